@@ -1,0 +1,39 @@
+/* Pure geography on a sphere of mean earth radius 6 371 008.8 m (IUGG R1). Distances in metres. */
+#ifndef LORRY_GEO_GEO_H
+#define LORRY_GEO_GEO_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/units.h"
+
+struct box {
+    int32_t south_e7, west_e7, north_e7, east_e7; /* west > east: crosses the antimeridian */
+};
+
+double geo_distance_m(struct point a, struct point b);       /* haversine */
+int32_t geo_bearing_deg(struct point from, struct point to); /* initial, 0..359 */
+struct point geo_toward(struct point from, struct point to,
+                        double fraction); /* on the straight line, short spans */
+struct point geo_offset(struct point from, double north_m, double east_m);
+bool box_has(struct box b, struct point p);
+struct box box_around(struct point p, double radius_m); /* contains the circle */
+
+/* Encoded polyline, precision 6
+ * (developers.google.com/maps/documentation/utilities/polylinealgorithm). */
+struct str polyline_encode(const struct point *points, int32_t count, struct arena *a);
+int polyline_decode(struct str text, struct arena *a, struct point **ret_points,
+                    int32_t *ret_count); /* ERR_INVALID */
+
+/* A polygon of one outer ring and holes; rings need not repeat their first point. */
+struct ring {
+    const struct point *points;
+    int32_t count;
+};
+struct polygon {
+    const struct ring *rings; /* [0] is the outer one */
+    int32_t count;
+};
+bool polygon_has(const struct polygon *p,
+                 struct point at); /* even-odd; the border may fall either way */
+
+#endif

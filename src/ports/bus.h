@@ -1,0 +1,46 @@
+/* The bus port: events between services. At least once, in order per key where nothing fails; a
+ * consumer acknowledges after its own commit and is given the event again until it does.
+ *
+ * Adapters: inproc (durable through the outbox of the store), sim (delays, drops, doubles,
+ * reorders). To come: amqp.
+ */
+#ifndef LORRY_PORTS_BUS_H
+#define LORRY_PORTS_BUS_H
+
+#include "ports/store.h"
+
+struct bus;
+
+/* One delivery to one consumer. Call done exactly once, from the consumer's executor thread:
+ * 0 acknowledges, anything else asks for it again later. The event is valid until then. */
+struct bus_delivery {
+    const struct event *event;
+    void (*done)(struct bus_delivery *d, int result);
+};
+typedef void (*bus_deliver_fn)(void *consumer, struct bus_delivery *d);
+/* The bus has the event safely (every consumer's copy): it may leave the outbox. Called on the
+ * publisher's executor thread. RESULT < 0: publish again. */
+typedef void (*bus_confirm_fn)(void *publisher, int64_t seq, int result);
+/* A position or another thing of which only the newest counts: lost on any failure. */
+typedef void (*bus_signal_fn)(void *consumer, struct str topic, const void *data, size_t len);
+
+struct bus_ops {
+    /* GROUP is the consumer's durable name ("notification"); replicas of one share a group. TYPES
+     * is a NULL-terminated list of exact event types. Before start only. */
+    int (*subscribe)(struct bus *b, const char *group, const char *const *types,
+                     bus_deliver_fn deliver, void *consumer);
+    /* Takes a copy of the event. ERR_FULL: later. */
+    int (*publish)(struct bus *b, const struct event *e, bus_confirm_fn confirm, void *publisher);
+    int (*listen)(struct bus *b, const char *topic, bus_signal_fn fn,
+                  void *consumer); /* before start */
+    void (*signal)(struct bus *b, const char *topic, const void *data, size_t len);
+    /* Gives due redeliveries; called by the executor's thread once a turn. Returns when it wants to
+     * be called again at the latest (µs wall clock), 0 for whenever. */
+    int64_t (*poll)(struct bus *b, int64_t now_us);
+    void (*close)(struct bus *b);
+};
+struct bus {
+    const struct bus_ops *ops;
+};
+
+#endif

@@ -1,0 +1,33 @@
+/* The fleet port: what other services may ask of where drivers are. Approximate and of now; nothing
+ * is decided by it but what is shown. Any thread.
+ *
+ * Adapters: the driver service's own index (all in one), none (another process's; answers
+ * ERR_UNAVAILABLE).
+ */
+#ifndef LORRY_PORTS_FLEET_H
+#define LORRY_PORTS_FLEET_H
+
+#include "base/str.h"
+#include "base/units.h"
+
+#include <stdint.h>
+
+struct fleet_position {
+    struct point at;
+    int32_t bearing_deg; /* 0..359, -1 unknown */
+    int32_t speed_cmps;  /* cm/s, -1 unknown */
+    int64_t at_us;
+};
+struct fleet;
+struct fleet_ops {
+    /* The newest position of a driver on duty. ERR_NOT_FOUND, ERR_UNAVAILABLE. */
+    int (*position)(struct fleet *f, struct str driver_id, struct fleet_position *ret);
+    /* The nearest free driver of that class, by straight line. ERR_NOT_FOUND, ERR_UNAVAILABLE. */
+    int (*nearest_free)(struct fleet *f, struct point to, enum vehicle vehicle,
+                        struct fleet_position *ret);
+};
+struct fleet {
+    const struct fleet_ops *ops;
+};
+
+#endif

@@ -1,0 +1,131 @@
+/* The store port: documents, each an aggregate, with everything that must change together in one
+ * write: its state, its version, its next wake-up, the events it sends (outbox), the dedupe keys of
+ * what it has taken in, and the answer it gave to an idempotency key.
+ *
+ * Adapters: sqlite (one file, a batch is one transaction), memory (the simulator's, with faults).
+ * To come: mongo, postgres. The one contract suite in tests/contract holds them to this text.
+ *
+ * Threads: a `store` handle belongs to one thread. Adapters open any number of handles on the same
+ * data; exactly one of them writes (the executor's), the others read what has been committed.
+ * Memory: what a call returns lives in the arena it was given.
+ */
+#ifndef LORRY_PORTS_STORE_H
+#define LORRY_PORTS_STORE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#include <stdint.h>
+
+#define STORE_KEYS_MAX 4    /* index keys of one collection */
+#define STORE_EVENTS_MAX 24 /* events of one change */
+#define STORE_BATCH_MAX 256 /* changes in one commit */
+#define STORE_LIST_MAX 200  /* documents in one page */
+#define STORE_ID_MAX 96     /* bytes of a document id */
+
+/* A collection: one kind of aggregate. Declared const by the service that owns it; the service
+ * fills `keys` of each change in the order of `indexes`. An index maps a text key to documents, in
+ * the order of their ids; a change whose key is absent (STR_NONE) is not in that index. */
+struct store_collection {
+    const char *name;                    /* "bookings": also the table's name */
+    const char *indexes[STORE_KEYS_MAX]; /* "customer_id", …; NULL ends */
+    bool timers;                         /* may its documents have wake_at_us? */
+};
+
+struct store_doc {
+    struct str id;
+    int64_t version;      /* 1 after the create, then +1 a commit */
+    struct str state;     /* JSON text */
+    int64_t wake_at_us;   /* 0: none */
+    struct str commit_id; /* of the last commit */
+};
+
+/* An event in the outbox: written with the state, removed when the bus has confirmed it. */
+struct event {
+    struct str id;   /* "evt_…": consumers drop what they have seen by it */
+    struct str type; /* "booking.requested" */
+    struct str key;  /* the aggregate it speaks of; order is kept per key */
+    int64_t at_us;
+    struct str request_id; /* of the request that caused it; may be absent */
+    struct str data;       /* JSON text, shape given by its type in events/ */
+    int64_t seq;           /* set by outbox_read: the outbox's own order */
+};
+
+/* The answer to a request with an Idempotency-Key, kept at least 24 h. */
+struct store_answer {
+    struct str key;     /* account + method + path + key, hashed by the runtime */
+    uint64_t body_hash; /* of the request */
+    int32_t status;
+    struct str etag, body;
+    int64_t at_us;
+};
+
+struct store_change {
+    const struct store_collection *collection;
+    struct str id;
+    int64_t expected_version; /* 0: must not exist yet */
+    bool remove;              /* delete the document instead (events and dedupe still count) */
+    struct str state;
+    int64_t wake_at_us;
+    struct str keys[STORE_KEYS_MAX];
+    struct str commit_id; /* unique per attempt: who lost an answer finds his commit by it */
+    const struct event *events;
+    int32_t event_count;
+    struct str dedupe; /* STR_NONE, or: ERR_DUPLICATE if this key was committed before */
+    const struct store_answer *answer; /* or NULL */
+    int result; /* out: 0, ERR_CONFLICT (version), ERR_DUPLICATE (dedupe or answer key) */
+};
+
+struct store_query {
+    const struct store_collection *collection;
+    const char *index; /* NULL: the whole collection by id */
+    struct str key;    /* the index's key */
+    struct str after;  /* cursor: only ids beyond this one; absent: from the start */
+    struct str until;  /* only ids before this one (exclusive) in walking order; absent: no bound */
+    bool ascending;    /* default: newest id first */
+    int32_t limit;     /* 1..STORE_LIST_MAX */
+};
+
+struct store;
+struct store_ops {
+    /* ERR_NOT_FOUND, ERR_BUSY, ERR_IO. */
+    int (*get)(struct store *s, const struct store_collection *c, struct str id, struct arena *a,
+               struct store_doc *ret_doc);
+    int (*list)(struct store *s, const struct store_query *q, struct arena *a,
+                struct store_doc **ret_docs, int32_t *ret_count);
+    /* All changes in one durable write, in order; each gets its own result, and one that fails
+     * touches nothing while the others go through. A change sees those before it in the batch.
+     * The return value speaks for the whole: 0 (look at each result), ERR_BUSY, ERR_FULL or ERR_IO
+     * (nothing was written), ERR_UNKNOWN (all or nothing was written, and nobody knows which).
+     * REMOVE_SEQS are outbox rows that the bus has confirmed, removed in the same write. */
+    int (*commit)(struct store *s, struct store_change *changes, int32_t count,
+                  const int64_t *remove_seqs, int32_t remove_count);
+    /* ERR_NOT_FOUND. */
+    int (*answer)(struct store *s, struct str key, struct arena *a,
+                  struct store_answer *ret_answer);
+    /* Was this dedupe key committed? (Used to skip work early; commit is what decides.) */
+    bool (*seen)(struct store *s, struct str dedupe);
+    /* Events with seq > AFTER in order, at most LIMIT. */
+    int (*outbox_read)(struct store *s, int64_t after_seq, int32_t limit, struct arena *a,
+                       struct event **ret_events, int32_t *ret_count);
+    /* Documents whose wake_at_us <= NOW, earliest first, ids only matter; at most LIMIT. */
+    int (*due)(struct store *s, const struct store_collection *c, int64_t now_us, int32_t limit,
+               struct arena *a, struct store_doc **ret_docs, int32_t *ret_count);
+    /* Drops answers and dedupe keys older than BEFORE, at most LIMIT of each. Returns how many or
+     * an error. */
+    int (*prune)(struct store *s, int64_t before_us, int32_t limit);
+    /* Drops up to LIMIT documents of C whose id is below ID (in id order). For retention. */
+    int (*prune_docs)(struct store *s, const struct store_collection *c, struct str below_id,
+                      int32_t limit);
+    void (*close)(struct store *s);
+};
+struct store {
+    const struct store_ops *ops;
+};
+
+/* Opens one more handle on the same data for another thread. */
+struct store_source {
+    int (*open)(struct store_source *src, bool writer, struct store **ret_store);
+};
+
+#endif
