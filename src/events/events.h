@@ -1,0 +1,136 @@
+/* The events: the only thing services know of each other. Version 1 of each; fields may be added,
+ * never renamed. Each struct's schema is what travels as `data` (JSON). Event type names are the
+ * constants below; `key` of an event is the booking's (or user's, driver's) id.
+ *
+ *   account.*   auth          → driver (profile), notification, revocation
+ *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes)
+ *   dispatch.*  driver        → booking (offers), driver itself (claims)
+ *   driver.*    driver        → booking
+ */
+#ifndef LORRY_EVENTS_EVENTS_H
+#define LORRY_EVENTS_EVENTS_H
+
+#include "base/units.h"
+#include "json/schema.h"
+
+/* ---- auth ---- */
+#define EV_ACCOUNT_REGISTERED "account.registered" /* struct ev_account */
+#define EV_ACCOUNT_CHANGED "account.changed" /* struct ev_account: name, phone, role, disabled */
+#define EV_SESSION_ENDED "session.ended"     /* struct ev_session: tokens of it are void */
+struct ev_account {
+    struct str user_id, name, phone, email;
+    int32_t role; /* enum role */
+    bool disabled;
+};
+struct ev_session {
+    struct str user_id;
+    struct str sid; /* absent: all sessions of the user */
+};
+
+/* ---- booking ---- one struct for all; which members are filled is said beside each type ---- */
+#define EV_BOOKING_REQUESTED                                                                       \
+    "booking.requested" /* stops, vehicle, earning, search_until: dispatch may begin */
+#define EV_BOOKING_OFFERED "booking.offered" /* offer: recorded and shown to its driver */
+#define EV_BOOKING_OFFER_CLOSED                                                                    \
+    "booking.offer_closed" /* offer with reason: declined, timed_out, withdrawn,                   \
+                              accepted_elsewhere; the claim is to be released */
+#define EV_BOOKING_ASSIGN_WANTED                                                                   \
+    "booking.assign_wanted" /* offer (driver_id, id, manual): a dispatcher's choice */
+#define EV_BOOKING_ASSIGNED                                                                        \
+    "booking.assigned" /* driver, offer: the claim becomes the active booking */
+#define EV_BOOKING_PROGRESSED                                                                      \
+    "booking.progressed" /* arrived_pickup … delivered of a stop that is not the last */
+#define EV_BOOKING_DELIVERED "booking.delivered" /* driver, earning: final */
+#define EV_BOOKING_CANCELLED "booking.cancelled" /* driver if there was one; final */
+#define EV_BOOKING_EXPIRED "booking.expired"     /* final */
+#define EV_BOOKING_FAILED "booking.failed"       /* driver; final */
+#define EV_BOOKING_RATED "booking.rated"         /* driver, stars */
+
+struct ev_point {
+    int32_t lat_e7, lng_e7;
+    struct str address;
+};
+struct ev_offer {
+    struct str id, driver_id, driver_user_id;
+    int64_t expires_at_us;
+    int64_t pickup_distance_m, pickup_eta_s;
+    struct str reason; /* of a close */
+    bool manual;       /* a dispatcher's assignment: no accept needed */
+};
+struct ev_booking {
+    struct str booking_id;
+    int64_t version;
+    int32_t state; /* enum booking_state below */
+    struct str customer_id;
+    int32_t vehicle;
+    struct ev_point *stops;
+    int32_t stop_count;
+    struct str currency;
+    int64_t earning; /* minor units: the driver's part */
+    int64_t search_until_us;
+    struct str driver_id, driver_user_id; /* once assigned */
+    struct ev_offer *offer;
+    int64_t stars;
+    int32_t actor_kind; /* enum role; ROLE_NONE: the system */
+    struct str actor_id;
+    struct str view; /* JSON text: the booking as GET /v1/bookings/{id} shows it to its customer */
+};
+
+/* States of a booking, everywhere the same. 0 is absent. */
+enum booking_state {
+    BOOKING_NONE,
+    BOOKING_REQUESTED,
+    BOOKING_OFFERED,
+    BOOKING_ASSIGNED,
+    BOOKING_ARRIVED_PICKUP,
+    BOOKING_PICKED_UP,
+    BOOKING_ARRIVED_DROPOFF,
+    BOOKING_DELIVERED,
+    BOOKING_CANCELLED,
+    BOOKING_EXPIRED,
+    BOOKING_FAILED,
+    BOOKING_STATE_COUNT
+};
+extern const char *const booking_state_names[]; /* [0] NULL, "requested", …, NULL */
+
+/* ---- driver service ---- */
+#define EV_DISPATCH_CLAIM                                                                          \
+    "dispatch.claim" /* to the driver aggregate: claim yourself for this booking */
+#define EV_DISPATCH_OFFERED                                                                        \
+    "dispatch.offered" /* the driver is claimed: booking may record the offer */
+#define EV_DISPATCH_REFUSED "dispatch.refused" /* he could not be claimed (reason) */
+#define EV_DRIVER_DROPPED                                                                          \
+    "driver.offer_dropped" /* he went off duty or was suspended with an offer open */
+#define EV_DRIVER_CLAIM_STALE                                                                      \
+    "driver.claim_stale" /* a claim is older than its offer can be: booking answers with           \
+                            offer_closed or assigned again */
+struct ev_claim {
+    struct str booking_id, offer_id, driver_id, driver_user_id;
+    struct str driver_name, driver_phone, plate;
+    int32_t vehicle;
+    double rating; /* NAN: none yet */
+    int64_t pickup_distance_m, pickup_eta_s;
+    bool manual;
+    struct str reason;
+    /* of the offer, so that the driver's own aggregate can show it */
+    struct ev_point *pickup, *dropoff;
+    int64_t stop_count, earning;
+    struct str currency;
+};
+
+extern const struct schema ev_account_schema, ev_session_schema, ev_booking_schema, ev_claim_schema;
+
+/* ---- signals: newest counts, may be lost; C structs inside one process ---- */
+#define SIGNAL_POSITION "position" /* struct signal_position */
+struct signal_position {
+    char driver_id[32];
+    char booking_id[32]; /* "" when free */
+    struct point at;
+    int32_t bearing_deg; /* -1 unknown */
+    int32_t speed_cmps;  /* -1 unknown */
+    int64_t at_us;
+    uint8_t vehicle; /* enum vehicle */
+    bool off;        /* off duty: he leaves the map */
+};
+
+#endif
