@@ -72,6 +72,8 @@ struct store_change {
     const struct event *events;
     int32_t event_count;
     struct str dedupe; /* STR_NONE, or: ERR_DUPLICATE if this key was committed before */
+    int64_t at_us;     /* when this was decided: the dedupe key ages from it. 0: from the answer's
+                          or the first event's time, else from the adapter's clock */
     const struct store_answer *answer; /* or NULL */
     int result; /* out: 0, ERR_CONFLICT (version), ERR_DUPLICATE (dedupe or answer key) */
 };
