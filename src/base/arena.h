@@ -28,6 +28,9 @@ void arena_free(struct arena *a);                           /* may be called twi
 void *arena_alloc(struct arena *a, size_t bytes); /* zeroed, aligned to 16 */
 char *arena_bytes(struct arena *a, size_t bytes); /* not zeroed, unaligned */
 void *arena_copy(struct arena *a, const void *from, size_t bytes);
+/* Lets LAST, which has BYTES, grow by MORE where it stands. False when it is not the newest
+ * allocation or the block is full: then allocate and copy. */
+bool arena_extend(struct arena *a, const void *last, size_t bytes, size_t more);
 #define arena_new(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define arena_array(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (size_t)(n)))
 

@@ -14,7 +14,7 @@
 
 /* A new id in A. PREFIX without the underscore ("bkg"). */
 struct str id_new(struct arena *a, const char *prefix, int64_t now_us, struct rng *rng);
-/* Is S "<prefix>_" + a valid ULID? */
+/* Is S "<prefix>_" + a valid ULID? PREFIX NULL: any of 1 to 4 lower-case letters. */
 bool id_valid(struct str s, const char *prefix);
 /* The same ULID under another prefix: a driver's id from his user's, a booking's from its quote's.
  * S must be a valid id of any prefix. */
@@ -25,8 +25,9 @@ struct str id_variant(struct arena *a, struct str s, unsigned variant);
 unsigned id_variant_of(struct str s);
 /* The time inside the id, microseconds (whole milliseconds); 0 if it is not an id. */
 int64_t id_time_us(struct str s);
-/* An id that is a function of KEY (first 80 bits of its SHA-free 128-bit hash) and the time 0 part
- * of it: the same KEY always gives the same id. */
+/* An id that is a function of KEY, built from two seeded 64-bit hashes of KEY, with time part zero:
+ * the same KEY always gives the same id. Chance alone never makes two keys meet, but somebody who
+ * chooses a key can: check whose the document is that was found under such an id. */
 struct str id_from_hash(struct arena *a, const char *prefix, struct str key);
 
 #endif

@@ -1,7 +1,8 @@
 /* A bounded queue of pointers between threads: many senders, one receiver. A full mailbox refuses
  * (the caller answers 503); nothing grows. The receiver either blocks (executor thread) or is woken
  * by NOTIFY (uv_async_send on a loop), which is called on the sender's thread when the box goes
- * from empty to not empty. Without threads (the simulator) it is a plain ring.
+ * from empty to not empty: so a receiver that is woken takes until nothing comes. Without threads
+ * (the simulator) it is a plain ring.
  */
 #ifndef LORRY_BASE_MAILBOX_H
 #define LORRY_BASE_MAILBOX_H
