@@ -1,0 +1,83 @@
+# A thin face over Meson: the build is described in meson.build, this file only names the common ways in.
+#
+#   make test CC=clang               the same with another compiler      (in build-clang/)
+#   make test SAN=address,undefined  the same under sanitizers           (in build-asan-ubsan/)
+#   make test SAN=thread             …                                   (in build-tsan/)
+#   make test SUITE=unit             one suite: unit, contract, check, integration
+#   make test TEST='base json'       some tests by name
+#   make run ARGS='--listen 127.0.0.1:9000'
+
+SAN ?=
+SUITE ?=
+TEST ?=
+ARGS ?=
+SEEDS ?= 200
+
+# Each variant has a build folder of its own, so that none undoes another's work.
+comma := ,
+variant := $(if $(filter default,$(origin CC)),,-$(notdir $(CC)))
+variant := $(variant)$(if $(SAN),-$(subst $(comma),-,$(subst thread,tsan,$(subst undefined,ubsan,$(subst address,asan,$(SAN))))))
+BUILD := build$(variant)
+streets := build/streets/large-network.json
+
+setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized)
+# gcc-12 → g++-12, clang-14 → clang++-14: the C++ file is compiled by the same family.
+setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
+
+.DEFAULT_GOAL := all
+.PHONY: all build run test check bench lint format mutants deps streets clean distclean help
+.NOTPARALLEL:
+
+all: build ## Build build/lorry (the default)
+
+build: $(BUILD)/build.ninja ## The same
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@command -v meson >/dev/null || { echo 'make: Meson is not installed; `make deps` installs what the build needs.' >&2; exit 1; }
+	$(setup_env) meson setup $(BUILD) $(setup_flags)
+
+run: ## Install what is missing, build, and serve the demo city
+	@scripts/install-deps.sh build
+	@$(MAKE) --no-print-directory build
+	@scripts/get-streets.sh || echo 'The demo goes on without street data: drivers move as the crow flies.' >&2
+	@exec $(BUILD)/lorry serve --demo $$([ -f $(streets) ] && echo --streets $(streets)) $(ARGS)
+
+test: ## Install what is missing, build, and run every test (SAN=, CC=, SUITE=, TEST=)
+	@scripts/install-deps.sh build test $(if $(findstring clang,$(CC)),clang)
+	@$(MAKE) --no-print-directory build
+	@scripts/get-streets.sh || echo 'Tests that need the streets will be skipped.' >&2
+	@scripts/run-tests.sh $(BUILD) '$(SUITE)' $(TEST)
+
+check: build ## The deterministic simulator alone (SEEDS=200)
+	@$(BUILD)/lorry check --seeds $(SEEDS) $(ARGS)
+
+bench: build ## The named benchmarks, as a table (ARGS='NAME' for one, ARGS=--json for machines)
+	@$(BUILD)/lorry bench $(ARGS)
+
+mutants: ## Break each promise on purpose and show which check catches it
+	@scripts/install-deps.sh build test
+	@tests/mutants/run
+
+lint: ## Install what is missing and check format, headers, layers, scripts, cppcheck, clang-tidy
+	@scripts/install-deps.sh build lint
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@scripts/lint.sh $(BUILD)
+
+format: ## Put every source file in the house's format
+	@git ls-files -z '*.c' '*.h' '*.cc' | xargs -0 clang-format -i
+
+deps: ## Install what building, testing and linting need (Debian 12)
+	@scripts/install-deps.sh build test lint streets
+
+streets: ## Fetch the demo city's road network
+	@scripts/get-streets.sh
+
+clean: ## Remove what was built (the fetched streets stay)
+	@for d in build build-*; do [ -d "$$d" ] && find "$$d" -mindepth 1 -maxdepth 1 ! -name streets -exec rm -rf {} +; done; rmdir build-* 2>/dev/null || true
+
+distclean: ## Remove everything that is not in the repository's files, but never data/
+	@rm -rf build build-*
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 } /^#   make / { sub(/^# /, ""); extra = extra $$0 "\n" } END { printf "\nFor example:\n%s", extra }' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing for the named purposes, and nothing when none is.
+# Usage: install-deps.sh [build] [test] [lint] [clang] [streets]      (default: build)
+# Works as root or through sudo. LORRY_DEPS=skip trusts that everything is there already.
+set -euo pipefail
+
+packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node-llhttp libwslay-dev
+    libsqlite3-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev libcmocka-dev)
+packages_test=(python3 curl jq sqlite3)
+packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
+packages_clang=(clang)
+packages_streets=(ca-certificates)
+command -v npm >/dev/null || packages_streets+=(npm) # other Node.js packages than Debian's bring npm with them
+
+fail() {
+    printf 'install-deps: %s\n' "$1" >&2
+    exit 1
+}
+
+[ "${LORRY_DEPS:-}" = skip ] && exit 0
+
+wanted=()
+for purpose in "${@:-build}"; do
+    case $purpose in
+    build) wanted+=("${packages_build[@]}") ;;
+    test) wanted+=("${packages_test[@]}") ;;
+    lint) wanted+=("${packages_lint[@]}") ;;
+    clang) wanted+=("${packages_clang[@]}") ;;
+    streets) wanted+=("${packages_streets[@]}") ;;
+    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets" ;;
+    esac
+done
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    fail "this is not Debian or a child of it. Install the equivalents of these packages by your own \
+means, then run again with LORRY_DEPS=skip:
+  ${wanted[*]}"
+fi
+
+# dpkg-query exits 1 and says so on stderr for names it has never heard of: those are missing too.
+installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${wanted[@]}" 2>/dev/null || true)
+missing=()
+for package in "${wanted[@]}"; do
+    case $'\n'$installed$'\n' in
+    *$'\n'"$package installed"$'\n'*) ;;
+    *) [[ " ${missing[*]-} " == *" $package "* ]] || missing+=("$package") ;;
+    esac
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || fail "these packages are missing, and installing them needs root; there is no sudo here. As root:
+  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+    as_root=(sudo)
+    [ -t 0 ] || as_root+=(-n) # nobody is there to type a password
+fi
+
+printf 'Installing: %s\n' "${missing[*]}"
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for step in update "install --no-install-recommends ${missing[*]}"; do
+    # shellcheck disable=SC2086 # the step is meant to be split
+    if ! "${apt[@]}" $step >"$log" 2>&1 </dev/null; then
+        tail -n 30 "$log" >&2
+        fail "apt-get $step failed (its last lines are above)"
+    fi
+done

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Every check of the source that needs no run: each is tried, even after one has failed.
+# Usage: lint.sh BUILD       BUILD is a configured build folder. Exit status 1 if one failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=$1
+
+check_format() {
+    find src tests \( -name '*.[ch]' -o -name '*.cc' \) -exec clang-format --dry-run -Werror {} +
+}
+check_scripts() {
+    { find scripts tests .ci -name '*.sh' -o -path .ci/run; grep -rlE '^#!.*\b(ba)?sh\b' scripts tests .ci; } |
+        sort -u | xargs -r shellcheck
+}
+check_cppcheck() {
+    mkdir -p "$build/cppcheck"
+    cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+        --suppressions-list=scripts/cppcheck-suppressions.txt --std=c11 --library=posix -D_GNU_SOURCE -I src \
+        --cppcheck-build-dir="$build/cppcheck" -j "$(nproc)" src
+}
+
+failed=()
+step() { # NAME COMMAND…
+    local name=$1 start=$SECONDS
+    shift
+    if "$@"; then
+        printf 'ok    %-9s %3d s\n' "$name" $((SECONDS - start))
+    else
+        printf 'FAIL  %-9s %3d s\n' "$name" $((SECONDS - start))
+        failed+=("$name")
+    fi
+}
+
+step format check_format
+step layers scripts/check-layers.py
+step headers scripts/check-headers.sh
+step scripts check_scripts
+step cppcheck check_cppcheck
+step tidy scripts/tidy.py "$build"
+
+[ ${#failed[@]} -eq 0 ] || {
+    printf 'lint: %s failed\n' "${failed[*]}" >&2
+    exit 1
+}
