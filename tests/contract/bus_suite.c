@@ -1,0 +1,497 @@
+/* What ports/bus.h promises. Time is the test's own: poll() is called when the bus asks for it. */
+#include "contract.h"
+
+#include "base/err.h"
+#include "base/rng.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_MAX 20000
+
+/* A consumer that writes down what it gets. */
+struct consumer {
+    struct {
+        int64_t seq;
+        char key[16], data[16], type[24];
+    } got[LOG_MAX];
+    int32_t count;
+    struct bus_delivery *held[LOG_MAX];
+    int32_t held_count;
+    bool hold;      /* acknowledge later */
+    int32_t refuse; /* this many next ones */
+    const char *refuse_key;
+    struct rng *rng; /* refuse by chance */
+};
+
+struct publisher {
+    int64_t confirmed[LOG_MAX];
+    int32_t count;
+    struct bus *bus; /* publishes one more from within confirm */
+    int32_t again;
+};
+
+static void copy(char *to, size_t cap, struct str s) {
+    assert_true(s.len < cap);
+    memcpy(to, s.p, s.len);
+    to[s.len] = 0;
+}
+
+static void deliver(void *arg, struct bus_delivery *d) {
+    struct consumer *c = arg;
+    assert_true(c->count < LOG_MAX);
+    c->got[c->count].seq = d->event->seq;
+    copy(c->got[c->count].key, 16, d->event->key);
+    copy(c->got[c->count].data, 16, d->event->data);
+    copy(c->got[c->count].type, 24, d->event->type);
+    c->count++;
+    if (c->hold) {
+        c->held[c->held_count++] = d;
+    } else if (c->refuse > 0 && (!c->refuse_key || str_is(d->event->key, c->refuse_key))) {
+        c->refuse--;
+        d->done(d, ERR_BUSY);
+    } else {
+        d->done(d, c->rng && rng_below(c->rng, 3) == 0 ? ERR_FULL : 0);
+    }
+}
+
+static void release(struct consumer *c, int result) {
+    c->hold = false;
+    for (int32_t i = 0; i < c->held_count; i++)
+        c->held[i]->done(c->held[i], result);
+    c->held_count = 0;
+}
+
+static int put(struct bus *b, struct publisher *p, int64_t seq, const char *type, const char *key);
+
+static void confirm(void *arg, int64_t seq, int result) {
+    struct publisher *p = arg;
+    assert_int_equal(result, 0);
+    assert_true(p->count < LOG_MAX);
+    p->confirmed[p->count++] = seq;
+    if (p->again > 0) {
+        p->again--;
+        put(p->bus, p, seq + 1000, "t.a", "chained");
+    }
+}
+
+static int put(struct bus *b, struct publisher *p, int64_t seq, const char *type, const char *key) {
+    char id[32], data[16];
+    snprintf(id, sizeof id, "evt_%lld", (long long)seq);
+    snprintf(data, sizeof data, "[%lld]", (long long)seq);
+    struct event e = {.id = str_from(id),
+                      .type = str_from(type),
+                      .key = str_from(key),
+                      .at_us = seq,
+                      .data = str_from(data),
+                      .seq = seq};
+    int r = b->ops->publish(b, &e, confirm, p);
+    memset(id, '!', sizeof id); /* the bus has its copy */
+    memset(data, '!', sizeof data);
+    return r;
+}
+
+/* Lets time pass until nothing is due any more. */
+static int64_t pass_time(struct bus *b, int64_t now_us) {
+    for (int i = 0; i < 100000; i++) {
+        int64_t next_us = b->ops->poll(b, now_us);
+        if (next_us == 0)
+            return now_us;
+        now_us = next_us > now_us ? next_us : now_us + 1;
+    }
+    fail_msg("the bus never comes to rest");
+    return 0;
+}
+
+static const char *const types_a[] = {"t.a", NULL};
+static const char *const types_b[] = {"t.b", NULL};
+static const char *const types_ab[] = {"t.a", "t.b", NULL};
+
+static void fans_out(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct consumer *one = calloc(1, sizeof *one), *two = calloc(1, sizeof *two);
+    struct publisher *p = calloc(1, sizeof *p);
+    b->ops->subscribe(b, "one", types_a, deliver, one);
+    b->ops->subscribe(b, "two", types_ab, deliver, two);
+    assert_int_equal(put(b, p, 1, "t.a", "k"), 0);
+    assert_int_equal(put(b, p, 2, "t.b", "k"), 0);
+    assert_int_equal(put(b, p, 3, "t.nobody", "k"), 0);
+    pass_time(b, 1000000);
+    assert_int_equal(one->count, 1);
+    assert_int_equal(two->count, 2);
+    assert_string_equal(two->got[1].type, "t.b");
+    assert_string_equal(two->got[1].data, "[2]");
+    assert_int_equal(two->got[1].seq, 2);
+    assert_int_equal(p->count, 3); /* also what nobody asked for */
+    b->ops->close(b);
+    free(one), free(two), free(p);
+}
+
+static void confirms_when_all_have_acknowledged(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct consumer *quick = calloc(1, sizeof *quick), *slow = calloc(1, sizeof *slow);
+    struct publisher *p = calloc(1, sizeof *p);
+    b->ops->subscribe(b, "quick", types_a, deliver, quick);
+    b->ops->subscribe(b, "slow", types_a, deliver, slow);
+    slow->hold = true;
+    put(b, p, 1, "t.a", "k");
+    put(b, p, 2, "t.a", "other");
+    int64_t now_us = 1000000;
+    for (int i = 0; i < 20; i++, now_us += 1000000)
+        b->ops->poll(b, now_us);
+    assert_int_equal(quick->count, 2); /* an acknowledged copy is not given again */
+    assert_int_equal(slow->count, 2);
+    assert_int_equal(p->count, 0);
+    release(slow, 0);
+    pass_time(b, now_us);
+    assert_int_equal(p->count, 2);
+    assert_int_equal(slow->count, 2);
+    b->ops->close(b);
+    free(quick), free(slow), free(p);
+}
+
+static void redelivers_until_acknowledged(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct consumer *c = calloc(1, sizeof *c);
+    struct publisher *p = calloc(1, sizeof *p);
+    b->ops->subscribe(b, "g", types_a, deliver, c);
+    b->ops->poll(b, 1000000);
+    c->refuse = 40;
+    put(b, p, 1, "t.a", "k");
+    assert_int_equal(c->count, 1);
+    int64_t next_us = b->ops->poll(b, 1000000), last_us = 1000000;
+    assert_true(next_us > 1000000); /* not at once, and not never */
+    b->ops->poll(b, next_us - 1);
+    assert_int_equal(c->count, 1);
+    for (int i = 2; i <= 41; i++) {
+        assert_int_equal(c->count, i - 1);
+        assert_int_equal(p->count, 0);
+        int64_t asked_us = next_us;
+        next_us = b->ops->poll(b, asked_us);
+        assert_int_equal(c->count, i);
+        if (i <= 40) { /* waits grow, up to a bound */
+            assert_true(next_us - asked_us >= asked_us - last_us || next_us - asked_us >= 1000000);
+            assert_true(next_us - asked_us <= 60000000);
+        }
+        last_us = asked_us;
+    }
+    assert_int_equal(p->count, 1);
+    assert_int_equal(next_us, 0);
+    b->ops->close(b);
+    free(c), free(p);
+}
+
+static void keeps_order_per_key_when_refused(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct consumer *c = calloc(1, sizeof *c), *other = calloc(1, sizeof *other);
+    struct publisher *p = calloc(1, sizeof *p);
+    b->ops->subscribe(b, "g", types_a, deliver, c);
+    b->ops->subscribe(b, "other", types_a, deliver, other);
+    c->refuse = 1;
+    c->refuse_key = "bad";
+    put(b, p, 1, "t.a", "bad");
+    for (int64_t seq = 2; seq <= 9; seq++)
+        put(b, p, seq, "t.a", seq % 2 ? "bad" : "good");
+    assert_int_equal(c->count, 1 + 4); /* the good ones passed by */
+    assert_int_equal(other->count, 9); /* another group does not wait */
+    assert_int_equal(p->count, 4);
+    pass_time(b, 1);
+    assert_int_equal(p->count, 9);
+    int64_t last = 0;
+    int32_t bad = 0;
+    for (int32_t i = 1; i < c->count; i++) {
+        if (strcmp(c->got[i].key, "bad") != 0)
+            continue;
+        assert_true(c->got[i].seq > last);
+        last = c->got[i].seq;
+        bad++;
+    }
+    assert_int_equal(bad, 5);
+    b->ops->close(b);
+    free(c), free(other), free(p);
+}
+
+/* Whatever is refused when: each is acknowledged once, in order per key, and confirmed once. */
+static void at_least_once_by_seeds(void **state) {
+    const struct bus_factory *factory = *state;
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct bus *b = factory->make();
+        struct consumer *c = calloc(1, sizeof *c), *d = calloc(1, sizeof *d);
+        struct publisher *p = calloc(1, sizeof *p);
+        struct rng r;
+        rng_seed(&r, seed);
+        c->rng = d->rng = &r;
+        b->ops->subscribe(b, "c", types_ab, deliver, c);
+        b->ops->subscribe(b, "d", types_b, deliver, d);
+        int64_t now_us = 1;
+        for (int64_t seq = 1; seq <= 300; seq++) {
+            char key[16];
+            snprintf(key, sizeof key, "k%d", (int)rng_below(&r, 12));
+            assert_int_equal(put(b, p, seq, rng_below(&r, 2) ? "t.a" : "t.b", key), 0);
+            if (rng_below(&r, 5) == 0)
+                b->ops->poll(b, now_us += rng_between(&r, 0, 50000));
+        }
+        pass_time(b, now_us);
+        assert_int_equal(p->count, 300);
+        bool seen[301] = {false};
+        for (int i = 0; i < 300; i++) {
+            assert_false(seen[p->confirmed[i]]);
+            seen[p->confirmed[i]] = true;
+        }
+        for (int32_t i = 0; i < c->count; i++) /* a repeat only right of nothing newer */
+            for (int32_t j = i + 1; j < c->count; j++)
+                if (!strcmp(c->got[i].key, c->got[j].key))
+                    assert_true(c->got[j].seq >= c->got[i].seq);
+        b->ops->close(b);
+        free(c), free(d), free(p);
+    }
+}
+
+static void pushes_back(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct consumer *c = calloc(1, sizeof *c);
+    struct publisher *p = calloc(1, sizeof *p);
+    b->ops->subscribe(b, "g", types_a, deliver, c);
+    c->hold = true;
+    int64_t taken = 0;
+    while (taken < LOG_MAX) {
+        char key[16];
+        snprintf(key, sizeof key, "k%lld", (long long)taken);
+        int r = put(b, p, taken + 1, "t.a", key);
+        if (r != 0) {
+            assert_int_equal(r, ERR_FULL);
+            break;
+        }
+        taken++;
+    }
+    assert_int_equal(taken, factory->in_flight_max);
+    assert_int_equal(put(b, p, 999999, "t.a", "more"), ERR_FULL);
+    assert_int_equal(p->count, 0);
+    release(c, 0);
+    pass_time(b, 1);
+    assert_int_equal(p->count, taken);
+    assert_int_equal(put(b, p, 999999, "t.a", "more"), 0);
+    assert_int_equal(p->count, taken + 1);
+    b->ops->close(b);
+    free(c), free(p);
+}
+
+static void calls_from_within_calls(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct consumer *c = calloc(1, sizeof *c);
+    struct publisher *p = calloc(1, sizeof *p);
+    b->ops->subscribe(b, "g", types_a, deliver, c);
+    p->bus = b;
+    p->again = 9000; /* a recursion this deep would end the stack */
+    put(b, p, 1, "t.a", "chained");
+    pass_time(b, 1);
+    assert_int_equal(p->count, 9001);
+    assert_int_equal(c->count, 9001);
+    /* a long queue behind one key that is let go at once */
+    p->count = c->count = 0;
+    c->hold = true;
+    for (int64_t seq = 1; seq <= 5000; seq++)
+        assert_int_equal(put(b, p, seq, "t.a", "k"), 0);
+    release(c, 0);
+    pass_time(b, 1);
+    assert_int_equal(p->count, 5000);
+    for (int64_t i = 1; i < c->count; i++)
+        assert_int_equal(c->got[i].seq, c->got[i - 1].seq + 1);
+    b->ops->close(b);
+    free(c), free(p);
+}
+
+static void replicas_share(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct consumer *c[3];
+    struct publisher *p = calloc(1, sizeof *p);
+    int32_t sum = 0;
+    for (int i = 0; i < 3; i++) {
+        c[i] = calloc(1, sizeof **c);
+        b->ops->subscribe(b, "replicated", types_a, deliver, c[i]);
+    }
+    for (int64_t seq = 1; seq <= 600; seq++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%lld", (long long)(seq % 50));
+        put(b, p, seq, "t.a", key);
+    }
+    pass_time(b, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_true(c[i]->count > 0);
+        sum += c[i]->count;
+        free(c[i]);
+    }
+    assert_int_equal(sum, 600); /* one of them, not each of them */
+    assert_int_equal(p->count, 600);
+    b->ops->close(b);
+    free(p);
+}
+
+struct signals {
+    int32_t count;
+    char last[16];
+};
+
+static void on_signal(void *arg, struct str topic, const void *data, size_t len) {
+    struct signals *s = arg;
+    assert_true(str_starts(topic, "pos"));
+    s->count++;
+    copy(s->last, sizeof s->last, (struct str){data, len});
+}
+
+static void signals(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct signals one = {0}, two = {0}, other = {0};
+    b->ops->listen(b, "position", on_signal, &one);
+    b->ops->listen(b, "position", on_signal, &two);
+    b->ops->listen(b, "posture", on_signal, &other);
+    b->ops->signal(b, "position", "57.7", 4);
+    b->ops->signal(b, "position", "57.8", 4);
+    b->ops->signal(b, "nobody", "x", 1);
+    b->ops->poll(b, 1);
+    assert_true(one.count >= 1 && two.count >= 1);
+    assert_string_equal(one.last, "57.8");
+    assert_string_equal(two.last, "57.8");
+    assert_int_equal(other.count, 0);
+    b->ops->close(b);
+}
+
+/* A consumer with a thread of its own. */
+struct remote {
+    pthread_mutex_t lock;
+    struct bus_delivery *inbox[LOG_MAX];
+    int32_t count, taken;
+    bool stop;
+    struct rng rng;
+    int64_t last_seq[2][16]; /* by sender and key */
+    bool disorder;
+};
+
+static void remote_deliver(void *arg, struct bus_delivery *d) {
+    struct remote *r = arg;
+    pthread_mutex_lock(&r->lock);
+    if (r->count < LOG_MAX)
+        r->inbox[r->count++] = d;
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void *remote_run(void *arg) {
+    struct remote *r = arg;
+    for (;;) {
+        struct bus_delivery *d = NULL;
+        pthread_mutex_lock(&r->lock);
+        if (r->taken < r->count)
+            d = r->inbox[r->taken++];
+        bool stop = r->stop;
+        pthread_mutex_unlock(&r->lock);
+        if (!d && stop)
+            return NULL;
+        if (!d) {
+            usleep(100);
+            continue;
+        }
+        if (rng_below(&r->rng, 10) == 0) {
+            d->done(d, ERR_BUSY);
+            continue;
+        }
+        const char *key = d->event->key.p;
+        int64_t *last = &r->last_seq[key[0] - '0'][key[1] - 'a'];
+        if (d->event->seq <= *last)
+            r->disorder = true;
+        *last = d->event->seq;
+        d->done(d, 0);
+    }
+}
+
+struct sender {
+    struct bus *bus;
+    pthread_t self;
+    int64_t confirmed;
+    bool wrong_thread;
+    int32_t index;
+};
+
+static void sender_confirm(void *arg, int64_t seq, int result) {
+    struct sender *s = arg;
+    (void)seq, (void)result;
+    s->confirmed++;
+    if (!pthread_equal(pthread_self(), s->self))
+        s->wrong_thread = true;
+}
+
+static void *sender_run(void *arg) {
+    struct sender *s = arg;
+    int64_t now_us = 1;
+    s->self = pthread_self();
+    for (int64_t seq = 1; seq <= 2000; seq++) {
+        char key[3] = {(char)('0' + s->index), (char)('a' + seq % 13), 0};
+        struct event e = {STR("evt_x"), STR("t.a"), str_from(key), 1, STR_NONE, STR("{}"), seq};
+        while (s->bus->ops->publish(s->bus, &e, sender_confirm, s) == ERR_FULL)
+            s->bus->ops->poll(s->bus, now_us += 1000);
+    }
+    for (int i = 0; i < 100000 && s->confirmed < 2000; i++) {
+        s->bus->ops->poll(s->bus, now_us += 1000);
+        usleep(50);
+    }
+    return NULL;
+}
+
+static void across_threads(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct remote *r[2];
+    struct sender s[2] = {{.bus = b, .index = 0}, {.bus = b, .index = 1}};
+    pthread_t consumers[2], senders[2];
+    static const char *const groups[] = {"near", "far"};
+    for (int i = 0; i < 2; i++) {
+        r[i] = calloc(1, sizeof **r);
+        pthread_mutex_init(&r[i]->lock, NULL);
+        rng_seed(&r[i]->rng, (uint64_t)i + 1);
+        b->ops->subscribe(b, groups[i], types_a, remote_deliver, r[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_create(&consumers[i], NULL, remote_run, r[i]);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&senders[i], NULL, sender_run, &s[i]);
+    for (int i = 0; i < 2; i++)
+        pthread_join(senders[i], NULL);
+    for (int i = 0; i < 2; i++) {
+        pthread_mutex_lock(&r[i]->lock);
+        r[i]->stop = true;
+        pthread_mutex_unlock(&r[i]->lock);
+        pthread_join(consumers[i], NULL);
+        assert_int_equal(s[i].confirmed, 2000);
+        assert_false(s[i].wrong_thread);
+        assert_false(r[i]->disorder);
+        free(r[i]);
+    }
+    b->ops->close(b);
+}
+
+int bus_contract(const struct bus_factory *f) {
+#define TEST(name) cmocka_unit_test_prestate(name, (void *)(uintptr_t)f)
+    const struct CMUnitTest tests[] = {
+        TEST(fans_out),
+        TEST(confirms_when_all_have_acknowledged),
+        TEST(redelivers_until_acknowledged),
+        TEST(keeps_order_per_key_when_refused),
+        TEST(at_least_once_by_seeds),
+        TEST(pushes_back),
+        TEST(calls_from_within_calls),
+        TEST(replicas_share),
+        TEST(signals),
+        TEST(across_threads),
+    };
+    return cmocka_run_group_tests_name(f->name, tests, NULL, NULL);
+}

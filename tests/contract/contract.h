@@ -1,0 +1,43 @@
+/* The contract suites: one per port, the same words for every adapter of it. An adapter's test
+ * program makes a factory and hands it to the suite.
+ */
+#ifndef LORRY_TESTS_CONTRACT_H
+#define LORRY_TESTS_CONTRACT_H
+
+#include "ports/bus.h"
+#include "ports/cache.h"
+#include "ports/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* Data that outlives its handles, as a disk does. */
+struct store_factory {
+    const char *name;
+    void *(*make)(const struct store_collection *const *collections, int count);
+    struct store_source *(*source)(void *data);
+    void (*reopen)(void *data); /* all handles are closed: as after a restart */
+    void (*drop)(void *data);
+};
+int store_contract(const struct store_factory *f); /* the number of failed tests */
+
+struct bus_factory {
+    const char *name;
+    struct bus *(*make)(void);
+    int32_t in_flight_max; /* of one publisher */
+};
+int bus_contract(const struct bus_factory *f);
+
+struct cache_factory {
+    const char *name;
+    struct cache *(*make)(int32_t entries_max);
+    int32_t (*count)(struct cache *c);
+    int32_t key_max;
+};
+int cache_contract(const struct cache_factory *f);
+
+#endif
