@@ -35,7 +35,8 @@ enum schema_kind {
     S_TRI,    /* int32_t of enum tri: a bool that may be absent */
     S_TIME,   /* int64_t µs, RFC 3339 in JSON */
     S_DEG7,   /* int32_t degrees × 10^7, a decimal number in JSON; min/max in degrees */
-    S_OBJECT, /* embedded struct described by sub; absent only if optional: then left zero */
+    S_OBJECT, /* embedded struct described by sub; absent only if optional: then left zero, and an
+                 optional one with all its fields zero or absent is not written */
     S_OBJECT_PTR, /* pointer to such a struct, NULL when absent */
     S_LIST,     /* pointer to an array of structs described by sub; count at count_offset; min/max:
                    items */
@@ -45,7 +46,8 @@ enum schema_kind {
 };
 
 enum schema_flag {
-    S_REQUIRED = 1, /* in input: absent or null is an error */
+    S_REQUIRED = 1, /* in input: absent or null is an error. In output: S_OBJECT is always written,
+                       an empty list as [] */
     S_NULL = 2,     /* in output: written as null when absent (default: left out) */
     S_IN = 4,       /* taken from clients */
     S_OUT = 8,      /* shown to clients */
@@ -59,10 +61,14 @@ struct schema_field {
     uint8_t kind; /* enum schema_kind */
     uint8_t flags;
     uint16_t offset, count_offset;
-    int64_t min, max; /* both 0: no limit but the kind's own (strings: 1..1000) */
+    /* Both 0: no limit but the kind's own (strings: 1..1000, lists: 0..1000, degrees: -180..180).
+     */
+    int64_t min, max;
     const char *const *names;
     const struct schema *sub;
-    const char *hint; /* S_ID: prefix. Others: what an error adds, NULL for the standard words */
+    /* S_ID: the prefix. S_ENUM: the noun in "unknown <hint>: …". Others: what an error about the
+     * value adds after "; ". NULL for the standard words. */
+    const char *hint;
 };
 struct schema {
     const char *name; /* "Booking": also the name in openapi.yaml */
@@ -89,9 +95,11 @@ struct field_errors {
 void field_errors_add(struct field_errors *e, struct arena *a, struct str pointer,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Reads the object V into *ret_struct (schema->size bytes), taking the fields that have one of the
- * flags in MASK (S_IN or S_STORE); unknown members are ignored, duplicate ones are errors. Every
- * error is added to ERRORS with POINTER ("" at the root) before it. Returns 0 or ERR_INVALID. */
+/* Reads the object V into *ret_struct (schema->size bytes, all of them set), taking the fields that
+ * have one of the flags in MASK (S_IN or S_STORE); unknown members are ignored, duplicate ones are
+ * errors. Every error is added to ERRORS with POINTER ("" at the root) before it. Limits and
+ * control characters are looked at only with S_IN: what is stored met the limits of its day.
+ * Returns 0 or ERR_INVALID; a field that is not valid is left absent. */
 int schema_read(const struct schema *s, struct json_value v, unsigned mask, struct arena *a,
                 struct str pointer, void *ret_struct, struct field_errors *errors);
 /* The same for stored text, which was ours: ERR_CORRUPT if it does not decode. */
@@ -110,5 +118,9 @@ struct str schema_text(const struct schema *s, const void *struct_ptr, unsigned 
 bool schema_absent(const struct schema_field *f, const void *struct_ptr);
 /* Sets every field to its absent value. */
 void schema_clear(const struct schema *s, void *struct_ptr);
+
+/* For tests of tables: NULL, or what is wrong with S or a schema in it (an offset outside the
+ * struct, a name twice, a sub or names missing, min over max, too many fields). */
+const char *schema_fault(const struct schema *s);
 
 #endif

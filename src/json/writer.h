@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/units.h"
 
-#define JW_DEPTH_MAX 32
+#define JW_DEPTH_MAX 40 /* all of a parsed text (JSON_DEPTH_MAX) fits inside some more */
 
 struct jw {
     struct buf *out;
@@ -23,6 +23,7 @@ void jw_object(struct jw *w);
 void jw_array(struct jw *w);
 void jw_end(struct jw *w); /* closes the innermost */
 void jw_key(struct jw *w, const char *key);
+void jw_key_str(struct jw *w, struct str key);
 void jw_str(struct jw *w, struct str s); /* absent writes null */
 void jw_cstr(struct jw *w, const char *s);
 void jw_i64(struct jw *w, int64_t v);
