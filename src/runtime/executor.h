@@ -92,6 +92,7 @@ struct command {
     bool changed, loaded;
     int outcome;
     int64_t queued_us;
+    struct command *builds_on; /* the one of the same batch whose change this one saw */
     struct command *next;
 };
 
@@ -109,6 +110,10 @@ void executor_free(struct executor *x); /* after stop */
 
 /* The wake command of a collection: due documents of AGGREGATE get TYPE. Before the first turn. */
 void executor_timer(struct executor *x, const struct command_type *type, void *service);
+
+/* FN is called on the executor's thread about once a second, between batches. Before the first turn. */
+void executor_ticker(struct executor *x, void (*fn)(void *arg, struct store *writer, int64_t now_us),
+                     void *arg);
 
 /* ERR_FULL: answer 503. Any thread. From then on the command is the executor's until finish. */
 int executor_submit(struct executor *x, struct command *cmd);

@@ -1,0 +1,99 @@
+/* The shapes of the events' data, as tables: what one service writes and another reads. */
+#include "events/events.h"
+
+#include <stddef.h>
+
+const char *const booking_state_names[] = {
+    NULL,
+    "requested",
+    "offered",
+    "assigned",
+    "arrived_pickup",
+    "picked_up",
+    "arrived_dropoff",
+    "delivered",
+    "cancelled",
+    "expired",
+    "failed",
+    NULL,
+};
+
+#define AT(type, member) .flags = S_STORE, .offset = offsetof(struct type, member)
+
+static const struct schema_field account_fields[] = {
+    {"user_id", S_ID, AT(ev_account, user_id), .hint = "usr"},
+    {"name", S_STR, AT(ev_account, name)},
+    {"phone", S_STR, AT(ev_account, phone)},
+    {"email", S_STR, AT(ev_account, email)},
+    {"role", S_ENUM, AT(ev_account, role), .names = role_names},
+    {"disabled", S_BOOL, AT(ev_account, disabled)},
+};
+const struct schema ev_account_schema = SCHEMA(struct ev_account, "AccountEvent", account_fields);
+
+static const struct schema_field session_fields[] = {
+    {"user_id", S_ID, AT(ev_session, user_id), .hint = "usr"},
+    {"sid", S_STR, AT(ev_session, sid)},
+};
+const struct schema ev_session_schema = SCHEMA(struct ev_session, "SessionEvent", session_fields);
+
+static const struct schema_field point_fields[] = {
+    {"lat", S_DEG7, AT(ev_point, lat_e7), .min = -90, .max = 90},
+    {"lng", S_DEG7, AT(ev_point, lng_e7), .min = -180, .max = 180},
+    {"address", S_STR, AT(ev_point, address)},
+};
+static const struct schema ev_point_schema = SCHEMA(struct ev_point, "EventPoint", point_fields);
+
+static const struct schema_field offer_fields[] = {
+    {"id", S_ID, AT(ev_offer, id), .hint = "ofr"},
+    {"driver_id", S_ID, AT(ev_offer, driver_id), .hint = "drv"},
+    {"driver_user_id", S_ID, AT(ev_offer, driver_user_id), .hint = "usr"},
+    {"expires_at", S_TIME, AT(ev_offer, expires_at_us)},
+    {"pickup_distance_m", S_I64, AT(ev_offer, pickup_distance_m)},
+    {"pickup_eta_s", S_I64, AT(ev_offer, pickup_eta_s)},
+    {"reason", S_STR, AT(ev_offer, reason)},
+    {"manual", S_BOOL, AT(ev_offer, manual)},
+};
+static const struct schema ev_offer_schema = SCHEMA(struct ev_offer, "OfferEvent", offer_fields);
+
+static const struct schema_field booking_fields[] = {
+    {"booking_id", S_ID, AT(ev_booking, booking_id), .hint = "bkg"},
+    {"version", S_I64, AT(ev_booking, version)},
+    {"state", S_ENUM, AT(ev_booking, state), .names = booking_state_names},
+    {"customer_id", S_ID, AT(ev_booking, customer_id), .hint = "usr"},
+    {"vehicle", S_ENUM, AT(ev_booking, vehicle), .names = vehicle_names},
+    {"stops", S_LIST, AT(ev_booking, stops),
+     .count_offset = offsetof(struct ev_booking, stop_count), .sub = &ev_point_schema, .max = 20},
+    {"currency", S_STR, AT(ev_booking, currency)},
+    {"earning", S_I64, AT(ev_booking, earning)},
+    {"search_until", S_TIME, AT(ev_booking, search_until_us)},
+    {"driver_id", S_ID, AT(ev_booking, driver_id), .hint = "drv"},
+    {"driver_user_id", S_ID, AT(ev_booking, driver_user_id), .hint = "usr"},
+    {"offer", S_OBJECT_PTR, AT(ev_booking, offer), .sub = &ev_offer_schema},
+    {"stars", S_I64, AT(ev_booking, stars)},
+    {"actor_kind", S_ENUM, AT(ev_booking, actor_kind), .names = role_names},
+    {"actor_id", S_STR, AT(ev_booking, actor_id)},
+    {"view", S_RAW, AT(ev_booking, view)},
+};
+const struct schema ev_booking_schema = SCHEMA(struct ev_booking, "BookingEvent", booking_fields);
+
+static const struct schema_field claim_fields[] = {
+    {"booking_id", S_ID, AT(ev_claim, booking_id), .hint = "bkg"},
+    {"offer_id", S_ID, AT(ev_claim, offer_id), .hint = "ofr"},
+    {"driver_id", S_ID, AT(ev_claim, driver_id), .hint = "drv"},
+    {"driver_user_id", S_ID, AT(ev_claim, driver_user_id), .hint = "usr"},
+    {"driver_name", S_STR, AT(ev_claim, driver_name)},
+    {"driver_phone", S_STR, AT(ev_claim, driver_phone)},
+    {"plate", S_STR, AT(ev_claim, plate)},
+    {"vehicle", S_ENUM, AT(ev_claim, vehicle), .names = vehicle_names},
+    {"rating", S_F64, AT(ev_claim, rating)},
+    {"pickup_distance_m", S_I64, AT(ev_claim, pickup_distance_m)},
+    {"pickup_eta_s", S_I64, AT(ev_claim, pickup_eta_s)},
+    {"manual", S_BOOL, AT(ev_claim, manual)},
+    {"reason", S_STR, AT(ev_claim, reason)},
+    {"pickup", S_OBJECT_PTR, AT(ev_claim, pickup), .sub = &ev_point_schema},
+    {"dropoff", S_OBJECT_PTR, AT(ev_claim, dropoff), .sub = &ev_point_schema},
+    {"stop_count", S_I64, AT(ev_claim, stop_count)},
+    {"earning", S_I64, AT(ev_claim, earning)},
+    {"currency", S_STR, AT(ev_claim, currency)},
+};
+const struct schema ev_claim_schema = SCHEMA(struct ev_claim, "ClaimEvent", claim_fields);

@@ -1,0 +1,47 @@
+/* What decide functions say, in words. */
+#include "base/check.h"
+#include "base/id.h"
+#include "runtime/executor.h"
+
+#include <stdarg.h>
+
+void decision_state(struct decision *d, const struct command *cmd, const void *old_state,
+                    void *new_state) {
+    struct aggregate_head *head = new_state;
+    const struct aggregate_head *old = old_state;
+    head->id = cmd->id;
+    head->version = old != NULL ? old->version + 1 : 1;
+    d->state = new_state;
+}
+
+void decision_event(struct decision *d, const struct command *cmd, const struct decide_ctx *ctx,
+                    const char *type, struct str key, const struct schema *schema,
+                    const void *data) {
+    CHECK(d->event_count < STORE_EVENTS_MAX);
+    d->events[d->event_count++] = (struct event){
+        .id = id_new(ctx->arena, "evt", ctx->now_us, ctx->rng),
+        .type = str_from(type),
+        .key = key,
+        .at_us = ctx->now_us,
+        .request_id = cmd->request_id,
+        .data = schema_text(schema, data, S_STORE, ctx->arena),
+    };
+}
+
+void decision_json(struct decision *d, int status, struct str json) {
+    d->response.status = status;
+    d->response.body = json;
+}
+
+void decision_problem(struct decision *d, const struct command *cmd, enum problem p,
+                      const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    struct str detail = arena_vprintf(cmd->arena, format, args);
+    va_end(args);
+    problem_fill(&d->response, cmd->arena, cmd->request_id, p, "%.*s", STR_ARG(detail));
+}
+
+void decision_etag(struct decision *d, const struct command *cmd, int64_t version) {
+    response_header(&d->response, "ETag", arena_printf(cmd->arena, "\"%lld\"", (long long)version));
+}

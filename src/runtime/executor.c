@@ -1,0 +1,510 @@
+/* The executor's batch: gather, prepare each command (load and decide), commit, settle each.
+ *
+ * A command of the batch that changed a document is what the next one on the same document sees
+ * (`latest`); whoever built on a change that then failed is decided again. All changes of a batch
+ * carry one commit id, because they are one atomic write: a command whose commit lost its answer
+ * finds that id on its document if the write is there.
+ */
+#include "base/check.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/timestamp.h"
+#include "runtime/executor_internal.h"
+
+#include <stdlib.h>
+
+/* What prepare and settle say of a command (cmd->outcome is 0, an error, or one of these). */
+enum { OUTCOME_AGAIN = 1 };
+
+struct executor *executor_new(const struct executor_options *o) {
+    CHECK(o->batch_max > 0 && o->batch_max <= STORE_BATCH_MAX);
+    struct executor *x = xcalloc(1, sizeof(*x));
+    x->o = *o;
+    x->mailbox = mailbox_new(EXECUTOR_MAILBOX_MAX, NULL, NULL);
+    x->parser = json_parser_new();
+    arena_init(&x->batch_arena, 65536);
+    map_init(&x->latest);
+    map_init(&x->answers);
+    x->batch = xcalloc((size_t)o->batch_max, sizeof(struct command *));
+    x->changes = xcalloc((size_t)o->batch_max, sizeof(struct store_change));
+    x->outbox.dirty = true;
+    uint64_t seed;
+    o->entropy->fill(o->entropy, &seed, sizeof(seed));
+    rng_seed(&x->rng, seed);
+    return x;
+}
+
+/* Whoever still waits is told that it will not be: nothing of his is in the store. */
+static void abandon(struct executor *x) {
+    void *item;
+    while (x->first != NULL) {
+        struct command *cmd = x->first;
+        x->first = cmd->next;
+        cmd->finish(cmd, ERR_UNAVAILABLE, &cmd->decision.response);
+    }
+    x->last = NULL;
+    while (mailbox_take(x->mailbox, &item, 1, 0) == 1) {
+        struct command *cmd = item;
+        cmd->finish(cmd, ERR_UNAVAILABLE, &cmd->decision.response);
+    }
+    parked_expire(x, 0, true);
+}
+
+void executor_free(struct executor *x) {
+    if (x == NULL)
+        return;
+    mailbox_close(x->mailbox);
+    abandon(x);
+    mailbox_free(x->mailbox);
+    json_parser_free(x->parser);
+    arena_free(&x->batch_arena);
+    map_free(&x->latest);
+    map_free(&x->answers);
+    free(x->batch);
+    free(x->changes);
+    x->o.store->ops->close(x->o.store);
+    free(x);
+}
+
+void executor_timer(struct executor *x, const struct command_type *type, void *service) {
+    CHECK(x->timer_count < TIMERS_MAX && type->aggregate->collection->timers);
+    x->timers[x->timer_count++] = (struct timer_source){type, service};
+}
+
+void executor_ticker(struct executor *x,
+                     void (*fn)(void *arg, struct store *writer, int64_t now_us), void *arg) {
+    x->tick = fn;
+    x->tick_arg = arg;
+}
+
+int executor_submit(struct executor *x, struct command *cmd) {
+    cmd->executor = x;
+    return mailbox_send(x->mailbox, cmd) ? 0 : ERR_FULL;
+}
+
+void executor_enqueue(struct executor *x, struct command *cmd) {
+    cmd->executor = x;
+    cmd->next = NULL;
+    if (x->last != NULL)
+        x->last->next = cmd;
+    else
+        x->first = cmd;
+    x->last = cmd;
+}
+
+/* ---- prepare ---- */
+
+static struct str latest_key(struct executor *x, const struct command *cmd) {
+    return arena_printf(&x->batch_arena, "%s/%.*s", cmd->type->aggregate->collection->name,
+                        STR_ARG(cmd->id));
+}
+
+/* Answers a repeated Idempotency-Key. True: the command is answered. */
+static bool answer_again(struct executor *x, struct command *cmd) {
+    if (map_get(&x->answers, cmd->answer_key) != NULL) {
+        cmd->outcome = OUTCOME_AGAIN;
+        return true;
+    }
+    struct store_answer answer;
+    int err = x->o.store->ops->answer(x->o.store, cmd->answer_key, cmd->arena, &answer);
+    if (err == ERR_NOT_FOUND)
+        return false;
+    if (err < 0) {
+        cmd->outcome = err;
+        return true;
+    }
+    struct decision *d = &cmd->decision;
+    if (answer.body_hash != cmd->body_hash) {
+        decision_problem(d, cmd, PROBLEM_IDEMPOTENCY_MISMATCH,
+                         "this Idempotency-Key was used with another body");
+        return true;
+    }
+    decision_json(d, answer.status, answer.body);
+    if (answer.etag.p != NULL)
+        response_header(&d->response, "ETag", answer.etag);
+    response_header(&d->response, "Idempotency-Replayed", STR("true"));
+    return true;
+}
+
+/* The aggregate as this command must see it: what an earlier one of the batch made of it, or the
+ * store's. Returns 0 with *ret_state NULL when there is none. */
+static int find_state(struct executor *x, struct command *cmd, void **ret_state) {
+    struct command *before = map_get(&x->latest, latest_key(x, cmd));
+    cmd->builds_on = before; /* whoever fails takes those with him who built on him */
+    if (before != NULL) {
+        *ret_state = before->decision.remove ? NULL : before->decision.state;
+        return 0;
+    }
+    int err =
+        aggregate_get(cmd->type->aggregate, x->o.store, x->parser, cmd->id, cmd->arena, ret_state);
+    if (err == ERR_NOT_FOUND) {
+        *ret_state = NULL;
+        return 0;
+    }
+    return err;
+}
+
+static bool precondition_failed(struct command *cmd, const void *state) {
+    if (cmd->if_match == 0)
+        return false;
+    const struct aggregate_head *head = state;
+    if (head != NULL && (cmd->if_match < 0 || cmd->if_match == head->version))
+        return false;
+    decision_problem(&cmd->decision, cmd, PROBLEM_PRECONDITION_FAILED,
+                     "the current version is %lld", head != NULL ? (long long)head->version : 0LL);
+    return true;
+}
+
+/* Did a commit whose answer was lost get there after all? */
+static bool found_again(struct executor *x, struct command *cmd) {
+    struct store_doc doc;
+    struct str lost = cmd->lost_commit_id;
+    cmd->lost_commit_id = STR_NONE;
+    int err = x->o.store->ops->get(x->o.store, cmd->type->aggregate->collection, cmd->id,
+                                   cmd->arena, &doc);
+    if (err < 0 && err != ERR_NOT_FOUND) {
+        cmd->lost_commit_id = lost;
+        cmd->outcome = OUTCOME_AGAIN;
+        return true;
+    }
+    if (err < 0 || !str_eq(doc.commit_id, lost))
+        return false;
+    if (cmd->type->applied != NULL)
+        cmd->type->applied(cmd, &cmd->decision, cmd->decision.state);
+    return true;
+}
+
+static const struct store_answer *answer_for(struct command *cmd, int64_t now_us) {
+    const struct response *r = &cmd->decision.response;
+    if (cmd->answer_key.p == NULL || r->status >= 300)
+        return NULL;
+    struct store_answer *answer = arena_new(cmd->arena, struct store_answer);
+    *answer = (struct store_answer){.key = cmd->answer_key,
+                                    .body_hash = cmd->body_hash,
+                                    .status = r->status,
+                                    .body = r->body,
+                                    .at_us = now_us};
+    for (int32_t i = 0; i < r->header_count; i++) {
+        if (str_is(r->headers[i].name, "ETag"))
+            answer->etag = r->headers[i].value;
+    }
+    return answer;
+}
+
+/* Turns a decision that changes something into the store's terms. */
+static void make_change(struct executor *x, struct command *cmd, int64_t now_us) {
+    const struct aggregate *g = cmd->type->aggregate;
+    struct decision *d = &cmd->decision;
+    const struct aggregate_head *old = cmd->old_state;
+    if (d->state == NULL && !d->remove) { /* only events: the document is their carrier */
+        CHECK(old != NULL);
+        decision_state(d, cmd, old, arena_copy(cmd->arena, old, g->schema->size));
+    }
+    cmd->change = (struct store_change){
+        .collection = g->collection,
+        .id = cmd->id,
+        .expected_version = old != NULL ? old->version : 0,
+        .remove = d->remove,
+        .events = d->events,
+        .event_count = d->event_count,
+        .dedupe = cmd->dedupe,
+        .at_us = now_us,
+        .answer = answer_for(cmd, now_us),
+    };
+    if (!d->remove) {
+        cmd->change.state = schema_text(g->schema, d->state, S_STORE, cmd->arena);
+        cmd->change.wake_at_us = g->wake_at != NULL ? g->wake_at(d->state) : 0;
+        if (g->keys != NULL)
+            g->keys(d->state, cmd->arena, cmd->change.keys);
+    }
+    cmd->changed = true;
+    map_put(&x->latest, latest_key(x, cmd), cmd);
+    if (cmd->answer_key.p != NULL)
+        map_put(&x->answers, cmd->answer_key, cmd);
+}
+
+static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
+    cmd->outcome = 0;
+    cmd->changed = false;
+    cmd->loaded = false;
+    cmd->builds_on = NULL;
+    if (cmd->lost_commit_id.p != NULL && found_again(x, cmd))
+        return;
+    cmd->decision = (struct decision){0};
+    if (cmd->answer_key.p != NULL && answer_again(x, cmd))
+        return;
+    if (cmd->dedupe.p != NULL && x->o.store->ops->seen(x->o.store, cmd->dedupe)) {
+        x->stats.duplicates++;
+        return;
+    }
+    if (cmd->type->load != NULL) {
+        cmd->loaded = true;
+        int err = cmd->type->load(cmd, x->o.store, now_us);
+        if (err < 0) {
+            cmd->outcome = err == ERR_AGAIN ? OUTCOME_AGAIN : err;
+            return;
+        }
+    }
+    int err = find_state(x, cmd, &cmd->old_state);
+    if (err < 0) {
+        cmd->outcome = err;
+        return;
+    }
+    if (precondition_failed(cmd, cmd->old_state))
+        return;
+    struct decide_ctx ctx = {.now_us = now_us, .rng = &x->rng, .arena = cmd->arena};
+    cmd->type->decide(cmd, &ctx, cmd->old_state, &cmd->decision);
+    struct decision *d = &cmd->decision;
+    if (d->response.status == 0)
+        d->response.status = 204;
+    if (d->state != NULL || d->remove || d->event_count > 0)
+        make_change(x, cmd, now_us);
+}
+
+/* ---- commit and settle ---- */
+
+/* Commits the batch's changes and gives each command its outcome. */
+static void commit(struct executor *x, int32_t count, int64_t now_us) {
+    struct str commit_id = id_new(&x->batch_arena, "cmt", now_us, &x->rng);
+    int32_t changes = 0;
+    bool events = false;
+    for (int32_t i = 0; i < count; i++) {
+        if (!x->batch[i]->changed)
+            continue;
+        x->changes[changes] = x->batch[i]->change;
+        x->changes[changes++].commit_id = commit_id;
+        events = events || x->batch[i]->change.event_count > 0;
+    }
+    int32_t removes = x->outbox.confirmed_count;
+    if (changes == 0 && removes == 0)
+        return;
+    int err =
+        x->o.store->ops->commit(x->o.store, x->changes, changes, x->outbox.confirmed, removes);
+    x->stats.batches++;
+    if (err == 0)
+        outbox_removed(x, removes);
+    else
+        x->stats.store_errors++;
+    if (events && (err == 0 || err == ERR_UNKNOWN))
+        x->outbox.dirty = true;
+    int32_t at = 0;
+    for (int32_t i = 0; i < count; i++) {
+        struct command *cmd = x->batch[i];
+        if (cmd->outcome != 0)
+            continue;
+        if (cmd->changed)
+            cmd->outcome = err < 0 ? err : x->changes[at++].result;
+        else if (err < 0 && cmd->builds_on != NULL)
+            cmd->outcome = err; /* it built on what is not there */
+        if (cmd->changed && err == ERR_UNKNOWN)
+            cmd->lost_commit_id = arena_str(cmd->arena, commit_id);
+    }
+}
+
+static bool try_again(struct executor *x, struct command *cmd, int outcome) {
+    bool again = outcome == OUTCOME_AGAIN || outcome == ERR_CONFLICT || outcome == ERR_UNKNOWN ||
+                 (outcome == ERR_DUPLICATE && cmd->answer_key.p != NULL);
+    if (outcome == ERR_CONFLICT)
+        x->stats.conflicts++;
+    if (!again || (outcome != OUTCOME_AGAIN && ++cmd->attempts >= EXECUTOR_ATTEMPTS_MAX))
+        return false;
+    executor_enqueue(x, cmd);
+    return true;
+}
+
+static void settle(struct executor *x, struct command *cmd, int64_t now_us) {
+    int outcome = cmd->outcome;
+    if (outcome != 0) {
+        if (cmd->loaded && cmd->type->undone != NULL)
+            cmd->type->undone(cmd);
+        if (try_again(x, cmd, outcome))
+            return;
+        if (outcome == ERR_DUPLICATE) {
+            x->stats.duplicates++;
+            outcome = 0;
+        }
+        cmd->finish(cmd, outcome, &cmd->decision.response);
+        return;
+    }
+    struct decision *d = &cmd->decision;
+    x->stats.commits += cmd->changed;
+    if (cmd->loaded || cmd->changed) {
+        if (cmd->type->applied != NULL)
+            cmd->type->applied(cmd, d, d->state != NULL ? d->state : cmd->old_state);
+    }
+    if (d->wake_key.p != NULL)
+        parked_wake(x, d->wake_key, &d->response);
+    if (d->park_key.p != NULL && parked_hold(x, cmd, now_us))
+        return;
+    cmd->finish(cmd, d->result, &d->response);
+}
+
+/* ---- a turn ---- */
+
+struct timer_command {
+    struct arena arena;
+    struct command cmd;
+};
+
+static void timer_finish(struct command *cmd, int result, struct response *response) {
+    (void)result; /* what could not be done is due again at the next poll */
+    (void)response;
+    struct timer_command *own = cmd->finish_arg;
+    arena_free(&own->arena);
+    free(own);
+}
+
+static void fire_timer(struct executor *x, const struct timer_source *t, struct str id) {
+    struct timer_command *own = xcalloc(1, sizeof(*own));
+    arena_init(&own->arena, 4096);
+    own->cmd = (struct command){.type = t->wake,
+                                .service = t->service,
+                                .id = arena_str(&own->arena, id),
+                                .arena = &own->arena,
+                                .finish = timer_finish,
+                                .finish_arg = own};
+    executor_enqueue(x, &own->cmd);
+    x->stats.timers++;
+}
+
+static void fire_timers(struct executor *x, int64_t now_us) {
+    if (now_us < x->next_timer_us)
+        return;
+    x->next_timer_us = now_us + TIMER_POLL_US;
+    for (int32_t i = 0; i < x->timer_count; i++) {
+        struct store_doc *docs;
+        int32_t count;
+        const struct timer_source *t = &x->timers[i];
+        int err = x->o.store->ops->due(x->o.store, t->wake->aggregate->collection, now_us,
+                                       TIMER_PAGE_MAX, &x->batch_arena, &docs, &count);
+        for (int32_t n = 0; err == 0 && n < count; n++)
+            fire_timer(x, t, docs[n].id);
+    }
+}
+
+static void tick(struct executor *x, int64_t now_us) {
+    if (x->tick == NULL || now_us < x->next_tick_us)
+        return;
+    x->next_tick_us = now_us + TICK_US;
+    x->tick(x->tick_arg, x->o.store, now_us);
+}
+
+static int32_t gather(struct executor *x, int64_t wait_us) {
+    int32_t count = 0;
+    while (count < x->o.batch_max && x->first != NULL) {
+        x->batch[count++] = x->first;
+        x->first = x->first->next;
+    }
+    if (x->first == NULL)
+        x->last = NULL;
+    if (count == x->o.batch_max)
+        return count;
+    void **room = (void **)(x->batch + count);
+    return count + (int32_t)mailbox_take(x->mailbox, room, (size_t)(x->o.batch_max - count),
+                                         count > 0 ? 0 : wait_us);
+}
+
+static int64_t patience(struct executor *x, int64_t now_us, int64_t wait_us, int64_t bus_wants_us) {
+    if (wait_us <= 0)
+        return 0;
+    int64_t until = now_us + wait_us;
+    if (x->timer_count > 0 && x->next_timer_us < until)
+        until = x->next_timer_us;
+    if (bus_wants_us > 0 && bus_wants_us < until)
+        until = bus_wants_us;
+    return until > now_us ? until - now_us : 0;
+}
+
+int32_t executor_turn(struct executor *x, int64_t wait_us) {
+    int64_t now_us = x->o.clock->now_us(x->o.clock);
+    arena_reset(&x->batch_arena);
+    int64_t bus_wants_us = x->o.bus->ops->poll(x->o.bus, now_us);
+    outbox_pump(x, now_us);
+    fire_timers(x, now_us);
+    tick(x, now_us);
+    parked_expire(x, now_us, false);
+    int32_t count = gather(x, patience(x, now_us, wait_us, bus_wants_us));
+    now_us = x->o.clock->now_us(x->o.clock);
+    const struct outbox *o = &x->outbox;
+    if (count == 0) {
+        if (o->confirmed_count > 0 && now_us - o->confirmed_since_us >= OUTBOX_FLUSH_US)
+            commit(x, 0, now_us);
+        return 0;
+    }
+    x->stats.commands += (uint64_t)count;
+    map_free(&x->latest);
+    map_free(&x->answers);
+    for (int32_t i = 0; i < count; i++)
+        prepare(x, x->batch[i], now_us);
+    commit(x, count, now_us);
+    /* Settling may free a command that a later one points at, so who fails is known first. */
+    for (int32_t i = 0; i < count; i++) {
+        struct command *cmd = x->batch[i];
+        if (cmd->outcome == 0 && cmd->builds_on != NULL && cmd->builds_on->outcome != 0)
+            cmd->outcome = OUTCOME_AGAIN;
+    }
+    for (int32_t i = 0; i < count; i++)
+        settle(x, x->batch[i], now_us);
+    return count;
+}
+
+/* ---- the thread ---- */
+
+static void *executor_thread(void *arg) {
+    struct executor *x = arg;
+    while (!x->stopping)
+        executor_turn(x, 50 * US_PER_MS);
+    return NULL;
+}
+
+int executor_start(struct executor *x) {
+    if (pthread_create(&x->thread, NULL, executor_thread, x) != 0)
+        return ERR_LIMIT;
+    x->threaded = true;
+    return 0;
+}
+
+#define STOP_PATIENCE_US (2 * US_PER_S)
+
+void executor_stop(struct executor *x) {
+    x->stopping = true;
+    mailbox_close(x->mailbox);
+    if (x->threaded)
+        pthread_join(x->thread, NULL);
+    x->threaded = false;
+    int64_t until_us = clock_mono_us() + STOP_PATIENCE_US;
+    while (mailbox_count(x->mailbox) > 0 || x->first != NULL ||
+           (!outbox_idle(x) && clock_mono_us() < until_us))
+        executor_turn(x, 5 * US_PER_MS);
+    parked_expire(x, 0, true);
+}
+
+bool executor_idle(struct executor *x) {
+    return mailbox_count(x->mailbox) == 0 && x->first == NULL && outbox_idle(x);
+}
+
+void executor_stats(struct executor *x, struct executor_stats *ret) {
+    *ret = (struct executor_stats){
+        .commands = x->stats.commands,
+        .batches = x->stats.batches,
+        .commits = x->stats.commits,
+        .conflicts = x->stats.conflicts,
+        .duplicates = x->stats.duplicates,
+        .store_errors = x->stats.store_errors,
+        .timers = x->stats.timers,
+        .events_published = x->stats.published,
+        .events_confirmed = x->stats.confirmed,
+        .mailbox_depth = (int64_t)mailbox_count(x->mailbox),
+        .outbox_in_flight = x->stats.in_flight,
+        .outbox_oldest_us = x->stats.oldest_us,
+        .parked = x->stats.parked,
+    };
+}
+
+struct json_parser *executor_parser(struct executor *x) {
+    return x->parser;
+}
+
+struct store *executor_store(struct executor *x) {
+    return x->o.store;
+}

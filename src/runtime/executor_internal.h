@@ -1,0 +1,93 @@
+/* What the parts of the executor share: the batch (executor.c), the outbox pump (outbox.c) and
+ * parked replies (parked.c). Executor thread only, but for the mailbox and the atomic counters.
+ */
+#ifndef LORRY_RUNTIME_EXECUTOR_INTERNAL_H
+#define LORRY_RUNTIME_EXECUTOR_INTERNAL_H
+
+#include "base/mailbox.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "runtime/executor.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define OUTBOX_IN_FLIGHT_MAX 1024
+#define OUTBOX_PAGE_MAX 128
+#define OUTBOX_CONFIRMED_MAX 4096
+#define OUTBOX_POLL_US (INT64_C(1) * 1000000) /* rows that another process wrote */
+#define OUTBOX_FLUSH_US (INT64_C(50) * 1000)  /* how long confirmed rows may wait for a commit */
+#define OUTBOX_RETRY_US (INT64_C(100) * 1000)
+#define TIMER_POLL_US (INT64_C(10) * 1000)
+#define TICK_US (INT64_C(1) * 1000000)
+#define TIMERS_MAX 8
+#define TIMER_PAGE_MAX 128
+
+/* Events that the bus has, and has not confirmed. Unordered: one that is stuck holds up no other.
+ */
+struct outbox {
+    int64_t pumped_seq; /* everything up to here was published once since the start */
+    int64_t in_flight[OUTBOX_IN_FLIGHT_MAX];
+    int32_t in_flight_count;
+    int64_t again[OUTBOX_IN_FLIGHT_MAX]; /* refused by the bus: publish again */
+    int32_t again_count;
+    int64_t confirmed[OUTBOX_CONFIRMED_MAX]; /* leave the store with the next commit */
+    int32_t confirmed_count;
+    int64_t confirmed_since_us, next_poll_us, oldest_us;
+    bool dirty; /* there may be rows beyond pumped_seq */
+};
+
+struct parked_call {
+    struct command *cmd;
+    int64_t deadline_us;
+};
+
+struct timer_source {
+    const struct command_type *wake;
+    void *service;
+};
+
+struct executor {
+    struct executor_options o;
+    struct mailbox *mailbox;
+    struct command *first, *last; /* commands that go before the mailbox: retries, events, timers */
+    struct json_parser *parser;
+    struct rng rng;
+    struct arena batch_arena;
+    struct map latest;  /* collection + id → the command of this batch that changed it last */
+    struct map answers; /* idempotency key → command of this batch */
+    struct command **batch;
+    struct store_change *changes;
+    struct timer_source timers[TIMERS_MAX];
+    int32_t timer_count;
+    int64_t next_timer_us;
+    void (*tick)(void *arg, struct store *writer, int64_t now_us);
+    void *tick_arg;
+    int64_t next_tick_us;
+    struct outbox outbox;
+    struct parked_call parked[EXECUTOR_PARKED_MAX];
+    int32_t parked_count;
+    pthread_t thread;
+    bool threaded;
+    _Atomic bool stopping;
+    struct {
+        _Atomic uint64_t commands, batches, commits, conflicts, duplicates, store_errors, timers,
+            published, confirmed;
+        _Atomic int64_t in_flight, oldest_us, parked;
+    } stats;
+};
+
+void executor_enqueue(struct executor *x, struct command *cmd); /* executor thread */
+
+/* outbox.c */
+void outbox_pump(struct executor *x, int64_t now_us);
+void outbox_removed(struct executor *x,
+                    int32_t count); /* the first COUNT confirmed rows are gone */
+bool outbox_idle(const struct executor *x);
+
+/* parked.c */
+bool parked_hold(struct executor *x, struct command *cmd, int64_t now_us); /* false: no room */
+void parked_wake(struct executor *x, struct str key, const struct response *response);
+void parked_expire(struct executor *x, int64_t now_us, bool all);
+
+#endif

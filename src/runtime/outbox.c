@@ -1,0 +1,120 @@
+/* The outbox pump: publishes what commits have left in the outbox, in order, and notes what the bus
+ * has confirmed, so that the next commit removes it. Nothing is kept here that the store has not:
+ * after a crash the pump begins at the oldest row, and consumers drop what they have had.
+ */
+#include "base/check.h"
+#include "base/err.h"
+#include "runtime/executor_internal.h"
+
+static bool forget_in_flight(struct outbox *o, int64_t seq) {
+    for (int32_t i = 0; i < o->in_flight_count; i++) {
+        if (o->in_flight[i] == seq) {
+            o->in_flight[i] = o->in_flight[--o->in_flight_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_confirm(void *publisher, int64_t seq, int result) {
+    struct executor *x = publisher;
+    struct outbox *o = &x->outbox;
+    if (!forget_in_flight(o, seq))
+        return; /* confirmed twice */
+    if (result < 0) {
+        CHECK(o->again_count < OUTBOX_IN_FLIGHT_MAX);
+        o->again[o->again_count++] = seq;
+        return;
+    }
+    CHECK(o->confirmed_count < OUTBOX_CONFIRMED_MAX);
+    if (o->confirmed_count == 0)
+        o->confirmed_since_us = x->o.clock->now_us(x->o.clock);
+    o->confirmed[o->confirmed_count++] = seq;
+    x->stats.confirmed++;
+}
+
+/* What is in flight may all be confirmed before a commit takes it away: keep room for that. */
+static int32_t room(const struct outbox *o) {
+    int32_t in_flight = OUTBOX_IN_FLIGHT_MAX - o->in_flight_count - o->again_count;
+    int32_t confirmed =
+        OUTBOX_CONFIRMED_MAX - o->confirmed_count - o->in_flight_count - o->again_count;
+    return in_flight < confirmed ? in_flight : confirmed;
+}
+
+static int publish(struct executor *x, const struct event *e) {
+    struct outbox *o = &x->outbox;
+    o->in_flight[o->in_flight_count++] = e->seq;
+    int err = x->o.bus->ops->publish(x->o.bus, e, on_confirm, x);
+    if (err < 0)
+        forget_in_flight(o, e->seq);
+    else
+        x->stats.published++;
+    return err;
+}
+
+/* Publishes up to LIMIT rows beyond AFTER. Returns how many, or the error that stopped it;
+ * *ret_last is the last one that went. */
+static int32_t publish_rows(struct executor *x, int64_t after, int32_t limit, int64_t *ret_last) {
+    struct arena arena;
+    arena_init(&arena, 65536);
+    struct event *events;
+    int32_t count;
+    int result = x->o.store->ops->outbox_read(x->o.store, after, limit, &arena, &events, &count);
+    for (int32_t i = 0; result >= 0 && i < count; i++) {
+        int err = publish(x, &events[i]);
+        if (err < 0) {
+            result = i > 0 ? i : err;
+            break;
+        }
+        *ret_last = events[i].seq;
+        if (i == 0)
+            x->stats.oldest_us = events[i].at_us;
+        result = i + 1;
+    }
+    arena_free(&arena);
+    return result;
+}
+
+static void publish_again(struct executor *x) {
+    struct outbox *o = &x->outbox;
+    int32_t count = o->again_count;
+    o->again_count = 0;
+    for (int32_t i = 0; i < count; i++) {
+        int64_t last = 0;
+        int64_t seq = o->again[i];
+        if (publish_rows(x, seq - 1, 1, &last) < 0)
+            o->again[o->again_count++] = seq;
+    }
+}
+
+void outbox_pump(struct executor *x, int64_t now_us) {
+    struct outbox *o = &x->outbox;
+    if (o->again_count > 0 && now_us >= o->next_poll_us - OUTBOX_POLL_US + OUTBOX_RETRY_US)
+        publish_again(x);
+    if (now_us >= o->next_poll_us) {
+        o->next_poll_us = now_us + OUTBOX_POLL_US;
+        o->dirty = true;
+    }
+    while (o->dirty && room(o) > 0) {
+        int32_t limit = room(o) < OUTBOX_PAGE_MAX ? room(o) : OUTBOX_PAGE_MAX;
+        int32_t n = publish_rows(x, o->pumped_seq, limit, &o->pumped_seq);
+        if (n < 0)
+            break; /* the bus or the store is busy: the next turn tries again */
+        if (n < limit)
+            o->dirty = n > 0;
+    }
+    x->stats.in_flight = o->in_flight_count + o->again_count;
+}
+
+void outbox_removed(struct executor *x, int32_t count) {
+    struct outbox *o = &x->outbox;
+    CHECK(count <= o->confirmed_count);
+    o->confirmed_count -= count;
+    for (int32_t i = 0; i < o->confirmed_count; i++)
+        o->confirmed[i] = o->confirmed[i + count];
+}
+
+bool outbox_idle(const struct executor *x) {
+    const struct outbox *o = &x->outbox;
+    return !o->dirty && o->in_flight_count == 0 && o->again_count == 0 && o->confirmed_count == 0;
+}

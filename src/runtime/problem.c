@@ -1,0 +1,191 @@
+/* Problem documents, and the one table of everything that can go wrong. */
+#include "runtime/problem.h"
+
+#include "base/check.h"
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define ROW(id, slug, status, title, explain) [PROBLEM_##id] = {slug, status, title, explain}
+
+const struct problem_def problem_table[PROBLEM_COUNT] = {
+    ROW(INVALID_REQUEST, "invalid-request", 422, "Invalid request",
+        "The body is JSON, but some of its fields are not what they should be. Each entry of "
+        "errors "
+        "names one field by a JSON pointer and says what is wrong with it. Mend them all and send "
+        "the request again; nothing was changed."),
+    ROW(MALFORMED_JSON, "malformed-json", 400, "Malformed JSON",
+        "The body is not valid JSON. The detail gives the line and the column where reading it "
+        "stopped. Nothing was changed."),
+    ROW(BAD_PARAMETER, "bad-parameter", 422, "Bad parameter",
+        "A query parameter or a request header is missing or out of its range. The detail names "
+        "it."),
+    ROW(UNAUTHENTICATED, "unauthenticated", 401, "Not signed in",
+        "This needs an access token, sent as \"Authorization: Bearer <token>\". The one that came "
+        "is "
+        "missing, malformed, expired, or of a session that has ended. Sign in or refresh, and try "
+        "again."),
+    ROW(INVALID_CREDENTIALS, "invalid-credentials", 401, "Wrong e-mail or password",
+        "No account has this e-mail and password. The answer is the same whether or not the e-mail "
+        "is known."),
+    ROW(INVALID_REFRESH, "invalid-refresh-token", 401, "Refresh token not valid",
+        "The refresh token is unknown, expired, or was used before. A token that comes a second "
+        "time "
+        "ends its whole session, because one of the two who sent it should not have it. Sign in "
+        "again."),
+    ROW(FORBIDDEN, "forbidden", 403, "Not allowed",
+        "You are signed in, but your role may not do this."),
+    ROW(ACCOUNT_DISABLED, "account-disabled", 403, "Account disabled",
+        "An administrator has disabled this account."),
+    ROW(NOT_FOUND, "not-found", 404, "Not found",
+        "There is nothing here, or nothing that you may see."),
+    ROW(METHOD_NOT_ALLOWED, "method-not-allowed", 405, "Method not allowed",
+        "The address exists, but not for this method. The Allow header lists those it has."),
+    ROW(UNSUPPORTED_TYPE, "unsupported-media-type", 415, "Unsupported media type",
+        "Bodies are application/json in UTF-8, without a Content-Encoding."),
+    ROW(PAYLOAD_TOO_LARGE, "payload-too-large", 413, "Payload too large",
+        "The body is larger than 1 MiB."),
+    ROW(UPGRADE_REQUIRED, "upgrade-required", 426, "WebSocket expected",
+        "This address speaks WebSocket (RFC 6455) only."),
+    ROW(PRECONDITION_FAILED, "precondition-failed", 412, "Changed in the meantime",
+        "If-Match names a version that is not the current one: somebody changed it since you read "
+        "it. Read it again and decide again."),
+    ROW(VERSION_CONFLICT, "version-conflict", 409, "Changed in the meantime",
+        "The version in the body is not the current one: somebody changed it since you read it. "
+        "Read "
+        "it again and decide again."),
+    ROW(IDEMPOTENCY_MISMATCH, "idempotency-mismatch", 422, "Idempotency key used differently",
+        "This Idempotency-Key was used for a request with another body. Use a new key for a new "
+        "request; keep it only to repeat the same one."),
+    ROW(TOO_MANY_REQUESTS, "too-many-requests", 429, "Too many requests",
+        "You are faster than this address allows. Retry-After says when to go on."),
+    ROW(TOO_MANY_ATTEMPTS, "too-many-attempts", 429, "Too many attempts",
+        "Too many wrong passwords in a short time. Retry-After says when the next attempt counts."),
+    ROW(OVERLOADED, "overloaded", 503, "Overloaded",
+        "The server has as much to do as it can hold. Nothing was changed; try again after "
+        "Retry-After seconds."),
+    ROW(STORE_UNAVAILABLE, "store-unavailable", 503, "Store unavailable",
+        "The store cannot write at the moment (busy, or its disk is full). Nothing was changed; "
+        "try "
+        "again after Retry-After seconds."),
+    ROW(INTERNAL, "internal", 500, "Internal error",
+        "Something is wrong on our side. The request id helps the operator to find it in the log."),
+    ROW(EMAIL_TAKEN, "email-taken", 409, "E-mail taken",
+        "There is an account with this e-mail already. Sign in, or use another e-mail."),
+    ROW(LAST_ADMIN, "last-admin", 409, "Last administrator",
+        "The last administrator who can sign in cannot be demoted or disabled. Make another one "
+        "first."),
+    ROW(OUTSIDE_SERVICE_AREA, "outside-service-area", 422, "Outside the service area",
+        "At least one stop lies outside the service area, or the stops are farther apart than this "
+        "service drives. Each entry of errors names one such stop."),
+    ROW(QUOTE_EXPIRED, "quote-expired", 409, "Quote expired",
+        "A quote's price holds until its expires_at. Ask for a new one."),
+    ROW(QUOTE_USED, "quote-used", 409, "Quote used",
+        "A quote serves for one booking, and this one has served. Ask for a new one."),
+    ROW(ILLEGAL_TRANSITION, "illegal-transition", 409, "Not possible in this state",
+        "The booking's state does not allow this. The answer has the state and the moves that are "
+        "allowed from it."),
+    ROW(OFFER_CLOSED, "offer-closed", 409, "Offer closed",
+        "The offer is not open any more: it was accepted by somebody, has expired, was withdrawn, "
+        "or "
+        "was declined."),
+    ROW(ALREADY_RATED, "already-rated", 409, "Already rated", "A booking is rated once."),
+    ROW(DRIVER_UNAVAILABLE, "driver-unavailable", 409, "Driver not available",
+        "This driver cannot take the booking now. The detail says why."),
+    ROW(NOT_APPROVED, "not-approved", 403, "Not approved",
+        "A driver goes on duty once an administrator has approved him."),
+    ROW(NO_VEHICLE, "no-vehicle", 409, "No vehicle",
+        "Tell which vehicle you drive (PUT /v1/driver) before you go on duty."),
+    ROW(ACTIVE_BOOKING, "active-booking", 409, "Active booking",
+        "This is not possible while you have a booking to finish."),
+    ROW(LINK_EXPIRED, "link-expired", 410, "Link expired",
+        "A tracking link works until some days after the booking has ended."),
+};
+
+void problem_fill_more(struct response *ret, struct arena *a, struct str request_id, enum problem p,
+                       struct str detail, const struct field_errors *errors, struct str extra,
+                       int32_t retry_after_s) {
+    const struct problem_def *def = &problem_table[p];
+    struct buf out;
+    buf_init(&out, a, 256);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "type", arena_printf(a, "/problems/%s", def->slug));
+    jw_kv_str(&w, "title", str_from(def->title));
+    jw_kv_i64(&w, "status", def->status);
+    jw_kv_str(&w, "detail", detail);
+    if (errors != NULL) {
+        jw_key(&w, "errors");
+        jw_array(&w);
+        for (int i = 0; i < errors->count; i++) {
+            jw_object(&w);
+            jw_kv_str(&w, "pointer", errors->items[i].pointer);
+            jw_kv_str(&w, "detail", errors->items[i].detail);
+            jw_end(&w);
+        }
+        jw_end(&w);
+    }
+    jw_kv_str(&w, "request_id", request_id);
+    if (extra.len > 0) {
+        buf_add_char(&out, ',');
+        buf_add_str(&out, extra);
+    }
+    jw_end(&w);
+    *ret = (struct response){
+        .status = def->status, .content_type = "application/problem+json", .body = buf_str(&out)};
+    if (retry_after_s > 0)
+        response_header(ret, "Retry-After", arena_printf(a, "%d", retry_after_s));
+    if (def->status == 401)
+        response_header(ret, "WWW-Authenticate", STR("Bearer realm=\"lorry\""));
+}
+
+void problem_fill(struct response *ret, struct arena *a, struct str request_id, enum problem p,
+                  const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    struct str detail = arena_vprintf(a, format, args);
+    va_end(args);
+    int32_t retry_after_s = problem_table[p].status == 503 ? 1 : 0;
+    problem_fill_more(ret, a, request_id, p, detail, NULL, STR_NONE, retry_after_s);
+}
+
+void call_problem(struct call *c, enum problem p, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    struct str detail = arena_vprintf(&c->arena, format, args);
+    va_end(args);
+    problem_fill(&c->response, &c->arena, c->request_id, p, "%.*s", STR_ARG(detail));
+    c->reply(c);
+}
+
+void call_invalid(struct call *c, const struct field_errors *errors) {
+    int n = errors->count + errors->more;
+    struct str detail =
+        arena_printf(&c->arena, n == 1 ? "%d field is not valid" : "%d fields are not valid", n);
+    problem_fill_more(&c->response, &c->arena, c->request_id, PROBLEM_INVALID_REQUEST, detail,
+                      errors, STR_NONE, 0);
+    c->reply(c);
+}
+
+void call_error(struct call *c, int err) {
+    CHECK(err < 0);
+    switch (err) {
+    case ERR_NOT_FOUND:
+        call_problem(c, PROBLEM_NOT_FOUND, "there is nothing here");
+        return;
+    case ERR_FULL:
+    case ERR_BUSY:
+    case ERR_IO:
+    case ERR_UNKNOWN:
+    case ERR_UNAVAILABLE:
+    case ERR_CONFLICT:
+    case ERR_TIMEOUT:
+        call_problem(c, PROBLEM_STORE_UNAVAILABLE, "the store cannot answer now: %s",
+                     err_text(err));
+        return;
+    default:
+        call_problem(c, PROBLEM_INTERNAL, "%s", err_text(err));
+    }
+}

@@ -1,0 +1,90 @@
+/* Events on their way in: a delivery becomes a turn, the service's handler makes commands of it,
+ * and when the last of them has committed the event is acknowledged. Executor thread.
+ */
+#include "base/check.h"
+#include "base/err.h"
+#include "runtime/executor_internal.h"
+#include "runtime/runtime_internal.h"
+
+#include <stdlib.h>
+
+struct turn_own {
+    struct event_turn turn;
+    struct arena arena;
+    const struct subscription *subscription;
+};
+
+static void turn_end(struct event_turn *t) {
+    struct turn_own *own = (struct turn_own *)t;
+    struct bus_delivery *delivery = t->delivery;
+    int result = t->result;
+    arena_free(&own->arena);
+    free(own);
+    delivery->done(delivery, result);
+}
+
+static void turn_release(struct event_turn *t) {
+    if (--t->pending == 0)
+        turn_end(t);
+}
+
+static void command_finish(struct command *cmd, int result, struct response *response) {
+    (void)response;
+    struct event_turn *t = cmd->finish_arg;
+    if (result < 0)
+        t->result = result;
+    turn_release(t);
+}
+
+void event_command(struct event_turn *t, const struct command_type *type, struct str id,
+                   void *args) {
+    const struct turn_own *own = (const struct turn_own *)t;
+    struct command *cmd = arena_new(t->arena, struct command);
+    cmd->type = type;
+    cmd->service = t->service;
+    cmd->id = arena_str(t->arena, id);
+    cmd->args = args;
+    cmd->request_id = t->event->request_id;
+    cmd->dedupe = arena_printf(t->arena, "%.*s/%s/%d", STR_ARG(t->event->id),
+                               own->subscription->service->def->name, t->submitted++);
+    cmd->arena = t->arena;
+    cmd->finish = command_finish;
+    cmd->finish_arg = t;
+    t->pending++;
+    executor_enqueue(t->runtime->o.executor, cmd);
+}
+
+static const struct event_entry *entry_of(const struct service_def *def, struct str type) {
+    for (int32_t i = 0; i < def->event_count; i++) {
+        if (str_is(type, def->events[i].type))
+            return &def->events[i];
+    }
+    return NULL;
+}
+
+void turn_deliver(void *consumer, struct bus_delivery *d) {
+    struct subscription *sub = consumer;
+    struct runtime *r = sub->runtime;
+    const struct event_entry *entry = entry_of(sub->service->def, d->event->type);
+    CHECK(entry != NULL);
+    struct turn_own *own = xcalloc(1, sizeof(*own));
+    arena_init(&own->arena, 8192);
+    own->subscription = sub;
+    own->turn = (struct event_turn){.event = d->event,
+                                    .arena = &own->arena,
+                                    .parser = executor_parser(r->o.executor),
+                                    .service = sub->service->self,
+                                    .runtime = r,
+                                    .delivery = d,
+                                    .pending = 1};
+    void *data = arena_alloc(&own->arena, entry->schema->size);
+    if (schema_load(entry->schema, own->turn.parser, d->event->data, &own->arena, data) < 0) {
+        /* It would not decode the next time either: say so, once, and let it go. */
+        log_write(r->o.log, LOG_ERROR, d->event->request_id,
+                  "event %.*s of type %.*s is not readable", STR_ARG(d->event->id),
+                  STR_ARG(d->event->type));
+    } else {
+        entry->on(&own->turn, data);
+    }
+    turn_release(&own->turn);
+}

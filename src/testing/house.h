@@ -1,0 +1,84 @@
+/* A whole house in one thread, for tests: the real runtime and real services over the memory store,
+ * the in-process bus and a clock that stands still until told. Requests enter as structs, answers
+ * come back as structs.
+ *
+ *   struct house *h = house_new(7);
+ *   struct booking_service *b = booking_service_new(&(struct booking_options){.clock = &h->clock,
+ * …}); house_open(h, (struct service[]){booking_service(b)}, 1); struct house_answer a =
+ * house_call(h, &(struct house_request){.method = "GET", .path = "/v1/…"});
+ */
+#ifndef LORRY_TESTING_HOUSE_H
+#define LORRY_TESTING_HOUSE_H
+
+#include "adapters/memory/memory_store.h"
+#include "runtime/service.h"
+
+#define HOUSE_SOCKET_FRAMES_MAX 4096
+
+struct house {
+    struct clock clock; /* now_us below */
+    int64_t now_us;
+    struct entropy entropy; /* drawn from rng: the same seed, the same house */
+    struct rng rng;
+    struct bus *bus;
+    struct cache *cache;
+    struct memory_disk *disk;
+    struct memory_store_faults faults; /* of the writer: set any time */
+    struct token_verifier *verifier;
+    struct executor *executor;
+    struct runtime *runtime;
+    struct worker worker;
+    struct arena arena; /* answers live here until house_free */
+    struct posted *posted, *posted_last;
+};
+
+struct house_request {
+    const char *method, *path; /* path with query */
+    const char *body;          /* NULL: none */
+    struct identity who;       /* role NONE: nobody, or whoever a token in headers says */
+    struct header headers[6];  /* name NULL ends */
+};
+struct house_answer {
+    int status; /* 0: not answered yet */
+    struct str body;
+    struct response response;
+    bool accepted; /* became a socket */
+};
+struct house_socket {
+    struct socket socket;
+    struct house *house;
+    struct str frames[HOUSE_SOCKET_FRAMES_MAX]; /* what the server sent */
+    int32_t frame_count;
+    int close_code; /* 0: open */
+    bool stuck;     /* sends are refused with ERR_FULL until house_socket_drain */
+    bool was_full;
+};
+
+struct house *house_new(uint64_t seed);
+void house_open(struct house *h, const struct service *services, int32_t count);
+/* Loses everything but the disk; then make the services anew and house_open again. */
+void house_crash(struct house *h);
+void house_free(struct house *h); /* services are the caller's to free, before */
+
+/* Makes the call and turns the executor until it is answered (or nothing moves any more). */
+struct house_answer house_call(struct house *h, const struct house_request *request);
+/* Makes the call and returns; *ANSWER is filled when the answer comes. */
+void house_begin(struct house *h, const struct house_request *request, struct house_answer *answer);
+/* Turns until nothing is left to do at this moment. */
+void house_settle(struct house *h);
+/* Moves the clock on, in steps of 10 ms to 1 s, settling after each. */
+void house_advance(struct house *h, int64_t by_us);
+
+struct identity house_who(struct house *h, enum role role, const char *user_id);
+/* A fresh id, e.g. house_id(h, "usr"). */
+struct str house_id(struct house *h, const char *prefix);
+
+/* Opens a WebSocket on PATH with headers of REQUEST; NULL and *ret_answer when refused. */
+struct house_socket *house_socket_open(struct house *h, const struct house_request *request,
+                                       struct house_answer *ret_answer);
+void house_socket_text(struct house_socket *s,
+                       const char *text);        /* the client says; then settles */
+void house_socket_drain(struct house_socket *s); /* no longer stuck */
+void house_socket_leave(struct house_socket *s); /* the client goes; S is freed */
+
+#endif
