@@ -1,0 +1,252 @@
+/* The const tables of the platform's settings, and the few checks that span two of them. */
+#include "apps/settings.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#include <string.h>
+
+#define YEAR_S (366 * 86400)
+
+static bool is_currency(struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] < 'A' || s.p[i] > 'Z')
+            return false;
+    }
+    return s.len == 3;
+}
+
+/* A name of the tz database in form; that there is such a zone shows when it is loaded. */
+static bool is_timezone(struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!letter && !(i > 0 && (strchr("/_+-", c) || (c >= '0' && c <= '9'))))
+            return false;
+    }
+    return true;
+}
+
+/* What may stand as `iss` in a token: a StringOrURI without spaces. */
+static bool is_issuer(struct str s) {
+    return !memchr(s.p, ' ', s.len);
+}
+
+#define TABLE(name, heading)                                                                       \
+    const struct config_table settings_##name = {heading, name, (int32_t)COUNT_OF(name)}
+
+static const char *const stores[] = {"sqlite", NULL};
+static const struct config_setting data[] = {
+    {.key = "data",
+     .kind = CONFIG_PATH,
+     .fallback = "./data",
+     .placeholder = "DIR",
+     .help = "The folder that keeps all state; made if it is missing"},
+    {.key = "store",
+     .kind = CONFIG_ENUM,
+     .fallback = "sqlite",
+     .names = stores,
+     .help = "What keeps it"},
+};
+TABLE(data, "State");
+
+static const struct config_setting server[] = {
+    {.key = "listen",
+     .kind = CONFIG_ADDRESS,
+     .fallback = "127.0.0.1:8080",
+     .help = "Where to listen; port 0 takes any free one"},
+    {.key = "workers",
+     .kind = CONFIG_INT,
+     .fallback = "0",
+     .max = 256,
+     .help = "Network threads; 0 is one for each processor"},
+    {.key = "connections_max",
+     .kind = CONFIG_INT,
+     .fallback = "15000",
+     .min = 16,
+     .max = 1000000,
+     .help = "Connections at once; more are closed as they come"},
+    {.key = "log_level",
+     .kind = CONFIG_ENUM,
+     .fallback = "info",
+     .names = log_level_names,
+     .help = "How much to log"},
+};
+TABLE(server, "Server");
+
+static const struct config_setting auth[] = {
+    {.key = "issuer",
+     .kind = CONFIG_STRING,
+     .fallback = "lorry",
+     .min = 1,
+     .max = 200,
+     .valid = is_issuer,
+     .expects = "a name or URL without spaces",
+     .help = "Who the tokens say has issued them"},
+    {.key = "access_ttl_s",
+     .kind = CONFIG_DURATION,
+     .fallback = "900",
+     .min = 10,
+     .max = 86400,
+     .help = "How long an access token is good"},
+    {.key = "refresh_ttl_s",
+     .kind = CONFIG_DURATION,
+     .fallback = "2592000",
+     .min = 60,
+     .max = YEAR_S,
+     .help = "How long a session lasts without being used"},
+    {.key = "hash_workers",
+     .kind = CONFIG_INT,
+     .fallback = "2",
+     .min = 1,
+     .max = 64,
+     .help = "Passwords hashed at once; each takes 19 MiB while it lasts"},
+    {.key = "hash_queue",
+     .kind = CONFIG_INT,
+     .fallback = "64",
+     .min = 1,
+     .max = 10000,
+     .help = "Passwords that may wait for it; more are told to come again"},
+};
+TABLE(auth, "Accounts");
+
+static const struct config_setting booking[] = {
+    {.key = "tariffs",
+     .kind = CONFIG_PATH,
+     .placeholder = "FILE",
+     .help = "JSON file of prices for each vehicle class; without it the built-in ones"},
+    {.key = "area",
+     .kind = CONFIG_PATH,
+     .placeholder = "FILE",
+     .help = "GeoJSON polygon of the service area; without it any place on Earth"},
+    {.key = "streets",
+     .kind = CONFIG_PATH,
+     .placeholder = "FILE",
+     .help = "GeoJSON road lines to route over; without it routes go as the crow flies"},
+    {.key = "trip_max_km",
+     .kind = CONFIG_INT,
+     .fallback = "200",
+     .min = 1,
+     .max = 5000,
+     .help = "How far apart stops may be, where no area is set"},
+    {.key = "quote_ttl_s",
+     .kind = CONFIG_DURATION,
+     .fallback = "600",
+     .min = 10,
+     .max = 86400,
+     .help = "How long a quoted price holds"},
+    {.key = "currency",
+     .kind = CONFIG_STRING,
+     .fallback = "SEK",
+     .min = 3,
+     .max = 3,
+     .valid = is_currency,
+     .expects = "three capital letters of ISO 4217, such as SEK",
+     .placeholder = "CODE",
+     .help = "What prices are in"},
+    {.key = "timezone",
+     .kind = CONFIG_STRING,
+     .fallback = "Europe/Stockholm",
+     .min = 1,
+     .max = 64,
+     .valid = is_timezone,
+     .expects = "a name of the tz database, such as Europe/Stockholm",
+     .placeholder = "ZONE",
+     .help = "Whose days earnings are counted by"},
+};
+TABLE(booking, "Bookings");
+
+static const char *const approvals[] = {"manual", "auto", NULL};
+static const struct config_setting dispatch[] = {
+    {.key = "driver_approval",
+     .kind = CONFIG_ENUM,
+     .fallback = "manual",
+     .names = approvals,
+     .help = "Whether an admin approves new drivers"},
+    {.key = "offer_timeout_s",
+     .kind = CONFIG_DURATION,
+     .fallback = "20",
+     .min = 1,
+     .max = 3600,
+     .help = "How long a driver may think about an offer"},
+    {.key = "offer_wave",
+     .kind = CONFIG_INT,
+     .fallback = "1",
+     .min = 1,
+     .max = 10,
+     .help = "Drivers that are offered a booking at once"},
+    {.key = "search_radius_m",
+     .kind = CONFIG_INT,
+     .fallback = "3000",
+     .min = 100,
+     .max = 200000,
+     .help = "How far from the pickup the search for drivers begins"},
+    {.key = "search_radius_max_m",
+     .kind = CONFIG_INT,
+     .fallback = "30000",
+     .min = 100,
+     .max = 500000,
+     .help = "How far the search widens"},
+    {.key = "search_timeout_s",
+     .kind = CONFIG_DURATION,
+     .fallback = "180",
+     .min = 5,
+     .max = 86400,
+     .help = "When a booking that nobody takes expires"},
+    {.key = "trail_days",
+     .kind = CONFIG_INT,
+     .fallback = "30",
+     .min = 1,
+     .max = 3660,
+     .help = "Days that drivers' positions are kept"},
+};
+TABLE(dispatch, "Drivers and dispatch");
+
+static const struct config_setting demo[] = {
+    {.key = "demo",
+     .kind = CONFIG_BOOL,
+     .fallback = "false",
+     .help = "Fill the city with simulated drivers and customers"},
+    {.key = "demo_drivers",
+     .kind = CONFIG_INT,
+     .fallback = "40",
+     .min = 1,
+     .max = 5000,
+     .help = "How many drivers"},
+    {.key = "demo_bookings_per_hour",
+     .kind = CONFIG_INT,
+     .fallback = "240",
+     .min = 1,
+     .max = 1000000,
+     .help = "How many bookings"},
+};
+TABLE(demo, "Demo");
+
+static const struct config_setting output[] = {
+    {.key = "json", .kind = CONFIG_BOOL, .fallback = "false", .help = "Write JSON, for programs"},
+};
+TABLE(output, "Output");
+
+#define SERVE                                                                                      \
+    &settings_data, &settings_server, &settings_auth, &settings_booking, &settings_dispatch,       \
+        &settings_demo
+const struct config_table *const settings_of_serve[] = {SERVE, NULL};
+const struct config_table *const settings_of_config[] = {SERVE, &settings_output, NULL};
+
+int settings_check(struct config *c) {
+    int32_t before = c->problems.count;
+    int64_t radius = config_int(c, "search_radius_m");
+    if (config_int(c, "search_radius_max_m") < radius)
+        config_refuse(c, "search_radius_max_m", "must not be below search_radius_m, which is %lld",
+                      (long long)radius);
+    int64_t access = config_int(c, "access_ttl_s");
+    if (config_int(c, "refresh_ttl_s") <= access)
+        config_refuse(c, "refresh_ttl_s", "must be more than access_ttl_s, which is %lld",
+                      (long long)access);
+    int64_t offer = config_int(c, "offer_timeout_s");
+    if (config_int(c, "search_timeout_s") < offer)
+        config_refuse(c, "search_timeout_s", "must not be below offer_timeout_s, which is %lld",
+                      (long long)offer);
+    return c->problems.count > before ? ERR_INVALID : 0;
+}

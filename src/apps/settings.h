@@ -1,0 +1,29 @@
+/* The settings of the platform, in groups; a command lists the groups that it takes. What is set
+ * here reaches the services as plain structs: none of them knows of configuration.
+ */
+#ifndef LORRY_APPS_SETTINGS_H
+#define LORRY_APPS_SETTINGS_H
+
+#include "apps/config.h"
+
+/* Of config_enum(c, "driver_approval"). log_level gives an enum log_level. */
+enum approval { APPROVAL_MANUAL, APPROVAL_AUTO };
+
+extern const struct config_table settings_data;    /* data, store: where the state lies */
+extern const struct config_table settings_server;  /* listen, workers, connections_max, log_level */
+extern const struct config_table settings_auth;    /* issuer, access_ttl_s, hash_workers, … */
+extern const struct config_table settings_booking; /* tariffs, area, quote_ttl_s, currency, … */
+extern const struct config_table settings_dispatch; /* offer_timeout_s, search_radius_m, … */
+extern const struct config_table settings_demo;     /* demo, demo_drivers, … */
+extern const struct config_table settings_output;   /* json */
+
+/* All that `lorry serve` takes; ends with NULL. `lorry config` takes the same and settings_output.
+ */
+extern const struct config_table *const settings_of_serve[];
+extern const struct config_table *const settings_of_config[];
+
+/* Checks across settings of `lorry serve`: refuses in C what does not go together. Returns 0 or
+ * ERR_INVALID. */
+int settings_check(struct config *c);
+
+#endif
