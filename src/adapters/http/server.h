@@ -13,16 +13,20 @@
 #include "ports/clock.h"
 #include "runtime/call.h"
 
-struct http_limits {
-    int32_t connections_max; /* of the whole server; more are closed at once */
+struct http_limits {         /* 0 stands for the default */
+    int32_t connections_max; /* of the whole server; more are closed at once; default 16384 */
     int32_t head_bytes_max;  /* 431; default 16 KiB */
     int32_t body_bytes_max;  /* 413; default 1 MiB */
     int32_t pipeline_max; /* answers waiting on one connection before reading stops; default 64 */
-    int32_t head_timeout_ms;  /* from the first byte to the end of the head: 408; default 10 s */
-    int32_t body_timeout_ms;  /* for the whole body: 408; default 30 s */
-    int32_t idle_timeout_ms;  /* between requests: closed; default 75 s */
-    int32_t write_timeout_ms; /* no progress in sending: closed; default 30 s */
-    int32_t drain_timeout_ms; /* how long a drain waits for what is in flight; default 10 s */
+    int32_t head_timeout_ms;   /* from the first byte to the end of the head: 408; default 10 s */
+    int32_t body_timeout_ms;   /* for the whole body: 408; default 30 s */
+    int32_t idle_timeout_ms;   /* between requests: closed; default 75 s */
+    int32_t write_timeout_ms;  /* no progress in sending: closed; default 30 s */
+    int32_t drain_timeout_ms;  /* how long a drain waits for what is in flight; default 10 s */
+    int32_t calls_max;         /* of one thread, unanswered; more get 503; default 4096 */
+    int32_t linger_timeout_ms; /* for the other end to close after our last word; default 2 s */
+    int32_t ping_ms;           /* a socket silent for so long is pinged; default 30 s */
+    int32_t silence_ms;        /* a socket silent for so long is ended; default 75 s */
 };
 extern const struct http_limits http_limits_default;
 
@@ -60,8 +64,10 @@ int http_start(const struct http_options *o, struct http_server **ret_server, in
 struct worker *http_worker(struct http_server *s, int32_t index);
 void http_counters_read(struct http_server *s, struct http_counters *ret);
 /* No new connections; sockets are closed with 1001, what is in flight is finished or cut after the
- * drain time-out; then the threads end. Blocks. */
+ * drain time-out; then the threads end. Blocks; not from a network thread. */
 void http_stop(struct http_server *s);
+/* Stops first if need be. Calls that were cut may still be replied to until here, not later: end
+ * whoever holds them first. Functions posted after the end of their thread never run. */
 void http_free(struct http_server *s);
 
 #endif

@@ -1,0 +1,405 @@
+/* A connection's life.
+ *
+ * Bytes are read into the thread's one buffer and parsed there and then. A whole request joins the
+ * end of the connection's list of exchanges and goes to the application; answers may come back in
+ * any order, but leave from the front of the list only. When `pipeline_max` exchanges wait, or too
+ * much output does, what has been read is stashed and reading stops until answers have left.
+ *
+ *   OPEN ──refused, "Connection: close", or a close frame──▶ LAST ──all is sent──▶ LINGER ──▶
+ * CLOSED
+ *
+ * An error closes at once from anywhere. The memory of a connection outlives its descriptor while
+ * calls of it are with the application; their answers are then dropped.
+ *
+ * conn_pump() is where everything comes together: after each event it sends, reads on, shuts down,
+ * and puts the connection into the list of its deadline.
+ */
+#include "adapters/http/internal.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* --- coming and going -------------------------------------------------------------------- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf) {
+    (void)suggested;
+    struct conn *c = handle->data;
+    *ret_buf = uv_buf_init(c->thread->read_buffer, sizeof c->thread->read_buffer);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+static void set_reading(struct conn *c, bool reading) {
+    if (reading == c->reading)
+        return;
+    c->reading = reading;
+    if (reading)
+        uv_read_start(&c->stream, on_alloc, on_read);
+    else
+        uv_read_stop(&c->stream);
+}
+
+void conn_unref(struct conn *c) {
+    if (--c->refs == 0)
+        free(c);
+}
+
+static void on_closed(uv_handle_t *handle) {
+    struct conn *c = handle->data;
+    struct http_thread *t = c->thread;
+    if (c->ws != NULL)
+        ws_gone(c);
+    t->connections--;
+    atomic_fetch_sub(&t->server->connections, 1);
+    COUNT(t->counters.open, -1);
+    conn_unref(c);
+    thread_check_done(t);
+}
+
+void conn_close(struct conn *c) {
+    if (c->state == CONN_CLOSED)
+        return;
+    c->state = CONN_CLOSED;
+    struct exchange *next;
+    for (struct exchange *ex = c->first; ex != NULL; ex = next) {
+        next = ex->next;
+        ex->next = NULL;
+        if (ex->state != EXCHANGE_RUNNING)
+            exchange_release(ex);
+    }
+    c->first = c->last = c->parsing = NULL;
+    out_drop(c);
+    free(c->stash);
+    c->stash = NULL;
+    list_move(c, DEADLINE_COUNT, 0);
+    uv_close(&c->handle, on_closed);
+}
+
+struct conn *conn_new(struct http_thread *t) {
+    struct conn *c = xcalloc(1, sizeof *c);
+    c->thread = t;
+    c->refs = 1;
+    c->deadline = DEADLINE_COUNT;
+    CHECK(uv_tcp_init(&t->loop, &c->tcp) == 0);
+    c->handle.data = c;
+    t->connections++;
+    atomic_fetch_add(&t->server->connections, 1);
+    COUNT(t->counters.open, 1);
+    return c;
+}
+
+static void peer_take(struct conn *c) {
+    struct sockaddr_storage a;
+    int len = sizeof a;
+    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&a, &len) != 0)
+        return;
+    if (a.ss_family == AF_INET)
+        uv_ip4_name((struct sockaddr_in *)&a, c->peer, sizeof c->peer);
+    else if (a.ss_family == AF_INET6)
+        uv_ip6_name((struct sockaddr_in6 *)&a, c->peer, sizeof c->peer);
+}
+
+void conn_begin(struct conn *c) {
+    peer_take(c);
+    list_move(c, DEADLINE_IDLE, (int64_t)uv_now(&c->thread->loop));
+    set_reading(c, true);
+}
+
+/* Without descriptors libuv accepts and closes by itself, so that this does not spin. */
+void conn_on_connection(uv_stream_t *listener, int status) {
+    struct http_thread *t = listener->data;
+    if (status != 0)
+        return;
+    struct conn *c = conn_new(t);
+    if (uv_accept(listener, &c->stream) != 0) {
+        conn_close(c);
+        return;
+    }
+    if (atomic_load(&t->server->connections) > t->options->limits.connections_max) {
+        COUNT(t->counters.refused, 1);
+        conn_close(c);
+        return;
+    }
+    COUNT(t->counters.accepted, 1);
+    conn_begin(c);
+}
+
+/* --- requests ---------------------------------------------------------------------------- */
+
+static bool conn_full(const struct conn *c) {
+    return c->waiting >= c->thread->options->limits.pipeline_max || c->out_bytes > OUT_BYTES_MAX;
+}
+
+static int64_t now_ms(const struct conn *c) {
+    return (int64_t)uv_now(&c->thread->loop);
+}
+
+static void exchange_begin(struct conn *c) {
+    struct exchange *ex = exchange_new(c);
+    parse_begin(ex);
+    *(c->last != NULL ? &c->last->next : &c->first) = ex;
+    c->last = ex;
+    c->parsing = ex;
+    c->waiting++;
+    list_move(c, DEADLINE_NONE, now_ms(c)); /* this request's time starts now */
+}
+
+void conn_refuse(struct exchange *ex, const struct refusal *r) {
+    struct conn *c = ex->conn;
+    CHECK(ex->state == EXCHANGE_PARSING);
+    COUNT(c->thread->counters.requests, 1);
+    c->parsing = NULL;
+    c->state = CONN_LAST;
+    ex->keep = false;
+    ex->state = EXCHANGE_DONE;
+    reply_problem(ex, r);
+}
+
+/* The reply of a call; any thread. */
+static void on_reply(struct call *call) {
+    struct exchange *ex = (struct exchange *)call;
+    if (pthread_equal(pthread_self(), ex->thread->id))
+        exchange_answered(ex);
+    else
+        CHECK(mailbox_send(ex->thread->answers, ex));
+}
+
+void exchange_answered(struct exchange *ex) {
+    struct conn *c = ex->conn;
+    struct http_thread *t = ex->thread;
+    CHECK(ex->state == EXCHANGE_RUNNING);
+    t->running--;
+    COUNT(t->counters.running, -1);
+    ex->state = EXCHANGE_DONE;
+    if (c->state == CONN_CLOSED) {
+        exchange_release(ex);
+        thread_check_done(t);
+    } else {
+        conn_mark_dirty(c);
+    }
+    conn_unref(c);
+}
+
+static const struct refusal refusal_upgrade_behind = {
+    400,
+    "malformed-request",
+    "Malformed request",
+    "an upgrade cannot follow a request that has not been answered yet",
+    NULL,
+    NULL};
+
+static void render_done(struct conn *c);
+
+void conn_dispatch(struct exchange *ex) {
+    struct conn *c = ex->conn;
+    struct http_thread *t = c->thread;
+    if (t->running >= t->options->limits.calls_max) {
+        conn_refuse(ex, &refusal_overloaded);
+        return;
+    }
+    if (ex->call.request.upgrade) {
+        render_done(c);
+        if (c->first != ex) {
+            conn_refuse(ex, &refusal_upgrade_behind);
+            return;
+        }
+    }
+    request_id_take(ex);
+    ex->call.request.peer = str_from(c->peer);
+    ex->call.worker = &t->worker;
+    ex->call.reply = on_reply;
+    ex->call.accept = ws_accept;
+    ex->call.origin = ex;
+    ex->state = EXCHANGE_RUNNING;
+    c->parsing = NULL;
+    if (!ex->keep)
+        c->state = CONN_LAST;
+    c->refs++;
+    t->running++;
+    COUNT(t->counters.running, 1);
+    COUNT(t->counters.requests, 1);
+    t->handling = ex;
+    t->options->request(t->options->app, &ex->call);
+    t->handling = NULL;
+}
+
+static void stash(struct conn *c, const char *p, size_t len) {
+    CHECK(c->stash == NULL);
+    c->stash = xmalloc(len);
+    c->stash_len = len;
+    memcpy(c->stash, p, len);
+}
+
+static void conn_input(struct conn *c, const char *p, size_t len) {
+    while (len > 0 && c->state == CONN_OPEN && c->ws == NULL) {
+        if (c->parsing == NULL) {
+            if (*p == '\r' || *p == '\n') { /* empty lines between requests are forgiven */
+                p++;
+                len--;
+                continue;
+            }
+            if (conn_full(c)) {
+                stash(c, p, len);
+                return;
+            }
+            exchange_begin(c);
+        }
+        size_t used = parse_bytes(c->parsing, p, len);
+        p += used;
+        len -= used;
+    }
+    if (len > 0 && c->state == CONN_OPEN)
+        ws_input(c, p, len);
+}
+
+/* The other side has sent all it will. What it asked for is still answered. */
+static void conn_ended(struct conn *c) {
+    c->ended = true;
+    if (c->ws != NULL) { /* gone without a close frame */
+        conn_close(c);
+        return;
+    }
+    struct exchange *ex = c->parsing;
+    if (ex == NULL)
+        return;
+    struct exchange **link = &c->first;
+    struct exchange *before = NULL;
+    for (; *link != ex; link = &(*link)->next)
+        before = *link;
+    *link = NULL;
+    c->last = before;
+    c->parsing = NULL;
+    c->waiting--;
+    exchange_release(ex);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+    struct conn *c = stream->data;
+    if (n == 0)
+        return;
+    if (n < 0 && n != UV_EOF) {
+        conn_close(c);
+        return;
+    }
+    c->thread->current = c;
+    if (n == UV_EOF) {
+        conn_ended(c);
+    } else {
+        COUNT(c->thread->counters.bytes_in, (uint64_t)n);
+        if (c->state == CONN_OPEN)
+            conn_input(c, buf->base, (size_t)n);
+    }
+    c->thread->current = NULL;
+    conn_pump(c);
+}
+
+/* --- the pump ---------------------------------------------------------------------------- */
+
+static void render_done(struct conn *c) {
+    while (c->first != NULL && c->first->state == EXCHANGE_DONE) {
+        struct exchange *ex = c->first;
+        c->first = ex->next;
+        if (c->first == NULL)
+            c->last = NULL;
+        bool last = c->thread->draining && c->first == NULL && c->stash == NULL;
+        bool keep = ex->keep && !last;
+        if (!keep)
+            c->state = CONN_LAST;
+        reply_render(ex, keep);
+        out_add(c, &ex->out);
+    }
+    if (c->parsing != NULL && c->parsing == c->first && c->parsing->continue_due) {
+        c->parsing->continue_due = false;
+        out_add_const(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    }
+}
+
+static enum deadline wanted_deadline(const struct conn *c) {
+    if (c->state == CONN_LINGER || (c->ws != NULL && ws_closing(c->ws)))
+        return DEADLINE_LINGER;
+    if (c->writing)
+        return DEADLINE_WRITE;
+    if (c->ws != NULL)
+        return DEADLINE_SOCKET;
+    if (c->parsing != NULL)
+        return c->parsing->head_whole ? DEADLINE_BODY : DEADLINE_HEAD;
+    return c->first != NULL ? DEADLINE_NONE : DEADLINE_IDLE;
+}
+
+static void settle(struct conn *c) {
+    bool quiet = c->first == NULL && c->out_first == NULL && !c->writing;
+    if (quiet && c->state == CONN_LAST && !c->ended) {
+        uv_os_fd_t fd;
+        c->state = CONN_LINGER;
+        if (uv_fileno(&c->handle, &fd) != 0 || shutdown(fd, SHUT_WR) != 0) {
+            conn_close(c);
+            return;
+        }
+    }
+    if ((quiet && c->ended) ||
+        (quiet && c->thread->draining && c->state == CONN_OPEN && c->ws == NULL)) {
+        conn_close(c);
+        return;
+    }
+    set_reading(c, !c->ended &&
+                       ((c->state == CONN_OPEN && c->stash == NULL) || c->state == CONN_LINGER));
+    enum deadline d = wanted_deadline(c);
+    if (d != c->deadline || d == DEADLINE_IDLE)
+        list_move(c, d, now_ms(c));
+}
+
+void conn_pump(struct conn *c) {
+    for (;;) {
+        if (c->state == CONN_CLOSED)
+            return;
+        if (c->ws != NULL && c->thread->draining && !ws_closing(c->ws))
+            ws_close(c, 1001, "going away");
+        render_done(c);
+        out_flush(c);
+        if (c->stash == NULL || c->state != CONN_OPEN || conn_full(c))
+            break;
+        char *taken = c->stash;
+        c->stash = NULL;
+        conn_input(c, taken, c->stash_len);
+        free(taken);
+    }
+    if (c->state != CONN_CLOSED && c->ws != NULL)
+        ws_after_flush(c);
+    if (c->state != CONN_CLOSED)
+        settle(c);
+}
+
+/* Its deadline has come. */
+void conn_expire(struct conn *c) {
+    switch (c->deadline) {
+    case DEADLINE_HEAD:
+    case DEADLINE_BODY:
+        conn_refuse(c->parsing, &refusal_timeout);
+        conn_pump(c);
+        break;
+    case DEADLINE_WRITE: {
+        size_t left = uv_stream_get_write_queue_size(&c->stream);
+        if (left >= c->write_left) {
+            conn_close(c);
+            break;
+        }
+        c->write_left = left;
+        list_move(c, DEADLINE_WRITE, now_ms(c));
+        break;
+    }
+    case DEADLINE_SOCKET:
+        list_move(c, DEADLINE_SOCKET, now_ms(c));
+        ws_tick(c);
+        break;
+    default:
+        conn_close(c);
+    }
+}
+
+void conn_drain(struct conn *c) {
+    if (c->ws != NULL || (c->first == NULL && c->state == CONN_OPEN))
+        conn_pump(c); /* closes it, or says goodbye */
+}
