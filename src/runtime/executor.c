@@ -1,9 +1,9 @@
 /* The executor's batch: gather, prepare each command (load and decide), commit, settle each.
  *
  * A command of the batch that changed a document is what the next one on the same document sees
- * (`latest`); whoever built on a change that then failed is decided again. All changes of a batch
- * carry one commit id, because they are one atomic write: a command whose commit lost its answer
- * finds that id on its document if the write is there.
+ * (`latest`); whoever built on a change that then failed is decided again, before anything else
+ * that waits. Commit ids are "<batch>.<ordinal>": a command whose commit lost its answer was
+ * written if its document carries an id of the same batch with its own ordinal or a later one.
  */
 #include "base/check.h"
 #include "base/err.h"
@@ -24,7 +24,7 @@ struct executor *executor_new(const struct executor_options *o) {
     x->parser = json_parser_new();
     arena_init(&x->batch_arena, 65536);
     map_init(&x->latest);
-    map_init(&x->answers);
+    map_init(&x->keys);
     x->batch = xcalloc((size_t)o->batch_max, sizeof(struct command *));
     x->changes = xcalloc((size_t)o->batch_max, sizeof(struct store_change));
     x->outbox.dirty = true;
@@ -59,7 +59,7 @@ void executor_free(struct executor *x) {
     json_parser_free(x->parser);
     arena_free(&x->batch_arena);
     map_free(&x->latest);
-    map_free(&x->answers);
+    map_free(&x->keys);
     free(x->batch);
     free(x->changes);
     x->o.store->ops->close(x->o.store);
@@ -101,7 +101,7 @@ static struct str latest_key(struct executor *x, const struct command *cmd) {
 
 /* Answers a repeated Idempotency-Key. True: the command is answered. */
 static bool answer_again(struct executor *x, struct command *cmd) {
-    if (map_get(&x->answers, cmd->answer_key) != NULL) {
+    if (map_get(&x->keys, cmd->answer_key) != NULL) {
         cmd->outcome = OUTCOME_AGAIN;
         return true;
     }
@@ -155,6 +155,15 @@ static bool precondition_failed(struct command *cmd, const void *state) {
     return true;
 }
 
+#define COMMIT_ID_BATCH_LEN (4 + ULID_TEXT_LEN) /* "cmt_…" */
+
+/* Is LATEST, the id on the document, of the same batch as MINE and not before it? */
+static bool commit_reached(struct str latest, struct str mine) {
+    return latest.len == mine.len &&
+           str_eq(str_sub(latest, 0, COMMIT_ID_BATCH_LEN), str_sub(mine, 0, COMMIT_ID_BATCH_LEN)) &&
+           str_cmp(latest, mine) >= 0;
+}
+
 /* Did a commit whose answer was lost get there after all? */
 static bool found_again(struct executor *x, struct command *cmd) {
     struct store_doc doc;
@@ -167,7 +176,7 @@ static bool found_again(struct executor *x, struct command *cmd) {
         cmd->outcome = OUTCOME_AGAIN;
         return true;
     }
-    if (err < 0 || !str_eq(doc.commit_id, lost))
+    if (err < 0 || !commit_reached(doc.commit_id, lost))
         return false;
     if (cmd->type->applied != NULL)
         cmd->type->applied(cmd, &cmd->decision, cmd->decision.state);
@@ -220,7 +229,21 @@ static void make_change(struct executor *x, struct command *cmd, int64_t now_us)
     cmd->changed = true;
     map_put(&x->latest, latest_key(x, cmd), cmd);
     if (cmd->answer_key.p != NULL)
-        map_put(&x->answers, cmd->answer_key, cmd);
+        map_put(&x->keys, cmd->answer_key, cmd);
+    if (cmd->dedupe.p != NULL)
+        map_put(&x->keys, cmd->dedupe, cmd);
+}
+
+/* Has this event had its effect, or is it having it in this batch? True: nothing to decide now. */
+static bool seen_before(struct executor *x, struct command *cmd) {
+    if (map_get(&x->keys, cmd->dedupe) != NULL) {
+        cmd->outcome = OUTCOME_AGAIN;
+        return true;
+    }
+    if (!x->o.store->ops->seen(x->o.store, cmd->dedupe))
+        return false;
+    x->stats.duplicates++;
+    return true;
 }
 
 static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
@@ -233,10 +256,8 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
     cmd->decision = (struct decision){0};
     if (cmd->answer_key.p != NULL && answer_again(x, cmd))
         return;
-    if (cmd->dedupe.p != NULL && x->o.store->ops->seen(x->o.store, cmd->dedupe)) {
-        x->stats.duplicates++;
+    if (cmd->dedupe.p != NULL && seen_before(x, cmd))
         return;
-    }
     if (cmd->type->load != NULL) {
         cmd->loaded = true;
         int err = cmd->type->load(cmd, x->o.store, now_us);
@@ -265,14 +286,15 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
 
 /* Commits the batch's changes and gives each command its outcome. */
 static void commit(struct executor *x, int32_t count, int64_t now_us) {
-    struct str commit_id = id_new(&x->batch_arena, "cmt", now_us, &x->rng);
+    struct str batch_id = id_new(&x->batch_arena, "cmt", now_us, &x->rng);
     int32_t changes = 0;
     bool events = false;
     for (int32_t i = 0; i < count; i++) {
         if (!x->batch[i]->changed)
             continue;
-        x->changes[changes] = x->batch[i]->change;
-        x->changes[changes++].commit_id = commit_id;
+        x->batch[i]->change.commit_id =
+            arena_printf(&x->batch_arena, "%.*s.%04d", STR_ARG(batch_id), changes);
+        x->changes[changes++] = x->batch[i]->change;
         events = events || x->batch[i]->change.event_count > 0;
     }
     int32_t removes = x->outbox.confirmed_count;
@@ -297,10 +319,11 @@ static void commit(struct executor *x, int32_t count, int64_t now_us) {
         else if (err < 0 && cmd->builds_on != NULL)
             cmd->outcome = err; /* it built on what is not there */
         if (cmd->changed && err == ERR_UNKNOWN)
-            cmd->lost_commit_id = arena_str(cmd->arena, commit_id);
+            cmd->lost_commit_id = arena_str(cmd->arena, cmd->change.commit_id);
     }
 }
 
+/* Puts CMD on the list of those to be decided again. */
 static bool try_again(struct executor *x, struct command *cmd, int outcome) {
     bool again = outcome == OUTCOME_AGAIN || outcome == ERR_CONFLICT || outcome == ERR_UNKNOWN ||
                  (outcome == ERR_DUPLICATE && cmd->answer_key.p != NULL);
@@ -308,8 +331,24 @@ static bool try_again(struct executor *x, struct command *cmd, int outcome) {
         x->stats.conflicts++;
     if (!again || (outcome != OUTCOME_AGAIN && ++cmd->attempts >= EXECUTOR_ATTEMPTS_MAX))
         return false;
-    executor_enqueue(x, cmd);
+    cmd->next = NULL;
+    *x->again_last = cmd;
+    x->again_last = &cmd->next;
     return true;
+}
+
+/* Those to be decided again go first, in their order: nothing may come between a write whose answer
+ * was lost and the look for it. */
+static void take_again(struct executor *x) {
+    if (x->again == NULL)
+        return;
+    struct command *last = x->again;
+    while (last->next != NULL)
+        last = last->next;
+    last->next = x->first;
+    if (x->first == NULL)
+        x->last = last;
+    x->first = x->again;
 }
 
 static void settle(struct executor *x, struct command *cmd, int64_t now_us) {
@@ -433,7 +472,7 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
     }
     x->stats.commands += (uint64_t)count;
     map_free(&x->latest);
-    map_free(&x->answers);
+    map_free(&x->keys);
     for (int32_t i = 0; i < count; i++)
         prepare(x, x->batch[i], now_us);
     commit(x, count, now_us);
@@ -443,8 +482,11 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
         if (cmd->outcome == 0 && cmd->builds_on != NULL && cmd->builds_on->outcome != 0)
             cmd->outcome = OUTCOME_AGAIN;
     }
+    x->again = NULL;
+    x->again_last = &x->again;
     for (int32_t i = 0; i < count; i++)
         settle(x, x->batch[i], now_us);
+    take_again(x);
     return count;
 }
 

@@ -51,11 +51,12 @@ struct executor {
     struct executor_options o;
     struct mailbox *mailbox;
     struct command *first, *last; /* commands that go before the mailbox: retries, events, timers */
+    struct command *again, **again_last; /* of the batch being settled: to be decided again */
     struct json_parser *parser;
     struct rng rng;
     struct arena batch_arena;
-    struct map latest;  /* collection + id → the command of this batch that changed it last */
-    struct map answers; /* idempotency key → command of this batch */
+    struct map latest; /* collection + id → the command of this batch that changed it last */
+    struct map keys;   /* idempotency or dedupe key → command of this batch */
     struct command **batch;
     struct store_change *changes;
     struct timer_source timers[TIMERS_MAX];

@@ -6,12 +6,14 @@
 #include "base/timestamp.h"
 #include "testing/house.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 struct counter {
     struct aggregate_head head;
