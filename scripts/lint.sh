@@ -6,7 +6,14 @@ cd "$(dirname "$0")/.."
 build=$1
 
 check_format() {
-    find src tests \( -name '*.[ch]' -o -name '*.cc' \) -exec clang-format --dry-run -Werror {} +
+    local file wrong=0
+    while read -r file; do
+        clang-format --dry-run -Werror "$file" 2>/dev/null || {
+            printf '%s:1: not in the format of .clang-format; "make format" puts it right\n' "$file" >&2
+            wrong=1
+        }
+    done < <(find src tests -name '*.[ch]' -o -name '*.cc' | sort)
+    return $wrong
 }
 check_scripts() {
     { find scripts tests .ci -name '*.sh' -o -path .ci/run; grep -rlE '^#!.*\b(ba)?sh\b' scripts tests .ci; } |

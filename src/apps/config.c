@@ -79,8 +79,16 @@ static struct str shown(struct str text, struct arena *a) {
 
 /* ---- the tables ---- */
 
-#define FOR_EACH_TABLE(table, command)                                                             \
-    for (const struct config_table *const *table = (command)->tables; table && *table; table++)
+/* The command's settings in the order of its tables, NULL after the last. */
+static const struct config_setting *setting_at(const struct config_command *command,
+                                               int32_t index) {
+    for (const struct config_table *const *t = command->tables; t && *t; t++) {
+        if (index < (*t)->count)
+            return &(*t)->settings[index];
+        index -= (*t)->count;
+    }
+    return NULL;
+}
 
 /* Is KEY the setting's, or that of its secret's file? */
 static bool is_key_of(const struct config_setting *s, struct str key, bool *ret_from_file) {
@@ -107,12 +115,11 @@ static int32_t find(const struct config *c, struct str key, bool *ret_from_file)
 static const struct config_command *find_owner(const struct config_program *program,
                                                struct str key) {
     for (const struct config_command *command = program->commands; command->name; command++) {
-        FOR_EACH_TABLE(table, command) {
-            for (int32_t i = 0; i < (*table)->count; i++) {
-                bool from_file;
-                if (is_key_of(&(*table)->settings[i], key, &from_file))
-                    return command;
-            }
+        const struct config_setting *s;
+        for (int32_t i = 0; (s = setting_at(command, i)); i++) {
+            bool from_file;
+            if (is_key_of(s, key, &from_file))
+                return command;
         }
     }
     return NULL;
@@ -144,14 +151,12 @@ static struct str did_you_mean(struct loader *l, const struct config_command *on
     for (const struct config_command *command = l->c->program->commands; command->name; command++) {
         if (only && command != only)
             continue;
-        FOR_EACH_TABLE(table, command) {
-            for (int32_t i = 0; i < (*table)->count; i++) {
-                const struct config_setting *s = &(*table)->settings[i];
-                if (!s->secret || form != NAME_FLAG)
-                    keep_nearer(word, name_in(form, s->key, false, l->a), &best, &distance);
-                if (s->secret)
-                    keep_nearer(word, name_in(form, s->key, true, l->a), &best, &distance);
-            }
+        const struct config_setting *s;
+        for (int32_t i = 0; (s = setting_at(command, i)); i++) {
+            if (!s->secret || form != NAME_FLAG)
+                keep_nearer(word, name_in(form, s->key, false, l->a), &best, &distance);
+            if (s->secret)
+                keep_nearer(word, name_in(form, s->key, true, l->a), &best, &distance);
         }
     }
     if (form == NAME_FLAG) {
@@ -313,8 +318,8 @@ static bool is_foreign_env(struct str name) {
 static void take_environment(struct loader *l, char *const envp[]) {
     for (; envp && *envp; envp++) {
         const char *equals = strchr(*envp, '=');
-        struct str name = {*envp, equals ? (size_t)(equals - *envp) : 0};
-        if (!str_starts(name, "LORRY_") || is_foreign_env(name) || equals[1] == '\0')
+        struct str name = str_sub(str_from(*envp), 0, equals ? (size_t)(equals - *envp) : 0);
+        if (!equals || !str_starts(name, "LORRY_") || is_foreign_env(name) || equals[1] == '\0')
             continue;
         char *letters = arena_cstr(l->a, str_sub(name, 6, name.len));
         bool lower = false;
@@ -431,7 +436,7 @@ static void take_file(struct loader *l) {
     struct config *c = l->c;
     if (!l->config_file.text.p)
         return;
-    struct str text;
+    struct str text = STR_NONE;
     c->file = arena_str(l->a, l->config_file.text);
     const char *wrong = read_file(c->file.p, CONFIG_FILE_BYTES_MAX, l->a, &text);
     if (wrong) {
@@ -452,7 +457,7 @@ static void take_file(struct loader *l) {
 
 /* Replaces a secret's path by what its file holds, without the newline at its end. */
 static bool read_secret(struct loader *l, const struct config_setting *s, struct said *said) {
-    struct str text;
+    struct str text = STR_NONE;
     const char *path = arena_cstr(l->a, said->text);
     const char *wrong = read_file(path, CONFIG_SECRET_BYTES_MAX, l->a, &text);
     if (wrong) {
@@ -495,11 +500,10 @@ int config_load(struct config *c, const struct config_program *program,
                 char *const envp[]) {
     *c = (struct config){.program = program, .command = command};
     arena_init(&c->arena, 8192);
-    FOR_EACH_TABLE(table, command) {
-        for (int32_t i = 0; i < (*table)->count; i++) {
-            CHECK(c->count < CONFIG_SETTINGS_MAX);
-            c->values[c->count++].setting = &(*table)->settings[i];
-        }
+    const struct config_setting *s;
+    for (; (s = setting_at(command, c->count)); c->count++) {
+        CHECK(c->count < CONFIG_SETTINGS_MAX);
+        c->values[c->count].setting = s;
     }
     struct loader l = {.c = c, .a = &c->arena};
     c->help = !take_flags(&l, argc, argv);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define YEAR_S (366 * 86400)
+#define YEAR_S (INT64_C(366) * 86400)
 
 static bool is_currency(struct str s) {
     for (size_t i = 0; i < s.len; i++) {
