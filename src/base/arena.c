@@ -150,8 +150,9 @@ char *arena_bytes(struct arena *a, size_t bytes) {
 }
 
 bool arena_extend(struct arena *a, const void *last, size_t bytes, size_t more) {
-    const char *end = (const char *)last + bytes + GAP;
-    if (last == NULL || end != a->next || (size_t)(a->end - a->next) < more)
+    if (last == NULL || (const char *)last + bytes + GAP != a->next)
+        return false;
+    if ((size_t)(a->end - a->next) < more)
         return false;
     unpoison(a->next - GAP, more);
     a->next += more;

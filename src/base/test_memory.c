@@ -114,6 +114,35 @@ static void arena_extends_only_the_newest(void **state) {
     arena_free(&a);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ASAN 1
+#endif
+#endif
+
+#ifdef ASAN
+#include <sanitizer/asan_interface.h>
+
+static void arena_is_poisoned_where_not_in_use(void **state) {
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1024);
+    char *p = arena_bytes(&a, 13), *q = arena_bytes(&a, 1);
+    assert_false(__asan_address_is_poisoned(p + 12));
+    assert_true(__asan_address_is_poisoned(p + 13));
+    assert_false(__asan_address_is_poisoned(q));
+    assert_true(__asan_address_is_poisoned(q + 1));
+    assert_true(arena_extend(&a, q, 1, 30));
+    assert_false(__asan_address_is_poisoned(q + 30));
+    assert_true(__asan_address_is_poisoned(q + 31));
+    arena_reset(&a);
+    assert_true(__asan_address_is_poisoned(p));
+    arena_free(&a);
+}
+#endif
+
 static void buffer_like_its_twin(void **state) {
     (void)state;
     struct arena a;
@@ -220,6 +249,9 @@ int main(void) {
         cmocka_unit_test(arena_keeps_its_first_block_only),
         cmocka_unit_test(arena_strings),
         cmocka_unit_test(arena_extends_only_the_newest),
+#ifdef ASAN
+        cmocka_unit_test(arena_is_poisoned_where_not_in_use),
+#endif
         cmocka_unit_test(buffer_like_its_twin),
         cmocka_unit_test(a_failed_check_aborts),
         cmocka_unit_test(every_error_has_words),
