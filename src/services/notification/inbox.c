@@ -1,0 +1,386 @@
+/* Inboxes. An entry is one small document whose id is its inbox and its number, so that reading an
+ * inbox in order is reading a range of ids, on any store. Numbers are given by the one executor: it
+ * remembers the newest of each inbox that it has lately written to, and asks the store for the
+ * others.
+ *
+ * A watchable says who may watch a booking: the facts of its events that this service needs later.
+ */
+#include "services/notification/internal.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/timestamp.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- shapes ---- */
+
+static const struct schema_field entry_fields[] = {
+    {"stream", S_STR, S_STORE, .offset = offsetof(struct inbox_entry, stream)},
+    {"seq", S_I64, S_STORE, .offset = offsetof(struct inbox_entry, seq)},
+    {"type", S_STR, S_STORE, .offset = offsetof(struct inbox_entry, type)},
+    {"at", S_TIME, S_STORE, .offset = offsetof(struct inbox_entry, at_us)},
+    {"data", S_RAW, S_STORE, .offset = offsetof(struct inbox_entry, data)},
+};
+static const struct schema entry_schema = SCHEMA(struct inbox_entry, "InboxEntry", entry_fields);
+const struct store_collection inbox_collection = {.name = "inbox"};
+const struct aggregate inbox_aggregate = {&inbox_collection, &entry_schema, NULL, NULL};
+
+static const struct schema_field watchable_fields[] = {
+    {"customer_id", S_STR, S_STORE, .offset = offsetof(struct watchable, customer_id)},
+    {"driver_id", S_STR, S_STORE, .offset = offsetof(struct watchable, driver_id)},
+    {"driver_user_id", S_STR, S_STORE, .offset = offsetof(struct watchable, driver_user_id)},
+    {"state", S_ENUM, S_STORE, .offset = offsetof(struct watchable, state),
+     .names = booking_state_names},
+    {"booking_version", S_I64, S_STORE, .offset = offsetof(struct watchable, booking_version)},
+};
+static const struct schema watchable_schema =
+    SCHEMA(struct watchable, "Watchable", watchable_fields);
+const struct store_collection watchable_collection = {.name = "watchables"};
+const struct aggregate watchable_aggregate = {&watchable_collection, &watchable_schema, NULL, NULL};
+
+/* ---- reading ---- */
+
+struct str stream_of(const struct identity *who) {
+    return who->role == ROLE_DISPATCHER || who->role == ROLE_ADMIN ? STREAM_STAFF : who->user_id;
+}
+
+static struct str entry_id(struct arena *a, struct str stream, int64_t seq) {
+    return arena_printf(a, "%.*s:%012lld", STR_ARG(stream), (long long)seq);
+}
+
+int64_t inbox_seq_of(struct str id) {
+    int64_t seq = 0;
+    size_t colon = 0;
+    while (colon < id.len && id.p[colon] != ':')
+        colon++;
+    if (colon == id.len || str_to_i64(str_sub(id, colon + 1, id.len), &seq) < 0)
+        return 0;
+    return seq;
+}
+
+/* The one entry at an end of the inbox: ids of an inbox lie between "stream:" and "stream;". */
+static int inbox_end(struct store *s, struct str stream, bool newest, struct arena *a,
+                     int64_t *ret_seq) {
+    struct str below = arena_printf(a, "%.*s:", STR_ARG(stream));
+    struct str above = arena_printf(a, "%.*s;", STR_ARG(stream));
+    struct store_query q = {.collection = &inbox_collection,
+                            .after = newest ? above : below,
+                            .until = newest ? below : above,
+                            .ascending = !newest,
+                            .limit = 1};
+    struct store_doc *docs;
+    int32_t count;
+    int err = s->ops->list(s, &q, a, &docs, &count);
+    if (err < 0)
+        return err;
+    *ret_seq = count > 0 ? inbox_seq_of(docs[0].id) : 0;
+    return 0;
+}
+
+int inbox_head(struct store *s, struct str stream, struct arena *a, int64_t *ret_seq) {
+    return inbox_end(s, stream, true, a, ret_seq);
+}
+
+int inbox_oldest(struct store *s, struct str stream, struct arena *a, int64_t *ret_seq) {
+    return inbox_end(s, stream, false, a, ret_seq);
+}
+
+int inbox_read(struct store *s, struct json_parser *p, struct str stream, int64_t after,
+               int64_t until, int32_t limit, struct arena *a, struct inbox_entry **ret_entries,
+               int32_t *ret_count) {
+    struct store_query q = {.collection = &inbox_collection,
+                            .after = entry_id(a, stream, after),
+                            .until = entry_id(a, stream, until + 1),
+                            .ascending = true,
+                            .limit = limit};
+    struct store_doc *docs;
+    int32_t count;
+    int err = s->ops->list(s, &q, a, &docs, &count);
+    if (err < 0)
+        return err;
+    struct inbox_entry *entries = arena_array(a, struct inbox_entry, count);
+    for (int32_t i = 0; i < count; i++) {
+        void *state;
+        err = aggregate_decode(&inbox_aggregate, &docs[i], p, a, &state);
+        if (err < 0)
+            return err;
+        entries[i] = *(struct inbox_entry *)state;
+    }
+    *ret_entries = entries;
+    *ret_count = count;
+    return 0;
+}
+
+struct str inbox_frame(const struct inbox_entry *e, struct arena *a) {
+    struct buf out;
+    buf_init(&out, a, e->data.len + 160);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "type", e->type);
+    jw_kv_i64(&w, "seq", e->seq);
+    jw_kv_time(&w, "at", e->at_us);
+    jw_key(&w, "data");
+    jw_raw(&w, e->data);
+    jw_end(&w);
+    return buf_str(&out);
+}
+
+/* ---- numbers ---- */
+
+static struct stream_head *head_of(struct notification_service *n, struct store *store,
+                                   struct str stream, struct arena *a) {
+    struct stream_head *head = map_get(&n->heads, stream);
+    int64_t seq;
+    if (head != NULL)
+        return head;
+    if (stream.len >= STREAM_MAX || inbox_head(store, stream, a, &seq) < 0)
+        return NULL;
+    head = xcalloc(1, sizeof(*head));
+    memcpy(head->stream, stream.p, stream.len);
+    head->seq = seq;
+    map_put(&n->heads, str_from(head->stream), head);
+    return head;
+}
+
+static void heads_forget(struct notification_service *n, struct str stream) {
+    free(map_remove(&n->heads, stream));
+}
+
+static void heads_clear(struct notification_service *n) {
+    size_t iter = 0;
+    void *head;
+    while (map_next(&n->heads, &iter, &head))
+        free(head);
+    map_free(&n->heads);
+}
+
+/* ---- the entry command ---- */
+
+static int entry_load(struct command *cmd, struct store *store, int64_t now_us) {
+    (void)now_us;
+    struct inbox_entry *entry = cmd->args;
+    struct stream_head *head = head_of(cmd->service, store, entry->stream, cmd->arena);
+    if (head == NULL)
+        return ERR_BUSY;
+    entry->seq = ++head->seq;
+    cmd->id = entry_id(cmd->arena, entry->stream, entry->seq);
+    return 0;
+}
+
+static void entry_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
+                         struct decision *ret) {
+    if (old != NULL) { /* the number is taken: somebody else's commit that we have not heard of */
+        ret->result = ERR_CONFLICT;
+        return;
+    }
+    struct inbox_entry *entry = arena_copy(ctx->arena, cmd->args, sizeof(struct inbox_entry));
+    decision_state(ret, cmd, NULL, entry);
+}
+
+static void prune_later(struct notification_service *n, const struct inbox_entry *entry) {
+    if (entry->seq % 128 != 0 || entry->seq <= INBOX_KEEP_ENTRIES ||
+        n->prune_count == INBOX_PRUNE_QUEUE_MAX)
+        return;
+    int32_t i = n->prune_count++;
+    memcpy(n->prune[i].stream, entry->stream.p, entry->stream.len);
+    n->prune[i].stream[entry->stream.len] = 0;
+    n->prune[i].head = entry->seq;
+}
+
+static void entry_applied(const struct command *cmd, const struct decision *d, const void *state) {
+    struct notification_service *n = cmd->service;
+    if (d->state == NULL) {
+        heads_forget(n, ((const struct inbox_entry *)cmd->args)->stream);
+        return;
+    }
+    part_announce(n, state);
+    prune_later(n, state);
+}
+
+static void entry_undone(const struct command *cmd) {
+    heads_forget(cmd->service, ((const struct inbox_entry *)cmd->args)->stream);
+}
+
+static const struct command_type entry_type = {
+    .name = "notification.entry",
+    .aggregate = &inbox_aggregate,
+    .load = entry_load,
+    .decide = entry_decide,
+    .applied = entry_applied,
+    .undone = entry_undone,
+};
+
+static void add_entry(struct event_turn *t, struct str stream, const char *type, struct str data) {
+    if (stream.len == 0)
+        return;
+    struct inbox_entry *entry = arena_new(t->arena, struct inbox_entry);
+    *entry = (struct inbox_entry){
+        .stream = stream, .type = str_from(type), .at_us = t->event->at_us, .data = data};
+    event_command(t, &entry_type, STR("new"), entry);
+}
+
+/* ---- the watchable command ---- */
+
+static void watchable_decide(const struct command *cmd, const struct decide_ctx *ctx,
+                             const void *old, struct decision *ret) {
+    const struct watchable *before = old;
+    const struct watchable *said = cmd->args;
+    if (before != NULL && before->booking_version >= said->booking_version)
+        return; /* an older event after a newer one */
+    decision_state(ret, cmd, old, arena_copy(ctx->arena, said, sizeof(*said)));
+}
+static const struct command_type watchable_type = {
+    .name = "notification.watchable",
+    .aggregate = &watchable_aggregate,
+    .decide = watchable_decide,
+};
+
+/* ---- events ---- */
+
+static void on_booking(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    bool who_changes = str_is(t->event->type, EV_BOOKING_REQUESTED) ||
+                       str_is(t->event->type, EV_BOOKING_ASSIGNED) || b->state >= BOOKING_DELIVERED;
+    if (who_changes) {
+        struct watchable *said = arena_new(t->arena, struct watchable);
+        *said = (struct watchable){.customer_id = b->customer_id,
+                                   .driver_id = b->driver_id,
+                                   .driver_user_id = b->driver_user_id,
+                                   .state = b->state,
+                                   .booking_version = b->version};
+        event_command(t, &watchable_type, b->booking_id, said);
+    }
+    if (b->view.len == 0)
+        return;
+    add_entry(t, b->customer_id, "booking.updated", b->view);
+    add_entry(t, b->driver_user_id, "booking.updated", b->view);
+    add_entry(t, STREAM_STAFF, "booking.updated", b->view);
+}
+
+static void write_place(struct jw *w, const char *key, const struct ev_point *p) {
+    jw_key(w, key);
+    jw_object(w);
+    jw_kv_point(w, (struct point){p->lat_e7, p->lng_e7});
+    if (p->address.len > 0)
+        jw_kv_str(w, "address", p->address);
+    jw_end(w);
+}
+
+/* The offer as GET /v1/driver/offers shows it. */
+static struct str offer_json(const struct ev_booking *b, struct arena *a) {
+    struct buf out;
+    buf_init(&out, a, 512);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "id", b->offer->id);
+    jw_kv_str(&w, "booking_id", b->booking_id);
+    jw_kv_time(&w, "expires_at", b->offer->expires_at_us);
+    if (b->stop_count > 0) {
+        write_place(&w, "pickup", &b->stops[0]);
+        write_place(&w, "dropoff", &b->stops[b->stop_count - 1]);
+    }
+    jw_kv_i64(&w, "stops", b->stop_count);
+    jw_kv_i64(&w, "pickup_distance_m", b->offer->pickup_distance_m);
+    jw_kv_i64(&w, "pickup_eta_s", b->offer->pickup_eta_s);
+    jw_key(&w, "earning");
+    jw_object(&w);
+    jw_kv_str(&w, "currency", b->currency);
+    jw_kv_i64(&w, "amount", b->earning);
+    jw_end(&w);
+    jw_end(&w);
+    return buf_str(&out);
+}
+
+static void on_offered(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    on_booking(t, data);
+    if (b->offer != NULL && !b->offer->manual)
+        add_entry(t, b->offer->driver_user_id, "offer.made", offer_json(b, t->arena));
+}
+
+static void on_offer_closed(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    on_booking(t, data);
+    if (b->offer == NULL || b->offer->manual)
+        return;
+    struct str reason = str_is(b->offer->reason, "timed_out") ? STR("expired") : b->offer->reason;
+    struct buf out;
+    buf_init(&out, t->arena, 96);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "id", b->offer->id);
+    jw_kv_str(&w, "booking_id", b->booking_id);
+    jw_kv_str(&w, "reason", reason);
+    jw_end(&w);
+    add_entry(t, b->offer->driver_user_id, "offer.closed", buf_str(&out));
+}
+
+const struct event_entry notification_events[] = {
+    {EV_BOOKING_REQUESTED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_OFFERED, &ev_booking_schema, on_offered},
+    {EV_BOOKING_OFFER_CLOSED, &ev_booking_schema, on_offer_closed},
+    {EV_BOOKING_ASSIGN_WANTED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_PROGRESSED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_DELIVERED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_CANCELLED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_EXPIRED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_FAILED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
+};
+const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
+
+/* ---- retention: entries go when they are both old and beyond the newest thousand ---- */
+
+#define WATCHABLES_KEPT_US (30 * US_PER_DAY)
+
+static int32_t prune_inbox(struct notification_service *n, struct store *writer, struct str stream,
+                           int64_t head, int64_t now_us, struct arena *a) {
+    int64_t keep_us = (n->o.keep_s > 0 ? n->o.keep_s * US_PER_S : 7 * US_PER_DAY);
+    int64_t keep = n->o.keep_entries > 0 ? n->o.keep_entries : INBOX_KEEP_ENTRIES;
+    struct inbox_entry *entries;
+    int32_t count, old = 0;
+    struct json_parser *parser = json_parser_new();
+    int err =
+        inbox_read(writer, parser, stream, 0, head - keep, INBOX_PAGE_MAX, a, &entries, &count);
+    json_parser_free(parser);
+    if (err < 0)
+        return 0;
+    struct store_change *changes = arena_array(a, struct store_change, count);
+    for (int32_t i = 0; i < count && entries[i].at_us < now_us - keep_us; i++)
+        changes[old++] = (struct store_change){.collection = &inbox_collection,
+                                               .id = entries[i].head.id,
+                                               .expected_version = entries[i].head.version,
+                                               .remove = true,
+                                               .commit_id = STR("prune"),
+                                               .at_us = now_us};
+    if (old > 0)
+        writer->ops->commit(writer, changes, old, NULL, 0);
+    return old;
+}
+
+void inbox_tick(struct notification_service *n, struct store *writer, int64_t now_us) {
+    if (n->heads.count > INBOX_HEADS_MAX)
+        heads_clear(n);
+    struct arena a;
+    arena_init(&a, 65536);
+    if (n->prune_count > 0) {
+        int32_t i = n->prune_count - 1;
+        int32_t gone =
+            prune_inbox(n, writer, str_from(n->prune[i].stream), n->prune[i].head, now_us, &a);
+        if (gone < INBOX_PAGE_MAX)
+            n->prune_count--;
+    }
+    struct rng rng;
+    rng_seed(&rng, 0);
+    struct str old = id_new(&a, "bkg", now_us - WATCHABLES_KEPT_US, &rng);
+    writer->ops->prune_docs(writer, &watchable_collection, old, 100);
+    arena_free(&a);
+}

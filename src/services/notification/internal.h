@@ -1,0 +1,183 @@
+/* What the files of the notification service share.
+ *
+ *   inbox.c      entries and watchables: aggregates, commands from events, reading pages
+ *   positions.c  the table of newest positions
+ *   session.c    one socket: frames in, replay, live, limits
+ *   part.c       one network thread's sessions: who to tell, watchers' ticks
+ *   routes.c     GET /v1/ws, GET /v1/notifications, the tables
+ */
+#ifndef LORRY_SERVICES_NOTIFICATION_INTERNAL_H
+#define LORRY_SERVICES_NOTIFICATION_INTERNAL_H
+
+#include "base/id.h"
+#include "base/map.h"
+#include "events/events.h"
+#include "geo/geo.h"
+#include "services/notification/notification_service.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define STREAM_MAX 32             /* "usr_…" or "staff", with a NUL */
+#define INBOX_PAGE_MAX 100        /* entries read at once in a replay */
+#define INBOX_KEEP_ENTRIES 1000   /* always kept */
+#define INBOX_HEADS_MAX 65536     /* heads kept in memory */
+#define INBOX_PRUNE_QUEUE_MAX 256 /* inboxes that wait to be shortened */
+#define SESSION_WATCHES_MAX 16
+#define SESSION_AUTH_TIMEOUT_US (INT64_C(5) * 1000000)
+#define SESSION_FRAMES_BURST 200 /* frames at once … */
+#define SESSION_FRAMES_PER_S 50  /* … and sustained */
+#define SESSION_LOCATIONS_MAX 32 /* location frames that may wait for their ack */
+#define SESSION_POSITIONS_QUEUE_MAX ((size_t)64 * 1024) /* beyond it a slow reader gets fewer */
+#define POSITIONS_TICK_US (INT64_C(250) * 1000)
+#define POSITIONS_FRAME_MAX 2000 /* positions sent to one watcher in one tick */
+
+/* ---- inbox.c ---- */
+
+struct inbox_entry {
+    struct aggregate_head head; /* id: "<stream>:<12 digits of seq>" */
+    struct str stream, type;
+    int64_t seq, at_us;
+    struct str data; /* JSON text */
+};
+/* Who may watch a booking. */
+struct watchable {
+    struct aggregate_head head; /* id: the booking's */
+    struct str customer_id, driver_id, driver_user_id;
+    int32_t state;
+    int64_t booking_version;
+};
+extern const struct aggregate inbox_aggregate, watchable_aggregate;
+extern const struct store_collection inbox_collection, watchable_collection;
+extern const struct event_entry notification_events[];
+extern const int32_t notification_event_count;
+
+#define STREAM_STAFF STR("staff")
+struct str stream_of(const struct identity *who);
+/* The seq of the newest entry, 0 if none; and of the oldest. */
+int inbox_head(struct store *s, struct str stream, struct arena *a, int64_t *ret_seq);
+int inbox_oldest(struct store *s, struct str stream, struct arena *a, int64_t *ret_seq);
+/* Entries with AFTER < seq <= UNTIL in order, at most LIMIT (≤ STORE_LIST_MAX). */
+int inbox_read(struct store *s, struct json_parser *p, struct str stream, int64_t after,
+               int64_t until, int32_t limit, struct arena *a, struct inbox_entry **ret_entries,
+               int32_t *ret_count);
+struct str inbox_frame(const struct inbox_entry *e,
+                       struct arena *a); /* as it goes over the socket */
+int64_t inbox_seq_of(struct str id);     /* from an entry's id */
+void inbox_tick(struct notification_service *n, struct store *writer, int64_t now_us);
+
+/* ---- positions.c ---- */
+
+struct position {
+    struct signal_position latest;
+    uint64_t stamp; /* rises with every change of any */
+};
+struct positions {
+    pthread_rwlock_t lock;
+    struct map by_driver, by_booking; /* struct position; by_booking: of the active booking */
+    uint64_t stamp;
+};
+void positions_init(struct positions *p);
+void positions_free(struct positions *p);
+/* bus_signal_fn with the notification_service as consumer. */
+void positions_on_signal(void *consumer, struct str topic, const void *data, size_t len);
+struct str position_frame(const struct signal_position *s, bool for_booking, struct arena *a);
+
+/* ---- session.c ---- */
+
+enum session_state { SESSION_NEW, SESSION_LIVE, SESSION_CLOSED };
+
+struct watch {
+    bool area;
+    struct box box;
+    char booking_id[ID_TEXT_MAX];
+    uint64_t stamp; /* of the newest position it was given */
+};
+
+struct session {
+    struct socket *socket;
+    struct notification_part *part;
+    struct session *next, *before;               /* all of the part */
+    struct session *stream_next, *stream_before; /* of the same inbox */
+    char stream[STREAM_MAX];
+    char user_id[STREAM_MAX];
+    char name[64];
+    enum role role;
+    int64_t expires_us, opened_us;
+    enum session_state state;
+    int64_t sent_seq;       /* the newest live entry it was sent */
+    int64_t ready_seq;      /* live begins after it */
+    int64_t replay_seq;     /* the newest entry replayed; replay ends at ready_seq */
+    bool resumed;           /* has asked for a resume */
+    bool replaying, behind; /* has entries to read when it can */
+    int64_t tokens_us;      /* frame budget, in time */
+    struct watch *watches;  /* SESSION_WATCHES_MAX of them, or NULL */
+    int32_t watch_count, locations_waiting; /* location frames without an ack */
+    uint64_t number;                        /* unique in the part: who may be gone is found by it */
+};
+
+extern const struct socket_events session_events;
+struct session *session_new(struct notification_part *part, int64_t now_us);
+/* Signs the session in; sends "ready". False: the store could not say where the inbox ends; closed.
+ */
+bool session_sign_in(struct session *s, const struct identity *who);
+/* An entry has become durable: FRAME is it, encoded. */
+void session_push(struct session *s, int64_t seq, struct frame *frame);
+void session_catch_up(struct session *s);
+void session_send_text(struct session *s, struct str text);
+
+/* ---- part.c ---- */
+
+struct notification_part {
+    struct notification_service *service;
+    _Atomic(struct worker *) worker; /* NULL: the thread has ended */
+    struct session *sessions;
+    struct map streams; /* stream → first struct session of it */
+    struct map numbers; /* the bytes of a session's number → it */
+    struct arena scratch;
+    int64_t next_positions_us;
+    uint64_t next_number;
+    int32_t watcher_count;
+    _Atomic bool missed; /* a note could not be posted: look at the store */
+};
+int part_start(void *self, struct worker *w);
+void part_stop(void *self, struct worker *w);
+void part_tick(void *self, struct worker *w, int64_t now_us);
+void part_join(struct session *s);  /* into its stream, once signed in */
+void part_leave(struct session *s); /* out of everything */
+/* The bytes of its number, as a map's key. */
+struct str session_key(const struct session *s);
+struct session *part_find(struct notification_part *part, uint64_t number);
+/* Executor thread: tells every network thread that ENTRY is durable. */
+void part_announce(struct notification_service *n, const struct inbox_entry *entry);
+/* Sends what changed since each watch's stamp. */
+void session_positions(struct session *s, struct positions *p);
+
+/* ---- the service ---- */
+
+struct stream_head {
+    int64_t seq;
+    char stream[STREAM_MAX];
+};
+struct notification_service {
+    struct notification_options o;
+    struct positions positions;
+    struct map heads; /* executor thread: stream → struct stream_head */
+    struct {
+        char stream[STREAM_MAX];
+        int64_t head;
+    } prune[INBOX_PRUNE_QUEUE_MAX]; /* executor thread */
+    int32_t prune_count;
+    struct notification_part *parts; /* workers_max */
+    pthread_mutex_t lock;
+    struct map listeners; /* stream → count of sessions on all threads, under lock */
+    _Atomic int64_t sessions_open;
+    _Atomic uint64_t pushed, replayed, positions_sent, slow;
+};
+bool listeners_has(struct notification_service *n, struct str stream);
+void listeners_add(struct notification_service *n, struct str stream, int by);
+
+void route_socket(struct call *c);
+void route_notifications(struct call *c);
+
+#endif

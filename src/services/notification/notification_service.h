@@ -1,0 +1,35 @@
+/* The notification service: every booking event becomes an entry in the inbox of each account that
+ * it concerns, numbered per account; sockets push the entries as they become durable and replay
+ * what a client missed; watchers get positions, coalesced, newest only.
+ *
+ * Staff (dispatchers and admins) share one inbox, "staff": what one of them may see all may see.
+ *
+ * Threads: entries are committed by the executor; a socket and its session belong to one network
+ * thread (struct notification_part); between them goes a note "inbox X has grown", and positions
+ * lie in one table under a read-write lock.
+ */
+#ifndef LORRY_SERVICES_NOTIFICATION_NOTIFICATION_SERVICE_H
+#define LORRY_SERVICES_NOTIFICATION_NOTIFICATION_SERVICE_H
+
+#include "ports/locations.h"
+#include "runtime/service.h"
+
+struct notification_options {
+    const struct clock *clock;
+    struct bus *bus; /* positions are heard from it */
+    struct token_verifier *verifier;
+    struct fleet *fleet;         /* where a driver is when a watch begins; may be NULL */
+    struct locations *locations; /* takes location frames; NULL: they are refused */
+    const struct log *log;
+    int32_t workers_max; /* network threads there can be */
+    /* In seconds; 0 for the defaults: 7 days and 1,000 entries are always kept. */
+    int64_t keep_s;
+    int32_t keep_entries;
+};
+
+struct notification_service;
+struct notification_service *notification_service_new(const struct notification_options *o);
+struct notification_service *notification_service_free(struct notification_service *n);
+struct service notification_service(struct notification_service *n);
+
+#endif
