@@ -43,7 +43,8 @@ bool reserve(json_parser *p, size_t len) {
         return false;
     p->padded = padded;
     p->capacity = 0;
-    if (p->parser.allocate(capacity, JSON_DEPTH_MAX) || p->parser.doc.allocate(capacity))
+    /* simdjson counts from one, and takes an empty container for a scalar. */
+    if (p->parser.allocate(capacity, JSON_DEPTH_MAX + 1) || p->parser.doc.allocate(capacity))
         return false;
     p->capacity = capacity;
     return true;

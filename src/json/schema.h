@@ -111,6 +111,7 @@ void schema_write(const struct schema *s, const void *struct_ptr, unsigned mask,
 /* Only the members, for an object the caller has opened. */
 void schema_write_fields(const struct schema *s, const void *struct_ptr, unsigned mask,
                          struct jw *w);
+/* The same as a text of its own, with a NUL after it. */
 struct str schema_text(const struct schema *s, const void *struct_ptr, unsigned mask,
                        struct arena *a);
 

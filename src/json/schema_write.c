@@ -113,5 +113,7 @@ struct str schema_text(const struct schema *s, const void *struct_ptr, unsigned 
     buf_init(&text, a, TEXT_CAP_FIRST);
     jw_init(&w, &text);
     schema_write(s, struct_ptr, mask, &w);
+    buf_add_char(&text, '\0');
+    text.len--;
     return buf_str(&text);
 }
