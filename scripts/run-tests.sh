@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs Meson's tests in a build folder and ends with a line of its own: "N passed, N failed" (", N skipped").
+# Runs Meson's tests in a folder that has been built. The last line stands alone: "N passed, N failed", after
+# which ", N skipped" may follow.
 # Usage: run-tests.sh BUILD [SUITE] [TEST]...     Exit status 0 only if something ran and nothing failed.
 set -euo pipefail
 build=$1
@@ -7,7 +8,7 @@ suite=${2:-}
 shift
 [ $# -eq 0 ] || shift
 
-arguments=(-C "$build" --print-errorlogs --num-processes "$(nproc)")
+arguments=(-C "$build" --no-rebuild --print-errorlogs --num-processes "$(nproc)")
 [ -z "$suite" ] || arguments+=(--suite "$suite")
 launcher=()
 
