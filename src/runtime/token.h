@@ -13,6 +13,11 @@
 #define TOKEN_KEYS_MAX 8
 #define TOKEN_CACHE_MAX 65536 /* remembered tokens */
 #define TOKEN_SKEW_US (INT64_C(30) * 1000000)
+#define TOKEN_AUDIENCE "lorry"
+
+/* Makes the crypto library ready. Once, at the start of a process, before any other thread uses it;
+ * may be repeated. ERR_UNAVAILABLE: the machine gives no randomness. */
+int token_library_init(void);
 
 struct token_verifier;
 struct token_verifier *token_verifier_new(const char *issuer, struct cache *revoked);
@@ -23,7 +28,8 @@ int token_verifier_keys(struct token_verifier *v, struct str jwks_json);
  * for us, revoked. Any thread. */
 int token_verify(struct token_verifier *v, struct str token, int64_t now_us, struct arena *a,
                  struct identity *ret_who);
-/* The session SID (or all of user SID = "usr_…") has ended; kept for TTL. Any thread. */
+/* The session SID (or all sessions that user SID = "usr_…" had opened by NOW) has ended; kept for
+ * TTL. Those he opens later are not touched: a session's id tells when it began. Any thread. */
 void token_revoke(struct token_verifier *v, struct str sid_or_user, int64_t ttl_us, int64_t now_us);
 
 #endif
