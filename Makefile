@@ -31,7 +31,7 @@ setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g+
 
 all: build ## Build build/lorry (the default)
 
-build: $(BUILD)/build.ninja ## The same
+build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) $$([ -t 1 ] || echo --quiet)
 
 $(BUILD)/build.ninja:

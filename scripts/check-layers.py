@@ -50,9 +50,9 @@ RULES = {
 }
 # "*" does not reach these: they stand at the top of the arrows.
 TOPS = {"apps", "testing"}
-# A unit test or a benchmark (test_*.c, bench_*.c, test.h) stands beside its code and sees what that sees;
+# A unit test or a benchmark (test_*.c, bench_*.c, fuzz_*.c, test.h) stands beside its code and sees what that sees;
 # cmocka, and what stands in for the world, too.
-TEST_FILE = re.compile(r"(test|bench)(_\w+)?\.(c|h)")
+TEST_FILE = re.compile(r"(test|bench|fuzz)(_\w+)?\.(c|h)")
 TEST_RULE = Rule("testing adapters/memory adapters/inproc adapters/crow", "cmocka jansson")
 
 # Third-party headers by name. Whatever is neither here nor in LIBC is refused until someone decides

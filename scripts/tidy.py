@@ -70,7 +70,7 @@ def tidy(build, path, entry, settings):
     if mark.exists():
         return path, "", True
     command = ["clang-tidy", "--quiet", "-p", str(build)]
-    if path.name.startswith(("test_", "bench_")) or path.is_relative_to(ROOT / "tests"):
+    if path.name.startswith(("test_", "bench_", "fuzz_")) or path.is_relative_to(ROOT / "tests"):
         command.append(f"--checks={TEST_CHECKS}")
     done = subprocess.run(command + [str(path)], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode == 0:
