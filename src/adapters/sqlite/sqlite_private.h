@@ -1,0 +1,31 @@
+/* What the parts of the sqlite store share: sqlite_source.c (folder, lock, handles),
+ * sqlite_schema.c (migrations, tables) and sqlite_store.c (the port's operations on one handle).
+ */
+#ifndef LORRY_ADAPTERS_SQLITE_PRIVATE_H
+#define LORRY_ADAPTERS_SQLITE_PRIVATE_H
+
+#include "adapters/sqlite/sqlite_store.h"
+
+#include <sqlite3.h>
+
+#define SQLITE_BUSY_TIMEOUT_MS 2000
+#define SQLITE_SQL_MAX 1024 /* bytes of one statement's text */
+
+/* Is this file Lorry's, and not newer than this Lorry? Writes nothing. */
+int sqlite_schema_check(sqlite3 *db, struct arena *a, struct str *ret_why);
+
+/* Makes the database ready for its collections: migrates it, makes missing tables and indexes. */
+int sqlite_schema_prepare(sqlite3 *db, const struct sqlite_options *o, struct arena *a,
+                          struct str *ret_why);
+
+/* The port's code for SQLite's RC (not OK). */
+int sqlite_error(int rc);
+
+/* Takes DB over: the handle closes it. */
+struct store *sqlite_store_new(sqlite3 *db, bool writer, const struct sqlite_options *o);
+
+/* A column of documents: the key of index I. Prefixed, because an index may be called like one of
+ * the fixed columns. */
+#define SQLITE_KEY_COLUMN "by_%s"
+
+#endif
