@@ -115,7 +115,7 @@ static void doubles_by_example(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_string_equal(f64_text(cases[i].value), cases[i].wanted);
-    assert_true(signbit(strtod(f64_text(-0.0), NULL)));
+    assert_string_equal(f64_text(-0.0), "-0.0"); /* "-0" would read back as an integer */
 }
 
 /* Significant digits: from the first that is not 0 to the last that is not 0. */
@@ -136,7 +136,7 @@ static void doubles_read_back(void **state) {
     (void)state;
     struct rng rng;
     rng_seed(&rng, 13);
-    for (int i = 0; i < 200000; i++) {
+    for (int i = 0; i < 50000; i++) {
         double v;
         uint64_t bits = rng_next(&rng);
         if (i % 2) {

@@ -79,8 +79,8 @@ static bool plain(unsigned char c) {
     return c >= 0x20 && c != '"' && c != '\\';
 }
 
-/* Has one of eight bytes to be escaped? The usual trick: a byte less than N borrows from its top
- * bit. It may say yes too often (after a byte that was one), never too seldom. */
+/* Are all eight bytes plain? The usual trick: a byte less than N borrows from its top bit. It may
+ * say no too often (the borrow goes on to the next byte), never too seldom. */
 static bool word_plain(uint64_t word) {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
     uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
@@ -88,27 +88,39 @@ static bool word_plain(uint64_t word) {
     return ((below | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & tops) == 0;
 }
 
-/* How many bytes of S have to be escaped. */
-static size_t count_escaped(struct str s) {
-    size_t count = 0, i = 0;
-    while (i < s.len) {
-        uint64_t word;
-        if (s.len - i >= sizeof word) {
-            memcpy(&word, s.p + i, sizeof word);
-            if (word_plain(word)) {
-                i += sizeof word;
-                continue;
-            }
+static bool word_at_plain(const char *p) {
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word_plain(word);
+}
+
+/* Nearly always true, so this is the one that is fast: the last word overlaps the one before. */
+static bool all_plain(struct str s) {
+    if (s.len < sizeof(uint64_t)) {
+        for (size_t i = 0; i < s.len; i++) {
+            if (!plain((unsigned char)s.p[i]))
+                return false;
         }
-        count += !plain((unsigned char)s.p[i++]);
+        return true;
     }
+    for (size_t i = 0; i + sizeof(uint64_t) < s.len; i += sizeof(uint64_t)) {
+        if (!word_at_plain(s.p + i))
+            return false;
+    }
+    return word_at_plain(s.p + s.len - sizeof(uint64_t));
+}
+
+static size_t count_escaped(struct str s) {
+    size_t count = 0;
+    for (size_t i = 0; i < s.len; i++)
+        count += !plain((unsigned char)s.p[i]);
     return count;
 }
 
 /* Writes S in quotes as the next value, with room for AFTER more bytes. */
 static char *put_string(struct jw *w, struct str s, size_t after) {
     CHECK(s.len <= SIZE_MAX / 64);
-    size_t escaped = count_escaped(s);
+    size_t escaped = all_plain(s) ? 0 : count_escaped(s);
     char *p = begin_value(w, s.len + escaped * (ESCAPED_MAX - 1) + 2 + after);
     *p++ = '"';
     if (escaped == 0 && s.len) {
@@ -162,15 +174,13 @@ static const double powers_of_ten[F64_DECIMALS_FAST + 1] = {1,   1e1, 1e2, 1e3, 
  * has too many. Both operands of the division are exact and division rounds to nearest, as reading
  * does: so what divides back to V also reads back as V. */
 static bool as_decimal(double v, int64_t *ret_whole, int *ret_decimals) {
-    if (v == 0 && signbit(v))
-        return false;
     for (int decimals = 0; decimals <= F64_DECIMALS_FAST; decimals++) {
         double scaled = v * powers_of_ten[decimals];
         if (!(fabs(scaled) < F64_EXACT_MAX))
             return false;
-        double whole = nearbyint(scaled);
-        if (whole / powers_of_ten[decimals] == v) {
-            *ret_whole = (int64_t)whole;
+        int64_t whole = (int64_t)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
+        if ((double)whole / powers_of_ten[decimals] == v) {
+            *ret_whole = whole;
             *ret_decimals = decimals;
             return true;
         }
@@ -181,6 +191,10 @@ static bool as_decimal(double v, int64_t *ret_whole, int *ret_decimals) {
 void jw_f64(struct jw *w, double v) {
     if (!isfinite(v)) {
         jw_null(w);
+        return;
+    }
+    if (v == 0 && signbit(v)) { /* "-0" would be read as the integer, which has no sign */
+        jw_raw(w, STR("-0.0"));
         return;
     }
     int64_t whole;
