@@ -35,8 +35,7 @@ int sqlite_error(int rc) {
     case SQLITE_NOTADB:
         return ERR_CORRUPT;
     case SQLITE_NOMEM:
-        CHECK(!"memory is gone");
-        return ERR_IO;
+        check_failed(__FILE__, __LINE__, "SQLite found no memory");
     default:
         return ERR_IO;
     }
