@@ -1,0 +1,77 @@
+/* Accounts, and the reservations that make an e-mail unique.
+ *
+ * A command touches one aggregate, so an account (keyed by its user's id) cannot by itself refuse
+ * an e-mail that another one has. The e-mail is therefore an aggregate of its own, keyed by a hash
+ * of the address, that names the one user who has it: registering first reserves the e-mail and
+ * then creates the account. The other way, an account keyed by a hash of its e-mail, would need
+ * only one write; but the id would let whoever sees it test guesses of the address, users would not
+ * list in the order in which they came, and an e-mail could never change.
+ *
+ * Between the two writes a crash leaves a reservation whose account never came. After
+ * RESERVATION_US another register of that e-mail takes it over. So that the first one cannot come
+ * back from the dead, an account must be created within RESERVATION_US / 2 of its reservation.
+ *
+ * Reading goes the same way: e-mail → reservation → user id → account.
+ */
+#ifndef LORRY_SERVICES_AUTH_ACCOUNTS_H
+#define LORRY_SERVICES_AUTH_ACCOUNTS_H
+
+#include "base/units.h"
+#include "runtime/executor.h"
+
+#define RESERVATION_US (INT64_C(60) * 1000000)
+
+struct account {
+    struct aggregate_head head;
+    struct str email; /* trimmed, lower case */
+    struct str name, phone;
+    struct str password_hash;
+    int32_t role; /* enum role */
+    bool disabled;
+    int64_t created_us;
+    /* All sessions that were opened until then have ended; 0: never happened. */
+    int64_t sessions_void_us;
+};
+
+struct reservation {
+    struct aggregate_head head;
+    struct str user_id;
+    int64_t reserved_us;
+};
+
+extern const struct schema account_schema; /* S_OUT: the "user" of the API */
+extern const struct store_collection accounts_collection, emails_collection;
+extern const struct aggregate account_aggregate, reservation_aggregate;
+
+/* The reservation's id for a normalised e-mail. */
+struct str email_id(struct arena *a, struct str email);
+/* The account that has EMAIL (normalised). ERR_NOT_FOUND, ERR_BUSY, ERR_IO, ERR_CORRUPT. */
+int account_by_email(struct store *store, struct json_parser *p, struct str email, struct arena *a,
+                     struct account **ret_account);
+
+/* The index key under which what ended around AT_US is found again at the next start. */
+#define ENDED_HOUR_US (INT64_C(3600) * 1000000)
+struct str ended_hour(struct arena *a, int64_t at_us);
+
+/* Has SESSION (its id tells when it was opened) ended because all of the account's did? */
+bool account_voids(const struct account *account, struct str sid);
+
+/* Commands. Their service is a struct auth_service. */
+struct reserve_args {
+    struct str user_id;
+};
+struct create_args {
+    struct account account; /* head unset */
+    int64_t reserved_us;
+};
+struct edit_args {
+    struct str name;  /* absent: as it is */
+    struct str phone; /* absent: as it is; "": none from now on */
+};
+struct set_args {
+    int32_t role;     /* 0: as it is */
+    int32_t disabled; /* enum tri */
+};
+extern const struct command_type email_reserve, account_create, account_edit, account_set;
+
+#endif

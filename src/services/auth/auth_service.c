@@ -1,0 +1,237 @@
+/* The auth service put together: its tables, what it reads at the start, and what it keeps in
+ * memory. Memory is the signing key, the JWKS text and counters; all of it can be read again.
+ */
+#include "services/auth/auth_service.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/timestamp.h"
+#include "events/events.h"
+#include "services/auth/internal.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#define RING_READ_US (10 * US_PER_S) /* how soon a rotation by another process is heard of */
+
+struct auth_options auth_options_default(void) {
+    return (struct auth_options){.issuer = "lorry",
+                                 .access_ttl_s = 900,
+                                 .refresh_ttl_s = 30 * INT64_C(86400),
+                                 .key_rotation_s = 30 * INT64_C(86400),
+                                 .login_failures_max = 5,
+                                 .address_failures_max = 50,
+                                 .registers_per_hour_max = 600};
+}
+
+struct auth_service *auth_service_new(const struct auth_options *o) {
+    CHECK(o->access_ttl_s >= 1 && o->access_ttl_s <= ACCESS_TTL_S_MAX);
+    CHECK(o->refresh_ttl_s > o->access_ttl_s && o->refresh_ttl_s <= REFRESH_TTL_S_MAX);
+    /* A ring holds current, next and as many retired as this leaves room for. */
+    CHECK(o->key_rotation_s >= o->access_ttl_s);
+    struct auth_service *a = xcalloc(1, sizeof(*a));
+    a->hasher = o->hasher;
+    a->cache = o->cache;
+    a->verifier = o->verifier;
+    a->entropy = o->entropy;
+    a->log = o->log;
+    a->issuer = str_from(o->issuer);
+    a->access_ttl_us = o->access_ttl_s * US_PER_S;
+    a->refresh_ttl_us = o->refresh_ttl_s * US_PER_S;
+    a->key_rotation_us = o->key_rotation_s * US_PER_S;
+    a->login_failures_max = o->login_failures_max;
+    a->address_failures_max = o->address_failures_max;
+    a->registers_per_hour_max = o->registers_per_hour_max;
+    a->parser = json_parser_new();
+    pthread_mutex_init(&a->lock, NULL);
+    buf_init(&a->jwks, NULL, 0);
+    return a;
+}
+
+struct auth_service *auth_service_free(struct auth_service *a) {
+    if (a == NULL)
+        return NULL;
+    json_parser_free(a->parser);
+    pthread_mutex_destroy(&a->lock);
+    buf_free(&a->jwks);
+    sodium_memzero(&a->signer, sizeof(a->signer));
+    free(a);
+    return NULL;
+}
+
+/* ---- memory ---- */
+
+void auth_revoke(struct auth_service *a, struct str id, int64_t at_us) {
+    if (a->verifier != NULL)
+        token_revoke(a->verifier, id, auth_token_life_us(a), at_us);
+}
+
+int auth_take_ring(struct auth_service *a, const struct key_ring *ring) {
+    if (a->has_keys && ring->head.version <= a->ring_version)
+        return 0;
+    int err = signer_load(&a->signer, ring);
+    if (err < 0)
+        return err;
+    struct arena scratch;
+    arena_init(&scratch, 4096);
+    struct str jwks = key_ring_jwks(ring, &scratch);
+    err = a->verifier != NULL ? token_verifier_keys(a->verifier, jwks) : 0;
+    pthread_mutex_lock(&a->lock);
+    a->jwks.len = 0;
+    buf_add_str(&a->jwks, jwks);
+    pthread_mutex_unlock(&a->lock);
+    arena_free(&scratch);
+    a->ring_version = ring->head.version;
+    a->has_keys = true;
+    return err < 0 ? ERR_CORRUPT : 0;
+}
+
+struct str auth_jwks(struct auth_service *a, struct arena *arena) {
+    struct str copy = STR_NONE;
+    pthread_mutex_lock(&a->lock);
+    if (a->has_keys)
+        copy = arena_str(arena, buf_str(&a->jwks));
+    pthread_mutex_unlock(&a->lock);
+    return copy;
+}
+
+static int read_ring(struct auth_service *a, struct store *store) {
+    struct arena scratch;
+    arena_init(&scratch, 8192);
+    void *state;
+    int err =
+        aggregate_get(&key_ring_aggregate, store, a->parser, STR(KEY_RING_ID), &scratch, &state);
+    if (err == 0)
+        err = auth_take_ring(a, state);
+    else if (err == ERR_NOT_FOUND)
+        err = 0; /* an empty platform: the first use makes it */
+    arena_free(&scratch);
+    return err;
+}
+
+/* ---- the start: what has ended lately must stay ended ---- */
+
+static void revoke_session(struct auth_service *a, const void *state) {
+    const struct session *s = state;
+    auth_revoke(a, s->head.id, s->ended_us);
+}
+
+static void revoke_user(struct auth_service *a, const void *state) {
+    const struct account *account = state;
+    auth_revoke(a, account->head.id, account->sessions_void_us);
+}
+
+/* Calls EACH for every document of G whose INDEX says that something of it ended in HOUR. */
+static int each_ended(struct auth_service *a, struct store *store, const struct aggregate *g,
+                      const char *index, struct str hour,
+                      void (*each)(struct auth_service *a, const void *state)) {
+    struct store_query q = {.collection = g->collection,
+                            .index = index,
+                            .key = hour,
+                            .ascending = true,
+                            .limit = STORE_LIST_MAX};
+    struct arena page;
+    struct store_doc *docs;
+    char last[STORE_ID_MAX];
+    int32_t count = 0;
+    int err;
+    arena_init(&page, 65536);
+    do {
+        arena_reset(&page);
+        err = store->ops->list(store, &q, &page, &docs, &count);
+        for (int32_t i = 0; err == 0 && i < count; i++) {
+            void *state;
+            err = aggregate_decode(g, &docs[i], a->parser, &page, &state);
+            if (err == 0)
+                each(a, state);
+        }
+        if (err == 0 && count > 0) {
+            q.after = (struct str){last, docs[count - 1].id.len};
+            CHECK(q.after.len <= sizeof(last));
+            for (size_t i = 0; i < q.after.len; i++)
+                last[i] = docs[count - 1].id.p[i];
+        }
+    } while (err == 0 && count == q.limit);
+    arena_free(&page);
+    return err;
+}
+
+static int auth_start(void *self, struct store *reader, int64_t now_us) {
+    struct auth_service *a = self;
+    int err = read_ring(a, reader);
+    int64_t from_us = now_us - auth_token_life_us(a);
+    for (int64_t at_us = from_us - from_us % ENDED_HOUR_US; err == 0 && at_us <= now_us;
+         at_us += ENDED_HOUR_US) {
+        struct arena scratch;
+        arena_init(&scratch, 256);
+        struct str hour = ended_hour(&scratch, at_us);
+        err = each_ended(a, reader, &session_aggregate, sessions_collection.indexes[0], hour,
+                         revoke_session);
+        if (err == 0)
+            err = each_ended(a, reader, &account_aggregate, accounts_collection.indexes[1], hour,
+                             revoke_user);
+        arena_free(&scratch);
+    }
+    return err;
+}
+
+static void auth_tick(void *self, struct store *writer, int64_t now_us) {
+    struct auth_service *a = self;
+    if (now_us < a->next_ring_read_us)
+        return;
+    a->next_ring_read_us = now_us + RING_READ_US;
+    int err = read_ring(a, writer);
+    if (err < 0)
+        log_warn(a->log, "the signing keys cannot be read now: %s", err_text(err));
+}
+
+/* ---- events ---- */
+
+static void on_session_ended(struct event_turn *t, const void *data) {
+    const struct ev_session *e = data;
+    auth_revoke(t->service, e->sid.p != NULL ? e->sid : e->user_id, t->event->at_us);
+}
+
+static const struct event_entry auth_events[] = {
+    {EV_SESSION_ENDED, &ev_session_schema, on_session_ended},
+};
+
+/* ---- tables ---- */
+
+static const char *const login_outcome_names[LOGIN_OUTCOMES] = {"right", "wrong", "limited",
+                                                                "overloaded"};
+
+static void auth_metrics(void *self, struct buf *out) {
+    struct auth_service *a = self;
+    buf_add_cstr(out, "# TYPE lorry_auth_logins_total counter\n");
+    for (int i = 0; i < LOGIN_OUTCOMES; i++)
+        buf_printf(out, "lorry_auth_logins_total{outcome=\"%s\"} %llu\n", login_outcome_names[i],
+                   (unsigned long long)a->logins[i]);
+    buf_printf(out,
+               "# TYPE lorry_auth_registers_total counter\n"
+               "lorry_auth_registers_total %llu\n"
+               "# TYPE lorry_auth_refreshes_total counter\n"
+               "lorry_auth_refreshes_total %llu\n"
+               "# TYPE lorry_auth_hashes_waiting gauge\n"
+               "lorry_auth_hashes_waiting %lld\n",
+               (unsigned long long)a->registers, (unsigned long long)a->refreshes,
+               (long long)a->hasher->ops->waiting(a->hasher));
+}
+
+static const struct command_type *const auth_timers[] = {&session_forget, &keys_tend, NULL};
+static const struct store_collection *const auth_collections[] = {
+    &accounts_collection, &emails_collection, &sessions_collection, &keys_collection, NULL};
+
+struct service auth_service(struct auth_service *a) {
+    static const struct service_def def = {.name = "auth",
+                                           .routes = auth_routes,
+                                           .route_count = AUTH_ROUTES,
+                                           .events = auth_events,
+                                           .event_count = COUNT_OF(auth_events),
+                                           .timers = auth_timers,
+                                           .collections = auth_collections,
+                                           .start = auth_start,
+                                           .tick = auth_tick,
+                                           .metrics = auth_metrics};
+    return (struct service){&def, a};
+}

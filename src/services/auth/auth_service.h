@@ -1,0 +1,39 @@
+/* The auth service: accounts, roles, credentials, sessions, signing keys. It signs access tokens;
+ * everyone else verifies them by its public keys (runtime/token.h).
+ *
+ * Collections: accounts, emails (accounts.h), sessions (sessions.h), keys (keys.h).
+ */
+#ifndef LORRY_SERVICES_AUTH_AUTH_SERVICE_H
+#define LORRY_SERVICES_AUTH_AUTH_SERVICE_H
+
+#include "runtime/service.h"
+#include "services/auth/hasher.h"
+
+#define ACCESS_TTL_S_MAX 86400
+#define REFRESH_TTL_S_MAX (INT64_C(366) * 86400)
+
+struct auth_options {
+    struct hasher *hasher; /* the caller's: closed after the network, before the executor */
+    struct cache *cache;
+    struct token_verifier *verifier;
+    struct entropy *entropy; /* used on network threads and the executor's: any thread */
+    const struct log *log;
+    const char *issuer;     /* "lorry": the verifier's */
+    int64_t access_ttl_s;   /* 900; 1..ACCESS_TTL_S_MAX */
+    int64_t refresh_ttl_s;  /* 30 days; over access_ttl_s */
+    int64_t key_rotation_s; /* 30 days */
+    /* Rates; 0: no limit. */
+    int32_t login_failures_max;     /* 5 wrong passwords for one e-mail in 15 minutes */
+    int32_t address_failures_max;   /* 50 from one address in 15 minutes */
+    int32_t registers_per_hour_max; /* 600 from one address */
+};
+/* The defaults above, and no ports. */
+struct auth_options auth_options_default(void);
+
+struct auth_service;
+/* Options are copied; what they point at must outlive the service. */
+struct auth_service *auth_service_new(const struct auth_options *o);
+struct auth_service *auth_service_free(struct auth_service *a); /* NULL ok; returns NULL */
+struct service auth_service(struct auth_service *a);
+
+#endif

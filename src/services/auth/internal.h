@@ -1,0 +1,55 @@
+/* The auth service's own struct, shared by its files: auth_service.c (tables, start, memory),
+ * auth_http.c (handlers), accounts.c, sessions.c, keys.c (aggregates), login_guard.c (rates).
+ *
+ * Who touches what: options are read-only after new. `parser`, `admin_guard`, `signer` and
+ * `ring_version` are the executor thread's. `jwks` is under `lock`; the counters are atomic.
+ */
+#ifndef LORRY_SERVICES_AUTH_INTERNAL_H
+#define LORRY_SERVICES_AUTH_INTERNAL_H
+
+#include "services/auth/auth_service.h"
+#include "services/auth/keys.h"
+#include "services/auth/sessions.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum login_outcome { LOGIN_RIGHT, LOGIN_WRONG, LOGIN_LIMITED, LOGIN_OVERLOADED, LOGIN_OUTCOMES };
+
+struct auth_service {
+    struct hasher *hasher;
+    struct cache *cache;
+    struct token_verifier *verifier;
+    struct entropy *entropy;
+    const struct log *log;
+    struct str issuer;
+    int64_t access_ttl_us, refresh_ttl_us, key_rotation_us;
+    int32_t login_failures_max, address_failures_max, registers_per_hour_max;
+
+    struct json_parser *parser;
+    const struct command *admin_guard; /* the one command that may take an administrator away */
+    struct signer signer;
+    int64_t ring_version, next_ring_read_us;
+    _Atomic bool has_keys;
+
+    pthread_mutex_t lock;
+    struct buf jwks;
+
+    _Atomic uint64_t logins[LOGIN_OUTCOMES], registers, refreshes, reuses;
+};
+
+/* How long anything about an access token can matter after it was signed. */
+static inline int64_t auth_token_life_us(const struct auth_service *a) {
+    return a->access_ttl_us + 2 * TOKEN_SKEW_US;
+}
+/* ID ("ses_…" or "usr_…") has ended at AT: access tokens from before are void. Any thread. */
+void auth_revoke(struct auth_service *a, struct str id, int64_t at_us);
+/* Signs with this ring from here on, and publishes it. Executor thread. ERR_CORRUPT. */
+int auth_take_ring(struct auth_service *a, const struct key_ring *ring);
+/* The JWKS document, copied into ARENA; absent while there is no ring. Any thread. */
+struct str auth_jwks(struct auth_service *a, struct arena *arena);
+
+#define AUTH_ROUTES 9
+extern const struct route_entry auth_routes[AUTH_ROUTES];
+
+#endif

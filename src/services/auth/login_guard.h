@@ -1,0 +1,28 @@
+/* How often somebody may try: wrong passwords per e-mail and per address, registrations per
+ * address. Counters of the cache port; a cache that cannot answer limits nothing.
+ *
+ * Per e-mail an attempt is counted before its password is looked at and given back when it was
+ * right, so that many at once get no more tries than one after the other. Whether there is such an
+ * account makes no difference. Per address only what has failed is counted, because many people
+ * may sign in from one address at once; attempts under way there can pass the limit by as many as
+ * the hasher holds, once in a window.
+ */
+#ifndef LORRY_SERVICES_AUTH_LOGIN_GUARD_H
+#define LORRY_SERVICES_AUTH_LOGIN_GUARD_H
+
+#include "services/auth/internal.h"
+
+#define LOGIN_WINDOW_US (INT64_C(15) * 60 * 1000000)
+#define REGISTER_WINDOW_US (INT64_C(3600) * 1000000)
+
+/* May C try to sign in as EMAIL_ID? Counts it. False: replied 429. */
+bool guard_login(struct auth_service *a, struct call *c, struct str email_id);
+/* What became of an attempt that was let through. */
+void guard_login_right(struct auth_service *a, struct call *c, struct str email_id);
+void guard_login_wrong(struct auth_service *a, struct call *c);
+/* Nobody looked at the password after all: as if it had not been tried. */
+void guard_login_undone(struct auth_service *a, struct call *c, struct str email_id);
+/* May C register? Counts it. False: replied 429. */
+bool guard_register(struct auth_service *a, struct call *c);
+
+#endif
