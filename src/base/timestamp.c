@@ -138,7 +138,7 @@ static bool parse_zone(const char *p, size_t len, int64_t *ret_offset_s) {
     int hours = digits(p + 1, 2, 0, 23), minutes = digits(p + 4, 2, 0, 59);
     if (hours < 0 || minutes < 0)
         return false;
-    int64_t offset_s = hours * 3600 + minutes * 60;
+    int64_t offset_s = (int64_t)hours * 3600 + (int64_t)minutes * 60;
     *ret_offset_s = p[0] == '-' ? -offset_s : offset_s;
     return true;
 }
@@ -167,7 +167,8 @@ int timestamp_parse(struct str text, int64_t *ret_at_us) {
     }
     if (!parse_zone(p + at, text.len - at, &offset_s))
         return ERR_INVALID;
-    int64_t seconds = days_from_date(d) * 86400 + hour * 3600 + minute * 60 + second - offset_s;
+    int second_of_day = hour * 3600 + minute * 60 + second;
+    int64_t seconds = days_from_date(d) * 86400 + second_of_day - offset_s;
     if (seconds < 0)
         return ERR_INVALID; /* before 1970 once the zone is taken off */
     *ret_at_us = seconds * US_PER_S + us;

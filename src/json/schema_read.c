@@ -265,7 +265,7 @@ static int read_count(struct reading *r, const struct schema_field *f, struct js
 
 static int read_list(struct reading *r, const struct schema_field *f, struct json_value v,
                      const struct step *step, void *struct_ptr) {
-    int32_t count;
+    int32_t count = 0;
     int err = read_count(r, f, v, step, &count);
     if (err)
         return err;
@@ -285,7 +285,7 @@ static int read_list(struct reading *r, const struct schema_field *f, struct jso
 
 static int read_str_list(struct reading *r, const struct schema_field *f, struct json_value v,
                          const struct step *step, void *struct_ptr) {
-    int32_t count;
+    int32_t count = 0;
     int err = read_count(r, f, v, step, &count);
     if (err)
         return err;

@@ -349,14 +349,14 @@ static void order_does_not_matter(void **state) {
     struct rng rng;
     rng_seed(&rng, 15);
     static const char *const members[] = {
-        "\"id\":\"" ID "\"", "\"name\":\"n\"",    "\"vehicle\":\"bike\"",
-        "\"flag\":true",     "\"weight\":7",      "\"speed\":1.5",
-        "\"tags\":[\"x\"]",  "\"stranger\":[{}]", "\"nam\":\"no\"",
-        "\"names\":1",       "\"i\":{}",
+        ("\"id\":\"" ID "\""), "\"name\":\"n\"",    "\"vehicle\":\"bike\"",
+        "\"flag\":true",       "\"weight\":7",      "\"speed\":1.5",
+        "\"tags\":[\"x\"]",    "\"stranger\":[{}]", "\"nam\":\"no\"",
+        "\"names\":1",         "\"i\":{}",
     };
     enum { MEMBERS = sizeof members / sizeof members[0] };
     for (int i = 0; i < 500; i++) {
-        int order[MEMBERS];
+        int order[MEMBERS] = {0};
         struct buf b;
         buf_init(&b, &arena, 256);
         for (int k = 0; k < MEMBERS; k++) { /* Fisher and Yates */
