@@ -23,7 +23,7 @@ check_cppcheck() {
     mkdir -p "$build/cppcheck"
     cppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
         --suppressions-list=scripts/cppcheck-suppressions.txt --std=c11 --library=posix -D_GNU_SOURCE -I src \
-        --cppcheck-build-dir="$build/cppcheck" -j "$(nproc)" src
+        --cppcheck-build-dir="$build/cppcheck" -j "$(nproc)" src tests
 }
 
 failed=()
