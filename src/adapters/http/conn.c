@@ -22,6 +22,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+static int64_t now_ms(const struct conn *c) {
+    return (int64_t)uv_now(&c->thread->loop);
+}
+
 /* --- coming and going -------------------------------------------------------------------- */
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf) {
@@ -78,7 +82,7 @@ void conn_close(struct conn *c) {
     uv_close(&c->handle, on_closed);
 }
 
-struct conn *conn_new(struct http_thread *t) {
+static struct conn *conn_new(struct http_thread *t) {
     struct conn *c = xcalloc(1, sizeof *c);
     c->thread = t;
     c->refs = 1;
@@ -91,50 +95,29 @@ struct conn *conn_new(struct http_thread *t) {
     return c;
 }
 
-static void peer_take(struct conn *c) {
-    struct sockaddr_storage a;
-    int len = sizeof a;
-    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&a, &len) != 0)
-        return;
-    if (a.ss_family == AF_INET)
-        uv_ip4_name((struct sockaddr_in *)&a, c->peer, sizeof c->peer);
-    else if (a.ss_family == AF_INET6)
-        uv_ip6_name((struct sockaddr_in6 *)&a, c->peer, sizeof c->peer);
+static void peer_take(struct conn *c, const struct sockaddr *a) {
+    if (a->sa_family == AF_INET)
+        uv_ip4_name((const struct sockaddr_in *)(const void *)a, c->peer, sizeof c->peer);
+    else if (a->sa_family == AF_INET6)
+        uv_ip6_name((const struct sockaddr_in6 *)(const void *)a, c->peer, sizeof c->peer);
 }
 
-void conn_begin(struct conn *c) {
-    peer_take(c);
-    list_move(c, DEADLINE_IDLE, (int64_t)uv_now(&c->thread->loop));
-    set_reading(c, true);
-}
-
-/* Without descriptors libuv accepts and closes by itself, so that this does not spin. */
-void conn_on_connection(uv_stream_t *listener, int status) {
-    struct http_thread *t = listener->data;
-    if (status != 0)
-        return;
+bool conn_begin(struct http_thread *t, int fd, const struct sockaddr *peer) {
     struct conn *c = conn_new(t);
-    if (uv_accept(listener, &c->stream) != 0) {
+    if (uv_tcp_open(&c->tcp, fd) != 0) {
         conn_close(c);
-        return;
+        return false;
     }
-    if (atomic_load(&t->server->connections) > t->options->limits.connections_max) {
-        COUNT(t->counters.refused, 1);
-        conn_close(c);
-        return;
-    }
-    COUNT(t->counters.accepted, 1);
-    conn_begin(c);
+    peer_take(c, peer);
+    list_move(c, DEADLINE_IDLE, now_ms(c));
+    set_reading(c, true);
+    return true;
 }
 
 /* --- requests ---------------------------------------------------------------------------- */
 
 static bool conn_full(const struct conn *c) {
     return c->waiting >= c->thread->options->limits.pipeline_max || c->out_bytes > OUT_BYTES_MAX;
-}
-
-static int64_t now_ms(const struct conn *c) {
-    return (int64_t)uv_now(&c->thread->loop);
 }
 
 static void exchange_begin(struct conn *c) {
@@ -381,7 +364,7 @@ void conn_expire(struct conn *c) {
         conn_pump(c);
         break;
     case DEADLINE_WRITE: {
-        size_t left = uv_stream_get_write_queue_size(&c->stream);
+        size_t left = out_unsent(c);
         if (left >= c->write_left) {
             conn_close(c);
             break;

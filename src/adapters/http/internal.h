@@ -2,7 +2,8 @@
  *
  *   server.c     threads: start, drain, stop, counters
  *   thread.c     what one network thread has: mailboxes, ticks, time-outs, free lists
- *   conn.c       a connection's life: accept, read, pipeline, time out, close
+ *   accept.c     sockets that listen, and who comes in
+ *   conn.c       a connection's life: read, pipeline, time out, close
  *   parse.c      bytes → call (llhttp behind a stricter guard)
  *   reply.c      call → bytes; problem documents
  *   write.c      the output queue of a connection
@@ -39,6 +40,7 @@
 #define ARENA_FIRST_BYTES ((size_t)8 * 1024)
 #define TIMEOUT_CHECK_MS 50
 #define LISTEN_BACKLOG 1024
+#define ACCEPTS_MAX 64 /* in a row, before others have their turn */
 
 struct http_thread;
 struct conn;
@@ -180,10 +182,13 @@ struct http_thread {
     struct rng rng; /* when the application brings none */
     pthread_t id;
     sem_t go;
-    bool started, listening, run; /* run: http_start went well */
+    bool started, run; /* run: http_start went well */
     int start_result;
     uv_loop_t loop;
-    uv_tcp_t listener;
+    uv_poll_t listener;
+    int listen_fd;      /* -1: does not listen */
+    bool accept_paused; /* no descriptors left; tried again at the next look at time-outs */
+    bool accept_warned; /* said so in the log; once until it works again */
     uv_async_t wake;
     uv_prepare_t before_poll;
     uv_timer_t tick, timeouts, drain;
@@ -231,11 +236,15 @@ void exchange_answered(struct exchange *ex); /* its reply is here, on its thread
 struct frame_chunk *chunk_new(struct http_thread *t);
 void chunk_release(struct http_thread *t, struct frame_chunk *fc);
 
+/* accept.c */
+/* All threads of S listen. 0 and the port, or -errno. */
+int accept_open(struct http_server *s, int *ret_port);
+void accept_resume(struct http_thread *t);
+void accept_close(struct http_thread *t);
+
 /* conn.c */
-void conn_on_connection(uv_stream_t *listener, int status);
-/* A connection without a descriptor yet, and its start once it has one (the fuzzer's way in). */
-struct conn *conn_new(struct http_thread *t);
-void conn_begin(struct conn *c);
+/* A connection on FD, which is its own afterwards (also when false comes back). */
+bool conn_begin(struct http_thread *t, int fd, const struct sockaddr *peer);
 void conn_unref(struct conn *c);
 void conn_close(struct conn *c); /* at once; twice is fine */
 void conn_pump(struct conn *c);  /* sends what is ready, reads on, sets the deadline */
@@ -265,6 +274,7 @@ void out_add(struct conn *c, struct chunk *chunk);
 void out_add_const(struct conn *c, struct str bytes);
 void out_flush(struct conn *c);
 void out_drop(struct conn *c);
+size_t out_unsent(const struct conn *c);
 
 /* handshake.c */
 /* NULL when the request does not ask for a WebSocket or asks well (request.upgrade is set then). */

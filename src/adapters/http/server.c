@@ -1,10 +1,5 @@
 /* Starting and stopping.
  *
- * All threads listen on one port with sockets of their own, and the kernel spreads connections over
- * them. SO_REUSEPORT alone would let a second server of the same user join in silently, so the
- * first socket is bound and listens without it: the kernel then refuses the port to exactly one of
- * two rivals. Only after that the first socket is opened to the group, and the others join it.
- *
  * The server is made and freed by one thread; it owns the threads. Each thread is set up here,
  * starts, runs the application's worker_start and waits; when all went well and all sockets listen,
  * all are let go.
@@ -14,14 +9,10 @@
 #include "base/check.h"
 #include "base/err.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 const struct http_limits http_limits_default = {
     .connections_max = 16384,
@@ -57,75 +48,6 @@ static struct http_limits limits_filled(struct http_limits l) {
     FILL(silence_ms);
 #undef FILL
     return l;
-}
-
-static bool address_parse(const char *text, int port, struct sockaddr_storage *ret_address,
-                          socklen_t *ret_len) {
-    struct sockaddr_storage a = {0};
-    if (uv_ip4_addr(text, port, (struct sockaddr_in *)&a) == 0) {
-        *ret_len = sizeof(struct sockaddr_in);
-    } else if (uv_ip6_addr(text, port, (struct sockaddr_in6 *)&a) == 0) {
-        *ret_len = sizeof(struct sockaddr_in6);
-    } else {
-        return false;
-    }
-    *ret_address = a;
-    return true;
-}
-
-/* A bound socket, or -errno. Accepted sockets inherit TCP_NODELAY from it. */
-static int socket_bound(const struct sockaddr_storage *a, socklen_t len, bool shared) {
-    int on = 1;
-    int fd = socket(a->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
-        (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) ||
-        bind(fd, (const struct sockaddr *)a, len) != 0) {
-        int e = errno;
-        close(fd);
-        return -e;
-    }
-    return fd;
-}
-
-/* Makes thread T listen on FD, which is its own afterwards. 0 or -errno. */
-static int thread_listen(struct http_thread *t, int fd) {
-    int r = uv_tcp_init(&t->loop, &t->listener);
-    CHECK(r == 0);
-    t->listening = true;
-    r = uv_tcp_open(&t->listener, fd);
-    if (r != 0) {
-        close(fd);
-        return r;
-    }
-    return uv_listen((uv_stream_t *)&t->listener, LISTEN_BACKLOG, conn_on_connection);
-}
-
-static int listen_all(struct http_server *s, int *ret_port) {
-    struct sockaddr_storage a;
-    socklen_t len;
-    if (!address_parse(s->options.address, s->options.port, &a, &len))
-        return -EADDRNOTAVAIL;
-    int on = 1, first = socket_bound(&a, len, false);
-    if (first < 0)
-        return first;
-    int r = thread_listen(s->threads[0], first);
-    if (r != 0)
-        return r;
-    if (getsockname(first, (struct sockaddr *)&a, &len) != 0 ||
-        setsockopt(first, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
-        return -errno;
-    for (int32_t i = 1; i < s->thread_count; i++) {
-        int fd = socket_bound(&a, len, true);
-        r = fd < 0 ? fd : thread_listen(s->threads[i], fd);
-        if (r != 0)
-            return r;
-    }
-    *ret_port = ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)&a)->sin_port
-                                             : ((struct sockaddr_in6 *)&a)->sin6_port);
-    return 0;
 }
 
 static void *thread_main(void *arg) {
@@ -229,7 +151,7 @@ int http_start(const struct http_options *o, struct http_server **ret_server, in
     if (e == 0)
         result = start_result(s);
     if (e == 0 && result == 0)
-        e = listen_all(s, &port);
+        e = accept_open(s, &port);
     threads_go(s, e == 0 && result == 0);
     if (e == 0 && result == 0) {
         s->port = port;

@@ -211,6 +211,7 @@ static void on_tick(uv_timer_t *handle) {
 static void on_timeouts(uv_timer_t *handle) {
     struct http_thread *t = handle->data;
     int64_t now_ms = (int64_t)uv_now(&t->loop);
+    accept_resume(t);
     for (int kind = DEADLINE_NONE + 1; kind < DEADLINE_COUNT; kind++) {
         struct conn *c;
         while ((c = t->lists[kind].first) != NULL && now_ms - c->since_ms >= t->timeout_ms[kind])
@@ -241,9 +242,7 @@ static void on_drain_timeout(uv_timer_t *handle) {
 
 void thread_begin_drain(struct http_thread *t) {
     t->draining = true;
-    if (t->listening)
-        uv_close((uv_handle_t *)&t->listener, NULL);
-    t->listening = false;
+    accept_close(t);
     uv_timer_start(&t->drain, on_drain_timeout, (uint64_t)t->options->limits.drain_timeout_ms, 0);
     drain_all(t);
 }
@@ -267,6 +266,7 @@ static void limits_to_deadlines(struct http_thread *t, const struct http_limits 
 int thread_open(struct http_thread *t, struct http_server *s, int32_t index) {
     t->server = s;
     t->options = &s->options;
+    t->listen_fd = -1;
     t->worker = (struct worker){.index = index, .rng = &t->rng, .post = worker_post, .adapter = t};
     uint64_t seed;
     CHECK(getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed);
@@ -284,7 +284,6 @@ int thread_open(struct http_thread *t, struct http_server *s, int32_t index) {
     CHECK(uv_timer_init(&t->loop, &t->timeouts) == 0);
     CHECK(uv_timer_init(&t->loop, &t->drain) == 0);
     t->wake.data = t->before_poll.data = t->tick.data = t->timeouts.data = t->drain.data = t;
-    t->listener.data = t;
     uv_prepare_start(&t->before_poll, on_before_poll);
     uv_timer_start(&t->timeouts, on_timeouts, TIMEOUT_CHECK_MS, TIMEOUT_CHECK_MS);
     if (s->options.tick != NULL)
@@ -304,8 +303,10 @@ void thread_close(struct http_thread *t) {
     mailbox_close(t->posts);
     take_answers(t); /* of calls that were cut */
     if (t->loop.data != NULL) {
+        accept_close(t);
         uv_walk(&t->loop, close_handle, NULL);
-        uv_run(&t->loop, UV_RUN_DEFAULT);
+        while (uv_run(&t->loop, UV_RUN_DEFAULT) != 0) /* a stop that came late ends one run */
+            ;
         CHECK(uv_loop_close(&t->loop) == 0);
     }
     void *post;

@@ -6,6 +6,9 @@
 
 #include "base/check.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 void out_add(struct conn *c, struct chunk *chunk) {
     chunk->next = NULL;
     *(c->out_last != NULL ? &c->out_last->next : &c->out_first) = chunk;
@@ -99,7 +102,18 @@ static void write_later(struct conn *c) {
         return;
     }
     c->writing = true;
-    c->write_left = c->write_bytes;
+    c->write_left = out_unsent(c);
+}
+
+/* What the other side has not taken, ours and the kernel's together: the kernel calls a socket
+ * writable again only when a good part of its buffer is free, which is megabytes, and a slow reader
+ * is making progress all the while. */
+size_t out_unsent(const struct conn *c) {
+    uv_os_fd_t fd;
+    int kernel = 0;
+    if (uv_fileno(&c->handle, &fd) != 0 || ioctl(fd, SIOCOUTQ, &kernel) != 0)
+        kernel = 0;
+    return uv_stream_get_write_queue_size(&c->stream) + (size_t)kernel;
 }
 
 void out_flush(struct conn *c) {
