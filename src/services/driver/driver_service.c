@@ -1,0 +1,213 @@
+/* The driver service put together: its tables, its start from the store, its retention. */
+#include "services/driver/driver_service.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/timestamp.h"
+#include "services/driver/search.h"
+#include "services/driver/trail.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#define OFFER_TIMEOUT_S_DEFAULT 20
+#define SEARCH_RADIUS_M_DEFAULT 1500
+#define SEARCH_RADIUS_MAX_M_DEFAULT 12000
+#define TRAIL_KEEP_DAYS_DEFAULT 90
+#define PRUNE_CHUNKS_MAX 200 /* a second */
+
+static const struct route_entry routes[] = {
+    {"GET", "/v1/driver", ROLES(ROLE_DRIVER), profile_get, NULL, 0, "getDriver"},
+    {"PUT", "/v1/driver", ROLES(ROLE_DRIVER), profile_put, &profile_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putDriver"},
+    {"POST", "/v1/driver/duty", ROLES(ROLE_DRIVER), profile_duty, &duty_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "setDuty"},
+    {"POST", "/v1/driver/locations", ROLES(ROLE_DRIVER), locations_post, &locations_body_schema, 0,
+     "postLocations"},
+    {"GET", "/v1/driver/offers", ROLES(ROLE_DRIVER), offers_list, NULL, 0, "listOffers"},
+    {"GET", "/v1/driver/earnings", ROLES(ROLE_DRIVER), earnings_get, NULL, 0, "getEarnings"},
+    {"GET", "/v1/drivers/nearby", ROLES(ROLE_CUSTOMER) | ROLES_STAFF, drivers_nearby, NULL, 0,
+     "listNearbyDrivers"},
+    {"GET", "/v1/drivers", ROLES_STAFF, drivers_list, NULL, 0, "listDrivers"},
+    {"PATCH", "/v1/drivers/{id}", ROLES(ROLE_ADMIN), profile_status, &status_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "patchDriver"},
+    {"GET", "/v1/drivers/{id}/trail", ROLES_STAFF, trail_get, NULL, 0, "getTrail"},
+    {"GET", "/v1/fleet", ROLES_STAFF, fleet_get, NULL, 0, "getFleet"},
+    {"GET", "/v1/bookings/{id}/dispatch", ROLES_STAFF, dispatch_get, NULL, 0, "getDispatch"},
+};
+
+static const struct event_entry events[] = {
+    {EV_ACCOUNT_REGISTERED, &ev_account_schema, on_account},
+    {EV_ACCOUNT_CHANGED, &ev_account_schema, on_account},
+    {EV_BOOKING_REQUESTED, &ev_booking_schema, on_requested},
+    {EV_BOOKING_OFFERED, &ev_booking_schema, on_offered},
+    {EV_BOOKING_OFFER_CLOSED, &ev_booking_schema, on_offer_closed},
+    {EV_BOOKING_ASSIGN_WANTED, &ev_booking_schema, on_assign_wanted},
+    {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_assigned},
+    {EV_BOOKING_DELIVERED, &ev_booking_schema, on_ended},
+    {EV_BOOKING_CANCELLED, &ev_booking_schema, on_ended},
+    {EV_BOOKING_EXPIRED, &ev_booking_schema, on_ended},
+    {EV_BOOKING_FAILED, &ev_booking_schema, on_ended},
+    {EV_BOOKING_RATED, &ev_booking_schema, on_rated},
+    {EV_DISPATCH_CLAIM, &ev_claim_schema, on_claim},
+    {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
+};
+
+static const struct command_type *const timers[] = {&driver_ask_type, &search_wake_type, NULL};
+static const struct store_collection *const collections[] = {
+    &driver_collection, &trail_collection, &earnings_collection, &search_collection, NULL};
+
+/* ---- start: the roster from the documents ---- */
+
+static int meet(struct driver_service *s, struct store *reader, struct json_parser *p,
+                const struct store_doc *doc, struct arena *a) {
+    void *state;
+    int err = aggregate_decode(&driver_aggregate, doc, p, a, &state);
+    if (err < 0)
+        return err;
+    struct member *m = roster_meet(s->roster, doc->id);
+    struct fix newest;
+    err = trail_newest(reader, p, doc->id, a, &newest);
+    if (err < 0 && err != ERR_NOT_FOUND)
+        return err;
+    m->known = true;
+    if (err == 0)
+        roster_fix(s->roster, m, &newest);
+    roster_driver(s->roster, state);
+    return 0;
+}
+
+static int start(void *self, struct store *reader, int64_t now_us) {
+    (void)now_us;
+    struct driver_service *s = self;
+    struct json_parser *parser = json_parser_new();
+    struct arena arena;
+    arena_init(&arena, 65536);
+    char after[STORE_ID_MAX + 1];
+    struct store_query q = {.collection = &driver_collection,
+                            .index = "live",
+                            .key = STR("1"),
+                            .ascending = true,
+                            .limit = STORE_LIST_MAX};
+    int err;
+    int32_t count;
+    do {
+        struct store_doc *docs;
+        err = reader->ops->list(reader, &q, &arena, &docs, &count);
+        for (int32_t i = 0; err == 0 && i < count; i++) {
+            err = meet(s, reader, parser, &docs[i], &arena);
+            q.after = docs[i].id;
+        }
+        if (err == 0 && count > 0) { /* the cursor outlives its page */
+            CHECK(q.after.len < sizeof after);
+            for (size_t i = 0; i < q.after.len; i++)
+                after[i] = q.after.p[i];
+            q.after.p = after;
+        }
+        arena_reset(&arena);
+    } while (err == 0 && count == q.limit);
+    arena_free(&arena);
+    json_parser_free(parser);
+    return err;
+}
+
+/* ---- once a second ---- */
+
+static void tick(void *self, struct store *writer, int64_t now_us) {
+    struct driver_service *s = self;
+    struct arena arena;
+    arena_init(&arena, 256);
+    struct str floor = trail_floor(&arena, now_us - s->o.trail_keep_days * US_PER_DAY);
+    /* What could not be dropped now is dropped later. */
+    writer->ops->prune_docs(writer, &trail_collection, floor, PRUNE_CHUNKS_MAX);
+    arena_free(&arena);
+    roster_trim(s->roster, ROSTER_IDLE_MAX);
+}
+
+static void metrics(void *self, struct buf *out) {
+    struct driver_service *s = self;
+    struct roster_counts c = roster_counts(s->roster);
+    buf_printf(out,
+               "# TYPE lorry_drivers gauge\n"
+               "lorry_drivers{duty=\"on\"} %lld\n"
+               "lorry_drivers{duty=\"busy\"} %lld\n"
+               "# TYPE lorry_roster_members gauge\n"
+               "lorry_roster_members %lld\n"
+               "# TYPE lorry_fixes_total counter\n"
+               "lorry_fixes_total{result=\"stored\"} %llu\n"
+               "lorry_fixes_total{result=\"duplicate\"} %llu\n"
+               "lorry_fixes_total{result=\"rejected\"} %llu\n",
+               (long long)c.on, (long long)c.busy, (long long)c.members,
+               (unsigned long long)s->stats.fixes, (unsigned long long)s->stats.duplicates,
+               (unsigned long long)s->stats.rejected);
+    buf_printf(out,
+               "# TYPE lorry_dispatch_changes_total counter\n"
+               "lorry_dispatch_changes_total %llu\n"
+               "# TYPE lorry_dispatch_claims_total counter\n"
+               "lorry_dispatch_claims_total %llu\n",
+               (unsigned long long)s->stats.rounds, (unsigned long long)s->stats.claims);
+}
+
+static const struct service_def def = {.name = "driver",
+                                       .routes = routes,
+                                       .route_count = COUNT_OF(routes),
+                                       .events = events,
+                                       .event_count = COUNT_OF(events),
+                                       .timers = timers,
+                                       .collections = collections,
+                                       .start = start,
+                                       .tick = tick,
+                                       .metrics = metrics};
+
+/* ---- making it ---- */
+
+static int64_t or_default(int64_t value, int64_t standard) {
+    CHECK(value >= 0);
+    return value > 0 ? value : standard;
+}
+
+struct driver_service *driver_service_new(const struct driver_options *options) {
+    CHECK(options->clock && options->entropy && options->bus && options->router);
+    struct driver_service *s = xcalloc(1, sizeof(*s));
+    s->o = *options;
+    struct driver_options *o = &s->o;
+    o->offer_wave = (int32_t)or_default(o->offer_wave, 1);
+    CHECK(o->offer_wave <= DISPATCH_WAVE_MAX);
+    o->offer_timeout_s = or_default(o->offer_timeout_s, OFFER_TIMEOUT_S_DEFAULT);
+    o->search_radius_m = or_default(o->search_radius_m, SEARCH_RADIUS_M_DEFAULT);
+    o->search_radius_max_m = or_default(o->search_radius_max_m, SEARCH_RADIUS_MAX_M_DEFAULT);
+    if (o->search_radius_max_m < o->search_radius_m)
+        o->search_radius_max_m = o->search_radius_m;
+    o->trail_keep_days = or_default(o->trail_keep_days, TRAIL_KEEP_DAYS_DEFAULT);
+    o->currency = o->currency != NULL ? o->currency : "SEK";
+    s->fleet.ops = &driver_fleet_ops;
+    s->locations.ops = &driver_locations_ops;
+    s->roster = roster_new(o->bus);
+    o->entropy->fill(o->entropy, s->ref_secret, sizeof s->ref_secret);
+    return s;
+}
+
+struct driver_service *driver_service_free(struct driver_service *s) {
+    if (s == NULL)
+        return NULL;
+    roster_free(s->roster);
+    sodium_memzero(s->ref_secret, sizeof s->ref_secret);
+    free(s);
+    return NULL;
+}
+
+void driver_service_executor(struct driver_service *s, struct executor *x) {
+    s->o.executor = x;
+}
+
+struct service driver_service(struct driver_service *s) {
+    return (struct service){.def = &def, .self = s};
+}
+
+struct fleet *driver_service_fleet(struct driver_service *s) {
+    return &s->fleet;
+}
+
+struct locations *driver_service_locations(struct driver_service *s) {
+    return &s->locations;
+}

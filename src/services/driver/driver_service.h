@@ -1,0 +1,42 @@
+/* The driver service: who drives, with what, whether he is on duty, where he is and was, what he is
+ * asked to carry (dispatch) and what he has earned.
+ *
+ * Its documents: `drivers` (drv_X, of the user usr_X), `trails` (chunks of fixes), `earnings` (a
+ * driver's day) and `dispatches` (dsp_X, the search for a driver of booking bkg_X). Its memory: the
+ * roster, which knows where everybody on duty is; it is made from the store at start.
+ */
+#ifndef LORRY_DRIVER_SERVICE_H
+#define LORRY_DRIVER_SERVICE_H
+
+#include "ports/locations.h"
+#include "runtime/service.h"
+
+struct driver_options {
+    const struct clock *clock;
+    struct entropy *entropy;
+    struct bus *bus;           /* positions are signalled on it */
+    struct router *router;     /* how long to the pickup */
+    struct executor *executor; /* fixes are submitted to it. May be set later: see below */
+    const struct log *log;
+    bool approval_auto;          /* driver_approval: auto approves whoever has a vehicle */
+    int32_t offer_wave;          /* drivers asked at once, 1..DISPATCH_WAVE_MAX; 0: 1 */
+    int64_t offer_timeout_s;     /* 0: 20 */
+    int64_t search_radius_m;     /* the first circle; 0: 1500 */
+    int64_t search_radius_max_m; /* the last one; 0: 12000 */
+    int64_t trail_keep_days;     /* fixes older than this go; 0: 90 */
+    const char *currency;        /* of earnings where there are none yet; NULL: "SEK". Static */
+};
+
+struct driver_service;
+/* The ports that OPTIONS points to must outlive the service. Never fails. */
+struct driver_service *driver_service_new(const struct driver_options *options);
+struct driver_service *driver_service_free(struct driver_service *s); /* NULL ok; returns NULL */
+/* For an executor that is made after its services: before the first request. */
+void driver_service_executor(struct driver_service *s, struct executor *x);
+
+struct service driver_service(struct driver_service *s); /* for runtime_new */
+/* What the other services see of it; they live as long as the service. */
+struct fleet *driver_service_fleet(struct driver_service *s);
+struct locations *driver_service_locations(struct driver_service *s);
+
+#endif

@@ -1,0 +1,99 @@
+/* Lists: all drivers, for those who approve them; and the offers that a driver may answer now. */
+#include "base/err.h"
+#include "services/driver/service_internal.h"
+
+void drivers_list(struct call *c) {
+    struct driver_service *s = c->service;
+    int32_t limit, status = 0, count;
+    struct str after;
+    if (!call_page(c, &limit, &after) ||
+        !call_query_enum(c, "status", driver_status_names, &status))
+        return;
+    struct store *store = c->worker->reader;
+    struct store_doc *docs;
+    struct store_query q = {.collection = &driver_collection, .after = after, .limit = limit};
+    if (status != 0) {
+        q.index = "status";
+        q.key = str_from(driver_status_names[status]);
+    }
+    int err = store->ops->list(store, &q, &c->arena, &docs, &count);
+    struct buf out;
+    buf_init(&out, &c->arena, 4096);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_key(&w, "items");
+    jw_array(&w);
+    for (int32_t i = 0; err == 0 && i < count; i++) {
+        void *state;
+        err = aggregate_decode(&driver_aggregate, &docs[i], c->worker->parser, &c->arena, &state);
+        if (err < 0)
+            break;
+        struct fleet_position at;
+        bool placed = roster_position(s->roster, docs[i].id, &at) == 0;
+        driver_write(&w, state, placed ? &at : NULL);
+    }
+    if (err < 0) {
+        call_error(c, err);
+        return;
+    }
+    jw_end(&w);
+    page_cursor(&w, &c->arena, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
+    jw_end(&w);
+    call_json(c, 200, buf_str(&out));
+}
+
+static void write_place(struct jw *w, const char *key, const struct ev_point *p) {
+    jw_key(w, key);
+    if (p == NULL)
+        jw_null(w);
+    else
+        schema_write(&place_schema, p, S_OUT, w);
+}
+
+static void write_offer(struct jw *w, const struct driver_claim *claim) {
+    jw_object(w);
+    jw_kv_str(w, "id", claim->offer_id);
+    jw_kv_str(w, "booking_id", claim->booking_id);
+    jw_kv_time(w, "expires_at", claim->expires_at_us);
+    write_place(w, "pickup", claim->pickup);
+    write_place(w, "dropoff", claim->dropoff);
+    jw_kv_i64(w, "stops", claim->stop_count);
+    jw_kv_i64(w, "pickup_distance_m", claim->pickup_distance_m);
+    jw_kv_i64(w, "pickup_eta_s", claim->pickup_eta_s);
+    jw_key(w, "earning");
+    jw_object(w);
+    jw_kv_str(w, "currency", claim->currency);
+    jw_kv_i64(w, "amount", claim->earning);
+    jw_end(w);
+    jw_end(w);
+}
+
+/* The booking has recorded it, and it is not past its time. */
+static bool may_answer(const struct driver_claim *claim, int64_t now_us) {
+    return claim != NULL && !claim->active && !claim->manual && claim->expires_at_us > now_us;
+}
+
+void offers_list(struct call *c) {
+    void *state = NULL;
+    int err = aggregate_get(&driver_aggregate, c->worker->reader, c->worker->parser,
+                            driver_id_of(&c->arena, c->who.user_id), &c->arena, &state);
+    if (err < 0 && err != ERR_NOT_FOUND) {
+        call_error(c, err);
+        return;
+    }
+    const struct driver *d = state;
+    struct buf out;
+    buf_init(&out, &c->arena, 512);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_key(&w, "items");
+    jw_array(&w);
+    if (d != NULL && may_answer(d->claim, c->now_us))
+        write_offer(&w, d->claim);
+    jw_end(&w);
+    page_cursor(&w, &c->arena, false, STR_NONE);
+    jw_end(&w);
+    call_json(c, 200, buf_str(&out));
+}

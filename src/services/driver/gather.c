@@ -1,0 +1,206 @@
+/* What a search must know beside its document: who is near, and how long each would need. It is
+ * asked of the roster and the router on the executor's thread, before anything is decided.
+ *
+ * Searches of one batch, or of batches that follow each other quickly, would all ask for the same
+ * nearest driver, and all but one in vain. So a search reserves whom it is likely to choose; the
+ * others pass him over until the claim has reached him, or the reservation has run out.
+ */
+#include "base/check.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "services/driver/search.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FREE_MAX 64 /* the nearest free ones looked at: some of them were asked before */
+#define BUSY_MAX 8  /* the nearest of all: for the trace */
+#define NEAR_MAX (FREE_MAX + BUSY_MAX)
+
+/* Why M cannot be asked by the search ID now; absent: he can. */
+static struct str bar_of(const struct member *m, bool free, struct str id, int64_t now_us) {
+    if (m->booking_id[0] != '\0')
+        return STR("busy with another booking");
+    if (!free)
+        return STR("holds another offer");
+    if (m->reserved_until_us > now_us && !str_eq(str_from(m->reserved_for), id))
+        return STR("is about to be offered another booking");
+    return STR_NONE;
+}
+
+static bool is_near(const struct search_facts *f, struct str driver_id) {
+    for (int32_t i = 0; i < f->near_count; i++) {
+        if (str_eq(f->near[i].driver_id, driver_id))
+            return true;
+    }
+    return false;
+}
+
+static void add_near(struct search_facts *f, const struct fleet_hit *hit, struct command *cmd,
+                     int64_t now_us) {
+    const struct member *m = hit->item->owner;
+    if (is_near(f, str_from(m->id)))
+        return;
+    f->near[f->near_count++] =
+        (struct search_near){.driver_id = arena_str(cmd->arena, str_from(m->id)),
+                             .name = arena_str(cmd->arena, m->name),
+                             .distance_m = llround(hit->distance_m),
+                             .eta_s = -1,
+                             .bar = bar_of(m, hit->item->free, cmd->id, now_us)};
+}
+
+/* How long by road, for the first CANDIDATES_MAX of those who can be asked. */
+static void ask_router(struct driver_service *s, const struct search *search,
+                       const struct search_facts *may, const struct dispatch_candidate *plan,
+                       const struct fleet_index *index) {
+    struct point from[CANDIDATES_MAX];
+    int32_t who[CANDIDATES_MAX], count = 0;
+    for (int32_t i = 0; i < may->near_count && count < CANDIDATES_MAX; i++) {
+        if (plan[i].standing == DISPATCH_BARRED)
+            continue;
+        const struct fleet_item *item = fleet_index_get(index, plan[i].driver_id);
+        CHECK(item != NULL);
+        from[count] = item->at;
+        who[count++] = plan[i].tag;
+    }
+    if (count == 0)
+        return;
+    struct router_leg legs[CANDIDATES_MAX];
+    struct point to = {search->pickup->lat_e7, search->pickup->lng_e7};
+    s->o.router->ops->many_to_one(s->o.router, from, count, to, (enum vehicle)search->vehicle,
+                                  legs);
+    for (int32_t i = 0; i < count; i++)
+        may->near[who[i]].eta_s = legs[i].duration_s > 0 ? legs[i].duration_s : 0;
+}
+
+static void reserve(struct driver_service *s, const struct command *cmd,
+                    const struct dispatch_candidate *plan, int32_t chosen, int64_t now_us) {
+    for (int32_t i = 0; i < chosen; i++) {
+        struct member *m = roster_find(s->roster, plan[i].driver_id);
+        CHECK(m != NULL && cmd->id.len < sizeof m->reserved_for);
+        m->reserved_until_us = now_us + SEARCH_RESERVE_US;
+        memset(m->reserved_for, 0, sizeof m->reserved_for);
+        memcpy(m->reserved_for, cmd->id.p, cmd->id.len);
+    }
+}
+
+/* Of those near, the ones worth a place in the facts: who can be asked, then the others. */
+static void keep_best(struct search_facts *f) {
+    int32_t kept = 0;
+    for (int32_t pass = 0; pass < 2; pass++) {
+        for (int32_t i = kept; i < f->near_count && kept < CANDIDATES_MAX; i++) {
+            if ((f->near[i].eta_s >= 0) != (pass == 0))
+                continue;
+            struct search_near found = f->near[i];
+            memmove(&f->near[kept + 1], &f->near[kept], (size_t)(i - kept) * sizeof(found));
+            f->near[kept++] = found;
+        }
+    }
+    f->near_count = kept;
+}
+
+static void gather(struct command *cmd, const struct search *search, int64_t now_us,
+                   struct search_facts *f) {
+    struct driver_service *s = cmd->service;
+    const struct fleet_index *index = roster_index(s->roster);
+    struct fleet_filter filter = {.vehicles = 1u << search->vehicle,
+                                  .free_only = true,
+                                  .newer_than_us = now_us - POSITION_FRESH_US};
+    struct point to = {search->pickup->lat_e7, search->pickup->lng_e7};
+    double radius_m = (double)search->radius_m;
+    struct fleet_hit hits[FREE_MAX];
+    f->near = arena_array(cmd->arena, struct search_near, NEAR_MAX);
+    int32_t count = fleet_index_nearest(index, to, radius_m, &filter, FREE_MAX, hits);
+    for (int32_t i = 0; i < count; i++)
+        add_near(f, &hits[i], cmd, now_us);
+    filter.free_only = false;
+    count = fleet_index_nearest(index, to, radius_m, &filter, BUSY_MAX, hits);
+    for (int32_t i = 0; i < count; i++)
+        add_near(f, &hits[i], cmd, now_us);
+    struct dispatch_candidate *plan = arena_array(cmd->arena, struct dispatch_candidate, NEAR_MAX);
+    /* First by distance alone, to see who is worth asking the router about; then for good. */
+    for (int32_t i = 0; i < f->near_count; i++)
+        f->near[i].eta_s = f->near[i].bar.p == NULL ? f->near[i].distance_m : -1;
+    search_plan(search, f, 0, now_us, cmd->arena, plan);
+    for (int32_t i = 0; i < f->near_count; i++)
+        f->near[i].eta_s = -1;
+    ask_router(s, search, f, plan, index);
+    keep_best(f);
+    int32_t wave = s->o.offer_wave - search_outstanding(search, s->o.offer_timeout_s, now_us);
+    int32_t chosen = search_plan(search, f, wave > 0 ? wave : 0, now_us, cmd->arena, plan);
+    reserve(s, cmd, plan, chosen, now_us);
+}
+
+void search_release(const struct command *cmd, const struct search *keep) {
+    struct driver_service *s = cmd->service;
+    const struct search_facts *f = cmd->facts;
+    for (int32_t i = 0; f != NULL && i < f->near_count; i++) {
+        struct member *m = roster_find(s->roster, f->near[i].driver_id);
+        if (m == NULL || !str_eq(str_from(m->reserved_for), cmd->id))
+            continue;
+        bool kept = false;
+        for (int32_t n = 0; keep != NULL && n < keep->asked_count; n++)
+            kept = kept || (keep->asked[n].outcome == OUTCOME_OFFERED &&
+                            str_eq(keep->asked[n].driver_id, f->near[i].driver_id));
+        if (!kept)
+            m->reserved_until_us = 0;
+    }
+}
+
+/* ---- loads ---- */
+
+int search_load_begin(struct command *cmd, struct store *store, int64_t now_us) {
+    (void)store;
+    const struct driver_service *s = cmd->service;
+    struct search_facts *f = arena_new(cmd->arena, struct search_facts);
+    struct search search = {0};
+    cmd->facts = f;
+    search_fill(&search, cmd->args, s->o.search_radius_m);
+    if (now_us < search.search_until_us)
+        gather(cmd, &search, now_us, f);
+    return 0;
+}
+
+/* The search as the store has it. One that this batch has changed may be newer: then decide works
+ * with who is near as of the old circle, and the next round mends it. */
+static int load(struct command *cmd, struct store *store, int64_t now_us, bool only_due) {
+    cmd->facts = arena_new(cmd->arena, struct search_facts);
+    void *state;
+    int err = aggregate_get(&search_aggregate, store, executor_parser(cmd->executor), cmd->id,
+                            cmd->arena, &state);
+    if (err == ERR_NOT_FOUND)
+        return 0;
+    if (err < 0)
+        return err;
+    const struct search *s = state;
+    bool due = s->wake_at_us != 0 && s->wake_at_us <= now_us;
+    if (s->status == SEARCH_OPEN && s->begun && now_us < s->search_until_us && (due || !only_due))
+        gather(cmd, s, now_us, cmd->facts);
+    return 0;
+}
+
+int search_load(struct command *cmd, struct store *store, int64_t now_us) {
+    return load(cmd, store, now_us, false);
+}
+
+int search_load_wake(struct command *cmd, struct store *store, int64_t now_us) {
+    return load(cmd, store, now_us, true);
+}
+
+/* The driver that the event is about: is there such a one, and what is his name? */
+int search_load_named(struct command *cmd, struct store *store, int64_t now_us) {
+    (void)now_us;
+    const struct ev_booking *b = cmd->args;
+    struct search_facts *f = arena_new(cmd->arena, struct search_facts);
+    cmd->facts = f;
+    struct str driver_id = b->driver_id.p != NULL ? b->driver_id : b->offer->driver_id;
+    void *state;
+    int err = aggregate_get(&driver_aggregate, store, executor_parser(cmd->executor), driver_id,
+                            cmd->arena, &state);
+    if (err < 0 && err != ERR_NOT_FOUND)
+        return err;
+    f->unknown_driver = err == ERR_NOT_FOUND;
+    if (err == 0)
+        f->named = ((const struct driver *)state)->name;
+    return 0;
+}

@@ -1,0 +1,76 @@
+/* The roster: what the driver service keeps in memory of each driver it has to do with, so that
+ * fixes, maps and dispatch need no store. It is a shadow: everything in it can be read again from
+ * the documents, and is at start.
+ *
+ * Threads: the executor's thread alone finds, makes and changes members. Network threads read the
+ * fleet index and, through an item's owner, a member's public part, between roster_lock and
+ * roster_unlock; the executor changes both only behind the write lock.
+ */
+#ifndef LORRY_DRIVER_ROSTER_H
+#define LORRY_DRIVER_ROSTER_H
+
+#include "geo/fleet_index.h"
+#include "ports/bus.h"
+#include "ports/fleet.h"
+#include "services/driver/fix.h"
+#include "services/driver/types.h"
+
+#include "base/id.h"
+
+#define POSITION_FRESH_US (INT64_C(10) * 60 * 1000000) /* after that nobody is sent to it */
+#define ROSTER_IDLE_MAX 100000 /* members off duty that are remembered for their newest fix */
+
+/* Fixes of a driver that the batch in hand will store: [from, until]. */
+struct trail_range {
+    int64_t from_us, until_us;
+    struct trail_range *next;
+};
+
+struct member {
+    /* public: behind the lock */
+    char id[ID_TEXT_MAX];
+    struct str name;              /* own copy; absent: not known */
+    char booking_id[ID_TEXT_MAX]; /* under way; "" none */
+    uint8_t duty, vehicle;        /* enum duty, enum vehicle */
+    bool claimed, placed;         /* placed: stands in the index */
+    /* the executor's */
+    int64_t version; /* of the document this was made from */
+    bool known;      /* newest is what the store has */
+    bool has_fix;
+    struct fix newest;
+    struct trail_range *pending;
+    int64_t reserved_until_us; /* some search is about to claim him */
+    char reserved_for[ID_TEXT_MAX];
+};
+
+struct roster;
+struct roster *roster_new(struct bus *bus);
+struct roster *roster_free(struct roster *r); /* NULL ok; returns NULL */
+
+/* ---- executor's thread ---- */
+struct member *roster_find(struct roster *r, struct str driver_id); /* NULL: not known here */
+struct member *roster_meet(struct roster *r, struct str driver_id); /* makes him */
+/* His document is now D: copies what it needs, moves him on or off the map. */
+void roster_driver(struct roster *r, const struct driver *d);
+/* F is durable: if it is his newest it becomes his position. */
+void roster_fix(struct roster *r, struct member *m, const struct fix *f);
+/* For reading on the executor's thread without the lock. */
+const struct fleet_index *roster_index(const struct roster *r);
+/* Forgets members off duty when there are more than MAX of them. */
+void roster_trim(struct roster *r, size_t max);
+
+/* ---- any thread ---- */
+const struct fleet_index *roster_lock(struct roster *r);
+void roster_unlock(struct roster *r);
+/* ERR_NOT_FOUND: not on duty, or never seen. */
+int roster_position(struct roster *r, struct str driver_id, struct fleet_position *ret);
+struct roster_counts {
+    int64_t on, busy, members;
+};
+struct roster_counts roster_counts(const struct roster *r);
+
+static inline struct fleet_position fleet_position_of(const struct fleet_item *i) {
+    return (struct fleet_position){i->at, i->bearing_deg, i->speed_cmps, i->at_us};
+}
+
+#endif

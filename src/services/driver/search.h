@@ -1,0 +1,120 @@
+/* A search: the dispatch aggregate, one for each booking, which looks for a driver until somebody
+ * has it, and remembers in its trace whom it asked in which round, and why not the others.
+ *
+ * It holds no driver: it asks for claims (dispatch.claim), and hears from the driver that he could
+ * not be claimed, or from the booking how the offer ended. When fewer than offer_wave drivers are
+ * being asked, it goes round again: at once after an answer, and every SEARCH_PAUSE_US while nobody
+ * was found, in a circle that doubles up to the widest.
+ */
+#ifndef LORRY_DRIVER_SEARCH_H
+#define LORRY_DRIVER_SEARCH_H
+
+#include "dispatch/dispatch.h"
+#include "services/driver/service_internal.h"
+
+#define ROUNDS_MAX 50
+#define CANDIDATES_MAX 20 /* in a round's trace, and asked for their time by road */
+#define ASKED_MAX 256     /* drivers remembered */
+#define SEARCH_PAUSE_US (INT64_C(2) * 1000000)
+#define SEARCH_AGAIN_US                                                                            \
+    (INT64_C(60) * 1000000) /* after which one who gave no answer is asked again */
+#define SEARCH_REFUSED_US                                                                          \
+    (INT64_C(5) * 1000000) /* after which one who could not be claimed is tried */
+#define SEARCH_RESERVE_US (INT64_C(5) * 1000000) /* other searches leave him alone that long */
+#define SEARCH_LOST_US                                                                             \
+    (INT64_C(60) * 1000000) /* over the offer's time: then nobody answers any more */
+
+enum search_status { SEARCH_NONE, SEARCH_OPEN, SEARCH_DONE };
+enum outcome {
+    OUTCOME_NONE,
+    OUTCOME_OFFERED,
+    OUTCOME_DECLINED,
+    OUTCOME_TIMED_OUT,
+    OUTCOME_ACCEPTED,
+    OUTCOME_PASSED_OVER
+};
+
+/* One who was asked, as the search must know it; the trace forgets old rounds, this does not. */
+struct search_asked {
+    struct str driver_id, offer_id;
+    int64_t at_us;
+    int32_t outcome; /* OFFERED: no answer yet. PASSED_OVER: could not be claimed, or withdrawn */
+};
+struct search_candidate {
+    struct str driver_id, name, offer_id; /* name and offer may be absent */
+    int64_t rank, distance_m;             /* rank 0 is kept as I64_ABSENT, and so are unknowns */
+    int64_t pickup_eta_s, score;
+    int32_t outcome;
+    struct str reason;
+};
+struct search_round {
+    int64_t at_us;
+    int64_t last_at_us, repeats; /* rounds in which nobody was asked are put together */
+    int64_t radius_m;
+    struct search_candidate *candidates;
+    int32_t candidate_count;
+};
+struct search {
+    struct aggregate_head head;
+    struct str booking_id;
+    int32_t status; /* enum search_status */
+    bool begun;     /* what follows is known: false if news of its end came first */
+    int32_t vehicle;
+    struct ev_point *pickup, *dropoff;
+    int64_t stop_count, earning;
+    struct str currency;
+    int64_t search_until_us, radius_m;
+    int64_t wake_at_us; /* 0: none */
+    struct search_asked *asked;
+    int32_t asked_count;
+    struct search_round *rounds;
+    int32_t round_count;
+};
+extern const struct store_collection search_collection;
+extern const struct aggregate search_aggregate;
+extern const struct schema search_round_schema;
+
+/* Who is near, as load found him. */
+struct search_near {
+    struct str driver_id, name;
+    int64_t distance_m, eta_s; /* eta -1: he cannot be asked now */
+    struct str bar;            /* why not; absent: he is free */
+};
+struct search_facts {
+    struct search_near *near;
+    int32_t near_count;
+    struct str named;    /* the name of the driver an event is about, if known */
+    bool unknown_driver; /* a dispatcher named a driver who is none */
+};
+
+/* ---- search.c, pure ---- */
+void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m);
+/* Puts those near in order (RET_PLAN has room for them) and chooses at most WAVE. */
+int32_t search_plan(const struct search *s, const struct search_facts *facts, int32_t wave,
+                    int64_t now_us, struct arena *a, struct dispatch_candidate *ret_plan);
+/* How many are being asked. */
+int32_t search_outstanding(const struct search *s, int64_t offer_timeout_s, int64_t now_us);
+
+/* ---- gather.c, executor's thread: `load` of the commands; facts are struct search_facts ---- */
+int search_load_begin(struct command *cmd, struct store *store, int64_t now_us);
+int search_load(struct command *cmd, struct store *store, int64_t now_us);
+int search_load_wake(struct command *cmd, struct store *store, int64_t now_us);
+int search_load_named(struct command *cmd, struct store *store, int64_t now_us);
+/* Lets go those who were reserved for the search of CMD, but for those whom KEEP (may be NULL) is
+ * asking. */
+void search_release(const struct command *cmd, const struct search *keep);
+
+/* ---- trace.c, pure ---- */
+/* S is being edited: its lists have room for one more. */
+struct search_round *trace_round(struct search *s, const struct dispatch_candidate *plan,
+                                 int32_t count, const struct search_near *near, int64_t now_us,
+                                 struct arena *a);
+/* How the offer ended, in the round where it was made; REASON absent: as it was. False: it is not
+ * in the trace. */
+bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome, struct str reason,
+                   struct arena *a);
+/* A round of one: somebody was chosen by a dispatcher. */
+void trace_manual(struct search *s, struct str driver_id, struct str name, struct str offer_id,
+                  enum outcome outcome, struct str reason, int64_t now_us, struct arena *a);
+
+#endif

@@ -1,0 +1,106 @@
+/* Inside the driver service only: its struct, and what its files offer one another. */
+#ifndef LORRY_DRIVER_SERVICE_INTERNAL_H
+#define LORRY_DRIVER_SERVICE_INTERNAL_H
+
+#include "services/driver/driver_service.h"
+#include "services/driver/roster.h"
+#include "services/driver/types.h"
+
+#include <stdatomic.h>
+
+#define REF_SECRET_BYTES 16
+
+struct driver_service {
+    struct driver_options o; /* defaults filled in; const once requests come */
+    struct fleet fleet;
+    struct locations locations;
+    struct roster *roster;
+    unsigned char ref_secret[REF_SECRET_BYTES]; /* of the references that customers see */
+    struct {
+        _Atomic uint64_t fixes, duplicates, rejected, rounds, claims;
+    } stats;
+};
+
+/* ---- routes, by file ---- */
+void profile_get(struct call *c); /* profile.c */
+void profile_put(struct call *c);
+void profile_status(struct call *c);
+void profile_duty(struct call *c);
+void drivers_list(struct call *c); /* drivers.c */
+void offers_list(struct call *c);
+void locations_post(struct call *c); /* locations.c */
+void drivers_nearby(struct call *c); /* nearby.c */
+void fleet_get(struct call *c);
+void trail_get(struct call *c);    /* trail_route.c */
+void earnings_get(struct call *c); /* earnings.c */
+void dispatch_get(struct call *c); /* trace.c */
+
+/* ---- events, by file ---- */
+void on_account(struct event_turn *t, const void *data); /* profile.c */
+void on_claim(struct event_turn *t, const void *data);   /* events.c */
+void on_refused(struct event_turn *t, const void *data);
+void on_requested(struct event_turn *t, const void *data);
+void on_offered(struct event_turn *t, const void *data);
+void on_offer_closed(struct event_turn *t, const void *data);
+void on_assign_wanted(struct event_turn *t, const void *data);
+void on_assigned(struct event_turn *t, const void *data);
+void on_ended(struct event_turn *t, const void *data);
+void on_rated(struct event_turn *t, const void *data);
+
+/* ---- commands ---- */
+/* Of a driver, decided in claims.c; args in brackets. */
+extern const struct command_type driver_claim_type;    /* [struct ev_claim] */
+extern const struct command_type driver_offered_type;  /* [struct ev_booking] */
+extern const struct command_type driver_closed_type;   /* [struct ev_booking] */
+extern const struct command_type driver_assigned_type; /* [struct ev_booking] */
+extern const struct command_type driver_ended_type;    /* [struct ev_booking] */
+extern const struct command_type driver_rated_type;    /* [struct ev_booking] */
+extern const struct command_type driver_ask_type;      /* wake-up */
+/* Of a driver, decided in profile.c. */
+struct account_args {
+    const struct ev_account *account;
+    int64_t at_us; /* of the event */
+};
+extern const struct command_type driver_account_type; /* [struct account_args] */
+extern const struct command_type driver_open_type;    /* [none] GET before there is a document */
+extern const struct command_type driver_profile_type; /* [struct profile_body] */
+extern const struct command_type driver_status_type;  /* [struct status_body] */
+extern const struct command_type driver_duty_type;    /* [struct duty_body] */
+/* Of a day, decided in earnings.c. */
+struct earning_args {
+    struct str driver_id, date, currency;
+    int64_t amount;
+};
+extern const struct command_type earnings_add_type; /* [struct earning_args] */
+struct str earnings_id(struct arena *a, struct str driver_id, const char *date);
+/* Of a search, decided in search.c. */
+extern const struct command_type search_begin_type;    /* [struct ev_booking] */
+extern const struct command_type search_wake_type;     /* wake-up */
+extern const struct command_type search_refused_type;  /* [struct ev_claim] */
+extern const struct command_type search_closed_type;   /* [struct ev_booking] */
+extern const struct command_type search_wanted_type;   /* [struct ev_booking] */
+extern const struct command_type search_assigned_type; /* [struct ev_booking] */
+extern const struct command_type search_ended_type;    /* [struct ev_booking] */
+
+/* ---- shared ---- */
+/* `applied` of every command on a driver: the roster learns of the new state. */
+void driver_applied(const struct command *cmd, const struct decision *d, const void *state);
+/* For decide: a copy of STATE to change, with everything it points at in ctx->arena (what STATE
+ * points at may belong to another command of the batch); it is the decision's state already. */
+struct driver *driver_edit(const struct command *cmd, const struct decide_ctx *ctx,
+                           const struct driver *state, struct decision *d);
+/* Adds an event about D's claim to the decision; REASON may be absent. */
+void driver_claim_event(const struct driver *d, const struct driver_claim *claim, struct str reason,
+                        const char *type, const struct command *cmd, const struct decide_ctx *ctx,
+                        struct decision *ret);
+/* His profile as he and the staff see it; POSITION may be NULL. */
+void driver_write(struct jw *w, const struct driver *d, const struct fleet_position *position);
+/* The id of the driver who is this user. */
+struct str driver_id_of(struct arena *a, struct str user_id);
+
+/* locations.c */
+extern const struct locations_ops driver_locations_ops;
+/* nearby.c */
+extern const struct fleet_ops driver_fleet_ops;
+
+#endif

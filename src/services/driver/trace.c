@@ -1,0 +1,131 @@
+/* The trace of a search: round by round, who was looked at, who was asked, what came of it, and why
+ * not the others. Bounded: rounds in which nobody was asked are put together while the circle is
+ * the same; beyond ROUNDS_MAX the oldest such go first, then the oldest of all.
+ */
+#include "base/check.h"
+#include "base/id.h"
+#include "services/driver/search.h"
+
+#include <string.h>
+
+static bool asked_anyone(const struct search_round *r) {
+    for (int32_t i = 0; i < r->candidate_count; i++) {
+        if (r->candidates[i].offer_id.p != NULL)
+            return true;
+    }
+    return false;
+}
+
+static struct search_round *add_round(struct search *s) {
+    if (s->round_count == ROUNDS_MAX) {
+        int32_t at = 0;
+        while (at < ROUNDS_MAX && asked_anyone(&s->rounds[at]))
+            at++;
+        at = at == ROUNDS_MAX ? 0 : at;
+        memmove(&s->rounds[at], &s->rounds[at + 1],
+                (size_t)(ROUNDS_MAX - at - 1) * sizeof(struct search_round));
+        s->round_count--;
+    }
+    struct search_round *r = &s->rounds[s->round_count++];
+    *r = (struct search_round){.repeats = 0};
+    return r;
+}
+
+struct search_round *trace_round(struct search *s, const struct dispatch_candidate *plan,
+                                 int32_t count, const struct search_near *near, int64_t now_us,
+                                 struct arena *a) {
+    struct search_round *last = s->round_count > 0 ? &s->rounds[s->round_count - 1] : NULL;
+    bool chosen = count > 0 && plan[0].chosen;
+    struct search_round *r;
+    if (!chosen && last != NULL && last->radius_m == s->radius_m && !asked_anyone(last)) {
+        r = last;
+        r->repeats++;
+    } else {
+        r = add_round(s);
+        r->at_us = now_us;
+        r->radius_m = s->radius_m;
+    }
+    r->last_at_us = now_us;
+    r->candidate_count = count < CANDIDATES_MAX ? count : CANDIDATES_MAX;
+    r->candidates = arena_array(a, struct search_candidate, r->candidate_count);
+    for (int32_t i = 0; i < r->candidate_count; i++) {
+        const struct dispatch_candidate *c = &plan[i];
+        bool ranked = c->rank > 0;
+        r->candidates[i] =
+            (struct search_candidate){.driver_id = c->driver_id,
+                                      .name = near[c->tag].name,
+                                      .rank = ranked ? c->rank : I64_ABSENT,
+                                      .distance_m = c->distance_m,
+                                      .pickup_eta_s = ranked ? c->eta_s : I64_ABSENT,
+                                      .score = ranked ? c->score : I64_ABSENT,
+                                      .outcome = c->chosen ? OUTCOME_OFFERED : OUTCOME_PASSED_OVER,
+                                      .reason = c->reason};
+    }
+    return r;
+}
+
+bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome, struct str reason,
+                   struct arena *a) {
+    if (offer_id.p == NULL)
+        return false;
+    for (int32_t n = s->round_count - 1; n >= 0; n--) {
+        struct search_round *r = &s->rounds[n];
+        for (int32_t i = 0; i < r->candidate_count; i++) {
+            if (!str_eq(r->candidates[i].offer_id, offer_id))
+                continue;
+            /* the list may belong to the state before */
+            r->candidates =
+                arena_copy(a, r->candidates, (size_t)r->candidate_count * sizeof(r->candidates[0]));
+            r->candidates[i].outcome = (int32_t)outcome;
+            if (reason.p != NULL)
+                r->candidates[i].reason = reason;
+            return true;
+        }
+    }
+    return false;
+}
+
+void trace_manual(struct search *s, struct str driver_id, struct str name, struct str offer_id,
+                  enum outcome outcome, struct str reason, int64_t now_us, struct arena *a) {
+    struct search_round *r = add_round(s);
+    r->at_us = r->last_at_us = now_us;
+    r->radius_m = I64_ABSENT; /* nobody was looked for */
+    r->candidate_count = 1;
+    r->candidates = arena_array(a, struct search_candidate, 1);
+    r->candidates[0] = (struct search_candidate){.driver_id = driver_id,
+                                                 .name = name,
+                                                 .offer_id = offer_id,
+                                                 .rank = I64_ABSENT,
+                                                 .distance_m = I64_ABSENT,
+                                                 .pickup_eta_s = I64_ABSENT,
+                                                 .score = I64_ABSENT,
+                                                 .outcome = (int32_t)outcome,
+                                                 .reason = reason};
+}
+
+/* GET /v1/bookings/{id}/dispatch */
+void dispatch_get(struct call *c) {
+    if (!id_valid(c->params[0], "bkg")) {
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such booking");
+        return;
+    }
+    const struct search *s =
+        call_state(c, &search_aggregate, id_with_prefix(&c->arena, c->params[0], "dsp"));
+    if (s == NULL)
+        return;
+    struct buf out;
+    buf_init(&out, &c->arena, 4096);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "booking_id", s->booking_id);
+    jw_kv_str(&w, "status", s->status == SEARCH_OPEN ? STR("open") : STR("done"));
+    jw_kv_i64(&w, "version", s->head.version);
+    jw_key(&w, "rounds");
+    jw_array(&w);
+    for (int32_t i = 0; i < s->round_count; i++)
+        schema_write(&search_round_schema, &s->rounds[i], S_OUT, &w);
+    jw_end(&w);
+    jw_end(&w);
+    call_json_etag(c, s->head.version, buf_str(&out));
+}

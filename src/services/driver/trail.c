@@ -1,0 +1,191 @@
+/* Chunks overlap only where a driver's fixes came late, and never by more than TRAIL_SPAN_US: what
+ * lies in [from, until] is in chunks that begin in [from - span, until]. Reading goes through these
+ * by id; as soon as a chunk begins after enough fixes, no later one can add to those before.
+ */
+#include "services/driver/trail.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/id.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEPT(member) .flags = S_STORE, .offset = offsetof(struct trail_chunk, member)
+#define CHUNK_ROWS_MAX 1000
+
+static const struct schema_field chunk_fields[] = {
+    {"id", S_STR, .flags = S_OUT, .offset = offsetof(struct trail_chunk, head.id)},
+    {"version", S_I64, .flags = S_OUT, .offset = offsetof(struct trail_chunk, head.version)},
+    {"driver_id", S_ID, KEPT(driver_id), .hint = "drv"},
+    {"newest", S_RAW, KEPT(newest)},
+    {"fixes", S_RAW, KEPT(fixes)},
+};
+static const struct schema chunk_schema = SCHEMA(struct trail_chunk, "TrailChunk", chunk_fields);
+
+const struct store_collection trail_collection = {.name = "trails", .indexes = {"driver_id"}};
+
+static void chunk_keys(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
+    (void)a;
+    ret_keys[0] = ((const struct trail_chunk *)state)->driver_id;
+}
+
+const struct aggregate trail_aggregate = {
+    .collection = &trail_collection, .schema = &chunk_schema, .keys = chunk_keys};
+
+struct str trail_floor(struct arena *a, int64_t at_us) {
+    return arena_printf(a, "%016" PRIx64, (uint64_t)(at_us > 0 ? at_us : 0));
+}
+
+struct str trail_id(struct arena *a, struct str driver_id, int64_t first_us) {
+    CHECK(driver_id.len > ULID_TEXT_LEN && first_us >= 0);
+    return arena_printf(a, "%016" PRIx64 "_%s", (uint64_t)first_us,
+                        driver_id.p + driver_id.len - ULID_TEXT_LEN);
+}
+
+struct trail_chunk *trail_encode(struct arena *a, struct str driver_id, const struct fix *fixes,
+                                 int32_t count, const struct fix *newest) {
+    CHECK(count > 0 && count <= CHUNK_ROWS_MAX);
+    struct trail_chunk *chunk = arena_new(a, struct trail_chunk);
+    chunk->driver_id = driver_id;
+    char *text = arena_bytes(a, (size_t)(count + 1) * (FIX_ROW_BYTES_MAX + 1) + 1);
+    char *end = fix_row(text, newest);
+    chunk->newest = (struct str){text, (size_t)(end - text)};
+    char *p = end;
+    *p++ = '[';
+    for (int32_t i = 0; i < count; i++) {
+        CHECK(i == 0 || fixes[i].at_us > fixes[i - 1].at_us);
+        if (i > 0)
+            *p++ = ',';
+        p = fix_row(p, &fixes[i]);
+    }
+    *p++ = ']';
+    chunk->fixes = (struct str){end, (size_t)(p - end)};
+    return chunk;
+}
+
+int trail_decode(struct json_parser *p, struct str state, struct arena *a, struct fix **ret_fixes,
+                 int32_t *ret_count) {
+    struct json_value root, rows;
+    if (json_parse(p, state, &root) < 0 || !json_get(root, "fixes", &rows) ||
+        json_kind(rows) != JSON_IS_ARRAY || json_count(rows) > CHUNK_ROWS_MAX)
+        return ERR_CORRUPT;
+    struct fix *fixes = arena_array(a, struct fix, json_count(rows));
+    int32_t count = 0;
+    for (struct json_iter it = json_iter(rows); json_next(&it); count++) {
+        if (fix_from_row(it.value, &fixes[count]) < 0)
+            return ERR_CORRUPT;
+    }
+    *ret_fixes = fixes;
+    *ret_count = count;
+    return 0;
+}
+
+int trail_newest(struct store *store, struct json_parser *p, struct str driver_id, struct arena *a,
+                 struct fix *ret_fix) {
+    struct store_doc *docs;
+    int32_t count;
+    int err = store->ops->list(
+        store,
+        &(struct store_query){
+            .collection = &trail_collection, .index = "driver_id", .key = driver_id, .limit = 1},
+        a, &docs, &count);
+    if (err < 0)
+        return err;
+    if (count == 0)
+        return ERR_NOT_FOUND;
+    struct json_value root, row;
+    if (json_parse(p, docs[0].state, &root) < 0 || !json_get(root, "newest", &row))
+        return ERR_CORRUPT;
+    return fix_from_row(row, ret_fix);
+}
+
+/* ---- reading a stretch ---- */
+
+struct reading {
+    struct json_parser *parser;
+    struct arena *arena;
+    int64_t from_us, until_us;
+    int32_t limit;
+    struct fix *fixes; /* on the heap while it grows */
+    int32_t count, cap;
+};
+
+static int take_chunk(struct reading *r, const struct store_doc *doc) {
+    struct fix *fixes;
+    int32_t count;
+    int err = trail_decode(r->parser, doc->state, r->arena, &fixes, &count);
+    if (err < 0)
+        return err;
+    if (r->count + count > TRAIL_FIXES_MAX)
+        return ERR_LIMIT;
+    if (r->count + count > r->cap) {
+        r->cap = (r->count + count) * 2;
+        r->fixes = xrealloc(r->fixes, (size_t)r->cap * sizeof(struct fix));
+    }
+    for (int32_t i = 0; i < count; i++) {
+        if (fixes[i].at_us >= r->from_us && fixes[i].at_us <= r->until_us)
+            r->fixes[r->count++] = fixes[i];
+    }
+    return 0;
+}
+
+/* Are more than limit fixes before FIRST_US, where all later chunks begin? */
+static bool enough(const struct reading *r, int64_t first_us) {
+    if (r->count <= r->limit)
+        return false;
+    int32_t before = 0;
+    for (int32_t i = 0; i < r->count; i++)
+        before += r->fixes[i].at_us < first_us;
+    return before > r->limit;
+}
+
+static int64_t first_of(struct str id) {
+    char hex[17] = {0};
+    CHECK(id.len > 16);
+    memcpy(hex, id.p, 16);
+    return (int64_t)strtoull(hex, NULL, 16);
+}
+
+static int read_chunks(struct reading *r, struct store *store, struct str driver_id) {
+    struct store_query q = {.collection = &trail_collection,
+                            .index = "driver_id",
+                            .key = driver_id,
+                            .until = trail_floor(r->arena, r->until_us + 1),
+                            .ascending = true,
+                            .limit = STORE_LIST_MAX};
+    q.after = trail_floor(r->arena, r->from_us - TRAIL_SPAN_US);
+    for (int32_t read = 0; read < TRAIL_CHUNKS_MAX;) {
+        struct store_doc *docs;
+        int32_t count;
+        int err = store->ops->list(store, &q, r->arena, &docs, &count);
+        for (int32_t i = 0; err == 0 && i < count; i++) {
+            if (enough(r, first_of(docs[i].id)))
+                return 0;
+            err = take_chunk(r, &docs[i]);
+        }
+        if (err < 0 || count < q.limit)
+            return err;
+        read += count;
+        q.after = docs[count - 1].id;
+    }
+    return ERR_LIMIT;
+}
+
+int trail_read(struct store *store, struct json_parser *p, struct str driver_id, int64_t from_us,
+               int64_t until_us, int32_t limit, struct arena *a, struct trail_page *ret_page) {
+    CHECK(limit > 0);
+    struct reading r = {
+        .parser = p, .arena = a, .from_us = from_us, .until_us = until_us, .limit = limit};
+    int err = from_us <= until_us ? read_chunks(&r, store, driver_id) : 0;
+    if (err == 0) {
+        fix_sort(r.fixes, r.count, a);
+        ret_page->more = r.count > limit;
+        ret_page->count = ret_page->more ? limit : r.count;
+        ret_page->fixes = arena_copy(a, r.fixes, (size_t)ret_page->count * sizeof(struct fix));
+    }
+    free(r.fixes);
+    return err;
+}

@@ -1,0 +1,150 @@
+/* The tables of types.h. */
+#include "services/driver/types.h"
+
+#include <stddef.h>
+
+const char *const driver_status_names[] = {NULL, "pending", "approved", "suspended", NULL};
+const char *const duty_names[] = {NULL, "off", "on", "busy", NULL};
+
+#define KEPT(type, member) .flags = S_STORE, .offset = offsetof(struct type, member)
+#define ASKED(type, member) .flags = S_IN | S_REQUIRED, .offset = offsetof(struct type, member)
+#define MAYBE(type, member) .flags = S_IN, .offset = offsetof(struct type, member)
+
+static const struct schema_field place_fields[] = {
+    {"lat", S_DEG7, .flags = S_STORE | S_OUT, .offset = offsetof(struct ev_point, lat_e7)},
+    {"lng", S_DEG7, .flags = S_STORE | S_OUT, .offset = offsetof(struct ev_point, lng_e7)},
+    {"address", S_STR, .flags = S_STORE | S_OUT, .offset = offsetof(struct ev_point, address)},
+};
+const struct schema place_schema = SCHEMA(struct ev_point, "Place", place_fields);
+
+static const struct schema_field vehicle_fields[] = {
+    {"class", S_ENUM, .flags = S_ALL | S_REQUIRED, .offset = offsetof(struct driver_vehicle, kind),
+     .names = vehicle_names, .hint = "vehicle class"},
+    {"plate", S_LINE, .flags = S_ALL | S_REQUIRED, .offset = offsetof(struct driver_vehicle, plate),
+     .min = 1, .max = PLATE_CHARS_MAX},
+    {"capacity_kg", S_I64, .flags = S_ALL | S_REQUIRED,
+     .offset = offsetof(struct driver_vehicle, capacity_kg), .min = 1, .max = CAPACITY_KG_MAX},
+};
+static const struct schema vehicle_schema =
+    SCHEMA(struct driver_vehicle, "DriverVehicle", vehicle_fields);
+
+static const struct schema_field claim_fields[] = {
+    {"booking_id", S_ID, KEPT(driver_claim, booking_id), .hint = "bkg"},
+    {"offer_id", S_ID, KEPT(driver_claim, offer_id), .hint = "ofr"},
+    {"active", S_BOOL, KEPT(driver_claim, active)},
+    {"manual", S_BOOL, KEPT(driver_claim, manual)},
+    {"since", S_TIME, KEPT(driver_claim, since_us)},
+    {"expires_at", S_TIME, KEPT(driver_claim, expires_at_us)},
+    {"ask_at", S_TIME, KEPT(driver_claim, ask_at_us)},
+    {"pickup", S_OBJECT_PTR, KEPT(driver_claim, pickup), .sub = &place_schema},
+    {"dropoff", S_OBJECT_PTR, KEPT(driver_claim, dropoff), .sub = &place_schema},
+    {"stops", S_I64, KEPT(driver_claim, stop_count)},
+    {"pickup_distance_m", S_I64, KEPT(driver_claim, pickup_distance_m)},
+    {"pickup_eta_s", S_I64, KEPT(driver_claim, pickup_eta_s)},
+    {"earning", S_I64, KEPT(driver_claim, earning)},
+    {"currency", S_STR, KEPT(driver_claim, currency)},
+};
+static const struct schema claim_schema = SCHEMA(struct driver_claim, "DriverClaim", claim_fields);
+
+static const struct schema_field driver_fields[] = {
+    {"id", S_ID, .flags = S_OUT, .offset = offsetof(struct driver, head.id), .hint = "drv"},
+    {"version", S_I64, .flags = S_OUT, .offset = offsetof(struct driver, head.version)},
+    {"user_id", S_ID, KEPT(driver, user_id), .hint = "usr"},
+    {"name", S_STR, KEPT(driver, name)},
+    {"phone", S_STR, KEPT(driver, phone)},
+    {"account_at", S_TIME, KEPT(driver, account_at_us)},
+    {"disabled", S_BOOL, KEPT(driver, disabled)},
+    {"status", S_ENUM, KEPT(driver, status), .names = driver_status_names},
+    {"status_reason", S_STR, KEPT(driver, status_reason)},
+    {"duty", S_ENUM, KEPT(driver, duty), .names = duty_names},
+    {"vehicle", S_OBJECT_PTR, KEPT(driver, vehicle), .sub = &vehicle_schema},
+    {"claim", S_OBJECT_PTR, KEPT(driver, claim), .sub = &claim_schema},
+    {"ended", S_STR_LIST, KEPT(driver, ended), .count_offset = offsetof(struct driver, ended_count),
+     .max = ENDED_MAX},
+    {"stars_sum", S_I64, KEPT(driver, stars_sum)},
+    {"stars_count", S_I64, KEPT(driver, stars_count)},
+    {"offered", S_I64, KEPT(driver, offered)},
+    {"accepted", S_I64, KEPT(driver, accepted)},
+    {"declined", S_I64, KEPT(driver, declined)},
+    {"timed_out", S_I64, KEPT(driver, timed_out)},
+    {"delivered", S_I64, KEPT(driver, delivered)},
+    {"created_at", S_TIME, KEPT(driver, created_at_us)},
+    {"updated_at", S_TIME, KEPT(driver, updated_at_us)},
+};
+static const struct schema driver_schema = SCHEMA(struct driver, "Driver", driver_fields);
+
+const struct store_collection driver_collection = {
+    .name = "drivers", .indexes = {"status", "live"}, .timers = true};
+
+static void driver_keys(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
+    (void)a;
+    const struct driver *d = state;
+    ret_keys[0] = str_from(driver_status_names[d->status]);
+    ret_keys[1] = d->duty != DUTY_OFF || d->claim != NULL ? STR("1") : STR_NONE;
+}
+
+static int64_t driver_wake_at(const void *state) {
+    const struct driver *d = state;
+    return d->claim != NULL && !d->claim->active ? d->claim->ask_at_us : 0;
+}
+
+const struct aggregate driver_aggregate = {.collection = &driver_collection,
+                                           .schema = &driver_schema,
+                                           .keys = driver_keys,
+                                           .wake_at = driver_wake_at};
+
+static const struct schema_field earnings_fields[] = {
+    {"id", S_STR, .flags = S_OUT, .offset = offsetof(struct earnings_day, head.id)},
+    {"version", S_I64, .flags = S_OUT, .offset = offsetof(struct earnings_day, head.version)},
+    {"driver_id", S_ID, KEPT(earnings_day, driver_id), .hint = "drv"},
+    {"date", S_STR, KEPT(earnings_day, date)},
+    {"currency", S_STR, KEPT(earnings_day, currency)},
+    {"total", S_I64, KEPT(earnings_day, total)},
+    {"bookings", S_I64, KEPT(earnings_day, bookings)},
+};
+static const struct schema earnings_schema =
+    SCHEMA(struct earnings_day, "EarningsDay", earnings_fields);
+
+const struct store_collection earnings_collection = {.name = "earnings"};
+const struct aggregate earnings_aggregate = {.collection = &earnings_collection,
+                                             .schema = &earnings_schema};
+
+/* ---- bodies ---- */
+
+static const struct schema_field profile_body_fields[] = {
+    {"vehicle", S_OBJECT, ASKED(profile_body, vehicle), .sub = &vehicle_schema},
+};
+const struct schema profile_body_schema =
+    SCHEMA(struct profile_body, "DriverProfileInput", profile_body_fields);
+
+/* He says whether he is on duty; that he is busy follows from his bookings. */
+static const char *const duty_body_names[] = {NULL, "off", "on", NULL};
+static const struct schema_field duty_body_fields[] = {
+    {"duty", S_ENUM, ASKED(duty_body, duty), .names = duty_body_names},
+};
+const struct schema duty_body_schema = SCHEMA(struct duty_body, "DutyInput", duty_body_fields);
+
+static const char *const status_body_names[] = {NULL, "approved", "suspended", NULL};
+static const struct schema_field status_body_fields[] = {
+    {"status", S_ENUM, ASKED(status_body, status), .names = status_body_names},
+    {"reason", S_STR, MAYBE(status_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+};
+const struct schema status_body_schema =
+    SCHEMA(struct status_body, "DriverStatusInput", status_body_fields);
+
+static const struct schema_field fix_body_fields[] = {
+    {"at", S_TIME, ASKED(fix_body, at_us)},
+    {"lat", S_DEG7, ASKED(fix_body, lat_e7), .min = -90, .max = 90},
+    {"lng", S_DEG7, ASKED(fix_body, lng_e7), .min = -180, .max = 180},
+    {"accuracy_m", S_F64, MAYBE(fix_body, accuracy_m), .min = 0, .max = 100000},
+    {"speed_mps", S_F64, MAYBE(fix_body, speed_mps), .min = 0, .max = 200},
+    {"bearing_deg", S_F64, MAYBE(fix_body, bearing_deg), .min = 0, .max = 360},
+};
+static const struct schema fix_body_schema = SCHEMA(struct fix_body, "FixInput", fix_body_fields);
+static const struct schema_field locations_body_fields[] = {
+    {"fixes", S_LIST, .flags = S_OUT | S_REQUIRED, .offset = offsetof(struct locations_body, fixes),
+     .count_offset = offsetof(struct locations_body, fix_count), .sub = &fix_body_schema, .min = 1,
+     .max = 1000},
+};
+const struct schema locations_body_schema =
+    SCHEMA(struct locations_body, "LocationsInput", locations_body_fields);

@@ -1,0 +1,102 @@
+/* What the driver service keeps of a driver: one document with his profile, vehicle, duty, the one
+ * claim on him, his rating and counters; and a document for each day he earned something. Plain
+ * structs and their schemas; they live in the arena of whoever decoded or decided them.
+ */
+#ifndef LORRY_DRIVER_TYPES_H
+#define LORRY_DRIVER_TYPES_H
+
+#include "events/events.h"
+#include "runtime/aggregate.h"
+
+#define PLATE_CHARS_MAX 16
+#define CAPACITY_KG_MAX 40000
+#define REASON_CHARS_MAX 500
+#define ENDED_MAX 24 /* offers and bookings remembered: what comes late of them changes nothing */
+#define SPARE_US (INT64_C(30) * 1000000) /* an offer's claim may outlive the offer by this */
+
+enum driver_status { STATUS_NONE, STATUS_PENDING, STATUS_APPROVED, STATUS_SUSPENDED };
+extern const char *const driver_status_names[];
+enum duty { DUTY_NONE, DUTY_OFF, DUTY_ON, DUTY_BUSY };
+extern const char *const duty_names[];
+
+struct driver_vehicle {
+    int32_t kind; /* enum vehicle; "class" in JSON */
+    struct str plate;
+    int64_t capacity_kg;
+};
+/* What he is asked to carry (not active) or carries (active). Only the booking's word ends it. */
+struct driver_claim {
+    struct str booking_id, offer_id;
+    bool active, manual;
+    int64_t since_us;
+    int64_t
+        expires_at_us; /* of the offer; 0: the booking has not recorded it, so it is not shown */
+    int64_t ask_at_us; /* when to ask the booking what became of it; of no use once active */
+    struct ev_point *pickup, *dropoff; /* NULL: not known */
+    int64_t stop_count, pickup_distance_m, pickup_eta_s, earning;
+    struct str currency;
+};
+struct driver {
+    struct aggregate_head head;
+    struct str user_id, name, phone; /* name and phone may be absent until auth has told */
+    int64_t account_at_us;           /* of the newest account event taken in */
+    bool disabled;                   /* the account is, or is no driver's any more */
+    int32_t status;                  /* enum driver_status */
+    struct str status_reason;
+    int32_t duty;                   /* enum duty */
+    struct driver_vehicle *vehicle; /* NULL: none yet */
+    struct driver_claim *claim;     /* NULL: none */
+    struct str *ended;              /* oldest first, ≤ ENDED_MAX */
+    int32_t ended_count;
+    int64_t stars_sum, stars_count;
+    int64_t offered, accepted, declined, timed_out, delivered;
+    int64_t created_at_us, updated_at_us;
+};
+/* Index keys: his status, and "1" while he is on duty or claimed. */
+extern const struct store_collection driver_collection;
+extern const struct aggregate driver_aggregate;
+
+/* Is a booking of his under way? */
+static inline bool driver_active(const struct driver *d) {
+    return d->claim != NULL && d->claim->active;
+}
+
+/* id "<ULID of the driver>_<date, UTC>" */
+struct earnings_day {
+    struct aggregate_head head;
+    struct str driver_id, date, currency;
+    int64_t total; /* minor units */
+    int64_t bookings;
+};
+extern const struct store_collection earnings_collection;
+extern const struct aggregate earnings_aggregate;
+
+/* A place in an event or a document. */
+extern const struct schema place_schema; /* struct ev_point */
+
+/* Bodies of requests. */
+struct profile_body {
+    struct driver_vehicle vehicle;
+};
+struct duty_body {
+    int32_t duty; /* DUTY_OFF or DUTY_ON */
+};
+struct status_body {
+    int32_t status; /* index into its own names: 1 approved, 2 suspended */
+    struct str reason;
+};
+struct fix_body {
+    int64_t at_us;
+    int32_t lat_e7, lng_e7;
+    double accuracy_m, speed_mps, bearing_deg;
+};
+/* Describes the shape only: fixes are read by hand, because a bad one must not refuse the others.
+ */
+struct locations_body {
+    struct fix_body *fixes;
+    int32_t fix_count;
+};
+extern const struct schema profile_body_schema, duty_body_schema, status_body_schema,
+    locations_body_schema;
+
+#endif
