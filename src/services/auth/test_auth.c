@@ -351,6 +351,26 @@ static void an_abandoned_reservation_is_taken_over(void **state) {
     assert_true(is_problem(f, try_register(f, "bo@example.com", "driver"), PROBLEM_EMAIL_TAKEN));
 }
 
+/* Two register at once, and the second one's password takes a minute and more to hash. */
+static void a_slow_twin_takes_nothing_over(void **state) {
+    struct fixture *f = *state;
+    reopen_with(f, &f->patient.hasher);
+    struct house_request r = request(f, "POST", "/v1/auth/register", NULL,
+                                     "{\"email\":\"bo@example.com\",\"password\":\"" PASSWORD
+                                     "\",\"name\":\"Bo\",\"role\":\"driver\"}");
+    struct house_answer first, second;
+    house_begin(f->house, &r, &first);
+    house_begin(f->house, &r, &second);
+    struct hash_job *slow = f->patient.jobs[--f->patient.count];
+    patient_release(&f->patient);
+    house_settle(f->house);
+    assert_int_equal(first.status, 201);
+    f->house->now_us += RESERVATION_US + US_PER_S;
+    f->instant->ops->submit(f->instant, slow);
+    house_settle(f->house);
+    assert_true(is_problem(f, second, PROBLEM_EMAIL_TAKEN));
+}
+
 /* … and who reserved it long ago cannot come back and make a second account. */
 static void a_late_account_is_not_created(void **state) {
     struct fixture *f = *state;
@@ -446,6 +466,30 @@ static void many_at_once_get_no_more_tries(void **state) {
     }
     assert_int_equal(wrong, 5);
     assert_int_equal(limited, 15);
+}
+
+/* Who is refused because others are under way has not used up a try. */
+static void refusals_are_no_tries(void **state) {
+    struct fixture *f = *state;
+    registered(f, "asha@example.com");
+    reopen_with(f, &f->patient.hasher);
+    struct house_answer answers[8];
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        const char *password = i < 4 ? "wrong wrong" : PASSWORD;
+        struct house_request r =
+            request(f, "POST", "/v1/auth/login", NULL, login_body(f, "asha@example.com", password));
+        house_begin(f->house, &r, &answers[i]);
+    }
+    patient_release(&f->patient);
+    house_settle(f->house);
+    for (size_t i = 0; i < COUNT_OF(answers); i++)
+        assert_int_equal(answers[i].status, i < 4 ? 401 : i == 4 ? 200 : 429);
+    struct house_request r =
+        request(f, "POST", "/v1/auth/login", NULL, login_body(f, "asha@example.com", PASSWORD));
+    house_begin(f->house, &r, &answers[0]);
+    patient_release(&f->patient);
+    house_settle(f->house);
+    assert_int_equal(answers[0].status, 200);
 }
 
 static void a_full_hasher_counts_nothing(void **state) {
@@ -641,6 +685,7 @@ static void what_has_ended_stays_ended_over_a_crash(void **state) {
     ask(f, "POST", "/v1/auth/logout", NULL, token_body(f, out.refresh));
     assert_int_equal(set_user(f, boss, off.id, "{\"disabled\":true}").status, 200);
     f->house->now_us += 600 * US_PER_S;
+    house_settle(f->house); /* the events are delivered and gone */
     crash(f);
     assert_int_equal(me_status(f, out.access), 401);
     assert_int_equal(me_status(f, off.access), 401);
@@ -851,6 +896,11 @@ static void others_can_verify_by_the_key_set(void **state) {
     assert_string_equal(r_jwt_get_claim_str_value(jwt, "name"), "Asha");
     assert_int_equal(r_jwt_get_claim_int_value(jwt, "exp"),
                      r_jwt_get_claim_int_value(jwt, "iat") + 900);
+    /* Signed by the current key, which stands before the next. */
+    jwk_t *current = r_jwks_get_at(jwks, 0);
+    assert_string_equal(r_jwt_get_header_str_value(jwt, "kid"),
+                        r_jwk_get_property_str(current, "kid"));
+    r_jwk_free(current);
     r_jwks_free(jwks);
     r_jwt_free(jwt);
 }
@@ -1154,11 +1204,13 @@ int main(void) {
         TEST(every_bad_field_is_named),
         TEST(an_email_is_taken_once),
         TEST(an_abandoned_reservation_is_taken_over),
+        TEST(a_slow_twin_takes_nothing_over),
         TEST(a_late_account_is_not_created),
         TEST(registering_is_limited_per_address),
         TEST(wrong_and_unknown_sound_the_same),
         TEST(five_wrong_ones_lock_for_a_while),
         TEST(many_at_once_get_no_more_tries),
+        TEST(refusals_are_no_tries),
         TEST(a_full_hasher_counts_nothing),
         TEST(an_address_may_not_guess_for_ever),
         TEST(a_refresh_token_serves_once),
