@@ -1,0 +1,87 @@
+/* What clients may send. */
+#include "services/booking/internal.h"
+
+#include <stddef.h>
+
+#define AT(type, member) .offset = offsetof(struct type, member)
+#define COUNT_AT(type, member) .count_offset = offsetof(struct type, member)
+#define VERSION(type)                                                                              \
+    { "version", S_I64, S_IN, AT(type, version), .min = 1, .max = INT64_MAX }
+
+static const struct schema_field place_fields[] = {
+    {"lat", S_DEG7, S_IN | S_REQUIRED, AT(place, lat_e7), .min = -90, .max = 90},
+    {"lng", S_DEG7, S_IN | S_REQUIRED, AT(place, lng_e7), .min = -180, .max = 180},
+    {"address", S_LINE, S_IN, AT(place, address), .min = 1, .max = ADDRESS_CHARS_MAX},
+};
+static const struct schema place_schema = SCHEMA(struct place, "QuoteStop", place_fields);
+
+static const struct schema_field quote_fields[] = {
+    {"stops", S_LIST, S_IN | S_REQUIRED, AT(quote_body, stops), COUNT_AT(quote_body, stop_count),
+     .min = STOPS_MIN, .max = STOPS_MAX, .sub = &place_schema},
+    {"vehicle", S_ENUM, S_IN, AT(quote_body, vehicle), .names = vehicle_names,
+     .hint = "vehicle class"},
+};
+const struct schema quote_body_schema = SCHEMA(struct quote_body, "QuoteRequest", quote_fields);
+
+static const struct schema_field contact_fields[] = {
+    {"name", S_LINE, S_IN, AT(contact, name), .min = 1, .max = 100},
+    {"phone", S_LINE, S_IN, AT(contact, phone), .min = 3, .max = 32},
+};
+static const struct schema contact_schema = SCHEMA(struct contact, "Contact", contact_fields);
+
+static const struct schema_field stop_fields[] = {
+    {"contact", S_OBJECT_PTR, S_IN, AT(stop_body, contact), .sub = &contact_schema},
+};
+static const struct schema stop_schema =
+    SCHEMA(struct stop_body, "BookingRequestStop", stop_fields);
+
+static const struct schema_field create_fields[] = {
+    {"quote_id", S_ID, S_IN | S_REQUIRED, AT(create_body, quote_id), .hint = "qte"},
+    {"notes", S_STR, S_IN, AT(create_body, notes), .min = 0, .max = NOTES_CHARS_MAX},
+    {"payment", S_ENUM, S_IN, AT(create_body, payment), .names = payment_names,
+     .hint = "way to pay"},
+    {"stops", S_LIST, S_IN, AT(create_body, stops), COUNT_AT(create_body, stop_count), .min = 0,
+     .max = STOPS_MAX, .sub = &stop_schema},
+};
+const struct schema create_body_schema =
+    SCHEMA(struct create_body, "BookingRequest", create_fields);
+
+static const struct schema_field cancel_fields[] = {
+    {"reason", S_STR, S_IN, AT(cancel_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+    VERSION(cancel_body),
+};
+const struct schema cancel_body_schema = SCHEMA(struct cancel_body, "CancelRequest", cancel_fields);
+
+static const struct schema_field accept_fields[] = {
+    {"offer_id", S_ID, S_IN | S_REQUIRED, AT(offer_body, offer_id), .hint = "ofr"},
+};
+const struct schema accept_body_schema = SCHEMA(struct offer_body, "AcceptRequest", accept_fields);
+
+static const struct schema_field decline_fields[] = {
+    {"offer_id", S_ID, S_IN | S_REQUIRED, AT(offer_body, offer_id), .hint = "ofr"},
+    {"reason", S_STR, S_IN, AT(offer_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+};
+const struct schema decline_body_schema =
+    SCHEMA(struct offer_body, "DeclineRequest", decline_fields);
+
+static const struct schema_field status_fields[] = {
+    {"status", S_ENUM, S_IN | S_REQUIRED, AT(status_body, status), .names = booking_state_names,
+     .hint = "status"},
+    {"stop", S_I64, S_IN, AT(status_body, stop), .min = 0, .max = STOPS_MAX - 1},
+    VERSION(status_body),
+    {"reason", S_STR, S_IN, AT(status_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+};
+const struct schema status_body_schema = SCHEMA(struct status_body, "StatusRequest", status_fields);
+
+static const struct schema_field rating_fields[] = {
+    {"stars", S_I64, S_IN | S_REQUIRED, AT(rating_body, stars), .min = 1, .max = 5},
+    {"comment", S_STR, S_IN, AT(rating_body, comment), .min = 0, .max = 1000},
+    VERSION(rating_body),
+};
+const struct schema rating_body_schema = SCHEMA(struct rating_body, "RatingRequest", rating_fields);
+
+static const struct schema_field assign_fields[] = {
+    {"driver_id", S_ID, S_IN | S_REQUIRED, AT(assign_body, driver_id), .hint = "drv"},
+    VERSION(assign_body),
+};
+const struct schema assign_body_schema = SCHEMA(struct assign_body, "AssignRequest", assign_fields);

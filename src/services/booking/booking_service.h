@@ -1,0 +1,40 @@
+/* The booking service: quotes, bookings, tracking links. It decides who wins an offer: accepting is
+ * a compare-and-set on the booking.
+ *
+ * Read-only after booking_service_new but for counters; every function may be called on any thread.
+ */
+#ifndef LORRY_BOOKING_SERVICE_H
+#define LORRY_BOOKING_SERVICE_H
+
+#include "runtime/service.h"
+
+struct tariffs;
+struct area;
+
+/* Zero in a number means its default. The pointers must outlive the service. */
+struct booking_options {
+    struct router *router;
+    struct entropy *entropy;       /* for tracking links */
+    struct fleet *fleet;           /* NULL: no pickup ETAs, no positions */
+    const struct tariffs *tariffs; /* NULL: the built-in ones */
+    const struct area *area;       /* NULL: none, then trip_max_km counts */
+    int64_t quote_ttl_us;          /* 10 min */
+    int64_t offer_timeout_us;      /* 20 s */
+    int64_t search_timeout_us;     /* 180 s */
+    int32_t trip_max_km;           /* 200: between any two stops */
+    int32_t commission_percent;    /* 20: what the house keeps; -1: nothing */
+};
+
+struct booking_service;
+struct booking_service *booking_service_new(const struct booking_options *o);
+struct booking_service *booking_service_free(struct booking_service *s); /* NULL ok; returns NULL */
+/* For runtime_new. */
+struct service booking_service(struct booking_service *s);
+
+/* Configuration from files; what is returned lives in A. NULL: *RET_COMPLAINT (in A) says all that
+ * is wrong, one line each, with the file's name. */
+const struct tariffs *booking_tariffs_load(const char *path, struct arena *a,
+                                           struct str *ret_complaint);
+const struct area *booking_area_load(const char *path, struct arena *a, struct str *ret_complaint);
+
+#endif

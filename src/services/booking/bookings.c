@@ -1,0 +1,90 @@
+/* Handlers of one booking: reads are answered on the spot, the rest goes to the executor. */
+#include "base/id.h"
+#include "base/timestamp.h"
+#include "services/booking/internal.h"
+
+/* A booking's id from the path. False: replied. */
+static bool path_id(struct call *c) {
+    if (id_valid(c->params[0], "bkg"))
+        return true;
+    call_problem(c, PROBLEM_NOT_FOUND, "there is no such booking");
+    return false;
+}
+
+static void send(struct call *c, const struct command_type *type) {
+    if (path_id(c))
+        call_command(c, type, c->params[0], c->body);
+}
+
+/* ---- writes ---- */
+
+void handle_create(struct call *c) {
+    const struct create_body *body = c->body;
+    call_command(c, &booking_create, id_with_prefix(&c->arena, body->quote_id, "bkg"), c->body);
+}
+
+void handle_cancel(struct call *c) {
+    send(c, &booking_cancel);
+}
+void handle_accept(struct call *c) {
+    send(c, &booking_accept);
+}
+void handle_decline(struct call *c) {
+    send(c, &booking_decline);
+}
+void handle_rating(struct call *c) {
+    send(c, &booking_rate);
+}
+void handle_assign(struct call *c) {
+    send(c, &booking_assign);
+}
+
+void handle_status(struct call *c) {
+    const struct status_body *body = c->body;
+    if (body->status == BOOKING_FAILED && body->reason.p == NULL) {
+        struct field_errors errors = {0};
+        field_errors_add(&errors, &c->arena, STR("/reason"), "is required with status failed");
+        call_invalid(c, &errors);
+        return;
+    }
+    send(c, &booking_status);
+}
+
+/* ---- reads ---- */
+
+/* The booking of the path, if the caller may see it; else NULL: replied. */
+static const struct booking *visible_booking(struct call *c) {
+    if (!path_id(c))
+        return NULL;
+    const struct booking *b = call_state(c, &booking_aggregate, c->params[0]);
+    if (b == NULL || booking_visible(booking_hats(b, &c->who)))
+        return b;
+    call_problem(c, PROBLEM_NOT_FOUND, "there is nothing here"); /* as if there were none */
+    return NULL;
+}
+
+void handle_get(struct call *c) {
+    const struct booking *b = visible_booking(c);
+    if (b == NULL)
+        return;
+    struct live live;
+    booking_live(c->service, b, c->now_us, &live);
+    struct str view = booking_view(b, live.eta_us, &c->arena);
+    if (live.eta_us == 0) {
+        call_json_etag(c, b->head.version, view);
+        return;
+    }
+    /* The ETA moves while the version stands: no 304 here. */
+    response_header(&c->response, "ETag",
+                    arena_printf(&c->arena, "\"%lld\"", (long long)b->head.version));
+    response_header(&c->response, "Cache-Control", STR("private, no-cache"));
+    call_json(c, 200, view);
+}
+
+void handle_timeline(struct call *c) {
+    const struct booking *b = visible_booking(c);
+    if (b == NULL)
+        return;
+    bool staff = (booking_hats(b, &c->who) & HAT_STAFF) != 0;
+    call_json(c, 200, booking_timeline_view(b, staff, &c->arena));
+}

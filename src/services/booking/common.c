@@ -1,0 +1,118 @@
+/* What every decision about a booking asks first: who are you to it, which version do you mean, and
+ * is this a move at all.
+ */
+#include "base/check.h"
+#include "base/err.h"
+#include "services/booking/internal.h"
+
+unsigned booking_hats(const struct booking *b, const struct identity *who) {
+    unsigned hats = 0;
+    if (who->user_id.p == NULL)
+        return 0;
+    if (who->role == ROLE_DISPATCHER || who->role == ROLE_ADMIN)
+        hats |= HAT_STAFF;
+    if (str_eq(b->customer_id, who->user_id))
+        hats |= HAT_CUSTOMER;
+    if (who->role == ROLE_DRIVER && b->driver != NULL && str_eq(b->driver->user_id, who->user_id))
+        hats |= HAT_DRIVER;
+    return hats;
+}
+
+bool booking_visible(unsigned hats) {
+    return (hats & (HAT_STAFF | HAT_CUSTOMER | HAT_DRIVER)) != 0;
+}
+
+struct booking_ask booking_ask_of(const struct booking *b, enum booking_action action,
+                                  unsigned hats) {
+    return (struct booking_ask){.state = b->state,
+                                .action = action,
+                                .hats = hats,
+                                .stop = I64_ABSENT,
+                                .next_stop = booking_next_stop(b),
+                                .stop_count = b->stop_count,
+                                .rated = b->rating != NULL};
+}
+
+bool booking_at_hand(const struct booking *b, const struct command *cmd, unsigned hats,
+                     int64_t version, struct decision *d) {
+    if (b == NULL || !booking_visible(hats)) {
+        decision_problem(d, cmd, PROBLEM_NOT_FOUND, "there is no such booking");
+        return false;
+    }
+    if (version != I64_ABSENT && version != b->head.version) {
+        struct str detail =
+            arena_printf(cmd->arena, "the current version is %lld", (long long)b->head.version);
+        struct str extra = arena_printf(cmd->arena, "\"version\":%lld", (long long)b->head.version);
+        problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_VERSION_CONFLICT,
+                          detail, NULL, extra, 0);
+        return false;
+    }
+    return true;
+}
+
+/* 409 illegal-transition with the state and the moves that there are. */
+static void refuse_move(const struct booking *b, const struct command *cmd, unsigned hats,
+                        struct str detail, struct decision *d) {
+    struct buf extra;
+    buf_init(&extra, cmd->arena, 128);
+    buf_printf(&extra, "\"state\":\"%s\",\"allowed\":[", booking_state_names[b->state]);
+    int32_t states[BOOKING_STATE_COUNT];
+    int32_t n = booking_allowed(b->state, hats, states);
+    for (int32_t i = 0; i < n; i++)
+        buf_printf(&extra, "%s\"%s\"", i > 0 ? "," : "", booking_state_names[states[i]]);
+    buf_add_char(&extra, ']');
+    if (!booking_is_final(b->state))
+        buf_printf(&extra, ",\"stop\":%d", booking_next_stop(b));
+    problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_ILLEGAL_TRANSITION, detail,
+                      NULL, buf_str(&extra), 0);
+}
+
+void booking_refuse(const struct booking *b, const struct command *cmd,
+                    const struct booking_ask *ask, enum verdict v, const char *wanted,
+                    struct decision *d) {
+    struct field_errors errors = {0};
+    switch (v) {
+    case VERDICT_DENIED:
+        decision_problem(d, cmd, PROBLEM_FORBIDDEN, "%s is not for you to do", wanted);
+        return;
+    case VERDICT_ILLEGAL:
+        refuse_move(b, cmd, ask->hats,
+                    arena_printf(cmd->arena, "%s is not possible while the booking is %s", wanted,
+                                 booking_state_names[b->state]),
+                    d);
+        return;
+    case VERDICT_OTHER_STOP:
+        refuse_move(b, cmd, ask->hats,
+                    arena_printf(cmd->arena, "the next stop is %d, not %lld", ask->next_stop,
+                                 (long long)ask->stop),
+                    d);
+        return;
+    case VERDICT_NO_REASON:
+        field_errors_add(&errors, cmd->arena, STR("/reason"), "is required with this status");
+        problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
+                          STR("1 field is not valid"), &errors, STR_NONE, 0);
+        return;
+    case VERDICT_RATED:
+        decision_problem(d, cmd, PROBLEM_ALREADY_RATED, "this booking has its rating");
+        return;
+    case VERDICT_OK:
+        break;
+    }
+    UNREACHABLE();
+}
+
+void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d) {
+    decision_json(d, 200, booking_view(b, 0, cmd->arena));
+    decision_etag(d, cmd, b->head.version);
+}
+
+void booking_applied(const struct command *cmd, const struct decision *d, const void *state) {
+    (void)state;
+    struct booking_service *s = cmd->service;
+    for (int32_t i = 0; i < d->event_count; i++) {
+        for (int32_t type = ENTRY_NONE + 1; type < ENTRY_TYPE_COUNT; type++) {
+            if (str_is(d->events[i].type, entry_type_names[type]))
+                atomic_fetch_add_explicit(&s->events_by_type[type], 1, memory_order_relaxed);
+        }
+    }
+}

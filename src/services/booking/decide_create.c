@@ -1,0 +1,141 @@
+/* From quote to booking. The booking's id is the quote's, so that a quote serves once without a
+ * table of used ones: who comes second finds the document there.
+ */
+#include "base/check.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "services/booking/internal.h"
+
+/* Reads the quote, which never changes, and draws the secret of the tracking link: secrets do not
+ * come from ctx, whose numbers can be replayed. */
+static int load_create(struct command *cmd, struct store *store, int64_t now_us) {
+    (void)now_us;
+    const struct booking_service *s = cmd->service;
+    const struct create_body *body = cmd->args;
+    struct create_facts *facts = cmd->facts;
+    if (facts == NULL) {
+        facts = arena_new(cmd->arena, struct create_facts);
+        unsigned char bytes[SECRET_BYTES];
+        s->o.entropy->fill(s->o.entropy, bytes, sizeof(bytes));
+        tracking_secret(bytes, facts->secret);
+        cmd->facts = facts;
+    }
+    if (facts->set != NULL) /* decided once already, or the bench's */
+        return 0;
+    void *set;
+    int err = aggregate_get(&quote_aggregate, store, executor_parser(cmd->executor),
+                            id_variant(cmd->arena, body->quote_id, 0), cmd->arena, &set);
+    if (err == 0)
+        facts->set = set;
+    return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+/* The quote that was named, if it is CMD's caller's. */
+static const struct quote *find_quote(const struct command *cmd) {
+    const struct create_body *body = cmd->args;
+    const struct create_facts *facts = cmd->facts;
+    if (facts->set == NULL || !str_eq(facts->set->customer_id, cmd->who.user_id))
+        return NULL;
+    int32_t vehicle = (int32_t)id_variant_of(body->quote_id);
+    for (int32_t i = 0; i < facts->set->quote_count; i++) {
+        if (facts->set->quotes[i].vehicle == vehicle)
+            return &facts->set->quotes[i];
+    }
+    return NULL;
+}
+
+/* False: RET has the problem. */
+static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
+                       const struct booking *existing, const struct quote *quote,
+                       struct decision *ret) {
+    const struct create_body *body = cmd->args;
+    const struct create_facts *facts = cmd->facts;
+    /* The booking outlives its quote: whoever booked it is told the truth even then. */
+    bool own_booking = existing != NULL && str_eq(existing->customer_id, cmd->who.user_id);
+    if (quote == NULL && !own_booking) {
+        decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such quote");
+        return false;
+    }
+    if (existing != NULL) {
+        decision_problem(ret, cmd, PROBLEM_QUOTE_USED, "this quote is booked as %.*s",
+                         STR_ARG(existing->head.id));
+        return false;
+    }
+    if (ctx->now_us >= facts->set->expires_at_us) {
+        decision_problem(ret, cmd, PROBLEM_QUOTE_EXPIRED, "this quote's price holds no more");
+        return false;
+    }
+    if (body->stop_count > facts->set->stop_count) {
+        struct field_errors errors = {0};
+        field_errors_add(&errors, cmd->arena, STR("/stops"), "the quote has only %d",
+                         facts->set->stop_count);
+        problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
+                          STR("1 field is not valid"), &errors, STR_NONE, 0);
+        return false;
+    }
+    return true;
+}
+
+/* What people read to each other over the phone: no 0 and O, no 1 and I. */
+static struct str new_code(const struct decide_ctx *ctx) {
+    static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    char *code = arena_bytes(ctx->arena, CODE_LEN + 1);
+    uint64_t bits = rng_next(ctx->rng);
+    for (int i = 0; i < CODE_LEN; i++, bits >>= 5)
+        code[i] = alphabet[bits & 31];
+    code[CODE_LEN] = 0;
+    return (struct str){code, CODE_LEN};
+}
+
+static void fill_stops(const struct create_body *body, const struct quote_set *set, struct arena *a,
+                       struct booking *b) {
+    b->stop_count = set->stop_count;
+    b->stops = arena_array(a, struct booking_stop, set->stop_count);
+    for (int32_t i = 0; i < set->stop_count; i++) {
+        b->stops[i] = (struct booking_stop){.place = set->stops[i], .state = STOP_PENDING};
+        if (i < body->stop_count)
+            b->stops[i].contact = body->stops[i].contact;
+    }
+}
+
+static void decide_create(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    const struct booking_service *s = cmd->service;
+    const struct create_body *body = cmd->args;
+    const struct create_facts *facts = cmd->facts;
+    const struct quote *quote = find_quote(cmd);
+    if (!may_create(cmd, ctx, state, quote, ret))
+        return;
+    struct edit e;
+    edit_begin(&e, cmd, ctx, NULL);
+    struct booking *b = e.b;
+    b->code = new_code(ctx);
+    b->customer_id = cmd->who.user_id;
+    b->state = BOOKING_REQUESTED;
+    b->vehicle = quote->vehicle;
+    b->payment = body->payment != PAYMENT_NONE ? body->payment : PAYMENT_CASH;
+    b->estimate = quote->estimate;
+    fill_stops(body, facts->set, ctx->arena, b);
+    b->price = quote->price;
+    b->distance_m = quote->distance_m;
+    b->duration_s = quote->duration_s;
+    b->earning = price_earning(quote->price.total, s->o.commission_percent);
+    b->notes = body->notes;
+    b->secret = (struct str){facts->secret, SECRET_LEN};
+    b->created_at_us = ctx->now_us;
+    b->search_until_us = ctx->now_us + s->o.search_timeout_us;
+    edit_entry(&e, ENTRY_REQUESTED);
+    edit_event(&e, ENTRY_REQUESTED, NULL);
+    edit_commit(&e, ret);
+    edit_reply(&e, ret, 201);
+    response_header(&ret->response, "Location",
+                    arena_printf(ctx->arena, "/v1/bookings/%.*s", STR_ARG(b->head.id)));
+}
+
+const struct command_type booking_create = {
+    .name = "booking.create",
+    .aggregate = &booking_aggregate,
+    .load = load_create,
+    .decide = decide_create,
+    .applied = booking_applied,
+};

@@ -1,0 +1,236 @@
+/* What the driver service says: a driver is claimed, could not be claimed, has dropped out, or
+ * holds a claim of which he has heard nothing for too long. Its events may come late, twice, or in
+ * another order than they were sent; offers are known by their ids, and closed ones are remembered,
+ * so that what is over stays over. A driver's claim goes only when the booking says so: therefore
+ * every claim that the booking has no use for is answered with offer_closed.
+ */
+#include "base/check.h"
+#include "base/err.h"
+#include "services/booking/internal.h"
+
+static struct str some(struct str s) {
+    return s.len > 0 ? s : STR_NONE;
+}
+
+static void take_driver(const struct ev_claim *claim, struct booking_offer *offer) {
+    offer->driver = (struct booking_driver){.id = claim->driver_id,
+                                            .user_id = claim->driver_user_id,
+                                            .name = some(claim->driver_name),
+                                            .phone = some(claim->driver_phone),
+                                            .plate = some(claim->plate),
+                                            .rating = claim->rating};
+    offer->pickup_distance_m = claim->pickup_distance_m;
+    offer->pickup_eta_s = claim->pickup_eta_s;
+}
+
+static bool is_assigned_by(const struct booking *b, struct str offer_id) {
+    return b->driver != NULL && str_eq(b->driver->offer_id, offer_id);
+}
+
+/* Answers a claim with offer_closed. */
+static void refuse_claim(const struct command *cmd, const struct decide_ctx *ctx,
+                         const struct booking *b, int32_t reason, struct decision *ret) {
+    const struct ev_claim *claim = cmd->args;
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_refuse_offer(&e, claim->offer_id, claim->driver_id, claim->driver_user_id, reason);
+    edit_commit(&e, ret);
+}
+
+/* ---- dispatch.offered ---- */
+
+/* The open offer by which a dispatcher wants this driver, or -1. */
+static int32_t wanted_offer(const struct booking *b, struct str driver_id) {
+    for (int32_t i = 0; i < b->offer_count; i++) {
+        if (b->offers[i].wanted && str_eq(b->offers[i].driver.id, driver_id))
+            return i;
+    }
+    return -1;
+}
+
+/* A dispatcher's choice is claimed: the booking is his. WANTED is the offer that waits for it. It
+ * may be another than the claim's: dispatch had claimed him for this very booking a moment before,
+ * and he cannot be claimed twice. Whoever waits gets the booking. */
+static void assign_wanted(const struct command *cmd, const struct decide_ctx *ctx,
+                          const struct booking *b, int32_t wanted, struct decision *ret) {
+    const struct ev_claim *claim = cmd->args;
+    struct booking_offer offer = {
+        .id = claim->offer_id, .expires_at_us = b->search_until_us, .wanted = claim->manual};
+    if (wanted >= 0)
+        ret->wake_key = b->offers[wanted].id;
+    take_driver(claim, &offer);
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_put_offer(&e, &offer);
+    edit_assign(&e, booking_offer_index(e.b, offer.id), ACTION_ASSIGN, HAT_STAFF);
+    edit_commit(&e, ret);
+    edit_reply(&e, ret, 200);
+}
+
+static void record_offer(const struct command *cmd, const struct decide_ctx *ctx,
+                         const struct booking *b, struct decision *ret) {
+    const struct booking_service *s = cmd->service;
+    const struct ev_claim *claim = cmd->args;
+    int64_t until_us = ctx->now_us + s->o.offer_timeout_us;
+    struct booking_offer offer = {
+        .id = claim->offer_id,
+        .expires_at_us = until_us < b->search_until_us ? until_us : b->search_until_us};
+    take_driver(claim, &offer);
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_put_offer(&e, &offer);
+    edit_move(&e, ACTION_OFFER, HAT_SYSTEM);
+    struct timeline_entry *entry = edit_entry(&e, ENTRY_OFFERED);
+    entry->offer_id = offer.id;
+    entry->driver_id = offer.driver.id;
+    edit_event(&e, ENTRY_OFFERED, &offer);
+    edit_commit(&e, ret);
+}
+
+static bool is_asked(const struct booking *b, struct str driver_id) {
+    for (int32_t i = 0; i < b->offer_count; i++) {
+        if (!b->offers[i].wanted && str_eq(b->offers[i].driver.id, driver_id))
+            return true;
+    }
+    return false;
+}
+
+static void decide_offered(const struct command *cmd, const struct decide_ctx *ctx,
+                           const void *state, struct decision *ret) {
+    const struct booking *b = state;
+    const struct ev_claim *claim = cmd->args;
+    if (b == NULL || is_assigned_by(b, claim->offer_id))
+        return;
+    int32_t i = booking_offer_index(b, claim->offer_id);
+    if (i >= 0 && !b->offers[i].wanted)
+        return; /* heard of already */
+    int32_t wanted = wanted_offer(b, claim->driver_id);
+    const struct closed_offer *closed = booking_closed(b, claim->offer_id);
+    bool searching = booking_is_searching(b->state) && ctx->now_us < b->search_until_us;
+    if (closed != NULL)
+        refuse_claim(cmd, ctx, b, closed->reason, ret);
+    else if (!searching)
+        refuse_claim(cmd, ctx, b, b->driver != NULL ? CLOSE_ACCEPTED_ELSEWHERE : CLOSE_WITHDRAWN,
+                     ret);
+    else if (i < 0 && (b->offer_count == OFFERS_MAX || is_asked(b, claim->driver_id)))
+        refuse_claim(cmd, ctx, b, CLOSE_WITHDRAWN, ret);
+    else if (claim->manual || wanted >= 0)
+        assign_wanted(cmd, ctx, b, wanted, ret);
+    else
+        record_offer(cmd, ctx, b, ret);
+}
+
+const struct command_type booking_offered = {
+    .name = "booking.offered",
+    .aggregate = &booking_aggregate,
+    .decide = decide_offered,
+    .applied = booking_applied,
+};
+
+/* ---- dispatch.refused: only a dispatcher's choice waits for it ---- */
+
+static void decide_refused(const struct command *cmd, const struct decide_ctx *ctx,
+                           const void *state, struct decision *ret) {
+    const struct booking *b = state;
+    const struct ev_claim *claim = cmd->args;
+    if (b == NULL || !claim->manual)
+        return;
+    int32_t i = booking_offer_index(b, claim->offer_id);
+    if (i < 0 || !b->offers[i].wanted)
+        return;
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_close_offer(&e, i, CLOSE_WITHDRAWN);
+    edit_commit(&e, ret);
+    decision_problem(
+        ret, cmd, PROBLEM_DRIVER_UNAVAILABLE, "%.*s",
+        STR_ARG(claim->reason.len > 0 ? claim->reason : STR("the driver is not available")));
+    ret->wake_key = claim->offer_id;
+}
+
+const struct command_type booking_refused = {
+    .name = "booking.refused",
+    .aggregate = &booking_aggregate,
+    .decide = decide_refused,
+    .applied = booking_applied,
+};
+
+/* ---- driver.offer_dropped: he went off duty, or was suspended ---- */
+
+static void decide_dropped(const struct command *cmd, const struct decide_ctx *ctx,
+                           const void *state, struct decision *ret) {
+    const struct booking *b = state;
+    const struct ev_claim *claim = cmd->args;
+    if (b == NULL || is_assigned_by(b, claim->offer_id))
+        return; /* he took it before he left; it is his to finish */
+    const struct closed_offer *closed = booking_closed(b, claim->offer_id);
+    int32_t i = booking_offer_index(b, claim->offer_id);
+    if (i < 0) { /* its dispatch.offered is still on the way, or it is closed: either way, say so */
+        refuse_claim(cmd, ctx, b, closed != NULL ? closed->reason : CLOSE_DECLINED, ret);
+        return;
+    }
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_close_offer(&e, i, CLOSE_DECLINED);
+    edit_lapse(&e);
+    edit_commit(&e, ret);
+}
+
+const struct command_type booking_dropped = {
+    .name = "booking.dropped",
+    .aggregate = &booking_aggregate,
+    .decide = decide_dropped,
+    .applied = booking_applied,
+};
+
+/* ---- driver.claim_stale: what has become of my claim? ---- */
+
+/* It was his: if it still is, that is said again; if it is over, the claim may go. */
+static void answer_winner(const struct command *cmd, const struct decide_ctx *ctx,
+                          const struct booking *b, struct decision *ret) {
+    const struct ev_claim *claim = cmd->args;
+    if (booking_is_final(b->state)) {
+        refuse_claim(cmd, ctx, b, CLOSE_WITHDRAWN, ret);
+        return;
+    }
+    struct booking_offer offer = {.id = claim->offer_id,
+                                  .driver = *b->driver,
+                                  .pickup_distance_m = I64_ABSENT,
+                                  .pickup_eta_s = I64_ABSENT};
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_event(&e, ENTRY_ASSIGNED, &offer);
+    edit_commit(&e, ret);
+}
+
+static void decide_stale(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
+                         struct decision *ret) {
+    const struct booking *b = state;
+    const struct ev_claim *claim = cmd->args;
+    if (b == NULL)
+        return;
+    if (is_assigned_by(b, claim->offer_id)) {
+        answer_winner(cmd, ctx, b, ret);
+        return;
+    }
+    int32_t i = booking_offer_index(b, claim->offer_id);
+    const struct closed_offer *closed = booking_closed(b, claim->offer_id);
+    if (i < 0) {
+        refuse_claim(cmd, ctx, b, closed != NULL ? closed->reason : CLOSE_WITHDRAWN, ret);
+        return;
+    }
+    if (ctx->now_us < b->offers[i].expires_at_us)
+        return; /* still open: its end will be told */
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_close_offer(&e, i, CLOSE_TIMED_OUT);
+    edit_lapse(&e);
+    edit_commit(&e, ret);
+}
+
+const struct command_type booking_stale = {
+    .name = "booking.stale",
+    .aggregate = &booking_aggregate,
+    .decide = decide_stale,
+    .applied = booking_applied,
+};

@@ -1,0 +1,129 @@
+/* What people do with a booking on its way: the driver's status, cancelling, rating. Each asks the
+ * machine and does what it says.
+ */
+#include "services/booking/internal.h"
+
+static enum verdict judge(const struct booking_ask *ask) {
+    int32_t to;
+    return booking_judge(ask, &to);
+}
+
+/* ---- status ---- */
+
+static int32_t event_of_move(int32_t state) {
+    switch (state) {
+    case BOOKING_DELIVERED:
+        return ENTRY_DELIVERED;
+    case BOOKING_FAILED:
+        return ENTRY_FAILED;
+    default:
+        return ENTRY_PROGRESSED;
+    }
+}
+
+static void decide_status(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    const struct booking *b = state;
+    const struct status_body *body = cmd->args;
+    unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
+    if (!booking_at_hand(b, cmd, hats, body->version, ret))
+        return;
+    enum booking_action action = booking_driver_action(body->status);
+    struct booking_ask ask = booking_ask_of(b, action, hats);
+    ask.stop = body->stop;
+    ask.has_reason = body->reason.p != NULL;
+    enum verdict v = action == ACTION_COUNT ? VERDICT_ILLEGAL : judge(&ask);
+    if (v != VERDICT_OK) {
+        const char *wanted =
+            arena_printf(cmd->arena, "status %s", booking_state_names[body->status]).p;
+        booking_refuse(b, cmd, &ask, v, wanted, ret);
+        return;
+    }
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    const struct booking_move *move = &booking_moves[b->state][action];
+    edit_move(&e, action, hats);
+    edit_stop(&e, ask.next_stop)->state = move->stop_state;
+    if (move->conditions & MOVE_REASON)
+        e.b->reason = body->reason;
+    int32_t type = event_of_move(e.b->state);
+    struct timeline_entry *entry = edit_entry(&e, type);
+    entry->stop = ask.next_stop;
+    entry->reason = e.b->reason;
+    edit_event(&e, type, NULL);
+    edit_commit(&e, ret);
+    edit_reply(&e, ret, 200);
+}
+
+const struct command_type booking_status = {
+    .name = "booking.status",
+    .aggregate = &booking_aggregate,
+    .decide = decide_status,
+    .applied = booking_applied,
+};
+
+/* ---- cancel ---- */
+
+static void decide_cancel(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    const struct booking *b = state;
+    const struct cancel_body *body = cmd->args;
+    unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
+    if (!booking_at_hand(b, cmd, hats, body->version, ret))
+        return;
+    struct booking_ask ask = booking_ask_of(b, ACTION_CANCEL, hats);
+    enum verdict v = judge(&ask);
+    if (v != VERDICT_OK) {
+        booking_refuse(b, cmd, &ask, v, "cancelling", ret);
+        return;
+    }
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_move(&e, ACTION_CANCEL, hats);
+    e.b->reason = body->reason;
+    edit_entry(&e, ENTRY_CANCELLED)->reason = body->reason;
+    edit_event(&e, ENTRY_CANCELLED, NULL);
+    edit_close_offers(&e, CLOSE_WITHDRAWN);
+    edit_commit(&e, ret);
+    edit_reply(&e, ret, 200);
+}
+
+const struct command_type booking_cancel = {
+    .name = "booking.cancel",
+    .aggregate = &booking_aggregate,
+    .decide = decide_cancel,
+    .applied = booking_applied,
+};
+
+/* ---- rating ---- */
+
+static void decide_rating(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    const struct booking *b = state;
+    const struct rating_body *body = cmd->args;
+    unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
+    if (!booking_at_hand(b, cmd, hats, body->version, ret))
+        return;
+    struct booking_ask ask = booking_ask_of(b, ACTION_RATE, hats);
+    enum verdict v = judge(&ask);
+    if (v != VERDICT_OK) {
+        booking_refuse(b, cmd, &ask, v, "rating", ret);
+        return;
+    }
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_move(&e, ACTION_RATE, hats);
+    e.b->rating = arena_new(ctx->arena, struct rating);
+    *e.b->rating = (struct rating){body->stars, body->comment};
+    edit_entry(&e, ENTRY_RATED)->stars = body->stars;
+    edit_event(&e, ENTRY_RATED, NULL);
+    edit_commit(&e, ret);
+    edit_reply(&e, ret, 200);
+}
+
+const struct command_type booking_rate = {
+    .name = "booking.rate",
+    .aggregate = &booking_aggregate,
+    .decide = decide_rating,
+    .applied = booking_applied,
+};

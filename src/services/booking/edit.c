@@ -1,0 +1,261 @@
+/* An edit: how decide functions make a booking's next state. The old state is never touched: the
+ * struct is copied at once, each list when it is first changed. Everything lives in the arena of
+ * the command.
+ *
+ * The events of an edit are gathered first and written last, because each names the version and the
+ * state that come out of it. The first of them carries the booking's view: so each version of a
+ * booking is shown exactly once, however many offers were closed with it.
+ */
+#include "base/check.h"
+#include "services/booking/internal.h"
+
+#include <string.h>
+
+void edit_begin(struct edit *e, const struct command *cmd, const struct decide_ctx *ctx,
+                const struct booking *old) {
+    *e = (struct edit){.cmd = cmd, .ctx = ctx, .old = old};
+    e->b = arena_new(ctx->arena, struct booking);
+    int32_t entries = 0;
+    if (old != NULL) {
+        *e->b = *old;
+        entries = old->timeline_count;
+    }
+    struct timeline_entry *timeline =
+        arena_array(ctx->arena, struct timeline_entry, entries + EDIT_EVENTS_MAX);
+    if (entries > 0)
+        memcpy(timeline, old->timeline, (size_t)entries * sizeof(*timeline));
+    e->b->timeline = timeline;
+    e->b->updated_at_us = ctx->now_us;
+}
+
+struct booking_stop *edit_stop(struct edit *e, int32_t i) {
+    CHECK(i >= 0 && i < e->b->stop_count);
+    if (!e->own_stops) {
+        e->b->stops = arena_copy(e->ctx->arena, e->b->stops,
+                                 (size_t)e->b->stop_count * sizeof(struct booking_stop));
+        e->own_stops = true;
+    }
+    return &e->b->stops[i];
+}
+
+/* Entries that can come any number of times: they are kept only as far as there is room. */
+static bool is_routine(int32_t type) {
+    return type == ENTRY_OFFERED || type == ENTRY_OFFER_CLOSED || type == ENTRY_ASSIGN_WANTED;
+}
+
+struct timeline_entry *edit_entry(struct edit *e, int32_t type) {
+    struct booking *b = e->b;
+    struct timeline_entry *entry = &b->timeline[b->timeline_count];
+    if (is_routine(type) && b->timeline_count >= TIMELINE_MAX - TIMELINE_RESERVED) {
+        entry = arena_new(e->ctx->arena, struct timeline_entry); /* nobody keeps this one */
+    } else {
+        CHECK(b->timeline_count < TIMELINE_MAX);
+        b->timeline_count++;
+    }
+    *entry = (struct timeline_entry){.at_us = e->ctx->now_us,
+                                     .type = type,
+                                     .state = b->state,
+                                     .actor_kind = (int32_t)e->cmd->who.role,
+                                     .actor_id = e->cmd->who.user_id,
+                                     .stop = I64_ABSENT,
+                                     .stars = I64_ABSENT};
+    return entry;
+}
+
+struct edit_event *edit_event(struct edit *e, int32_t type, const struct booking_offer *offer) {
+    CHECK(e->event_count < EDIT_EVENTS_MAX);
+    struct edit_event *event = &e->events[e->event_count++];
+    *event = (struct edit_event){
+        .type = type, .pickup_distance_m = I64_ABSENT, .pickup_eta_s = I64_ABSENT};
+    if (offer != NULL) {
+        event->offer_id = offer->id;
+        event->driver_id = offer->driver.id;
+        event->driver_user_id = offer->driver.user_id;
+        event->expires_at_us = offer->expires_at_us;
+        event->pickup_distance_m = offer->pickup_distance_m;
+        event->pickup_eta_s = offer->pickup_eta_s;
+        event->manual = offer->wanted;
+    }
+    return event;
+}
+
+/* ---- offers ---- */
+
+static void own_offers(struct edit *e) {
+    if (e->own_offers)
+        return;
+    struct booking_offer *offers = arena_array(e->ctx->arena, struct booking_offer, OFFERS_MAX);
+    if (e->b->offer_count > 0)
+        memcpy(offers, e->b->offers, (size_t)e->b->offer_count * sizeof(*offers));
+    e->b->offers = offers;
+    e->own_offers = true;
+}
+
+void edit_put_offer(struct edit *e, const struct booking_offer *offer) {
+    own_offers(e);
+    int32_t i = booking_offer_index(e->b, offer->id);
+    if (i < 0) {
+        CHECK(e->b->offer_count < OFFERS_MAX);
+        i = e->b->offer_count++;
+    }
+    e->b->offers[i] = *offer;
+}
+
+static struct booking_offer take_offer(struct edit *e, int32_t i) {
+    own_offers(e);
+    struct booking *b = e->b;
+    CHECK(i >= 0 && i < b->offer_count);
+    struct booking_offer taken = b->offers[i];
+    memmove(&b->offers[i], &b->offers[i + 1],
+            (size_t)(b->offer_count - i - 1) * sizeof(struct booking_offer));
+    b->offer_count--;
+    return taken;
+}
+
+/* The oldest is forgotten when there is no room. */
+static void remember_closed(struct edit *e, struct str offer_id, struct str driver_id,
+                            int32_t reason) {
+    struct booking *b = e->b;
+    if (!e->own_closed) {
+        struct closed_offer *closed = arena_array(e->ctx->arena, struct closed_offer, CLOSED_MAX);
+        if (b->closed_count > 0)
+            memcpy(closed, b->closed, (size_t)b->closed_count * sizeof(*closed));
+        b->closed = closed;
+        e->own_closed = true;
+    }
+    if (b->closed_count == CLOSED_MAX) {
+        memmove(b->closed, b->closed + 1, (CLOSED_MAX - 1) * sizeof(struct closed_offer));
+        b->closed_count--;
+    }
+    b->closed[b->closed_count++] = (struct closed_offer){offer_id, driver_id, reason};
+}
+
+void edit_close_offer(struct edit *e, int32_t i, int32_t reason) {
+    struct booking_offer offer = take_offer(e, i);
+    remember_closed(e, offer.id, offer.driver.id, reason);
+    edit_event(e, ENTRY_OFFER_CLOSED, &offer)->reason = reason;
+    struct timeline_entry *entry = edit_entry(e, ENTRY_OFFER_CLOSED);
+    entry->offer_id = offer.id;
+    entry->driver_id = offer.driver.id;
+    entry->reason = str_from(close_reason_names[reason]);
+}
+
+void edit_close_offers(struct edit *e, int32_t reason) {
+    while (e->b->offer_count > 0)
+        edit_close_offer(e, e->b->offer_count - 1, reason);
+}
+
+void edit_refuse_offer(struct edit *e, struct str offer_id, struct str driver_id,
+                       struct str driver_user_id, int32_t reason) {
+    if (booking_closed(e->b, offer_id) == NULL)
+        remember_closed(e, offer_id, driver_id, reason);
+    struct edit_event *event = edit_event(e, ENTRY_OFFER_CLOSED, NULL);
+    event->offer_id = offer_id;
+    event->driver_id = driver_id;
+    event->driver_user_id = driver_user_id;
+    event->reason = reason;
+}
+
+void edit_assign(struct edit *e, int32_t i, enum booking_action action, unsigned hats) {
+    struct booking_offer offer = take_offer(e, i);
+    struct booking_driver *driver = arena_new(e->ctx->arena, struct booking_driver);
+    *driver = offer.driver;
+    driver->offer_id = offer.id;
+    e->b->driver = driver;
+    edit_move(e, action, hats);
+    edit_event(e, ENTRY_ASSIGNED, &offer);
+    struct timeline_entry *entry = edit_entry(e, ENTRY_ASSIGNED);
+    entry->offer_id = offer.id;
+    entry->driver_id = driver->id;
+    edit_close_offers(e, CLOSE_ACCEPTED_ELSEWHERE);
+}
+
+/* ---- states ---- */
+
+void edit_move(struct edit *e, enum booking_action action, unsigned hats) {
+    struct booking *b = e->b;
+    struct booking_ask ask = booking_ask_of(b, action, hats);
+    ask.has_reason = true; /* judged already */
+    CHECK(booking_judge(&ask, &b->state) == VERDICT_OK);
+    if (booking_is_final(b->state) && b->ended_at_us == 0)
+        b->ended_at_us = e->ctx->now_us;
+}
+
+void edit_lapse(struct edit *e) {
+    struct booking *b = e->b;
+    if (b->state != BOOKING_OFFERED)
+        return;
+    for (int32_t i = 0; i < b->offer_count; i++) {
+        if (!b->offers[i].wanted)
+            return;
+    }
+    edit_move(e, ACTION_LAPSE, HAT_SYSTEM);
+}
+
+/* ---- events ---- */
+
+/* Dispatch needs to know the way when it begins to look, and when it is told whom to ask. */
+static void fill_stops(const struct booking *b, struct arena *a, struct ev_booking *ev) {
+    ev->stops = arena_array(a, struct ev_point, b->stop_count);
+    ev->stop_count = b->stop_count;
+    for (int32_t i = 0; i < b->stop_count; i++) {
+        const struct place *p = &b->stops[i].place;
+        ev->stops[i] = (struct ev_point){p->lat_e7, p->lng_e7, p->address};
+    }
+}
+
+static void fill_offer(const struct edit_event *from, struct ev_offer *to) {
+    *to = (struct ev_offer){.id = from->offer_id,
+                            .driver_id = from->driver_id,
+                            .driver_user_id = from->driver_user_id,
+                            .expires_at_us = from->expires_at_us,
+                            .pickup_distance_m = from->pickup_distance_m,
+                            .pickup_eta_s = from->pickup_eta_s,
+                            .reason = str_from(close_reason_names[from->reason]),
+                            .manual = from->manual};
+}
+
+static void write_event(struct edit *e, struct decision *d, const struct edit_event *from,
+                        struct str view) {
+    const struct booking *b = e->b;
+    struct ev_booking ev = {.booking_id = b->head.id,
+                            .version = b->head.version,
+                            .state = b->state,
+                            .customer_id = b->customer_id,
+                            .vehicle = b->vehicle,
+                            .currency = b->price.currency,
+                            .earning = b->earning,
+                            .search_until_us = b->search_until_us,
+                            .stars = I64_ABSENT,
+                            .actor_kind = (int32_t)e->cmd->who.role,
+                            .actor_id = e->cmd->who.user_id,
+                            .view = view};
+    struct ev_offer offer;
+    if (from->type == ENTRY_REQUESTED || from->type == ENTRY_ASSIGN_WANTED)
+        fill_stops(b, e->ctx->arena, &ev);
+    if (from->type == ENTRY_RATED)
+        ev.stars = b->rating->stars;
+    if (b->driver != NULL) {
+        ev.driver_id = b->driver->id;
+        ev.driver_user_id = b->driver->user_id;
+    }
+    if (from->offer_id.p != NULL) {
+        fill_offer(from, &offer);
+        ev.offer = &offer;
+    }
+    decision_event(d, e->cmd, e->ctx, entry_type_names[from->type], b->head.id, &ev_booking_schema,
+                   &ev);
+}
+
+void edit_commit(struct edit *e, struct decision *d) {
+    CHECK(e->event_count > 0);
+    decision_state(d, e->cmd, e->old, e->b);
+    e->view = booking_view(e->b, 0, e->ctx->arena);
+    for (int32_t i = 0; i < e->event_count; i++)
+        write_event(e, d, &e->events[i], i == 0 ? e->view : STR_NONE);
+}
+
+void edit_reply(struct edit *e, struct decision *d, int status) {
+    decision_json(d, status, e->view);
+    decision_etag(d, e->cmd, e->b->head.version);
+}

@@ -1,0 +1,185 @@
+/* Shared by the files of the booking service and nobody else: the service's own struct, its
+ * commands and their arguments, and what decide functions have in common.
+ */
+#ifndef LORRY_BOOKING_INTERNAL_H
+#define LORRY_BOOKING_INTERNAL_H
+
+#include "base/id.h"
+#include "services/booking/area.h"
+#include "services/booking/booking_service.h"
+#include "services/booking/machine.h"
+#include "services/booking/tariff.h"
+
+#include <stdatomic.h>
+
+struct booking_service {
+    struct booking_options o; /* defaults filled in */
+    _Atomic uint64_t events_by_type[ENTRY_TYPE_COUNT];
+    _Atomic uint64_t quotes;
+    int64_t next_prune_us; /* executor thread */
+};
+
+/* ---- bodies of requests: also the args of the commands ---- */
+
+struct quote_body {
+    struct place *stops;
+    int32_t stop_count;
+    int32_t vehicle; /* VEHICLE_NONE: all that are on offer */
+};
+struct stop_body {
+    struct contact *contact;
+};
+struct create_body {
+    struct str quote_id, notes;
+    int32_t payment;
+    struct stop_body *stops;
+    int32_t stop_count;
+};
+struct cancel_body {
+    struct str reason;
+    int64_t version; /* I64_ABSENT: whatever it is */
+};
+struct offer_body { /* accept, decline */
+    struct str offer_id, reason;
+};
+struct status_body {
+    int32_t status; /* enum booking_state */
+    int64_t stop, version;
+    struct str reason;
+};
+struct rating_body {
+    int64_t stars, version;
+    struct str comment;
+};
+struct assign_body {
+    struct str driver_id;
+    int64_t version;
+};
+extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
+    accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
+    assign_body_schema;
+
+/* ---- commands ---- */
+
+/* What a create needs beside its booking: gathered by load, or given by the bench. */
+struct create_facts {
+    const struct quote_set *set; /* NULL: no such quote */
+    char secret[SECRET_LEN + 1];
+};
+
+extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
+    booking_rate, booking_accept, booking_decline, booking_assign, booking_wake, booking_offered,
+    booking_refused, booking_dropped, booking_stale;
+/* Counts the events of a decision that has become durable. */
+void booking_applied(const struct command *cmd, const struct decision *d, const void *state);
+
+/* ---- an edit: a new state of a booking in the making, with what it tells the world ---- */
+
+#define EDIT_EVENTS_MAX (OFFERS_MAX + 2)
+
+struct edit_event {
+    int32_t type;                                   /* enum entry_type */
+    int32_t reason;                                 /* enum close_reason, of a closed offer */
+    struct str offer_id, driver_id, driver_user_id; /* of the offer; absent: none */
+    int64_t expires_at_us, pickup_distance_m, pickup_eta_s;
+    bool manual;
+};
+struct edit {
+    const struct command *cmd;
+    const struct decide_ctx *ctx;
+    const struct booking *old; /* NULL: it is being created */
+    struct booking *b;         /* the new state */
+    struct str view;           /* of the new state, once committed */
+    struct edit_event events[EDIT_EVENTS_MAX];
+    int32_t event_count;
+    bool own_stops, own_offers, own_closed; /* copied already */
+};
+void edit_begin(struct edit *e, const struct command *cmd, const struct decide_ctx *ctx,
+                const struct booking *old);
+struct booking_stop *edit_stop(struct edit *e, int32_t i);
+/* A timeline entry of now and of whoever sent the command. Fill in what it has to tell. */
+struct timeline_entry *edit_entry(struct edit *e, int32_t type);
+/* An event without an offer, or of OFFER. */
+struct edit_event *edit_event(struct edit *e, int32_t type, const struct booking_offer *offer);
+/* Adds an open offer, or replaces the one with its id. */
+void edit_put_offer(struct edit *e, const struct booking_offer *offer);
+/* Takes open offer I away: remembered as closed, told, in the timeline. */
+void edit_close_offer(struct edit *e, int32_t i, int32_t reason);
+/* All that are left, last first. */
+void edit_close_offers(struct edit *e, int32_t reason);
+/* Remembers an offer that never was open here, or no longer is, and tells that it is closed. */
+void edit_refuse_offer(struct edit *e, struct str offer_id, struct str driver_id,
+                       struct str driver_user_id, int32_t reason);
+/* Open offer I becomes the assignment, by ACTION of HATS; the others are closed. */
+void edit_assign(struct edit *e, int32_t i, enum booking_action action, unsigned hats);
+/* By the machine: the booking's state after ACTION; the caller has judged that it is legal. */
+void edit_move(struct edit *e, enum booking_action action, unsigned hats);
+/* Without offers that a driver may answer the booking is `requested` again. */
+void edit_lapse(struct edit *e);
+/* Finishes: version, state and events into D. Exactly one event, the first, carries the view. */
+void edit_commit(struct edit *e, struct decision *d);
+/* The view as the answer, with ETag. */
+void edit_reply(struct edit *e, struct decision *d, int status);
+
+/* ---- what decide functions have in common ---- */
+
+/* What WHO is to B. */
+unsigned booking_hats(const struct booking *b, const struct identity *who);
+bool booking_visible(unsigned hats);
+struct booking_ask booking_ask_of(const struct booking *b, enum booking_action action,
+                                  unsigned hats);
+/* True when B exists, WHO may see it and VERSION (or I64_ABSENT) is its version; otherwise D has
+ * the problem. */
+bool booking_at_hand(const struct booking *b, const struct command *cmd, unsigned hats,
+                     int64_t version, struct decision *d);
+/* The answer to a verdict that is not OK. WANTED is what was asked for, in words. */
+void booking_refuse(const struct booking *b, const struct command *cmd,
+                    const struct booking_ask *ask, enum verdict v, const char *wanted,
+                    struct decision *d);
+/* 200 with what is there already. */
+void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d);
+
+/* ---- views ---- */
+
+/* Where the driver is, while he is on his way to one of the booking's stops. */
+struct live {
+    bool known;
+    struct fleet_position position;
+    int64_t eta_us; /* at the next stop; 0: unknown */
+};
+void booking_live(const struct booking_service *s, const struct booking *b, int64_t now_us,
+                  struct live *ret);
+void booking_write(struct jw *w, const struct booking *b, int64_t eta_us);
+/* The booking as GET /v1/bookings/{id} shows it to all who may see it. ETA_US 0: unknown. */
+struct str booking_view(const struct booking *b, int64_t eta_us, struct arena *a);
+struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a);
+struct str booking_tracking_view(const struct booking *b, const struct live *live, struct arena *a);
+struct str quote_set_view(const struct quote_set *s, struct arena *a);
+
+/* ---- tracking links ---- */
+
+/* 16 random bytes as 22 characters of base64url. */
+void tracking_secret(const unsigned char bytes[SECRET_BYTES], char ret_text[SECRET_LEN + 1]);
+/* The booking's ULID and its secret, in ROOM. */
+struct str tracking_token(const struct booking *b, char room[ULID_TEXT_LEN + SECRET_LEN]);
+/* The two parts of a token; false when it cannot be one. */
+bool tracking_split(struct str token, struct arena *a, struct str *ret_booking_id,
+                    struct str *ret_secret);
+
+/* ---- handlers ---- */
+
+void handle_quotes(struct call *c);
+void handle_tariffs(struct call *c);
+void handle_create(struct call *c);
+void handle_list(struct call *c);
+void handle_get(struct call *c);
+void handle_timeline(struct call *c);
+void handle_cancel(struct call *c);
+void handle_accept(struct call *c);
+void handle_decline(struct call *c);
+void handle_status(struct call *c);
+void handle_rating(struct call *c);
+void handle_assign(struct call *c);
+void handle_track(struct call *c);
+
+#endif

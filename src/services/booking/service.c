@@ -1,0 +1,166 @@
+/* The tables of the booking service, and the service itself. */
+#include "base/check.h"
+#include "base/err.h"
+#include "base/timestamp.h"
+#include "services/booking/internal.h"
+
+#include <stdlib.h>
+
+#define QUOTE_TTL_US (600 * US_PER_S)
+#define OFFER_TIMEOUT_US (20 * US_PER_S)
+#define SEARCH_TIMEOUT_US (180 * US_PER_S)
+#define TRIP_MAX_KM 200
+#define COMMISSION_PERCENT 20
+/* Quotes are kept a while beyond their end, so that a late booking hears "expired". */
+#define QUOTES_KEPT_US (2 * US_PER_DAY)
+#define PRUNE_EVERY_US (30 * US_PER_S)
+#define PRUNE_MAX 5000
+
+#define ROLES_CUSTOMERS (ROLES(ROLE_CUSTOMER) | ROLES_STAFF)
+
+static const struct route_entry routes[] = {
+    {"POST", "/v1/quotes", ROLES_CUSTOMERS, handle_quotes, &quote_body_schema, ROUTE_IDEMPOTENT,
+     "createQuotes"},
+    {"GET", "/v1/tariffs", ROLES_ANY, handle_tariffs, NULL, 0, "listTariffs"},
+    {"POST", "/v1/bookings", ROLES_CUSTOMERS, handle_create, &create_body_schema, ROUTE_IDEMPOTENT,
+     "createBooking"},
+    {"GET", "/v1/bookings", ROLES_ANY, handle_list, NULL, 0, "listBookings"},
+    {"GET", "/v1/bookings/{id}", ROLES_ANY, handle_get, NULL, 0, "getBooking"},
+    {"GET", "/v1/bookings/{id}/timeline", ROLES_ANY, handle_timeline, NULL, 0, "getTimeline"},
+    {"POST", "/v1/bookings/{id}/cancel", ROLES_CUSTOMERS, handle_cancel, &cancel_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH | ROUTE_BODY_OPTIONAL, "cancelBooking"},
+    {"POST", "/v1/bookings/{id}/accept", ROLES(ROLE_DRIVER), handle_accept, &accept_body_schema,
+     ROUTE_IDEMPOTENT, "acceptOffer"},
+    {"POST", "/v1/bookings/{id}/decline", ROLES(ROLE_DRIVER), handle_decline, &decline_body_schema,
+     ROUTE_IDEMPOTENT, "declineOffer"},
+    {"POST", "/v1/bookings/{id}/status", ROLES(ROLE_DRIVER), handle_status, &status_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "setStatus"},
+    {"POST", "/v1/bookings/{id}/rating", ROLES_CUSTOMERS, handle_rating, &rating_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "rateBooking"},
+    {"POST", "/v1/bookings/{id}/assign", ROLES_STAFF, handle_assign, &assign_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "assignDriver"},
+    {"GET", "/v1/track/{token}", ROLES_PUBLIC, handle_track, NULL, 0, "trackBooking"},
+};
+
+/* ---- events ---- */
+
+static void on_claim(struct event_turn *t, const void *data, const struct command_type *type) {
+    const struct ev_claim *claim = data;
+    /* An event without these is nothing that we could act on, now or later. */
+    if (!id_valid(claim->booking_id, "bkg") || claim->offer_id.p == NULL ||
+        claim->driver_id.p == NULL || claim->driver_user_id.p == NULL)
+        return;
+    event_command(t, type, claim->booking_id, arena_copy(t->arena, claim, sizeof(*claim)));
+}
+static void on_offered(struct event_turn *t, const void *data) {
+    on_claim(t, data, &booking_offered);
+}
+static void on_refused(struct event_turn *t, const void *data) {
+    on_claim(t, data, &booking_refused);
+}
+static void on_dropped(struct event_turn *t, const void *data) {
+    on_claim(t, data, &booking_dropped);
+}
+static void on_stale(struct event_turn *t, const void *data) {
+    on_claim(t, data, &booking_stale);
+}
+
+static const struct event_entry events[] = {
+    {EV_DISPATCH_OFFERED, &ev_claim_schema, on_offered},
+    {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
+    {EV_DRIVER_DROPPED, &ev_claim_schema, on_dropped},
+    {EV_DRIVER_CLAIM_STALE, &ev_claim_schema, on_stale},
+};
+
+/* ---- the service ---- */
+
+static const struct command_type *const timers[] = {&booking_wake, NULL};
+static const struct store_collection *const collections[] = {&booking_collection, &quote_collection,
+                                                             NULL};
+
+static void tick(void *self, struct store *writer, int64_t now_us) {
+    struct booking_service *s = self;
+    if (now_us < s->next_prune_us)
+        return;
+    s->next_prune_us = now_us + PRUNE_EVERY_US;
+    int64_t before_us = now_us - QUOTES_KEPT_US;
+    if (before_us <= 0)
+        return;
+    struct arena a;
+    struct rng zero = {{0}};
+    rng_seed(&zero, 0); /* any id of that time is a bound */
+    arena_init(&a, 256);
+    writer->ops->prune_docs(writer, &quote_collection, id_new(&a, "qte", before_us, &zero),
+                            PRUNE_MAX);
+    arena_free(&a);
+}
+
+static void metrics(void *self, struct buf *out) {
+    const struct booking_service *s = self;
+    buf_add_cstr(out, "# HELP lorry_booking_events_total What has happened to bookings.\n"
+                      "# TYPE lorry_booking_events_total counter\n");
+    for (int32_t type = ENTRY_NONE + 1; type < ENTRY_TYPE_COUNT; type++)
+        buf_printf(out, "lorry_booking_events_total{type=\"%s\"} %llu\n", entry_type_names[type],
+                   (unsigned long long)atomic_load_explicit(&s->events_by_type[type],
+                                                            memory_order_relaxed));
+    buf_printf(
+        out,
+        "# HELP lorry_quote_sets_total Requests for quotes that were answered with a price.\n"
+        "# TYPE lorry_quote_sets_total counter\nlorry_quote_sets_total %llu\n",
+        (unsigned long long)atomic_load_explicit(&s->quotes, memory_order_relaxed));
+}
+
+static const struct service_def def = {
+    .name = "booking",
+    .routes = routes,
+    .route_count = COUNT_OF(routes),
+    .events = events,
+    .event_count = COUNT_OF(events),
+    .timers = timers,
+    .collections = collections,
+    .tick = tick,
+    .metrics = metrics,
+};
+
+struct booking_service *booking_service_new(const struct booking_options *o) {
+    CHECK(o->router != NULL && o->entropy != NULL);
+    struct booking_service *s = xcalloc(1, sizeof(*s));
+    s->o = *o;
+    if (s->o.tariffs == NULL)
+        s->o.tariffs = &tariffs_default;
+    if (s->o.quote_ttl_us == 0)
+        s->o.quote_ttl_us = QUOTE_TTL_US;
+    if (s->o.offer_timeout_us == 0)
+        s->o.offer_timeout_us = OFFER_TIMEOUT_US;
+    if (s->o.search_timeout_us == 0)
+        s->o.search_timeout_us = SEARCH_TIMEOUT_US;
+    if (s->o.trip_max_km == 0)
+        s->o.trip_max_km = TRIP_MAX_KM;
+    if (s->o.commission_percent == 0)
+        s->o.commission_percent = COMMISSION_PERCENT;
+    if (s->o.commission_percent < 0)
+        s->o.commission_percent = 0;
+    CHECK(s->o.quote_ttl_us > 0 && s->o.offer_timeout_us > 0 && s->o.search_timeout_us > 0 &&
+          s->o.trip_max_km > 0 && s->o.commission_percent <= 100);
+    return s;
+}
+
+struct booking_service *booking_service_free(struct booking_service *s) {
+    free(s);
+    return NULL;
+}
+
+struct service booking_service(struct booking_service *s) {
+    return (struct service){&def, s};
+}
+
+const struct tariffs *booking_tariffs_load(const char *path, struct arena *a,
+                                           struct str *ret_complaint) {
+    struct tariffs *t = arena_new(a, struct tariffs);
+    return tariffs_load(path, a, t, ret_complaint) == 0 ? t : NULL;
+}
+
+const struct area *booking_area_load(const char *path, struct arena *a, struct str *ret_complaint) {
+    struct area *area = arena_new(a, struct area);
+    return area_load(path, a, area, ret_complaint) == 0 ? area : NULL;
+}

@@ -1,0 +1,579 @@
+/* The routes of the booking service, through the real runtime over memory. The driver service is
+ * played by the tests: they put its events on the bus.
+ */
+#include "base/check.h"
+#include "base/timestamp.h"
+#include "services/booking/booking_bench.h"
+#include "services/booking/internal.h"
+#include "services/booking/test_fakes.h"
+#include "testing/house.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TWO_STOPS                                                                                  \
+    "{\"stops\":[{\"lat\":57.7089,\"lng\":11.9746,\"address\":\"Drottningtorget\"},"               \
+    "{\"lat\":57.6969,\"lng\":11.9865}]"
+#define VAN_QUOTE TWO_STOPS ",\"vehicle\":\"van\"}"
+
+struct town {
+    struct house *h;
+    struct fake_router router;
+    struct fake_fleet fleet;
+    struct booking_options options;
+    struct booking_service *service;
+    struct identity customer, other, driver, driver2, staff;
+    struct json_parser *parser;
+    const char *booking; /* id of the last one */
+    const char *token;
+};
+
+static void open_town(struct town *t) {
+    t->service = booking_service_new(&t->options);
+    house_open(t->h, (struct service[]){booking_service(t->service)}, 1);
+}
+
+static struct town *town_new(uint64_t seed) {
+    struct town *t = calloc(1, sizeof(*t));
+    t->h = house_new(seed);
+    t->router.router.ops = &fake_router_ops;
+    t->fleet.fleet.ops = &fake_fleet_ops;
+    t->fleet.position = (struct fleet_position){point_of(57.7, 11.96), 90, 1200, t->h->now_us};
+    t->options = (struct booking_options){
+        .router = &t->router.router, .fleet = &t->fleet.fleet, .entropy = &t->h->entropy};
+    open_town(t);
+    t->customer = house_who(t->h, ROLE_CUSTOMER, NULL);
+    t->other = house_who(t->h, ROLE_CUSTOMER, NULL);
+    t->driver = house_who(t->h, ROLE_DRIVER, NULL);
+    t->driver2 = house_who(t->h, ROLE_DRIVER, NULL);
+    t->staff = house_who(t->h, ROLE_DISPATCHER, NULL);
+    t->parser = json_parser_new();
+    return t;
+}
+
+static void town_free(struct town *t) {
+    json_parser_free(t->parser);
+    house_free(t->h);
+    booking_service_free(t->service);
+    free(t);
+}
+
+static struct house_answer ask(struct town *t, struct identity who, const char *method,
+                               const char *path, const char *body) {
+    return house_call(
+        t->h, &(struct house_request){.method = method, .path = path, .body = body, .who = who});
+}
+
+static const char *format(struct town *t, const char *f, ...) __attribute__((format(printf, 2, 3)));
+static const char *format(struct town *t, const char *f, ...) {
+    va_list args;
+    va_start(args, f);
+    struct str s = arena_vprintf(&t->h->arena, f, args);
+    va_end(args);
+    return s.p;
+}
+
+static struct house_answer act(struct town *t, struct identity who, const char *action,
+                               const char *body) {
+    return ask(t, who, "POST", format(t, "/v1/bookings/%s/%s", t->booking, action), body);
+}
+
+static bool has(struct house_answer a, const char *text) {
+    return a.body.p != NULL && memmem(a.body.p, a.body.len, text, strlen(text)) != NULL;
+}
+
+/* The value of the string member KEY that comes first in the answer. */
+static const char *member(struct town *t, struct house_answer a, const char *key) {
+    const char *mark = format(t, "\"%s\":\"", key);
+    const char *at = memmem(a.body.p, a.body.len, mark, strlen(mark));
+    assert_non_null(at);
+    at += strlen(mark);
+    const char *end = memchr(at, '"', a.body.len - (size_t)(at - a.body.p));
+    return format(t, "%.*s", (int)(end - at), at);
+}
+
+static const char *header_of(struct town *t, struct house_answer a, const char *name) {
+    for (int32_t i = 0; i < a.response.header_count; i++) {
+        if (str_is(a.response.headers[i].name, name))
+            return format(t, "%.*s", STR_ARG(a.response.headers[i].value));
+    }
+    return "";
+}
+
+static struct house_answer book(struct town *t, struct identity who) {
+    struct house_answer q = ask(t, who, "POST", "/v1/quotes", VAN_QUOTE);
+    assert_int_equal(q.status, 201);
+    struct house_answer b =
+        ask(t, who, "POST", "/v1/bookings",
+            format(t,
+                   "{\"quote_id\":\"%s\",\"notes\":\"ring twice\",\"stops\":[{\"contact\":"
+                   "{\"name\":\"Bo\",\"phone\":\"+46701234567\"}}]}",
+                   member(t, q, "id")));
+    assert_int_equal(b.status, 201);
+    t->booking = member(t, b, "id");
+    t->token = member(t, b, "tracking_token");
+    return b;
+}
+
+static void confirmed(void *publisher, int64_t seq, int result) {
+    (void)publisher;
+    (void)seq;
+    assert_int_equal(result, 0);
+}
+
+/* The driver service says something of WHO's claim. */
+static void say(struct town *t, const char *type, struct identity who, const char *offer_id,
+                bool manual) {
+    struct arena *a = &t->h->arena;
+    struct ev_claim claim = {.booking_id = str_from(t->booking),
+                             .offer_id = str_from(offer_id),
+                             .driver_id = id_with_prefix(a, who.user_id, "drv"),
+                             .driver_user_id = who.user_id,
+                             .driver_name = STR("Ola Berg"),
+                             .driver_phone = STR("+46701112233"),
+                             .plate = STR("ABC123"),
+                             .vehicle = VEHICLE_VAN,
+                             .rating = NAN,
+                             .pickup_distance_m = 830,
+                             .pickup_eta_s = 150,
+                             .manual = manual,
+                             .reason = manual ? STR("off duty") : STR_NONE,
+                             .stop_count = I64_ABSENT,
+                             .earning = I64_ABSENT};
+    struct event e = {.id = house_id(t->h, "evt"),
+                      .type = str_from(type),
+                      .key = claim.booking_id,
+                      .at_us = t->h->now_us,
+                      .data = schema_text(&ev_claim_schema, &claim, S_STORE, a)};
+    assert_int_equal(t->h->bus->ops->publish(t->h->bus, &e, confirmed, NULL), 0);
+    house_settle(t->h);
+}
+
+static const char *offer(struct town *t, struct identity who) {
+    const char *id = house_id(t->h, "ofr").p;
+    say(t, EV_DISPATCH_OFFERED, who, id, false);
+    return id;
+}
+
+static void take(struct town *t, struct identity who) {
+    const char *body = format(t, "{\"offer_id\":\"%s\"}", offer(t, who));
+    assert_int_equal(act(t, who, "accept", body).status, 200);
+}
+
+static int status(struct town *t, const char *state, int stop) {
+    return act(t, t->driver, "status", format(t, "{\"status\":\"%s\",\"stop\":%d}", state, stop))
+        .status;
+}
+
+/* ---- quotes ---- */
+
+static void test_quotes(void **unused) {
+    (void)unused;
+    struct town *t = town_new(1);
+    t->fleet.free = true;
+    struct house_answer a = ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE);
+    assert_int_equal(a.status, 201);
+    assert_true(has(a, "{\"quotes\":[{\"id\":\"qte_"));
+    assert_true(has(a, "\"vehicle\":\"van\",\"distance_m\":1510,\"duration_s\":151,\"currency\":"
+                       "\"SEK\",\"total\":12900,\"items\":[{\"code\":\"base\",\"amount\":9900},"
+                       "{\"code\":\"distance\",\"quantity\":1510,\"unit\":\"m\",\"amount\":2265},"
+                       "{\"code\":\"time\",\"quantity\":151,\"unit\":\"s\",\"amount\":654},"
+                       "{\"code\":\"minimum\",\"amount\":81}],\"pickup_eta_s\":"));
+    assert_true(has(a, "\"estimate\":true"));
+    assert_true(has(a, "\"expires_at\":\"2026-11-23T10:10:00Z\""));
+    assert_true(has(a, "{\"index\":0,\"kind\":\"pickup\",\"lat\":57.7089,\"lng\":11.9746,"
+                       "\"address\":\"Drottningtorget\"}"));
+    assert_false(has(a, "\"pickup_eta_s\":null"));
+    /* all classes, each with its own id; only vans are about */
+    a = ask(t, t->staff, "POST", "/v1/quotes", TWO_STOPS "}");
+    assert_int_equal(a.status, 201);
+    for (int32_t v = VEHICLE_BIKE; v < VEHICLE_COUNT; v++)
+        assert_true(has(a, format(t, "\"vehicle\":\"%s\"", vehicle_names[v])));
+    assert_true(has(a, "\"pickup_eta_s\":null"));
+    assert_int_equal(ask(t, t->driver, "POST", "/v1/quotes", VAN_QUOTE).status, 403);
+    assert_int_equal(ask(t, (struct identity){0}, "POST", "/v1/quotes", VAN_QUOTE).status, 401);
+    town_free(t);
+}
+
+static void test_quotes_refused(void **unused) {
+    (void)unused;
+    struct town *t = town_new(2);
+    struct house_answer a = ask(t, t->customer, "POST", "/v1/quotes",
+                                "{\"stops\":[{\"lat\":91,\"lng\":11},{\"lng\":\"x\"}],"
+                                "\"vehicle\":\"plane\"}");
+    assert_int_equal(a.status, 422);
+    assert_true(has(a, "/stops/0/lat") && has(a, "/stops/1/lat") && has(a, "/stops/1/lng"));
+    assert_true(has(a, "unknown vehicle class: plane; one of bike, car, van, truck"));
+    a = ask(t, t->customer, "POST", "/v1/quotes",
+            "{\"stops\":[{\"lat\":57,\"lng\":11},{\"lat\":57,\"lng\":11}]}");
+    assert_int_equal(a.status, 422);
+    assert_true(has(a, "\"/stops\""));
+    assert_int_equal(
+        ask(t, t->customer, "POST", "/v1/quotes", "{\"stops\":[{\"lat\":57,\"lng\":11}]}").status,
+        422);
+    a = ask(
+        t, t->customer, "POST", "/v1/quotes",
+        "{\"stops\":[{\"lat\":57,\"lng\":11},{\"lat\":57.1,\"lng\":11},{\"lat\":60,\"lng\":11}]}");
+    assert_int_equal(a.status, 422);
+    assert_true(has(a, "/problems/outside-service-area") && has(a, "/stops/2"));
+    assert_false(has(a, "/stops/1"));
+    town_free(t);
+}
+
+static void test_tariffs(void **unused) {
+    (void)unused;
+    struct town *t = town_new(3);
+    struct house_answer a = ask(t, t->driver, "GET", "/v1/tariffs", NULL);
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "{\"currency\":\"SEK\",\"items\":[{\"vehicle\":\"bike\",\"base\":4900"));
+    assert_int_equal(ask(t, (struct identity){0}, "GET", "/v1/tariffs", NULL).status, 401);
+    assert_int_equal(ask(t, t->staff, "PUT", "/v1/tariffs", "{}").status, 405);
+    town_free(t);
+}
+
+/* ---- bookings ---- */
+
+static void test_book(void **unused) {
+    (void)unused;
+    struct town *t = town_new(4);
+    struct house_answer b = book(t, t->customer);
+    assert_string_equal(header_of(t, b, "ETag"), "\"1\"");
+    assert_string_equal(header_of(t, b, "Location"), format(t, "/v1/bookings/%s", t->booking));
+    assert_true(has(b, "\"state\":\"requested\"") && has(b, "\"version\":1"));
+    assert_true(has(b, "\"contact\":{\"name\":\"Bo\",\"phone\":\"+46701234567\"}"));
+    assert_true(has(b, "\"contact\":null") && has(b, "\"payment\":\"cash\""));
+    assert_int_equal(strlen(t->token), ULID_TEXT_LEN + SECRET_LEN);
+    const char *path = format(t, "/v1/bookings/%s", t->booking);
+    struct house_answer a = ask(t, t->customer, "GET", path, NULL);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(header_of(t, a, "ETag"), "\"1\"");
+    assert_true(str_eq(a.body, b.body));
+    assert_int_equal(ask(t, t->staff, "GET", path, NULL).status, 200);
+    assert_int_equal(ask(t, t->other, "GET", path, NULL).status, 404);
+    assert_int_equal(ask(t, t->driver, "GET", path, NULL).status, 404);
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/bookings/bkg_nonsense", NULL).status, 404);
+    a = house_call(t->h,
+                   &(struct house_request){.method = "GET",
+                                           .path = path,
+                                           .who = t->customer,
+                                           .headers = {{STR("if-none-match"), STR("\"1\"")}}});
+    assert_int_equal(a.status, 304);
+    town_free(t);
+}
+
+static void test_quote_serves_once(void **unused) {
+    (void)unused;
+    struct town *t = town_new(5);
+    struct house_answer q = ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE);
+    const char *body = format(t, "{\"quote_id\":\"%s\"}", member(t, q, "id"));
+    assert_int_equal(ask(t, t->other, "POST", "/v1/bookings", body).status, 404);
+    struct house_request request = {.method = "POST",
+                                    .path = "/v1/bookings",
+                                    .body = body,
+                                    .who = t->customer,
+                                    .headers = {{STR("idempotency-key"), STR("k1")}}};
+    struct house_answer first = house_call(t->h, &request), again = house_call(t->h, &request);
+    assert_int_equal(first.status, 201);
+    assert_int_equal(again.status, 201);
+    assert_true(str_eq(first.body, again.body));
+    request.headers[0].value = STR("k2");
+    struct house_answer used = house_call(t->h, &request);
+    assert_int_equal(used.status, 409);
+    assert_true(has(used, "/problems/quote-used"));
+    q = ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE);
+    body = format(t, "{\"quote_id\":\"%s\"}", member(t, q, "id"));
+    house_advance(t->h, 600 * US_PER_S);
+    struct house_answer late = ask(t, t->customer, "POST", "/v1/bookings", body);
+    assert_int_equal(late.status, 409);
+    assert_true(has(late, "/problems/quote-expired"));
+    house_advance(t->h, 4 * US_PER_DAY); /* it is not even kept any more */
+    assert_int_equal(ask(t, t->customer, "POST", "/v1/bookings", body).status, 404);
+    town_free(t);
+}
+
+static void test_bad_bodies(void **unused) {
+    (void)unused;
+    struct town *t = town_new(6);
+    book(t, t->customer);
+    static const struct {
+        const char *action, *body, *pointer;
+    } cases[] = {
+        {"cancel", "{\"reason\":7}", "/reason"},
+        {"cancel", "{\"reason\":\"\"}", "/reason"},
+        {"rating", "{\"stars\":6}", "/stars"},
+        {"rating", "{\"stars\":4.5,\"comment\":[]}", "/comment"},
+        {"rating", "{}", "/stars"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct house_answer a = act(t, t->customer, cases[i].action, cases[i].body);
+        assert_int_equal(a.status, 422);
+        assert_true(has(a, cases[i].pointer));
+    }
+    struct house_answer a =
+        act(t, t->driver, "status", "{\"status\":\"flying\",\"stop\":-1,\"version\":0}");
+    assert_int_equal(a.status, 422);
+    assert_true(has(a, "/status") && has(a, "/stop") && has(a, "/version"));
+    a = act(t, t->driver, "status", "{\"status\":\"failed\",\"stop\":0}");
+    assert_int_equal(a.status, 422);
+    assert_true(has(a, "/reason"));
+    assert_int_equal(act(t, t->staff, "assign", "{\"driver_id\":\"usr_1\"}").status, 422);
+    assert_int_equal(act(t, t->driver, "accept", "{\"offer_id\":\"x\"}").status, 422);
+    a = ask(
+        t, t->customer, "POST", "/v1/bookings",
+        "{\"quote_id\":\"bkg_1\",\"payment\":\"gold\",\"stops\":[{\"contact\":{\"phone\":1}}]}");
+    assert_int_equal(a.status, 422);
+    assert_true(has(a, "/quote_id") && has(a, "/payment") && has(a, "/stops/0/contact/phone"));
+    town_free(t);
+}
+
+static void test_cancel(void **unused) {
+    (void)unused;
+    struct town *t = town_new(7);
+    book(t, t->customer);
+    assert_int_equal(act(t, t->other, "cancel", NULL).status, 404);
+    assert_int_equal(act(t, t->driver, "cancel", NULL).status, 403);
+    struct house_request request = {.method = "POST",
+                                    .path = format(t, "/v1/bookings/%s/cancel", t->booking),
+                                    .who = t->customer,
+                                    .headers = {{STR("if-match"), STR("\"7\"")}}};
+    assert_int_equal(house_call(t->h, &request).status, 412);
+    request.headers[0].value = STR("\"1\"");
+    struct house_answer a = house_call(t->h, &request);
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "\"state\":\"cancelled\"") && has(a, "\"version\":2"));
+    a = act(t, t->customer, "cancel", NULL);
+    assert_int_equal(a.status, 409);
+    assert_true(has(a, "\"state\":\"cancelled\",\"allowed\":[]"));
+    town_free(t);
+}
+
+static void test_way(void **unused) {
+    (void)unused;
+    struct town *t = town_new(8);
+    book(t, t->customer);
+    const char *first = offer(t, t->driver), *second = offer(t, t->driver2);
+    const char *path = format(t, "/v1/bookings/%s", t->booking);
+    assert_int_equal(ask(t, t->driver, "GET", path, NULL).status, 404); /* asked, not assigned */
+    struct house_answer won, lost;
+    struct house_request accept = {.method = "POST",
+                                   .path = format(t, "%s/accept", path),
+                                   .body = format(t, "{\"offer_id\":\"%s\"}", first),
+                                   .who = t->driver};
+    house_begin(t->h, &accept, &won);
+    accept.who = t->driver2;
+    accept.body = format(t, "{\"offer_id\":\"%s\"}", second);
+    house_begin(t->h, &accept, &lost);
+    house_settle(t->h);
+    assert_int_equal(won.status, 200);
+    assert_int_equal(lost.status, 409);
+    assert_true(has(won, "\"driver\":{\"id\":\"drv_") && has(won, "\"vehicle_plate\":\"ABC123\""));
+    assert_true(has(won, "\"name\":\"Ola Berg\",\"phone\":\"+46701112233\",\"rating\":null}"));
+    assert_int_equal(ask(t, t->driver, "GET", path, NULL).status, 200);
+    assert_int_equal(ask(t, t->driver2, "GET", path, NULL).status, 404);
+    assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    assert_int_equal(status(t, "picked_up", 0), 200);
+    assert_int_equal(status(t, "arrived_dropoff", 1), 200);
+    assert_int_equal(act(t, t->customer, "rating", "{\"stars\":5}").status, 409);
+    assert_int_equal(status(t, "delivered", 1), 200);
+    struct house_answer a = act(t, t->customer, "rating", "{\"stars\":5,\"comment\":\"quick\"}");
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "\"rating\":{\"stars\":5,\"comment\":\"quick\"}}") ||
+                has(a, "\"rating\":{\"stars\":5,\"comment\":\"quick\"},"));
+    struct house_answer mine = ask(t, t->customer, "GET", format(t, "%s/timeline", path), NULL);
+    struct house_answer all = ask(t, t->staff, "GET", format(t, "%s/timeline", path), NULL);
+    assert_true(has(mine,
+                    "\"seq\":1,\"at\":\"2026-11-23T10:00:00Z\",\"type\":\"booking.requested\","
+                    "\"actor\":{\"kind\":\"customer\",\"id\":\"usr_"));
+    assert_true(has(mine, "\"type\":\"booking.rated\""));
+    assert_false(has(mine, second));
+    assert_true(has(all, second));
+    town_free(t);
+}
+
+static void test_clock(void **unused) {
+    (void)unused;
+    struct town *t = town_new(9);
+    book(t, t->customer);
+    offer(t, t->driver);
+    const char *path = format(t, "/v1/bookings/%s", t->booking);
+    assert_true(has(ask(t, t->customer, "GET", path, NULL), "\"state\":\"offered\""));
+    house_advance(t->h, 25 * US_PER_S);
+    assert_true(has(ask(t, t->customer, "GET", path, NULL), "\"state\":\"requested\""));
+    /* all memory is lost; the timers are in the store */
+    house_crash(t->h);
+    booking_service_free(t->service);
+    open_town(t);
+    house_advance(t->h, 180 * US_PER_S);
+    assert_true(has(ask(t, t->customer, "GET", path, NULL), "\"state\":\"expired\""));
+    town_free(t);
+}
+
+static void test_assign(void **unused) {
+    (void)unused;
+    struct town *t = town_new(10);
+    book(t, t->customer);
+    const char *drv = id_with_prefix(&t->h->arena, t->driver.user_id, "drv").p;
+    struct house_request request = {.method = "POST",
+                                    .path = format(t, "/v1/bookings/%s/assign", t->booking),
+                                    .body = format(t, "{\"driver_id\":\"%s\"}", drv),
+                                    .who = t->customer};
+    assert_int_equal(house_call(t->h, &request).status, 403);
+    request.who = t->staff;
+    struct house_answer a;
+    house_begin(t->h, &request, &a);
+    house_settle(t->h);
+    assert_int_equal(a.status, 0); /* waits for the driver service */
+    struct house_answer log =
+        ask(t, t->staff, "GET", format(t, "/v1/bookings/%s/timeline", t->booking), NULL);
+    say(t, EV_DISPATCH_REFUSED, t->driver, member(t, log, "offer_id"), true);
+    assert_int_equal(a.status, 409);
+    assert_true(has(a, "/problems/driver-unavailable") && has(a, "off duty"));
+    house_begin(t->h, &request, &a);
+    house_advance(t->h, 6 * US_PER_S);
+    assert_int_equal(a.status, 202); /* nobody answers */
+    assert_true(has(a, "\"state\":\"requested\""));
+    town_free(t);
+}
+
+/* ---- lists ---- */
+
+static int items(struct town *t, struct house_answer a, const char **ret_cursor) {
+    struct json_value root, list, cursor;
+    assert_int_equal(a.status, 200);
+    assert_int_equal(json_parse(t->parser, a.body, &root), 0);
+    assert_true(json_get(root, "items", &list) && json_get(root, "next_cursor", &cursor));
+    if (ret_cursor != NULL)
+        *ret_cursor = json_kind(cursor) == JSON_IS_NULL
+                          ? NULL
+                          : format(t, "%.*s", STR_ARG(json_text(cursor)));
+    return (int)json_count(list);
+}
+
+static int listed(struct town *t, struct identity who, const char *query) {
+    return items(t, ask(t, who, "GET", format(t, "/v1/bookings%s", query), NULL), NULL);
+}
+
+static void test_list(void **unused) {
+    (void)unused;
+    struct town *t = town_new(11);
+    for (int i = 0; i < 7; i++) {
+        book(t, t->customer);
+        if (i == 2)
+            take(t, t->driver);
+        if (i == 3)
+            act(t, t->customer, "cancel", NULL);
+    }
+    book(t, t->other);
+    assert_int_equal(listed(t, t->customer, ""), 7);
+    assert_int_equal(listed(t, t->customer, "?state=active"), 6);
+    assert_int_equal(listed(t, t->customer, "?state=finished"), 1);
+    assert_int_equal(listed(t, t->customer, "?state=assigned,cancelled"), 2);
+    assert_int_equal(listed(t, t->other, ""), 1);
+    assert_int_equal(listed(t, t->driver, ""), 1);
+    assert_int_equal(listed(t, t->driver2, ""), 0);
+    assert_int_equal(listed(t, t->staff, ""), 8);
+    assert_int_equal(listed(t, t->staff, "?state=active"), 7);
+    assert_int_equal(listed(t, t->staff, "?state=cancelled"), 1);
+    assert_int_equal(listed(t, t->staff, "?state=delivered"), 0);
+    assert_int_equal(listed(t, t->staff, "?state=assigned"), 1);
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/bookings?state=lost", NULL).status, 422);
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/bookings?state=", NULL).status, 422);
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/bookings?limit=0", NULL).status, 422);
+    assert_int_equal(ask(t, (struct identity){0}, "GET", "/v1/bookings", NULL).status, 401);
+    /* page by page: each once, also when new ones come in between */
+    const char *cursor = NULL;
+    int seen = 0, pages = 0;
+    do {
+        const char *path = cursor != NULL
+                               ? format(t, "/v1/bookings?state=active&limit=2&cursor=%s", cursor)
+                               : "/v1/bookings?state=active&limit=2";
+        int n = items(t, ask(t, t->customer, "GET", path, NULL), &cursor);
+        assert_true(n <= 2);
+        seen += n;
+        pages++;
+        t->h->now_us += 1000;
+        book(t, t->customer);
+    } while (cursor != NULL);
+    assert_int_equal(seen, 6);
+    assert_int_equal(pages, 3);
+    town_free(t);
+}
+
+/* ---- tracking ---- */
+
+static void test_track(void **unused) {
+    (void)unused;
+    struct town *t = town_new(12);
+    struct identity nobody = {0};
+    t->fleet.on_duty = true;
+    book(t, t->customer);
+    const char *path = format(t, "/v1/track/%s", t->token);
+    struct house_answer a = ask(t, nobody, "GET", path, NULL);
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "\"driver\":null,\"position\":null,\"eta\":null}"));
+    assert_false(has(a, "contact") || has(a, "+4670"));
+    take(t, t->driver);
+    a = ask(t, nobody, "GET", path, NULL);
+    assert_true(has(a, "\"driver\":{\"name\":\"Ola\",\"vehicle\":\"van\",\"plate\":\"ABC123\"},"
+                       "\"position\":{\"lat\":57.7,\"lng\":11.96,\"bearing_deg\":90,\"at\":"));
+    assert_true(has(a, "},\"eta\":\"2026-"));
+    assert_false(has(a, "Berg"));
+    struct house_answer b =
+        ask(t, t->customer, "GET", format(t, "/v1/bookings/%s", t->booking), NULL);
+    assert_true(has(b, "\"state\":\"pending\",\"eta\":\"2026-"));
+    assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    assert_true(has(ask(t, nobody, "GET", path, NULL), "\"position\":null,\"eta\":null}"));
+    assert_int_equal(act(t, t->staff, "cancel", NULL).status, 200);
+    assert_int_equal(ask(t, nobody, "GET", path, NULL).status, 200);
+    t->h->now_us += 7 * US_PER_DAY + US_PER_S;
+    assert_int_equal(ask(t, nobody, "GET", path, NULL).status, 410);
+    char *wrong = arena_cstr(&t->h->arena, str_from(path));
+    wrong[strlen(wrong) - 1] = wrong[strlen(wrong) - 1] == 'A' ? 'B' : 'A';
+    assert_int_equal(ask(t, nobody, "GET", wrong, NULL).status, 404);
+    assert_int_equal(ask(t, nobody, "GET", "/v1/track/x", NULL).status, 404);
+    town_free(t);
+}
+
+/* ---- the bench's command is a real one ---- */
+
+static int bench_result = 1;
+static void bench_finish(struct command *cmd, int result, struct response *response) {
+    (void)cmd;
+    bench_result = result == 0 && response->status == 201 ? 0 : -1;
+}
+
+static void test_bench(void **unused) {
+    (void)unused;
+    struct town *t = town_new(13);
+    struct command *cmd = booking_bench_create(t->service, &t->h->arena, &t->h->rng, t->h->now_us);
+    cmd->finish = bench_finish;
+    assert_int_equal(executor_submit(t->h->executor, cmd), 0);
+    house_settle(t->h);
+    assert_int_equal(bench_result, 0);
+    assert_int_equal(listed(t, t->staff, "?state=requested"), 1);
+    town_free(t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quotes),
+        cmocka_unit_test(test_quotes_refused),
+        cmocka_unit_test(test_tariffs),
+        cmocka_unit_test(test_book),
+        cmocka_unit_test(test_quote_serves_once),
+        cmocka_unit_test(test_bad_bodies),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_way),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_assign),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_track),
+        cmocka_unit_test(test_bench),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

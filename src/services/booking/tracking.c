@@ -1,0 +1,94 @@
+/* Tracking links: no login, so the token is the key. It is the booking's ULID and 128 random bits:
+ * the first finds the document without an index, the second is compared in constant time. The link
+ * dies some days after the booking has ended. The driver is seen only while he is on his way to one
+ * of this booking's stops.
+ */
+#include "base/check.h"
+#include "base/id.h"
+#include "base/timestamp.h"
+#include "services/booking/internal.h"
+
+#include <string.h>
+
+#define LINK_KEPT_US (7 * US_PER_DAY)
+/* An older position says nothing of when he will be there. */
+#define POSITION_FRESH_US (600 * US_PER_S)
+
+void tracking_secret(const unsigned char bytes[SECRET_BYTES], char ret_text[SECRET_LEN + 1]) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint32_t bits = 0;
+    int count = 0, n = 0;
+    for (int i = 0; i < SECRET_BYTES; i++) {
+        bits = bits << 8 | bytes[i];
+        for (count += 8; count >= 6; count -= 6)
+            ret_text[n++] = alphabet[bits >> (count - 6) & 63];
+    }
+    ret_text[n++] = alphabet[bits << (6 - count) & 63];
+    CHECK(n == SECRET_LEN);
+    ret_text[n] = 0;
+}
+
+struct str tracking_token(const struct booking *b, char room[ULID_TEXT_LEN + SECRET_LEN]) {
+    CHECK(b->secret.len == SECRET_LEN && b->head.id.len > ULID_TEXT_LEN);
+    memcpy(room, b->head.id.p + b->head.id.len - ULID_TEXT_LEN, ULID_TEXT_LEN);
+    memcpy(room + ULID_TEXT_LEN, b->secret.p, SECRET_LEN);
+    return (struct str){room, ULID_TEXT_LEN + SECRET_LEN};
+}
+
+bool tracking_split(struct str token, struct arena *a, struct str *ret_booking_id,
+                    struct str *ret_secret) {
+    if (token.len != ULID_TEXT_LEN + SECRET_LEN)
+        return false;
+    struct str id = arena_printf(a, "bkg_%.*s", ULID_TEXT_LEN, token.p);
+    if (!id_valid(id, "bkg"))
+        return false;
+    *ret_booking_id = id;
+    *ret_secret = str_sub(token, ULID_TEXT_LEN, SECRET_LEN);
+    return true;
+}
+
+void booking_live(const struct booking_service *s, const struct booking *b, int64_t now_us,
+                  struct live *ret) {
+    *ret = (struct live){0};
+    struct fleet *fleet = s->o.fleet;
+    int32_t next = booking_next_stop(b);
+    if (fleet == NULL || b->driver == NULL || !booking_is_under_way(b->state) ||
+        next == b->stop_count)
+        return;
+    if (fleet->ops->position(fleet, b->driver->id, &ret->position) < 0)
+        return;
+    ret->known = true;
+    if (now_us - ret->position.at_us > POSITION_FRESH_US)
+        return;
+    struct router_leg leg;
+    s->o.router->ops->many_to_one(s->o.router, &ret->position.at, 1,
+                                  place_point(&b->stops[next].place), (enum vehicle)b->vehicle,
+                                  &leg);
+    ret->eta_us = now_us + leg.duration_s * US_PER_S;
+}
+
+void handle_track(struct call *c) {
+    const struct booking_service *s = c->service;
+    struct str id, secret;
+    if (!tracking_split(c->params[0], &c->arena, &id, &secret)) {
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such link");
+        return;
+    }
+    const struct booking *b = call_state(c, &booking_aggregate, id);
+    if (b == NULL)
+        return;
+    if (!str_eq_secret(b->secret, secret)) {
+        call_problem(c, PROBLEM_NOT_FOUND, "there is nothing here"); /* as for no booking at all */
+        return;
+    }
+    if (b->ended_at_us != 0 && c->now_us > b->ended_at_us + LINK_KEPT_US) {
+        call_problem(c, PROBLEM_LINK_EXPIRED, "the booking ended more than %d days ago",
+                     (int)(LINK_KEPT_US / US_PER_DAY));
+        return;
+    }
+    struct live live;
+    booking_live(s, b, c->now_us, &live);
+    response_header(&c->response, "Cache-Control", STR("no-store"));
+    call_json(c, 200, booking_tracking_view(b, &live, &c->arena));
+}

@@ -1,0 +1,230 @@
+/* The schemas of what is kept, its indexes and its wake-ups. */
+#include "services/booking/types.h"
+
+#include <stddef.h>
+
+const char *const payment_names[] = {NULL, "cash", "card", "invoice", NULL};
+const char *const stop_state_names[] = {NULL, "pending", "arrived", "done", "failed", NULL};
+const char *const item_code_names[] = {NULL, "base", "distance", "time", "stops", "minimum", NULL};
+const char *const item_unit_names[] = {NULL, NULL, "m", "s", "stop", NULL, NULL};
+const char *const close_reason_names[] = {NULL,        "declined",           "timed_out",
+                                          "withdrawn", "accepted_elsewhere", NULL};
+const char *const entry_type_names[] = {
+    NULL,
+    EV_BOOKING_REQUESTED,
+    EV_BOOKING_OFFERED,
+    EV_BOOKING_OFFER_CLOSED,
+    EV_BOOKING_ASSIGN_WANTED,
+    EV_BOOKING_ASSIGNED,
+    EV_BOOKING_PROGRESSED,
+    EV_BOOKING_DELIVERED,
+    EV_BOOKING_CANCELLED,
+    EV_BOOKING_EXPIRED,
+    EV_BOOKING_FAILED,
+    EV_BOOKING_RATED,
+    NULL,
+};
+
+#define AT(type, member) .flags = S_STORE, .offset = offsetof(struct type, member)
+#define COUNT_AT(type, member) .count_offset = offsetof(struct type, member)
+#define HEAD_FIELDS(prefix)                                                                        \
+    {"id", S_ID, S_OUT, offsetof(struct aggregate_head, id), .hint = (prefix)}, {                  \
+        "version", S_I64, S_OUT, offsetof(struct aggregate_head, version)                          \
+    }
+
+static const struct schema_field place_fields[] = {
+    {"lat", S_DEG7, AT(place, lat_e7), .min = -90, .max = 90},
+    {"lng", S_DEG7, AT(place, lng_e7), .min = -180, .max = 180},
+    {"address", S_STR, AT(place, address)},
+};
+static const struct schema place_schema = SCHEMA(struct place, "Place", place_fields);
+
+static const struct schema_field item_fields[] = {
+    {"code", S_ENUM, AT(price_item, code), .names = item_code_names},
+    {"quantity", S_I64, AT(price_item, quantity)},
+    {"amount", S_I64, AT(price_item, amount)},
+};
+static const struct schema item_schema = SCHEMA(struct price_item, "PriceItem", item_fields);
+
+static const struct schema_field price_fields[] = {
+    {"currency", S_STR, AT(price, currency)},
+    {"total", S_I64, AT(price, total)},
+    {"items", S_LIST, AT(price, items), COUNT_AT(price, item_count), .sub = &item_schema,
+     .max = PRICE_ITEMS_MAX},
+};
+static const struct schema price_schema = SCHEMA(struct price, "Price", price_fields);
+
+static const struct schema_field quote_fields[] = {
+    {"vehicle", S_ENUM, AT(quote, vehicle), .names = vehicle_names},
+    {"estimate", S_BOOL, AT(quote, estimate)},
+    {"distance_m", S_I64, AT(quote, distance_m)},
+    {"duration_s", S_I64, AT(quote, duration_s)},
+    {"pickup_eta_s", S_I64, AT(quote, pickup_eta_s)},
+    {"price", S_OBJECT, AT(quote, price), .sub = &price_schema},
+};
+static const struct schema quote_schema = SCHEMA(struct quote, "StoredQuote", quote_fields);
+
+static const struct schema_field quote_set_fields[] = {
+    HEAD_FIELDS("qte"),
+    {"customer_id", S_ID, AT(quote_set, customer_id), .hint = "usr"},
+    {"created_at", S_TIME, AT(quote_set, created_at_us)},
+    {"expires_at", S_TIME, AT(quote_set, expires_at_us)},
+    {"stops", S_LIST, AT(quote_set, stops), COUNT_AT(quote_set, stop_count), .sub = &place_schema,
+     .max = STOPS_MAX},
+    {"quotes", S_LIST, AT(quote_set, quotes), COUNT_AT(quote_set, quote_count),
+     .sub = &quote_schema, .max = VEHICLE_COUNT},
+};
+const struct schema quote_set_schema = SCHEMA(struct quote_set, "StoredQuoteSet", quote_set_fields);
+
+static const struct schema_field contact_fields[] = {
+    {"name", S_STR, AT(contact, name)},
+    {"phone", S_STR, AT(contact, phone)},
+};
+static const struct schema contact_schema = SCHEMA(struct contact, "StoredContact", contact_fields);
+
+static const struct schema_field stop_fields[] = {
+    {"place", S_OBJECT, AT(booking_stop, place), .sub = &place_schema},
+    {"contact", S_OBJECT_PTR, AT(booking_stop, contact), .sub = &contact_schema},
+    {"state", S_ENUM, AT(booking_stop, state), .names = stop_state_names},
+};
+static const struct schema stop_schema = SCHEMA(struct booking_stop, "StoredStop", stop_fields);
+
+static const struct schema_field driver_fields[] = {
+    {"id", S_ID, AT(booking_driver, id), .hint = "drv"},
+    {"user_id", S_ID, AT(booking_driver, user_id), .hint = "usr"},
+    {"name", S_STR, AT(booking_driver, name)},
+    {"phone", S_STR, AT(booking_driver, phone)},
+    {"plate", S_STR, AT(booking_driver, plate)},
+    {"rating", S_F64, AT(booking_driver, rating)},
+    {"offer_id", S_ID, AT(booking_driver, offer_id), .hint = "ofr"},
+};
+static const struct schema driver_schema =
+    SCHEMA(struct booking_driver, "StoredBookingDriver", driver_fields);
+
+static const struct schema_field offer_fields[] = {
+    {"id", S_ID, AT(booking_offer, id), .hint = "ofr"},
+    {"driver", S_OBJECT, AT(booking_offer, driver), .sub = &driver_schema},
+    {"expires_at", S_TIME, AT(booking_offer, expires_at_us)},
+    {"pickup_distance_m", S_I64, AT(booking_offer, pickup_distance_m)},
+    {"pickup_eta_s", S_I64, AT(booking_offer, pickup_eta_s)},
+    {"wanted", S_BOOL, AT(booking_offer, wanted)},
+};
+static const struct schema offer_schema = SCHEMA(struct booking_offer, "StoredOffer", offer_fields);
+
+static const struct schema_field closed_fields[] = {
+    {"id", S_ID, AT(closed_offer, id), .hint = "ofr"},
+    {"driver_id", S_ID, AT(closed_offer, driver_id), .hint = "drv"},
+    {"reason", S_ENUM, AT(closed_offer, reason), .names = close_reason_names},
+};
+static const struct schema closed_schema =
+    SCHEMA(struct closed_offer, "StoredClosedOffer", closed_fields);
+
+static const struct schema_field entry_fields[] = {
+    {"at", S_TIME, AT(timeline_entry, at_us)},
+    {"type", S_ENUM, AT(timeline_entry, type), .names = entry_type_names},
+    {"state", S_ENUM, AT(timeline_entry, state), .names = booking_state_names},
+    {"actor_kind", S_ENUM, AT(timeline_entry, actor_kind), .names = role_names},
+    {"actor_id", S_STR, AT(timeline_entry, actor_id)},
+    {"stop", S_I64, AT(timeline_entry, stop)},
+    {"stars", S_I64, AT(timeline_entry, stars)},
+    {"reason", S_STR, AT(timeline_entry, reason)},
+    {"driver_id", S_STR, AT(timeline_entry, driver_id)},
+    {"offer_id", S_STR, AT(timeline_entry, offer_id)},
+};
+static const struct schema entry_schema =
+    SCHEMA(struct timeline_entry, "StoredTimelineEntry", entry_fields);
+
+static const struct schema_field rating_fields[] = {
+    {"stars", S_I64, AT(rating, stars)},
+    {"comment", S_STR, AT(rating, comment)},
+};
+static const struct schema rating_schema = SCHEMA(struct rating, "StoredRating", rating_fields);
+
+static const struct schema_field booking_fields[] = {
+    HEAD_FIELDS("bkg"),
+    {"code", S_STR, AT(booking, code)},
+    {"customer_id", S_ID, AT(booking, customer_id), .hint = "usr"},
+    {"state", S_ENUM, AT(booking, state), .names = booking_state_names},
+    {"vehicle", S_ENUM, AT(booking, vehicle), .names = vehicle_names},
+    {"payment", S_ENUM, AT(booking, payment), .names = payment_names},
+    {"estimate", S_BOOL, AT(booking, estimate)},
+    {"stops", S_LIST, AT(booking, stops), COUNT_AT(booking, stop_count), .sub = &stop_schema,
+     .max = STOPS_MAX},
+    {"price", S_OBJECT, AT(booking, price), .sub = &price_schema},
+    {"distance_m", S_I64, AT(booking, distance_m)},
+    {"duration_s", S_I64, AT(booking, duration_s)},
+    {"earning", S_I64, AT(booking, earning)},
+    {"notes", S_STR, AT(booking, notes), .max = NOTES_CHARS_MAX},
+    {"driver", S_OBJECT_PTR, AT(booking, driver), .sub = &driver_schema},
+    {"offers", S_LIST, AT(booking, offers), COUNT_AT(booking, offer_count), .sub = &offer_schema,
+     .max = OFFERS_MAX},
+    {"closed", S_LIST, AT(booking, closed), COUNT_AT(booking, closed_count), .sub = &closed_schema,
+     .max = CLOSED_MAX},
+    {"timeline", S_LIST, AT(booking, timeline), COUNT_AT(booking, timeline_count),
+     .sub = &entry_schema, .max = TIMELINE_MAX},
+    {"rating", S_OBJECT_PTR, AT(booking, rating), .sub = &rating_schema},
+    {"reason", S_STR, AT(booking, reason)},
+    {"secret", S_STR, AT(booking, secret)},
+    {"created_at", S_TIME, AT(booking, created_at_us)},
+    {"updated_at", S_TIME, AT(booking, updated_at_us)},
+    {"search_until", S_TIME, AT(booking, search_until_us)},
+    {"ended_at", S_TIME, AT(booking, ended_at_us)},
+};
+const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
+
+/* ---- collections ---- */
+
+const struct store_collection quote_collection = {.name = "quotes"};
+const struct store_collection booking_collection = {
+    .name = "bookings",
+    .indexes = {"customer_id", "driver_id", "phase"},
+    .timers = true,
+};
+
+static void booking_keys(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
+    (void)a;
+    const struct booking *b = state;
+    ret_keys[0] = b->customer_id;
+    ret_keys[1] = b->driver != NULL ? b->driver->id : STR_NONE;
+    ret_keys[2] = str_from(booking_is_final(b->state) ? booking_state_names[b->state] : PHASE_OPEN);
+}
+
+/* While nobody has it: the end of the search, or of the first offer that runs out. */
+static int64_t booking_wake_at(const void *state) {
+    const struct booking *b = state;
+    if (!booking_is_searching(b->state))
+        return 0;
+    int64_t at_us = b->search_until_us;
+    for (int32_t i = 0; i < b->offer_count; i++) {
+        if (b->offers[i].expires_at_us < at_us)
+            at_us = b->offers[i].expires_at_us;
+    }
+    return at_us;
+}
+
+const struct aggregate quote_aggregate = {&quote_collection, &quote_set_schema, NULL, NULL};
+const struct aggregate booking_aggregate = {&booking_collection, &booking_schema, booking_keys,
+                                            booking_wake_at};
+
+int32_t booking_next_stop(const struct booking *b) {
+    int32_t i = 0;
+    while (i < b->stop_count && b->stops[i].state >= STOP_DONE)
+        i++;
+    return i;
+}
+
+int32_t booking_offer_index(const struct booking *b, struct str id) {
+    for (int32_t i = 0; i < b->offer_count; i++) {
+        if (str_eq(b->offers[i].id, id))
+            return i;
+    }
+    return -1;
+}
+
+const struct closed_offer *booking_closed(const struct booking *b, struct str id) {
+    for (int32_t i = 0; i < b->closed_count; i++) {
+        if (str_eq(b->closed[i].id, id))
+            return &b->closed[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,203 @@
+/* What the booking service keeps: a quote set (one document for each POST /v1/quotes) and a booking
+ * (one document with all that belongs to it: stops, price, offers, timeline). Plain structs and
+ * their schemas; they live in the arena of whoever decoded or decided them.
+ *
+ *   qte_X  a set of quotes; each quote in it is id_variant(set, vehicle class)
+ *   bkg_X  the booking of quote qte_X: so a quote serves once, and no lookup is needed
+ *
+ * A booking's document is bounded: STOPS_MAX stops, OFFERS_MAX open offers, CLOSED_MAX remembered
+ * ones, TIMELINE_MAX entries.
+ */
+#ifndef LORRY_BOOKING_TYPES_H
+#define LORRY_BOOKING_TYPES_H
+
+#include "events/events.h"
+#include "runtime/aggregate.h"
+
+#define STOPS_MIN 2
+#define STOPS_MAX 20
+#define PRICE_ITEMS_MAX 5
+#define OFFERS_MAX 16    /* open at once */
+#define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
+#define TIMELINE_MAX 160 /* entries */
+#define TIMELINE_RESERVED                                                                          \
+    64                  /* of them kept free of offers, for what a booking cannot do without       \
+                         */
+#define CODE_LEN 6      /* what people read to each other */
+#define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
+#define SECRET_LEN 22   /* the same as base64url */
+#define NOTES_CHARS_MAX 1000
+#define REASON_CHARS_MAX 500
+#define ADDRESS_CHARS_MAX 200
+
+enum payment { PAYMENT_NONE, PAYMENT_CASH, PAYMENT_CARD, PAYMENT_INVOICE };
+extern const char *const payment_names[];
+
+enum stop_state { STOP_NONE, STOP_PENDING, STOP_ARRIVED, STOP_DONE, STOP_FAILED };
+extern const char *const stop_state_names[];
+
+enum item_code { ITEM_NONE, ITEM_BASE, ITEM_DISTANCE, ITEM_TIME, ITEM_STOPS, ITEM_MINIMUM };
+extern const char *const item_code_names[];
+extern const char *const item_unit_names[]; /* by item code: "m", "s", …; NULL: no quantity */
+
+enum close_reason {
+    CLOSE_NONE,
+    CLOSE_DECLINED,
+    CLOSE_TIMED_OUT,
+    CLOSE_WITHDRAWN,
+    CLOSE_ACCEPTED_ELSEWHERE
+};
+extern const char *const close_reason_names[];
+
+/* Timeline entries and events have the same names. */
+enum entry_type {
+    ENTRY_NONE,
+    ENTRY_REQUESTED,
+    ENTRY_OFFERED,
+    ENTRY_OFFER_CLOSED,
+    ENTRY_ASSIGN_WANTED,
+    ENTRY_ASSIGNED,
+    ENTRY_PROGRESSED,
+    ENTRY_DELIVERED,
+    ENTRY_CANCELLED,
+    ENTRY_EXPIRED,
+    ENTRY_FAILED,
+    ENTRY_RATED,
+    ENTRY_TYPE_COUNT
+};
+extern const char *const entry_type_names[];
+
+struct place {
+    int32_t lat_e7, lng_e7;
+    struct str address; /* may be absent */
+};
+static inline struct point place_point(const struct place *p) {
+    return (struct point){p->lat_e7, p->lng_e7};
+}
+
+struct price_item {
+    int32_t code;     /* enum item_code */
+    int64_t quantity; /* metres, seconds, stops; I64_ABSENT: none */
+    int64_t amount;   /* minor units */
+};
+struct price {
+    struct str currency;
+    int64_t total; /* minor units: always the sum of the items */
+    struct price_item *items;
+    int32_t item_count;
+};
+
+/* ---- quotes ---- */
+
+struct quote {
+    int32_t vehicle;
+    bool estimate; /* the route is not by road */
+    int64_t distance_m, duration_s;
+    int64_t pickup_eta_s; /* I64_ABSENT: nobody is free, or nobody knows */
+    struct price price;
+    struct str polyline; /* of the answer only, not kept */
+};
+struct quote_set {
+    struct aggregate_head head;
+    struct str customer_id;
+    int64_t created_at_us, expires_at_us;
+    struct place *stops;
+    int32_t stop_count;
+    struct quote *quotes; /* at most one for each class */
+    int32_t quote_count;
+};
+
+/* ---- bookings ---- */
+
+struct contact {
+    struct str name, phone;
+};
+struct booking_stop {
+    struct place place;
+    struct contact *contact; /* NULL: none */
+    int32_t state;           /* enum stop_state */
+};
+/* Its driver, as he was when he took it. */
+struct booking_driver {
+    struct str id, user_id, name, phone, plate;
+    double rating;       /* NAN: none yet */
+    struct str offer_id; /* the one he accepted, or was given */
+};
+struct booking_offer {
+    struct str id;
+    struct booking_driver driver; /* of a wanted one only the ids */
+    int64_t expires_at_us;
+    int64_t pickup_distance_m, pickup_eta_s;
+    bool
+        wanted; /* a dispatcher's choice, waiting for the driver to be claimed; not his to accept */
+};
+struct closed_offer {
+    struct str id, driver_id;
+    int32_t reason; /* enum close_reason */
+};
+struct timeline_entry { /* its seq is its place + 1 */
+    int64_t at_us;
+    int32_t type;       /* enum entry_type */
+    int32_t state;      /* enum booking_state, of the booking after it */
+    int32_t actor_kind; /* enum role; ROLE_NONE: the system */
+    struct str actor_id;
+    int64_t stop;                   /* I64_ABSENT: of no stop */
+    int64_t stars;                  /* I64_ABSENT: none */
+    struct str reason;              /* may be absent */
+    struct str driver_id, offer_id; /* may be absent */
+};
+struct rating {
+    int64_t stars;
+    struct str comment;
+};
+struct booking {
+    struct aggregate_head head;
+    struct str code, customer_id;
+    int32_t state, vehicle, payment;
+    bool estimate;
+    struct booking_stop *stops;
+    int32_t stop_count;
+    struct price price;
+    int64_t distance_m, duration_s;
+    int64_t earning; /* minor units: the driver's part */
+    struct str notes;
+    struct booking_driver *driver; /* NULL until assigned */
+    struct booking_offer *offers;  /* open ones */
+    int32_t offer_count;
+    struct closed_offer *closed; /* oldest first */
+    int32_t closed_count;
+    struct timeline_entry *timeline;
+    int32_t timeline_count;
+    struct rating *rating;
+    struct str reason; /* of a cancel or a failure */
+    struct str secret; /* of the tracking link */
+    int64_t created_at_us, updated_at_us, search_until_us;
+    int64_t ended_at_us; /* 0: not ended */
+};
+
+extern const struct schema quote_set_schema, booking_schema;
+extern const struct aggregate quote_aggregate, booking_aggregate;
+extern const struct store_collection quote_collection, booking_collection;
+
+/* Keys of the booking collection's index "phase": the open ones together, each final state alone.
+ */
+#define PHASE_OPEN "open"
+
+static inline bool booking_is_final(int32_t state) {
+    return state >= BOOKING_DELIVERED;
+}
+/* May still be offered and assigned? */
+static inline bool booking_is_searching(int32_t state) {
+    return state == BOOKING_REQUESTED || state == BOOKING_OFFERED;
+}
+/* On the way to one of its stops? */
+static inline bool booking_is_under_way(int32_t state) {
+    return state == BOOKING_ASSIGNED || state == BOOKING_PICKED_UP;
+}
+/* The first stop that is neither done nor failed; stop_count when there is none. */
+int32_t booking_next_stop(const struct booking *b);
+/* The open offer ID, or -1. */
+int32_t booking_offer_index(const struct booking *b, struct str id);
+const struct closed_offer *booking_closed(const struct booking *b, struct str id); /* or NULL */
+
+#endif

@@ -1,0 +1,311 @@
+/* What the world sees: JSON by hand, because these shapes are fixed and differ from what is kept.
+ * Everybody who may see a booking sees the same; a tracking link shows less.
+ */
+#include "base/check.h"
+#include "geo/geo.h"
+#include "services/booking/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#define VIEW_CAP_FIRST 2048
+
+static void write_items(struct jw *w, const struct price *p) {
+    jw_key(w, "items");
+    jw_array(w);
+    for (int32_t i = 0; i < p->item_count; i++) {
+        const struct price_item *item = &p->items[i];
+        jw_object(w);
+        jw_key(w, "code");
+        jw_cstr(w, item_code_names[item->code]);
+        if (item->quantity != I64_ABSENT) {
+            jw_kv_i64(w, "quantity", item->quantity);
+            jw_key(w, "unit");
+            jw_cstr(w, item_unit_names[item->code]);
+        }
+        jw_kv_i64(w, "amount", item->amount);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void write_place(struct jw *w, int32_t index, const struct place *p) {
+    jw_kv_i64(w, "index", index);
+    jw_key(w, "kind");
+    jw_cstr(w, index == 0 ? "pickup" : "dropoff");
+    jw_kv_point(w, place_point(p));
+    jw_kv_str(w, "address", p->address);
+}
+
+/* ---- quotes ---- */
+
+static void write_quote(struct jw *w, const struct quote_set *s, const struct quote *q,
+                        struct arena *a) {
+    jw_object(w);
+    jw_kv_str(w, "id", id_variant(a, s->head.id, (unsigned)q->vehicle));
+    jw_key(w, "vehicle");
+    jw_cstr(w, vehicle_names[q->vehicle]);
+    jw_kv_i64(w, "distance_m", q->distance_m);
+    jw_kv_i64(w, "duration_s", q->duration_s);
+    jw_kv_str(w, "currency", q->price.currency);
+    jw_kv_i64(w, "total", q->price.total);
+    write_items(w, &q->price);
+    jw_key(w, "pickup_eta_s");
+    if (q->pickup_eta_s != I64_ABSENT)
+        jw_i64(w, q->pickup_eta_s);
+    else
+        jw_null(w);
+    jw_kv_str(w, "polyline", q->polyline);
+    jw_key(w, "estimate");
+    jw_bool(w, q->estimate);
+    jw_kv_time(w, "expires_at", s->expires_at_us);
+    jw_key(w, "stops");
+    jw_array(w);
+    for (int32_t i = 0; i < s->stop_count; i++) {
+        jw_object(w);
+        write_place(w, i, &s->stops[i]);
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_end(w);
+}
+
+struct str quote_set_view(const struct quote_set *s, struct arena *a) {
+    struct buf out;
+    struct jw w;
+    buf_init(&out, a, VIEW_CAP_FIRST);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_key(&w, "quotes");
+    jw_array(&w);
+    for (int32_t i = 0; i < s->quote_count; i++)
+        write_quote(&w, s, &s->quotes[i], a);
+    jw_end(&w);
+    jw_end(&w);
+    return buf_str(&out);
+}
+
+/* ---- bookings ---- */
+
+static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool contact,
+                       int64_t eta_us) {
+    const struct booking_stop *s = &b->stops[i];
+    jw_object(w);
+    write_place(w, i, &s->place);
+    if (contact) {
+        jw_key(w, "contact");
+        if (s->contact != NULL) {
+            jw_object(w);
+            jw_kv_str(w, "name", s->contact->name);
+            jw_kv_str(w, "phone", s->contact->phone);
+            jw_end(w);
+        } else {
+            jw_null(w);
+        }
+    }
+    jw_key(w, "state");
+    jw_cstr(w, stop_state_names[s->state]);
+    jw_kv_time(w, "eta", eta_us);
+    jw_end(w);
+}
+
+static void write_stops(struct jw *w, const struct booking *b, bool contacts, int64_t eta_us) {
+    int32_t next = booking_next_stop(b);
+    jw_key(w, "stops");
+    jw_array(w);
+    for (int32_t i = 0; i < b->stop_count; i++)
+        write_stop(w, b, i, contacts, i == next ? eta_us : 0);
+    jw_end(w);
+}
+
+static void write_driver(struct jw *w, const struct booking_driver *d) {
+    jw_key(w, "driver");
+    if (d == NULL) {
+        jw_null(w);
+    } else {
+        jw_object(w);
+        jw_kv_str(w, "id", d->id);
+        jw_kv_str(w, "name", d->name);
+        jw_kv_str(w, "phone", d->phone);
+        jw_key(w, "rating");
+        jw_f64(w, d->rating); /* none yet: null */
+        jw_end(w);
+    }
+    jw_kv_str(w, "vehicle_plate", d != NULL ? d->plate : STR_NONE);
+}
+
+static void write_price(struct jw *w, const struct price *p) {
+    jw_key(w, "price");
+    jw_object(w);
+    jw_kv_str(w, "currency", p->currency);
+    jw_kv_i64(w, "total", p->total);
+    write_items(w, p);
+    jw_end(w);
+}
+
+static void write_rating(struct jw *w, const struct rating *r) {
+    jw_key(w, "rating");
+    if (r == NULL) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    jw_kv_i64(w, "stars", r->stars);
+    jw_kv_str(w, "comment", r->comment);
+    jw_end(w);
+}
+
+void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
+    char token[ULID_TEXT_LEN + SECRET_LEN];
+    jw_object(w);
+    jw_kv_str(w, "id", b->head.id);
+    jw_kv_str(w, "code", b->code);
+    jw_key(w, "state");
+    jw_cstr(w, booking_state_names[b->state]);
+    jw_kv_str(w, "customer_id", b->customer_id);
+    jw_key(w, "vehicle");
+    jw_cstr(w, vehicle_names[b->vehicle]);
+    jw_kv_i64(w, "version", b->head.version);
+    write_stops(w, b, true, eta_us);
+    write_price(w, &b->price);
+    jw_kv_i64(w, "distance_m", b->distance_m);
+    jw_kv_i64(w, "duration_s", b->duration_s);
+    jw_key(w, "estimate");
+    jw_bool(w, b->estimate);
+    jw_key(w, "payment");
+    jw_cstr(w, payment_names[b->payment]);
+    jw_kv_str(w, "notes", b->notes);
+    write_driver(w, b->driver);
+    jw_kv_str(w, "tracking_token", tracking_token(b, token));
+    jw_kv_str(w, "reason", b->reason);
+    write_rating(w, b->rating);
+    jw_kv_time(w, "created_at", b->created_at_us);
+    jw_kv_time(w, "updated_at", b->updated_at_us);
+    jw_kv_time(w, "ended_at", b->ended_at_us);
+    jw_end(w);
+}
+
+struct str booking_view(const struct booking *b, int64_t eta_us, struct arena *a) {
+    struct buf out;
+    struct jw w;
+    buf_init(&out, a, VIEW_CAP_FIRST);
+    jw_init(&w, &out);
+    booking_write(&w, b, eta_us);
+    return buf_str(&out);
+}
+
+/* ---- timeline ---- */
+
+static void write_actor(struct jw *w, const struct timeline_entry *t, bool open) {
+    jw_key(w, "actor");
+    jw_object(w);
+    jw_key(w, "kind");
+    jw_cstr(w, t->actor_kind == ROLE_NONE ? "system" : role_names[t->actor_kind]);
+    jw_kv_str(w, "id", open ? t->actor_id : STR_NONE);
+    jw_end(w);
+}
+
+static void write_data(struct jw *w, const struct timeline_entry *t, bool open) {
+    jw_key(w, "data");
+    jw_object(w);
+    jw_key(w, "state");
+    jw_cstr(w, booking_state_names[t->state]);
+    if (t->stop != I64_ABSENT)
+        jw_kv_i64(w, "stop", t->stop);
+    if (t->stars != I64_ABSENT)
+        jw_kv_i64(w, "stars", t->stars);
+    if (open && t->reason.p != NULL)
+        jw_kv_str(w, "reason", t->reason);
+    if (open && t->driver_id.p != NULL)
+        jw_kv_str(w, "driver_id", t->driver_id);
+    if (open && t->offer_id.p != NULL)
+        jw_kv_str(w, "offer_id", t->offer_id);
+    jw_end(w);
+}
+
+/* Who else was asked, and why he did not want it, is staff's business. */
+static bool is_confidential(const struct timeline_entry *t) {
+    return t->type == ENTRY_OFFERED || t->type == ENTRY_OFFER_CLOSED ||
+           t->type == ENTRY_ASSIGN_WANTED;
+}
+
+struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a) {
+    struct buf out;
+    struct jw w;
+    buf_init(&out, a, VIEW_CAP_FIRST);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_key(&w, "items");
+    jw_array(&w);
+    for (int32_t i = 0; i < b->timeline_count; i++) {
+        const struct timeline_entry *t = &b->timeline[i];
+        bool open = staff || !is_confidential(t);
+        jw_object(&w);
+        jw_kv_i64(&w, "seq", i + 1);
+        jw_kv_time(&w, "at", t->at_us);
+        jw_key(&w, "type");
+        jw_cstr(&w, entry_type_names[t->type]);
+        write_actor(&w, t, open);
+        write_data(&w, t, open);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    jw_key(&w, "next_cursor"); /* a timeline is bounded: it comes whole */
+    jw_null(&w);
+    jw_end(&w);
+    return buf_str(&out);
+}
+
+/* ---- tracking ---- */
+
+static struct str first_name(struct str name) {
+    size_t n = 0;
+    while (n < name.len && name.p[n] != ' ')
+        n++;
+    return str_sub(name, 0, n);
+}
+
+static void write_position(struct jw *w, const struct live *live) {
+    jw_key(w, "position");
+    if (!live->known) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    jw_kv_point(w, live->position.at);
+    jw_key(w, "bearing_deg");
+    if (live->position.bearing_deg >= 0)
+        jw_i64(w, live->position.bearing_deg);
+    else
+        jw_null(w);
+    jw_kv_time(w, "at", live->position.at_us);
+    jw_end(w);
+}
+
+struct str booking_tracking_view(const struct booking *b, const struct live *live,
+                                 struct arena *a) {
+    struct buf out;
+    struct jw w;
+    buf_init(&out, a, VIEW_CAP_FIRST);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "code", b->code);
+    jw_key(&w, "state");
+    jw_cstr(&w, booking_state_names[b->state]);
+    write_stops(&w, b, false, live->eta_us);
+    jw_key(&w, "driver");
+    if (b->driver != NULL) {
+        jw_object(&w);
+        jw_kv_str(&w, "name", first_name(b->driver->name));
+        jw_key(&w, "vehicle");
+        jw_cstr(&w, vehicle_names[b->vehicle]);
+        jw_kv_str(&w, "plate", b->driver->plate);
+        jw_end(&w);
+    } else {
+        jw_null(&w);
+    }
+    write_position(&w, live);
+    jw_kv_time(&w, "eta", live->eta_us);
+    jw_end(&w);
+    return buf_str(&out);
+}
