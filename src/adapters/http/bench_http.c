@@ -69,8 +69,14 @@ static int serve_until_signal(int workers, int port) {
     sigwait(&set, &signal);
     struct http_counters n;
     http_counters_read(s, &n);
-    printf("requests %llu, connections %llu\n", (unsigned long long)n.requests,
-           (unsigned long long)n.connections_accepted);
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    double cpu_us = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
+                    (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
+    printf("requests %llu, connections %llu, %.2f µs of processor time a request (%.0f %% user)\n",
+           (unsigned long long)n.requests, (unsigned long long)n.connections_accepted,
+           n.requests > 0 ? cpu_us / (double)n.requests : 0,
+           ((double)used.ru_utime.tv_sec * 1e6 + (double)used.ru_utime.tv_usec) * 100 / cpu_us);
     http_free(s);
     return 0;
 }

@@ -79,7 +79,8 @@ struct head_scan {
     size_t line;      /* bytes of the current line so far */
     bool whole;
 };
-/* Sets how many bytes of P belong to the head (all of them unless `whole` is set). False: bad. */
+/* Sets how many bytes of P belong to the head: all of them unless `whole` is set. False: bad, and
+ * they end before what is bad, so that the first fault counts however the bytes are split. */
 bool head_scan(struct head_scan *s, const char *p, size_t len, size_t *ret_used);
 
 struct span { /* bytes in an exchange's head buffer */

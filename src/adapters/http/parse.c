@@ -86,6 +86,7 @@ bool head_scan(struct head_scan *s, const char *p, size_t len, size_t *ret_used)
     if (len > 0 && s->first == 0)
         s->first = p[0];
     while (at < len) {
+        *ret_used = at;
         if (s->line == 0 && (p[at] == ' ' || p[at] == '\t'))
             return false;
         const char *lf = memchr(p + at, '\n', len - at);
@@ -97,6 +98,7 @@ bool head_scan(struct head_scan *s, const char *p, size_t len, size_t *ret_used)
         size_t end = (size_t)(lf - p);
         char before = end > at ? p[end - 1] : s->last;
         size_t line = s->line + (end - at);
+        *ret_used = end;
         if (line == 0 || before != '\r')
             return false;
         at = end + 1;
@@ -368,16 +370,15 @@ static bool feed(struct exchange *ex, const char *p, size_t len, size_t *ret_use
 static bool feed_head(struct exchange *ex, const char *p, size_t len, size_t *ret_used) {
     size_t max = (size_t)ex->thread->options->limits.head_bytes_max;
     size_t room = max - ex->raw_bytes, n = 0, parsed = 0;
-    if (!head_scan(&ex->scan, p, len < room ? len : room, &n)) {
-        ex->refusal = &refusal_line;
-        return false;
-    }
+    bool sound = head_scan(&ex->scan, p, len < room ? len : room, &n);
     ex->raw_bytes += n;
     *ret_used = n;
     bool whole = feed(ex, p, n, &parsed);
     if (ex->refusal != NULL)
         return false;
-    if (ex->scan.whole != ex->head_whole || (whole && parsed != n))
+    if (!sound)
+        ex->refusal = &refusal_line;
+    else if (ex->scan.whole != ex->head_whole || (whole && parsed != n))
         ex->refusal = &refusal_malformed; /* the two do not agree where the head ends */
     else if (!ex->head_whole && ex->raw_bytes >= max)
         ex->refusal = ex->span_count == 0 ? &refusal_uri : &refusal_head;
