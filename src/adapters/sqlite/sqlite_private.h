@@ -20,6 +20,15 @@ int sqlite_schema_prepare(sqlite3 *db, const struct sqlite_options *o, struct ar
 
 /* The port's code for SQLite's RC (not OK). */
 int sqlite_error(int rc);
+/* The same for the last error of DB, with a sentence for people: "cannot <DOING>: …". */
+int sqlite_failed(sqlite3 *db, struct arena *a, const char *doing, struct str *ret_why);
+
+/* A thread that makes checkpoints on DB (its own from then on, until stop) when a watched writer's
+ * log has grown. Writers are closed before stop. */
+struct sqlite_checkpointer;
+struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const struct log *log);
+void sqlite_checkpointer_watch(struct sqlite_checkpointer *c, sqlite3 *writer);
+struct sqlite_checkpointer *sqlite_checkpointer_stop(struct sqlite_checkpointer *c);
 
 /* Takes DB over: the handle closes it. */
 struct store *sqlite_store_new(sqlite3 *db, bool writer, const struct sqlite_options *o);

@@ -47,9 +47,7 @@ static void check_name(const char *name) {
 }
 
 static int failed(sqlite3 *db, struct arena *a, const char *doing, struct str *ret_why) {
-    int code = sqlite_error(sqlite3_extended_errcode(db));
-    *ret_why = arena_printf(a, "cannot %s: %s%s", doing, sqlite3_errmsg(db),
-                            code == ERR_CORRUPT ? " (the file is damaged: restore a backup)" : "");
+    int code = sqlite_failed(db, a, doing, ret_why);
     if (!sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return code;

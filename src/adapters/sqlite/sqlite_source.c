@@ -21,7 +21,8 @@ struct sqlite_source {
     struct sqlite_options options;
     char *path; /* of lorry.db */
     int lock_fd;
-    sqlite3 *db;
+    sqlite3 *db;                              /* the checkpointer's, once it runs */
+    struct sqlite_checkpointer *checkpointer; /* NULL beside a server: SQLite does it at commits */
 };
 
 int sqlite_error(int rc) {
@@ -39,6 +40,13 @@ int sqlite_error(int rc) {
     default:
         return ERR_IO;
     }
+}
+
+int sqlite_failed(sqlite3 *db, struct arena *a, const char *doing, struct str *ret_why) {
+    int code = sqlite_error(sqlite3_extended_errcode(db));
+    *ret_why = arena_printf(a, "cannot %s: %s%s", doing, sqlite3_errmsg(db),
+                            code == ERR_CORRUPT ? " (the file is damaged: restore a backup)" : "");
+    return code;
 }
 
 static int os_error(struct arena *a, const char *doing, const char *path, struct str *ret_why) {
@@ -99,8 +107,8 @@ static int connect_db(const struct sqlite_source *s, bool writer, sqlite3 **ret_
     snprintf(sql, sizeof sql,
              "PRAGMA foreign_keys = off; PRAGMA trusted_schema = off; PRAGMA temp_store = memory;"
              "PRAGMA synchronous = full; PRAGMA cache_size = %d; PRAGMA query_only = %s;"
-             "PRAGMA wal_autocheckpoint = 4000;",
-             writer ? -65536 : -8192, writer ? "off" : "on");
+             "PRAGMA journal_size_limit = 67108864;",
+             writer ? -32768 : -8192, writer ? "off" : "on");
     rc = sqlite3_exec(*ret_db, sql, NULL, NULL, NULL);
     if (rc == SQLITE_OK && writer && s->options.pages_max) {
         snprintf(sql, sizeof sql, "PRAGMA max_page_count = %d", s->options.pages_max);
@@ -130,10 +138,9 @@ static int open_database(struct sqlite_source *s, struct arena *a, struct str *r
         return os_error(a, "open", s->path, ret_why);
     close(fd);
     struct str why = STR_NONE;
-    int rc = connect_db(s, true, &s->db);
-    int r = rc == SQLITE_OK ? 0 : sqlite_error(rc);
-    if (r < 0)
-        why = arena_printf(a, "cannot open: %s", sqlite3_errmsg(s->db));
+    int r = 0;
+    if (connect_db(s, true, &s->db) != SQLITE_OK)
+        r = sqlite_failed(s->db, a, "open it", &why);
     if (r == 0)
         r = sqlite_schema_check(s->db, a, &why);
     if (r == 0)
@@ -154,6 +161,8 @@ static int open_handle(struct store_source *src, bool writer, struct store **ret
         sqlite3_close(db);
         return sqlite_error(rc);
     }
+    if (writer && s->checkpointer)
+        sqlite_checkpointer_watch(s->checkpointer, db);
     *ret_store = sqlite_store_new(db, writer, &s->options);
     return 0;
 }
@@ -176,6 +185,8 @@ int sqlite_source_open(const struct sqlite_options *o, struct arena *a,
         sqlite_source_close(s);
         return r;
     }
+    if (!o->beside)
+        s->checkpointer = sqlite_checkpointer_start(s->db, o->log);
     *ret_source = s;
     return 0;
 }
@@ -187,6 +198,7 @@ struct store_source *sqlite_source_port(struct sqlite_source *s) {
 struct sqlite_source *sqlite_source_close(struct sqlite_source *s) {
     if (!s)
         return NULL;
+    s->checkpointer = sqlite_checkpointer_stop(s->checkpointer);
     sqlite3_close(s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
