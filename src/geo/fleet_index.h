@@ -1,9 +1,10 @@
 /* The fleet index: where every driver on duty is, in memory; nearest-k, exact by true distance, at
- * any radius; and all in a box. Cells of a grid keyed by a hash of their coordinates, so that it is
- * small where nobody is; a search walks rings of cells outward and stops when the ring's nearest
- * edge is farther than the k-th found.
+ * any radius; and all in a box. A quadtree over latitude and longitude whose leaves hold a few
+ * dozen: its cells are small where many are and large where nobody is, so a street, a city and a
+ * country cost a search about the same. Each cell counts its drivers by class and freedom, so a
+ * search for the rare kind skips what has none.
  *
- * Not locked: the owner does that (many readers, one writer).
+ * Not locked: the owner does that (many readers, one writer). Readers change nothing.
  */
 #ifndef LORRY_GEO_FLEET_INDEX_H
 #define LORRY_GEO_FLEET_INDEX_H
@@ -35,13 +36,14 @@ struct fleet_filter {
 struct fleet_index;
 struct fleet_index *fleet_index_new(void);
 struct fleet_index *fleet_index_free(struct fleet_index *x); /* NULL ok; returns NULL */
-/* Inserts or replaces by key. Returns the item in the index (valid until it is removed or
- * replaced). */
+/* Inserts or replaces by key (1 to FLEET_KEY_MAX - 1 bytes; a place on the globe: CHECKed).
+ * Returns the item in the index: valid until it is removed; a replacement is seen through it. */
 const struct fleet_item *fleet_index_put(struct fleet_index *x, const struct fleet_item *item);
 bool fleet_index_remove(struct fleet_index *x, struct str key);
 const struct fleet_item *fleet_index_get(const struct fleet_index *x, struct str key);
 size_t fleet_index_count(const struct fleet_index *x);
-/* The nearest K (≤ HITS' room) within RADIUS_M, nearest first; ties by key. Returns how many. */
+/* The nearest K (≤ HITS' room) within RADIUS_M, nearest first; ties by key. Returns how many. F
+ * NULL: any. */
 int32_t fleet_index_nearest(const struct fleet_index *x, struct point at, double radius_m,
                             const struct fleet_filter *f, int32_t k, struct fleet_hit *hits);
 /* Up to MAX items in the box, in no order. Returns how many. */

@@ -6,14 +6,17 @@
 #include "base/buf.h"
 #include "base/units.h"
 
+#define GEO_RADIUS_M 6371008.8
+
 struct box {
     int32_t south_e7, west_e7, north_e7, east_e7; /* west > east: crosses the antimeridian */
 };
 
 double geo_distance_m(struct point a, struct point b);       /* haversine */
 int32_t geo_bearing_deg(struct point from, struct point to); /* initial, 0..359 */
-struct point geo_toward(struct point from, struct point to,
-                        double fraction); /* on the straight line, short spans */
+/* On the straight line, the shorter way round; short spans. FRACTION is clamped to 0..1. */
+struct point geo_toward(struct point from, struct point to, double fraction);
+/* As far away as (north, east) is long, setting out in that direction on a great circle. */
 struct point geo_offset(struct point from, double north_m, double east_m);
 bool box_has(struct box b, struct point p);
 struct box box_around(struct point p, double radius_m); /* contains the circle */
@@ -24,7 +27,9 @@ struct str polyline_encode(const struct point *points, int32_t count, struct are
 int polyline_decode(struct str text, struct arena *a, struct point **ret_points,
                     int32_t *ret_count); /* ERR_INVALID */
 
-/* A polygon of one outer ring and holes; rings need not repeat their first point. */
+/* A polygon of one outer ring and holes; rings need not repeat their first point. An edge takes the
+ * shorter way round the globe, so a ring may cross the antimeridian; one of exactly 360° goes all
+ * the way round. */
 struct ring {
     const struct point *points;
     int32_t count;

@@ -1,0 +1,549 @@
+/* The quadtree. A cell is a square of latitude and longitude whose side is a power of two in units
+ * of 10^-7 degrees; a leaf that grows over LEAF_MAX splits in four, a cell whose four together come
+ * down to MERGE_MAX is a leaf again. At LEVEL_MAX a cell is a single point and takes any number.
+ *
+ * Squares serve only to find a driver's place in the tree. What a search goes by are positions in
+ * space: each driver as whole numbers x, y, z on a sphere of UNITS radius (3 mm each), each cell as
+ * the box in space around all that its square may hold. So the search knows no antimeridian and no
+ * poles, and rules out a driver or a cell with three subtractions. A straight line through the
+ * earth is never longer than the way along its surface, so whatever lies farther by the straight
+ * line (plus SLACK for rounding) than the k-th found by the true distance cannot be nearer. Only
+ * what passes is measured by geo_distance_m, and that decides.
+ *
+ * The index owns its items, one allocation each, and the cells; the map's keys are those in the
+ * items.
+ */
+#include "geo/fleet_index.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/map.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LEAF_MAX 24
+#define MERGE_MAX 12 /* well under LEAF_MAX: one driver on an edge must not split and merge */
+#define LEVEL_MAX 32
+#define ROOM_MIN 4
+#define STACK_MAX (3 * LEVEL_MAX + 4) /* of a search: three siblings wait on each level */
+
+#define UNITS 2147483640.0 /* the sphere's radius: int32 with room for rounding outward */
+#define UNITS_PER_M (UNITS / GEO_RADIUS_M)
+#define SLACK_UNITS 4.0 /* x, y, z are each within half a unit: 0.9 together, at both ends */
+#define RAD_PER_E7 (M_PI / (180.0 * E7))
+#define BIAS (UINT32_C(1) << 31) /* makes signed coordinates unsigned, in the same order */
+
+#define KINDS (2 * VEHICLE_COUNT) /* class × free */
+
+struct entry {
+    int32_t place[3];
+    uint32_t kind; /* its bit */
+    struct point at;
+    int64_t at_us;
+    struct fleet_item *item;
+};
+struct cell {
+    int32_t low[3], high[3]; /* in space, outward */
+    uint32_t count, kinds;   /* of all below; bits of the kinds there are */
+    struct cell *children;   /* four, south-west south-east north-west north-east; NULL: a leaf */
+    struct entry *entries;   /* a leaf's */
+    uint32_t room;
+    uint32_t of_kind[KINDS];
+};
+struct fleet_index {
+    struct cell root;
+    struct map items; /* key → struct fleet_item */
+};
+/* A cell's square: its south-west corner, biased, and how often the globe was halved. */
+struct square {
+    uint32_t x, y;
+    int level;
+};
+
+/* ---- places ---- */
+
+static uint32_t tree_x(struct point at) { /* the meridian at 180° has two names: here one */
+    return (uint32_t)(at.lng_e7 == 180 * E7 ? -180 * E7 : at.lng_e7) + BIAS;
+}
+
+static uint32_t tree_y(struct point at) {
+    return (uint32_t)at.lat_e7 + BIAS;
+}
+
+static void place_of(struct point at, double place[3]) {
+    double lat = at.lat_e7 * RAD_PER_E7, lng = at.lng_e7 * RAD_PER_E7;
+    place[0] = UNITS * cos(lat) * cos(lng);
+    place[1] = UNITS * cos(lat) * sin(lng);
+    place[2] = UNITS * sin(lat);
+}
+
+struct range {
+    double low, high;
+};
+
+/* The cosine over angles from -π to π: it rises up to 0 and falls from there. */
+static struct range cos_of(struct range a) {
+    double at_low = cos(a.low), at_high = cos(a.high);
+    return (struct range){fmin(at_low, at_high),
+                          a.low <= 0 && a.high >= 0 ? 1 : fmax(at_low, at_high)};
+}
+
+static struct range sin_of(struct range a) {
+    double at_low = sin(a.low), at_high = sin(a.high);
+    return (struct range){a.low <= -M_PI_2 && a.high >= -M_PI_2 ? -1 : fmin(at_low, at_high),
+                          a.low <= M_PI_2 && a.high >= M_PI_2 ? 1 : fmax(at_low, at_high)};
+}
+
+static struct range times(struct range positive, struct range a) {
+    return (struct range){a.low * (a.low < 0 ? positive.high : positive.low),
+                          a.high * (a.high < 0 ? positive.low : positive.high)};
+}
+
+/* COUNT coordinates from the biased FIRST on, as angles within ±MOST_E7. */
+static struct range angles(uint32_t first, uint64_t count, int64_t most_e7) {
+    int64_t low = (int64_t)first - BIAS, high = low + (int64_t)count - 1;
+    low = low < -most_e7 ? -most_e7 : low > most_e7 ? most_e7 : low;
+    high = high < -most_e7 ? -most_e7 : high > most_e7 ? most_e7 : high;
+    return (struct range){(double)low * RAD_PER_E7, (double)high * RAD_PER_E7};
+}
+
+static void cell_init(struct cell *c, struct square s) {
+    uint64_t side = UINT64_C(1) << (32 - s.level);
+    struct range lat = angles(s.y, side, INT64_C(90) * E7);
+    struct range lng = angles(s.x, side, INT64_C(180) * E7);
+    struct range out = cos_of(lat); /* the distance from the earth's axis */
+    if (out.low < 0)
+        out.low = 0; /* the cosine of 90° in floating point */
+    struct range box[3] = {times(out, cos_of(lng)), times(out, sin_of(lng)), sin_of(lat)};
+    *c = (struct cell){0};
+    for (int i = 0; i < 3; i++) {
+        c->low[i] = (int32_t)floor(box[i].low * UNITS) - 1;
+        c->high[i] = (int32_t)ceil(box[i].high * UNITS) + 1;
+    }
+}
+
+static uint32_t quadrant(struct square s, uint32_t x, uint32_t y) {
+    int bit = 31 - s.level;
+    return ((y >> bit & 1) << 1) | (x >> bit & 1);
+}
+
+static struct square child_square(struct square s, uint32_t q) {
+    int bit = 31 - s.level;
+    return (struct square){s.x | (q & 1) << bit, s.y | (q >> 1) << bit, s.level + 1};
+}
+
+/* ---- the tree ---- */
+
+static uint32_t kind_of(const struct fleet_item *item) {
+    return 2U * item->vehicle + (item->free ? 1 : 0);
+}
+
+static struct entry entry_of(struct fleet_item *item) {
+    double place[3];
+    place_of(item->at, place);
+    return (struct entry){
+        .place = {(int32_t)lrint(place[0]), (int32_t)lrint(place[1]), (int32_t)lrint(place[2])},
+        .kind = UINT32_C(1) << kind_of(item),
+        .at = item->at,
+        .at_us = item->at_us,
+        .item = item};
+}
+
+static void count_in(struct cell *c, uint32_t kind) {
+    c->count++;
+    c->of_kind[kind]++;
+    c->kinds |= UINT32_C(1) << kind;
+}
+
+static void count_out(struct cell *c, uint32_t kind) {
+    CHECK(c->count > 0 && c->of_kind[kind] > 0);
+    c->count--;
+    if (--c->of_kind[kind] == 0)
+        c->kinds &= ~(UINT32_C(1) << kind);
+}
+
+/* Puts E behind the COUNT entries of leaf C. */
+static void append(struct cell *c, uint32_t count, struct entry e) {
+    if (count == c->room) {
+        c->room = c->room ? 2 * c->room : ROOM_MIN;
+        c->entries = xrealloc(c->entries, c->room * sizeof *c->entries);
+    }
+    c->entries[count] = e;
+}
+
+/* Makes the leaf C, which has COUNT entries, a cell of four leaves. */
+static void split(struct cell *c, struct square s, uint32_t count) {
+    c->children = xmalloc(4 * sizeof *c->children);
+    for (uint32_t q = 0; q < 4; q++)
+        cell_init(&c->children[q], child_square(s, q));
+    for (uint32_t i = 0; i < count; i++) {
+        struct entry e = c->entries[i];
+        struct cell *to = &c->children[quadrant(s, tree_x(e.at), tree_y(e.at))];
+        append(to, to->count, e);
+        count_in(to, kind_of(e.item));
+    }
+    free(c->entries);
+    c->entries = NULL;
+    c->room = 0;
+}
+
+static void tree_insert(struct fleet_index *x, struct fleet_item *item) {
+    uint32_t tx = tree_x(item->at), ty = tree_y(item->at);
+    struct square s = {0};
+    for (struct cell *c = &x->root;;) {
+        if (!c->children && c->count >= LEAF_MAX && s.level < LEVEL_MAX)
+            split(c, s, c->count);
+        count_in(c, kind_of(item));
+        if (!c->children) {
+            append(c, c->count - 1, entry_of(item));
+            return;
+        }
+        uint32_t q = quadrant(s, tx, ty);
+        s = child_square(s, q);
+        c = &c->children[q];
+    }
+}
+
+/* Moves the entries below C into INTO and frees the cells below. Depth is bounded by LEVEL_MAX. */
+static void gather(struct cell *c, struct cell *into, uint32_t *count) {
+    for (uint32_t q = 0; c->children && q < 4; q++)
+        gather(&c->children[q], into, count);
+    if (c->children) {
+        free(c->children);
+        c->children = NULL;
+        return;
+    }
+    for (uint32_t i = 0; i < c->count; i++)
+        append(into, (*count)++, c->entries[i]);
+    free(c->entries);
+    c->entries = NULL;
+}
+
+static void merge(struct cell *c) {
+    struct cell leaf = {0};
+    uint32_t count = 0;
+    gather(c, &leaf, &count);
+    CHECK(count == c->count);
+    c->entries = leaf.entries;
+    c->room = leaf.room;
+}
+
+static void leaf_remove(struct cell *leaf, uint32_t count, const struct fleet_item *item) {
+    uint32_t i = 0;
+    while (i < count && leaf->entries[i].item != item)
+        i++;
+    CHECK(i < count);
+    leaf->entries[i] = leaf->entries[count - 1];
+    if (leaf->room > LEAF_MAX && count < leaf->room / 4) { /* a crowd on one spot has gone */
+        leaf->room /= 2;
+        leaf->entries = xrealloc(leaf->entries, leaf->room * sizeof *leaf->entries);
+    }
+}
+
+static void tree_remove(struct fleet_index *x, const struct fleet_item *item) {
+    uint32_t tx = tree_x(item->at), ty = tree_y(item->at);
+    struct square s = {0};
+    struct cell *c = &x->root, *thin = NULL;
+    for (;;) {
+        count_out(c, kind_of(item));
+        if (!c->children)
+            break;
+        if (!thin && c->count <= MERGE_MAX)
+            thin = c;
+        uint32_t q = quadrant(s, tx, ty);
+        s = child_square(s, q);
+        c = &c->children[q];
+    }
+    leaf_remove(c, c->count + 1, item);
+    if (thin)
+        merge(thin);
+}
+
+/* ---- items ---- */
+
+struct fleet_index *fleet_index_new(void) {
+    struct fleet_index *x = xcalloc(1, sizeof *x);
+    cell_init(&x->root, (struct square){0});
+    map_init(&x->items);
+    return x;
+}
+
+static void cell_free(struct cell *c) {
+    for (uint32_t q = 0; c->children && q < 4; q++)
+        cell_free(&c->children[q]);
+    free(c->children);
+    free(c->entries);
+}
+
+struct fleet_index *fleet_index_free(struct fleet_index *x) {
+    if (!x)
+        return NULL;
+    void *item;
+    for (size_t i = 0; map_next(&x->items, &i, &item);)
+        free(item);
+    map_free(&x->items);
+    cell_free(&x->root);
+    free(x);
+    return NULL;
+}
+
+const struct fleet_item *fleet_index_put(struct fleet_index *x, const struct fleet_item *item) {
+    CHECK(item->key[0] && memchr(item->key, '\0', FLEET_KEY_MAX));
+    CHECK(item->vehicle < VEHICLE_COUNT);
+    CHECK(item->at.lat_e7 >= -90 * E7 && item->at.lat_e7 <= 90 * E7);
+    CHECK(item->at.lng_e7 >= -180 * E7 && item->at.lng_e7 <= 180 * E7);
+    struct fleet_item *mine = map_get(&x->items, str_from(item->key));
+    if (mine) {
+        tree_remove(x, mine);
+    } else {
+        mine = xmalloc(sizeof *mine);
+        memcpy(mine->key, item->key, sizeof mine->key);
+        map_put(&x->items, str_from(mine->key), mine);
+    }
+    if (mine != item)
+        *mine = *item;
+    tree_insert(x, mine);
+    return mine;
+}
+
+bool fleet_index_remove(struct fleet_index *x, struct str key) {
+    struct fleet_item *item = map_remove(&x->items, key);
+    if (!item)
+        return false;
+    tree_remove(x, item);
+    free(item);
+    return true;
+}
+
+const struct fleet_item *fleet_index_get(const struct fleet_index *x, struct str key) {
+    return map_get(&x->items, key);
+}
+
+size_t fleet_index_count(const struct fleet_index *x) {
+    return x->items.count;
+}
+
+static uint32_t kinds_wanted(const struct fleet_filter *f) {
+    uint32_t kinds = 0;
+    for (uint32_t v = 0; v < VEHICLE_COUNT; v++) {
+        if (!f || f->vehicles == 0 || (f->vehicles >> v & 1))
+            kinds |= (f && f->free_only ? UINT32_C(2) : UINT32_C(3)) << (2 * v);
+    }
+    return kinds;
+}
+
+/* ---- nearest ---- */
+
+struct search {
+    struct point at;
+    double place[3];
+    double radius_m;
+    double limit2; /* units²: who is farther by the straight line cannot count */
+    uint32_t kinds;
+    int64_t newer_than_us;
+    struct fleet_hit *hits; /* a heap: the last in order on top */
+    int32_t count, k;
+};
+
+static bool before(const struct fleet_hit *a, const struct fleet_hit *b) {
+    if (a->distance_m != b->distance_m)
+        return a->distance_m < b->distance_m;
+    return strcmp(a->item->key, b->item->key) < 0;
+}
+
+/* Puts HIT where the top was and lets it sink among COUNT. */
+static void sink(struct fleet_hit *hits, int32_t count, struct fleet_hit hit) {
+    int32_t at = 0;
+    for (int32_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && before(&hits[child], &hits[child + 1]))
+            child++;
+        if (!before(&hit, &hits[child]))
+            break;
+        hits[at] = hits[child];
+    }
+    hits[at] = hit;
+}
+
+static void rise(struct fleet_hit *hits, int32_t at, struct fleet_hit hit) {
+    for (int32_t parent; at > 0 && before(&hits[parent = (at - 1) / 2], &hit); at = parent)
+        hits[at] = hits[parent];
+    hits[at] = hit;
+}
+
+static void set_limit(struct search *s, double distance_m) {
+    double limit = fmin(distance_m, 2 * M_PI * GEO_RADIUS_M) * UNITS_PER_M + SLACK_UNITS;
+    s->limit2 = limit * limit;
+}
+
+static void consider(struct search *s, const struct entry *e) {
+    struct fleet_hit hit = {e->item, geo_distance_m(s->at, e->at)};
+    if (hit.distance_m > s->radius_m)
+        return;
+    if (s->count < s->k)
+        rise(s->hits, s->count++, hit);
+    else if (before(&hit, &s->hits[0]))
+        sink(s->hits, s->count, hit);
+    else
+        return;
+    if (s->count == s->k)
+        set_limit(s, s->hits[0].distance_m);
+}
+
+static void search_leaf(struct search *s, const struct cell *leaf) {
+    for (uint32_t i = 0; i < leaf->count; i++) {
+        const struct entry *e = &leaf->entries[i];
+        double x = e->place[0] - s->place[0], y = e->place[1] - s->place[1],
+               z = e->place[2] - s->place[2];
+        if (x * x + y * y + z * z <= s->limit2 && (e->kind & s->kinds) &&
+            e->at_us > s->newer_than_us)
+            consider(s, e);
+    }
+}
+
+static double cell_distance2(const struct cell *c, const double place[3]) {
+    double sum = 0;
+    for (int i = 0; i < 3; i++) {
+        double under = c->low[i] - place[i], over = place[i] - c->high[i];
+        double d = under > 0 ? under : over > 0 ? over : 0;
+        sum += d * d;
+    }
+    return sum;
+}
+
+struct pending {
+    double distance2;
+    const struct cell *cell;
+};
+
+/* Puts C's children on the stack, the nearest on top. Returns the new height. */
+static int push_children(const struct search *s, const struct cell *c, struct pending *stack,
+                         int height) {
+    int first = height;
+    for (uint32_t q = 0; q < 4; q++) {
+        const struct cell *child = &c->children[q];
+        if (!(child->kinds & s->kinds))
+            continue;
+        double distance2 = cell_distance2(child, s->place);
+        if (distance2 > s->limit2)
+            continue;
+        /* Its turn comes after that of nearer ones: time for memory to bring what is inside. */
+        __builtin_prefetch(child->children ? (const void *)child->children : child->entries);
+        int at = height++;
+        for (; at > first && stack[at - 1].distance2 < distance2; at--)
+            stack[at] = stack[at - 1];
+        stack[at] = (struct pending){distance2, child};
+    }
+    return height;
+}
+
+int32_t fleet_index_nearest(const struct fleet_index *x, struct point at, double radius_m,
+                            const struct fleet_filter *f, int32_t k, struct fleet_hit *hits) {
+    if (k <= 0 || !(radius_m >= 0))
+        return 0;
+    struct search s = {.at = at,
+                       .radius_m = radius_m,
+                       .kinds = kinds_wanted(f),
+                       .newer_than_us = f && f->newer_than_us ? f->newer_than_us : INT64_MIN,
+                       .hits = hits,
+                       .k = k};
+    place_of(at, s.place);
+    set_limit(&s, radius_m);
+    struct pending stack[STACK_MAX];
+    int height = 0;
+    if (x->root.kinds & s.kinds)
+        stack[height++] = (struct pending){0, &x->root};
+    while (height > 0) {
+        struct pending top = stack[--height];
+        if (top.distance2 > s.limit2)
+            continue;
+        if (!top.cell->children) {
+            search_leaf(&s, top.cell);
+            continue;
+        }
+        height = push_children(&s, top.cell, stack, height);
+        CHECK(height <= STACK_MAX);
+    }
+    for (int32_t n = s.count - 1; n > 0; n--) { /* the heap, last first, into order */
+        struct fleet_hit last = hits[0];
+        sink(hits, n, hits[n]);
+        hits[n] = last;
+    }
+    return s.count;
+}
+
+/* ---- boxes ---- */
+
+/* Longitudes in the tree's names, both included. */
+struct span {
+    uint32_t west, east;
+};
+
+/* B's longitudes as one or two spans. */
+static int spans_of(struct box b, struct span spans[2]) {
+    const int32_t most = 180 * E7;
+    uint32_t west = tree_x((struct point){0, b.west_e7}),
+             east = tree_x((struct point){0, b.east_e7});
+    uint32_t first = (uint32_t)-most + BIAS, last = (uint32_t)most - 1 + BIAS;
+    if (b.west_e7 <= b.east_e7 && b.east_e7 != most) {
+        spans[0] = (struct span){west, east};
+        return 1;
+    }
+    /* Over the antimeridian, or up to it: from the west to the end, and on from the start. */
+    spans[0] = (struct span){west, b.west_e7 == most ? west : last};
+    spans[1] = (struct span){first, east};
+    return 2;
+}
+
+static bool square_meets(struct square s, struct box b, const struct span *spans, int count) {
+    uint64_t side = UINT64_C(1) << (32 - s.level);
+    uint32_t south = (uint32_t)b.south_e7 + BIAS, north = (uint32_t)b.north_e7 + BIAS;
+    if (s.y > north || s.y + side - 1 < south)
+        return false;
+    for (int i = 0; i < count; i++) {
+        if (s.x <= spans[i].east && s.x + side - 1 >= spans[i].west)
+            return true;
+    }
+    return false;
+}
+
+static int32_t box_leaf(const struct cell *leaf, struct box b, uint32_t kinds,
+                        int64_t newer_than_us, int32_t max, const struct fleet_item **ret_items) {
+    int32_t n = 0;
+    for (uint32_t i = 0; i < leaf->count && n < max; i++) {
+        const struct entry *e = &leaf->entries[i];
+        if ((e->kind & kinds) && e->at_us > newer_than_us && box_has(b, e->at))
+            ret_items[n++] = e->item;
+    }
+    return n;
+}
+
+int32_t fleet_index_box(const struct fleet_index *x, struct box b, const struct fleet_filter *f,
+                        int32_t max, const struct fleet_item **ret_items) {
+    struct span spans[2];
+    int span_count = spans_of(b, spans);
+    uint32_t kinds = kinds_wanted(f);
+    int64_t newer_than_us = f && f->newer_than_us ? f->newer_than_us : INT64_MIN;
+    struct {
+        const struct cell *cell;
+        struct square square;
+    } stack[STACK_MAX];
+    int height = 0;
+    stack[height++] = (typeof(stack[0])){&x->root, {0}};
+    int32_t n = 0;
+    while (height > 0 && n < max) {
+        const struct cell *c = stack[--height].cell;
+        struct square s = stack[height].square;
+        if (!(c->kinds & kinds) || !square_meets(s, b, spans, span_count))
+            continue;
+        if (!c->children) {
+            n += box_leaf(c, b, kinds, newer_than_us, max - n, ret_items + n);
+            continue;
+        }
+        for (uint32_t q = 0; q < 4; q++)
+            stack[height++] = (typeof(stack[0])){&c->children[q], child_square(s, q)};
+        CHECK(height <= STACK_MAX);
+    }
+    return n;
+}
