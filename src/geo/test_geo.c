@@ -72,8 +72,8 @@ static void test_distance(void **state) {
     assert_near(geo_distance_m((struct point){0, 0}, (struct point){E7, 0}), 111195.080, 0.001);
     assert_near(geo_distance_m((struct point){0, -90 * E7}, (struct point){0, 90 * E7}),
                 HALF_ROUND_M, 0.5);
-    assert_near(geo_distance_m(point_of(57.7089, 11.9746), point_of(59.3293, 18.0686)), 397600,
-                600);
+    assert_near(geo_distance_m(point_of(57.7089, 11.9746), point_of(59.3293, 18.0686)), 397000,
+                1000);
     for (int i = 0; i < 20000; i++) {
         struct point a = anywhere(), b = anywhere(), c = anywhere();
         if (i % 2)
