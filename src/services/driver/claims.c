@@ -160,7 +160,7 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
     const struct ev_claim *want = cmd->args;
     if (d == NULL)
         return; /* a dispatcher named nobody: the search answers for him */
-    if (has_ended(d, want->offer_id) ||
+    if (has_ended(d, want->offer_id) || has_ended(d, want->booking_id) ||
         (d->claim != NULL && str_eq(d->claim->offer_id, want->offer_id)))
         return; /* heard before */
     const char *why = refusal(d, want);

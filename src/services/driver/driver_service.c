@@ -29,7 +29,7 @@ static const struct route_entry routes[] = {
     {"GET", "/v1/drivers/nearby", ROLES(ROLE_CUSTOMER) | ROLES_STAFF, drivers_nearby, NULL, 0,
      "listNearbyDrivers"},
     {"GET", "/v1/drivers", ROLES_STAFF, drivers_list, NULL, 0, "listDrivers"},
-    {"PATCH", "/v1/drivers/{id}", ROLES(ROLE_ADMIN), profile_status, &status_body_schema,
+    {"PATCH", "/v1/drivers/{id}", ROLES(ROLE_ADMIN), profile_status, &driver_status_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "patchDriver"},
     {"GET", "/v1/drivers/{id}/trail", ROLES_STAFF, trail_get, NULL, 0, "getTrail"},
     {"GET", "/v1/fleet", ROLES_STAFF, fleet_get, NULL, 0, "getFleet"},

@@ -29,7 +29,7 @@ static void test_tables(void **state) {
     const struct schema *all[] = {driver_aggregate.schema,   search_aggregate.schema,
                                   earnings_aggregate.schema, trail_aggregate.schema,
                                   &profile_body_schema,      &duty_body_schema,
-                                  &status_body_schema,       &locations_body_schema};
+                                  &driver_status_body_schema,       &locations_body_schema};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (schema_fault(all[i]) != NULL)
             fail_msg("%s: %s", all[i]->name, schema_fault(all[i]));

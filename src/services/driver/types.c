@@ -129,7 +129,7 @@ static const struct schema_field status_body_fields[] = {
     {"status", S_ENUM, ASKED(status_body, status), .names = status_body_names},
     {"reason", S_STR, MAYBE(status_body, reason), .min = 1, .max = REASON_CHARS_MAX},
 };
-const struct schema status_body_schema =
+const struct schema driver_status_body_schema =
     SCHEMA(struct status_body, "DriverStatusInput", status_body_fields);
 
 static const struct schema_field fix_body_fields[] = {

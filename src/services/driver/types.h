@@ -96,7 +96,7 @@ struct locations_body {
     struct fix_body *fixes;
     int32_t fix_count;
 };
-extern const struct schema profile_body_schema, duty_body_schema, status_body_schema,
+extern const struct schema profile_body_schema, duty_body_schema, driver_status_body_schema,
     locations_body_schema;
 
 #endif
