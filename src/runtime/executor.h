@@ -111,9 +111,10 @@ void executor_free(struct executor *x); /* after stop */
 /* The wake command of a collection: due documents of AGGREGATE get TYPE. Before the first turn. */
 void executor_timer(struct executor *x, const struct command_type *type, void *service);
 
-/* FN is called on the executor's thread about once a second, between batches. Before the first turn. */
-void executor_ticker(struct executor *x, void (*fn)(void *arg, struct store *writer, int64_t now_us),
-                     void *arg);
+/* FN is called on the executor's thread about once a second, between batches. Before the first
+ * turn. */
+void executor_ticker(struct executor *x,
+                     void (*fn)(void *arg, struct store *writer, int64_t now_us), void *arg);
 
 /* ERR_FULL: answer 503. Any thread. From then on the command is the executor's until finish. */
 int executor_submit(struct executor *x, struct command *cmd);

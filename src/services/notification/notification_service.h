@@ -18,7 +18,6 @@ struct notification_options {
     const struct clock *clock;
     struct bus *bus; /* positions are heard from it */
     struct token_verifier *verifier;
-    struct fleet *fleet;         /* where a driver is when a watch begins; may be NULL */
     struct locations *locations; /* takes location frames; NULL: they are refused */
     const struct log *log;
     int32_t workers_max; /* network threads there can be */

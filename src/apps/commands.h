@@ -1,0 +1,25 @@
+/* The subcommands of `lorry`. Each takes its resolved configuration and returns an exit status. */
+#ifndef LORRY_APPS_COMMANDS_H
+#define LORRY_APPS_COMMANDS_H
+
+#include "apps/config.h"
+
+extern const struct config_table *const simulate_tables[];
+extern const struct config_table *const check_tables[];
+extern const struct config_table *const bench_tables[];
+extern const struct config_table *const user_add_tables[];
+extern const struct config_table *const user_list_tables[];
+extern const struct config_table *const user_set_role_tables[];
+extern const struct config_table *const user_disable_tables[];
+
+int command_serve(struct config *c);
+int command_simulate(struct config *c);
+int command_check(struct config *c);
+int command_bench(struct config *c);
+int command_user_add(struct config *c);
+int command_user_list(struct config *c);
+int command_user_set_role(struct config *c);
+int command_user_disable(struct config *c);
+int command_config(struct config *c);
+
+#endif

@@ -1,0 +1,142 @@
+#include "apps/demo.h"
+
+#include "apps/city_places.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "client/city.h"
+#include "services/auth/admin.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define DEMO_PASSWORD "demo-city-2026"
+#define DEMO_TAG "demo"
+
+struct demo {
+    struct city *city;
+    struct city_places places;
+    struct city_summary summary;
+    pthread_t thread;
+    char url[96];
+    int result;
+};
+
+static const struct {
+    enum role role;
+    const char *email, *name;
+} demo_people[] = {
+    {ROLE_ADMIN, "admin@demo.example", "Ada Admin"},
+    {ROLE_DISPATCHER, "dispatcher@demo.example", "Disa Dispatcher"},
+    {ROLE_CUSTOMER, "customer@demo.example", "Kim Customer"},
+    {ROLE_DRIVER, "driver@demo.example", "Ola Driver"},
+};
+
+/* The accounts that a visitor signs in with; they are kept over restarts. */
+static int make_people(struct platform *p) {
+    struct store *store;
+    struct sqlite_source *source;
+    struct arena a;
+    struct str why = STR("no memory");
+    arena_init(&a, 4096);
+    int err = platform_open_store(p->config, &a, &source, &store, &why);
+    if (err == 0) {
+        struct auth_admin *admin = auth_admin_new(&(struct auth_admin_options){
+            .store = store, .entropy = &p->entropy, .clock = &p->clock});
+        for (size_t i = 0; err == 0 && i < COUNT_OF(demo_people); i++) {
+            struct str id;
+            err = auth_admin_add(admin,
+                                 &(struct auth_admin_user){.email = str_from(demo_people[i].email),
+                                                           .name = str_from(demo_people[i].name),
+                                                           .password = STR(DEMO_PASSWORD),
+                                                           .role = demo_people[i].role},
+                                 &a, &id, &why);
+            if (err == ERR_DUPLICATE)
+                err = 0;
+        }
+        auth_admin_free(admin);
+        store->ops->close(store);
+        sqlite_source_close(source);
+    }
+    if (err < 0)
+        fprintf(stderr, "lorry: the demo's accounts cannot be made: %.*s\n", STR_ARG(why));
+    arena_free(&a);
+    return err;
+}
+
+static void print_logins(void) {
+    printf("\nDemo logins, all with the password %s\n", DEMO_PASSWORD);
+    for (size_t i = 0; i < COUNT_OF(demo_people); i++)
+        printf("  %-11s %s\n", role_names[demo_people[i].role], demo_people[i].email);
+}
+
+static void *demo_thread(void *arg) {
+    struct demo *d = arg;
+    d->result = city_run(d->city, &d->summary);
+    return NULL;
+}
+
+static void print_city(const struct platform *p, const struct demo *d) {
+    long drivers = (long)config_int(p->config, "demo_drivers");
+    long bookings = (long)config_int(p->config, "demo_bookings_per_hour");
+    if (d->places.streets == NULL) {
+        printf("\nThe city: %ld drivers, %ld bookings an hour, as the crow flies (no streets).\n\n",
+               drivers, bookings);
+        return;
+    }
+    struct streets_info info;
+    streets_info(p->streets, &info);
+    printf("\nThe city: %ld drivers, %ld bookings an hour, on %.0f km of streets.\n  %s\n\n",
+           drivers, bookings, (double)info.length_m / 1000, info.attribution);
+}
+
+int demo_start(struct platform *p, struct demo **ret_demo) {
+    if (make_people(p) < 0)
+        return 1;
+    struct demo *d = xcalloc(1, sizeof(*d));
+    snprintf(d->url, sizeof(d->url), "http://%s:%d", config_host(p->config, "listen"), p->port);
+    d->places = (struct city_places){p->streets, point_of(CITY_CENTRE_LAT, CITY_CENTRE_LNG),
+                                     .radius_m = 4000};
+    uint64_t seed;
+    p->entropy.fill(&p->entropy, &seed, sizeof(seed));
+    const char *why = "";
+    d->city =
+        city_new(&(struct city_options){.url = d->url,
+                                        .drivers = (int32_t)config_int(p->config, "demo_drivers"),
+                                        .bookings_per_hour =
+                                            (double)config_int(p->config, "demo_bookings_per_hour"),
+                                        .speed = 1,
+                                        .seed = seed,
+                                        .tag = DEMO_TAG,
+                                        .password = DEMO_PASSWORD,
+                                        .router = p->router,
+                                        .place = city_place,
+                                        .place_arg = &d->places,
+                                        .output = CITY_LINES,
+                                        .out = stdout,
+                                        .settle_us = 2000000},
+                 &why);
+    if (d->city == NULL || pthread_create(&d->thread, NULL, demo_thread, d) != 0) {
+        fprintf(stderr, "lorry: the demo cannot start: %s\n", why);
+        city_free(d->city);
+        free(d);
+        return 1;
+    }
+    print_logins();
+    print_city(p, d);
+    *ret_demo = d;
+    return 0;
+}
+
+int demo_stop(struct demo *d) {
+    if (d == NULL)
+        return 0;
+    city_stop(d->city);
+    city_stop(d->city); /* bookings that are on their way go on after the next start */
+    pthread_join(d->thread, NULL);
+    int status = d->result == 0 && d->summary.violations == 0 ? 0 : 1;
+    if (d->result == 0)
+        city_print_summary(&d->summary, false, stdout);
+    city_free(d->city);
+    free(d);
+    return status;
+}

@@ -1,0 +1,161 @@
+/* The `lorry` command: finds the subcommand, resolves its configuration, runs it. */
+#include "apps/commands.h"
+#include "apps/settings.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "runtime/token.h"
+
+#include <stdio.h>
+#include <string.h>
+
+extern char **environ;
+
+static const struct config_command commands[] = {
+    {.name = "serve",
+     .summary = "Run the platform: API, WebSockets, all four services in one process",
+     .details =
+         "State lies in the data folder and survives restarts. SIGTERM or Ctrl-C drains: not\n"
+         "ready, no new connections, what is in flight is finished.\n",
+     .tables = settings_of_serve},
+    {.name = "simulate",
+     .summary = "A city of simulated customers and drivers against a running server, with an audit",
+     .details =
+         "Every simulated person is a real client: it registers, signs in, books, drives and\n"
+         "listens over HTTP and WebSocket. At the end the run audits what it saw; the exit\n"
+         "status is 1 if the audit fails.\n",
+     .arguments = "[URL]",
+     .arguments_max = 1,
+     .tables = simulate_tables},
+    {.name = "check",
+     .summary = "The deterministic simulator: the real services under faults, in virtual time",
+     .details =
+         "Each seed chooses a workload and faults, is run twice, and must leave the same trace.\n"
+         "A failure prints its seed; --seed N replays it.\n",
+     .tables = check_tables},
+    {.name = "bench",
+     .summary = "Named benchmarks; --list names them",
+     .arguments = "[NAME]",
+     .arguments_max = 1,
+     .tables = bench_tables},
+    {.name = "user add",
+     .summary = "Make an account of any role, on the store itself; makes the first admin",
+     .details =
+         "The password is read from --password-file, or from standard input. A server may be\n"
+         "running on the same folder.\n",
+     .tables = user_add_tables},
+    {.name = "user list", .summary = "List the accounts", .tables = user_list_tables},
+    {.name = "user set-role",
+     .summary = "Give an account another role",
+     .tables = user_set_role_tables},
+    {.name = "user disable",
+     .summary = "Disable an account and end its sessions (--undo enables it again)",
+     .tables = user_disable_tables},
+    {.name = "config",
+     .summary = "Print the effective settings and where each came from",
+     .tables = settings_of_config},
+    {.name = "version", .summary = "Print version and build", .tables = NULL},
+    {.name = "help",
+     .summary = "Help, also for each command",
+     .arguments = "[COMMAND]",
+     .arguments_max = 2},
+    {.name = NULL},
+};
+static int (*const runs[])(struct config *c) = {
+    command_serve,         command_simulate,     command_check,
+    command_bench,         command_user_add,     command_user_list,
+    command_user_set_role, command_user_disable, command_config,
+};
+
+static const struct config_program program = {
+    "lorry", "self-hosted, on-demand logistics: booking, dispatch, tracking", commands};
+
+static int flush_to(FILE *out, struct buf *text) {
+    fwrite(text->p, 1, text->len, out);
+    return fflush(out) == 0 ? 0 : 1;
+}
+
+int command_config(struct config *c) {
+    struct buf out;
+    settings_check(c);
+    buf_init(&out, &c->arena, 4096);
+    if (c->problems.count > 0)
+        config_write_problems(c, &out);
+    else if (config_bool(c, "json"))
+        config_write_json(c, &out);
+    else
+        config_write_table(c, &out);
+    int status = c->problems.count > 0 ? 2 : 0;
+    return flush_to(status == 0 ? stdout : stderr, &out) | status;
+}
+
+static int version(void) {
+    printf("lorry %s\nbuilt %s with %s%s\n", LORRY_VERSION, __DATE__, "gcc-compatible ",
+           __VERSION__);
+    return 0;
+}
+
+/* `lorry help`, `lorry help serve`, `lorry serve --help`. */
+static int help(const struct config_command *command) {
+    struct arena a;
+    struct buf out;
+    arena_init(&a, 8192);
+    buf_init(&out, &a, 4096);
+    if (command == NULL)
+        config_write_help(&program, &out);
+    else
+        config_write_command_help(&program, command, &out);
+    int status = flush_to(stdout, &out);
+    arena_free(&a);
+    return status;
+}
+
+static int unknown(const char *word) {
+    const char *near = config_command_near(&program, str_from(word));
+    fprintf(stderr, "lorry: there is no command \"%s\"", word);
+    if (near != NULL)
+        fprintf(stderr, "; did you mean \"%s\"?", near);
+    fprintf(stderr, "\nTry \"lorry help\".\n");
+    return 2;
+}
+
+static int run(const struct config_command *command, int argc, char **argv) {
+    struct config c;
+    struct buf out;
+    int status = 2;
+    int err = config_load(&c, &program, command, argc, argv, environ);
+    buf_init(&out, &c.arena, 1024);
+    config_write_warnings(&c, &out);
+    if (err < 0)
+        config_write_problems(&c, &out);
+    flush_to(stderr, &out);
+    if (c.help)
+        status = help(command);
+    else if (err == 0)
+        status = runs[command - commands](&c);
+    config_free(&c);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2)
+        return help(NULL);
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)
+        return version();
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return help(NULL);
+    int used = 0;
+    if (strcmp(argv[1], "help") == 0) {
+        if (argc == 2)
+            return help(NULL);
+        const struct config_command *about =
+            config_command_find(&program, argc - 2, argv + 2, &used);
+        return about != NULL ? help(about) : unknown(argv[2]);
+    }
+    const struct config_command *command = config_command_find(&program, argc - 1, argv + 1, &used);
+    if (command == NULL)
+        return unknown(argv[1]);
+    if ((size_t)(command - commands) >= COUNT_OF(runs))
+        return help(NULL);
+    token_library_init();
+    return run(command, argc - 1 - used, argv + 1 + used);
+}

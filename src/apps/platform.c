@@ -1,0 +1,374 @@
+#include "apps/platform.h"
+
+#include "adapters/crow/crow.h"
+#include "adapters/inproc/inproc_bus.h"
+#include "adapters/memory/memory_cache.h"
+#include "adapters/streets/streets.h"
+#include "apps/settings.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "base/timestamp.h"
+#include "services/auth/auth_service.h"
+#include "services/booking/booking_service.h"
+#include "services/driver/driver_service.h"
+#include "services/notification/notification_service.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CACHE_ENTRIES_MAX 200000
+#define BATCH_MAX STORE_BATCH_MAX
+
+/* ---- the machine's clock and randomness ---- */
+
+static int64_t wall_now(const struct clock *c) {
+    (void)c;
+    return clock_wall_us();
+}
+
+void clock_machine(struct clock *c) {
+    c->now_us = wall_now;
+}
+
+static void machine_fill(struct entropy *e, void *out, size_t n) {
+    (void)e;
+    randombytes_buf(out, n);
+}
+
+void entropy_machine(struct entropy *e) {
+    CHECK(sodium_init() >= 0);
+    e->fill = machine_fill;
+}
+
+/* ---- the store ---- */
+
+int platform_collections(const struct store_collection *ret[PLATFORM_COLLECTIONS_MAX]) {
+    const struct service services[] = {auth_service(NULL), booking_service(NULL),
+                                       driver_service(NULL), notification_service(NULL)};
+    int count = 0;
+    for (size_t i = 0; i < COUNT_OF(services); i++) {
+        const struct store_collection *const *each = services[i].def->collections;
+        for (; *each != NULL; each++) {
+            CHECK(count < PLATFORM_COLLECTIONS_MAX);
+            ret[count++] = *each;
+        }
+    }
+    return count;
+}
+
+static int open_source(const struct config *config, bool beside, const struct log *log,
+                       struct arena *a, struct sqlite_source **ret_source, struct str *ret_why) {
+    const struct store_collection **collections = /* the source keeps it */
+        arena_array(a, const struct store_collection *, PLATFORM_COLLECTIONS_MAX);
+    int count = platform_collections(collections);
+    struct sqlite_options o = {.dir = config_cstr(config, "data"),
+                               .collections = collections,
+                               .collection_count = count,
+                               .beside = beside,
+                               .log = log};
+    return sqlite_source_open(&o, a, ret_source, ret_why);
+}
+
+int platform_open_store(const struct config *config, struct arena *a,
+                        struct sqlite_source **ret_source, struct store **ret_store,
+                        struct str *ret_why) {
+    struct sqlite_source *source;
+    int err = open_source(config, true, NULL, a, &source, ret_why);
+    if (err < 0)
+        return err;
+    struct store_source *stores = sqlite_source_port(source);
+    err = stores->open(stores, true, ret_store);
+    if (err < 0) {
+        sqlite_source_close(source);
+        *ret_why = str_from(err_text(err));
+        return err;
+    }
+    *ret_source = source;
+    return 0;
+}
+
+/* ---- streets ---- */
+
+static bool newer(const char *a, const char *b) {
+    struct stat sa, sb;
+    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_mtime >= sb.st_mtime;
+}
+
+/* Opens the binary form beside the data, building it first if it is missing, old or damaged. */
+static int open_streets(struct platform *p, const char *geojson, struct str *ret_why) {
+    struct str cache = arena_printf(&p->arena, "%s/streets.graph", config_cstr(p->config, "data"));
+    if (newer(cache.p, geojson) && streets_open(cache.p, p->crow, &p->streets) == 0)
+        return 0;
+    log_info(&p->log, "building the road graph from %s (once)", geojson);
+    struct streets_info info;
+    int err = streets_build(geojson, cache.p, &info);
+    if (err == 0)
+        err = streets_open(cache.p, p->crow, &p->streets);
+    if (err < 0)
+        *ret_why =
+            arena_printf(&p->arena, "cannot use the streets of %s: %s", geojson, err_text(err));
+    return err;
+}
+
+static int open_routers(struct platform *p, struct str *ret_why) {
+    p->crow = crow_new(NULL);
+    p->router = p->crow;
+    const char *geojson = config_cstr(p->config, "streets");
+    if (geojson == NULL)
+        return 0;
+    int err = open_streets(p, geojson, ret_why);
+    if (err < 0)
+        return err;
+    p->router = streets_router(p->streets);
+    return 0;
+}
+
+/* ---- services ---- */
+
+static void make_auth(struct platform *p) {
+    struct auth_options o = auth_options_default();
+    o.hasher = p->hasher;
+    o.cache = p->cache;
+    o.verifier = p->verifier;
+    o.entropy = &p->entropy;
+    o.log = &p->log;
+    o.issuer = config_cstr(p->config, "issuer");
+    o.access_ttl_s = config_int(p->config, "access_ttl_s");
+    o.refresh_ttl_s = config_int(p->config, "refresh_ttl_s");
+    if (config_bool(p->config, "demo"))
+        o.registers_per_hour_max = 0; /* the whole city registers from one address */
+    p->auth = auth_service_new(&o);
+}
+
+static void make_driver(struct platform *p) {
+    const struct config *c = p->config;
+    p->driver = driver_service_new(&(struct driver_options){
+        .clock = &p->clock,
+        .entropy = &p->entropy,
+        .bus = p->bus,
+        .router = p->router,
+        .log = &p->log,
+        .approval_auto = config_enum(c, "driver_approval") == APPROVAL_AUTO ||
+                         (config_bool(c, "demo") && !config_is_given(c, "driver_approval")),
+        .offer_wave = (int32_t)config_int(c, "offer_wave"),
+        .offer_timeout_s = config_int(c, "offer_timeout_s"),
+        .search_radius_m = config_int(c, "search_radius_m"),
+        .search_radius_max_m = config_int(c, "search_radius_max_m"),
+        .trail_keep_days = config_int(c, "trail_days"),
+        .currency = config_cstr(c, "currency"),
+    });
+}
+
+static int make_booking(struct platform *p, struct str *ret_why) {
+    const struct config *c = p->config;
+    struct booking_options o = {
+        .router = p->router,
+        .entropy = &p->entropy,
+        .fleet = driver_service_fleet(p->driver),
+        .quote_ttl_us = config_int(c, "quote_ttl_s") * US_PER_S,
+        .offer_timeout_us = config_int(c, "offer_timeout_s") * US_PER_S,
+        .search_timeout_us = config_int(c, "search_timeout_s") * US_PER_S,
+        .trip_max_km = (int32_t)config_int(c, "trip_max_km"),
+    };
+    if (config_is_given(c, "tariffs")) {
+        o.tariffs = booking_tariffs_load(config_cstr(c, "tariffs"), &p->arena, ret_why);
+        if (o.tariffs == NULL)
+            return ERR_INVALID;
+    }
+    if (config_is_given(c, "area")) {
+        o.area = booking_area_load(config_cstr(c, "area"), &p->arena, ret_why);
+        if (o.area == NULL)
+            return ERR_INVALID;
+    }
+    p->booking = booking_service_new(&o);
+    return 0;
+}
+
+static int32_t worker_count(const struct config *c) {
+    int64_t n = config_int(c, "workers");
+    if (n == 0)
+        n = sysconf(_SC_NPROCESSORS_ONLN);
+    return (int32_t)(n < 1 ? 1 : n > PLATFORM_WORKERS_MAX ? PLATFORM_WORKERS_MAX : n);
+}
+
+static void make_notification(struct platform *p) {
+    p->notification = notification_service_new(&(struct notification_options){
+        .clock = &p->clock,
+        .bus = p->bus,
+        .verifier = p->verifier,
+        .locations = driver_service_locations(p->driver),
+        .log = &p->log,
+        .workers_max = worker_count(p->config),
+    });
+}
+
+static int make_services(struct platform *p, struct str *ret_why) {
+    make_auth(p);
+    make_driver(p);
+    make_notification(p);
+    return make_booking(p, ret_why);
+}
+
+static int make_runtime(struct platform *p, struct str *ret_why) {
+    struct store *writer;
+    int err = p->stores->open(p->stores, true, &writer);
+    if (err < 0) {
+        *ret_why = str_from(err_text(err));
+        return err;
+    }
+    p->executor = executor_new(&(struct executor_options){.store = writer,
+                                                          .bus = p->bus,
+                                                          .clock = &p->clock,
+                                                          .entropy = &p->entropy,
+                                                          .log = &p->log,
+                                                          .name = "lorry",
+                                                          .batch_max = BATCH_MAX});
+    driver_service_executor(p->driver, p->executor);
+    struct service services[] = {auth_service(p->auth), booking_service(p->booking),
+                                 driver_service(p->driver), notification_service(p->notification)};
+    p->runtime = runtime_new(&(struct runtime_options){.clock = &p->clock,
+                                                       .entropy = &p->entropy,
+                                                       .bus = p->bus,
+                                                       .cache = p->cache,
+                                                       .verifier = p->verifier,
+                                                       .executor = p->executor,
+                                                       .log = &p->log},
+                             services, COUNT_OF(services));
+    err = runtime_start(p->runtime, writer);
+    if (err < 0)
+        *ret_why = arena_printf(&p->arena, "cannot read the state: %s", err_text(err));
+    return err;
+}
+
+/* ---- the network ---- */
+
+static int worker_start(void *app, struct worker *w) {
+    struct platform *p = app;
+    w->parser = json_parser_new();
+    w->rng = xcalloc(1, sizeof(struct rng));
+    uint64_t seed;
+    p->entropy.fill(&p->entropy, &seed, sizeof(seed));
+    rng_seed(w->rng, seed);
+    int err = p->stores->open(p->stores, false, &w->reader);
+    return err < 0 ? err : runtime_worker_start(p->runtime, w);
+}
+
+static void worker_stop(void *app, struct worker *w) {
+    struct platform *p = app;
+    runtime_worker_stop(p->runtime, w);
+    if (w->reader != NULL)
+        w->reader->ops->close(w->reader);
+    json_parser_free(w->parser);
+    free(w->rng);
+}
+
+static void on_request(void *app, struct call *c) {
+    runtime_request(((struct platform *)app)->runtime, c);
+}
+
+static void on_tick(void *app, struct worker *w, int64_t now_us) {
+    runtime_worker_tick(((struct platform *)app)->runtime, w, now_us);
+}
+
+static int listen_on(struct platform *p, struct str *ret_why) {
+    const struct config *c = p->config;
+    struct http_limits limits = http_limits_default;
+    limits.connections_max = (int32_t)config_int(c, "connections_max");
+    const char *why = "";
+    int err = http_start(&(struct http_options){.address = config_host(c, "listen"),
+                                                .port = config_port(c, "listen"),
+                                                .workers = worker_count(c),
+                                                .limits = limits,
+                                                .log = &p->log,
+                                                .clock = &p->clock,
+                                                .worker_start = worker_start,
+                                                .worker_stop = worker_stop,
+                                                .request = on_request,
+                                                .tick = on_tick,
+                                                .tick_ms = 100,
+                                                .app = p},
+                         &p->http, &p->port, &why);
+    if (err < 0)
+        *ret_why = arena_printf(&p->arena, "cannot listen on %s port %d: %s",
+                                config_host(c, "listen"), config_port(c, "listen"), why);
+    return err;
+}
+
+/* ---- life ---- */
+
+static int open_all(struct platform *p, struct str *ret_why) {
+    int err = open_source(p->config, false, &p->log, &p->arena, &p->source, ret_why);
+    if (err < 0)
+        return err;
+    p->stores = sqlite_source_port(p->source);
+    p->cache = memory_cache_new(CACHE_ENTRIES_MAX);
+    p->bus = inproc_bus_new();
+    p->verifier = token_verifier_new(config_cstr(p->config, "issuer"), p->cache);
+    p->hasher = hasher_argon2id_new(
+        &(struct hasher_options){.workers = (int32_t)config_int(p->config, "hash_workers"),
+                                 .queue_max = (int32_t)config_int(p->config, "hash_queue")});
+    if (p->hasher == NULL)
+        return ERR_LIMIT;
+    err = open_routers(p, ret_why);
+    if (err == 0)
+        err = make_services(p, ret_why);
+    if (err == 0)
+        err = make_runtime(p, ret_why);
+    if (err == 0)
+        err = executor_start(p->executor);
+    if (err == 0)
+        err = listen_on(p, ret_why);
+    return err;
+}
+
+int platform_open(struct platform *p, const struct config *config, struct str *ret_why) {
+    *p = (struct platform){.config = config};
+    arena_init(&p->arena, 16384);
+    p->log = (struct log){(enum log_level)config_enum(config, "log_level"), 2, "lorry"};
+    clock_machine(&p->clock);
+    entropy_machine(&p->entropy);
+    *ret_why = STR("it could not be started");
+    int err = open_all(p, ret_why);
+    if (err < 0) {
+        char why[1024]; /* outlives the arena */
+        size_t len = ret_why->len < sizeof(why) ? ret_why->len : sizeof(why) - 1;
+        memcpy(why, ret_why->p, len);
+        platform_close(p);
+        arena_init(&p->arena, 1024);
+        *ret_why = arena_str(&p->arena, (struct str){why, len});
+    }
+    return err;
+}
+
+void platform_close(struct platform *p) {
+    if (p->runtime != NULL)
+        runtime_draining(p->runtime);
+    if (p->http != NULL)
+        http_stop(p->http);
+    if (p->hasher != NULL)
+        p->hasher->ops->close(p->hasher); /* its threads submit to the executor */
+    if (p->executor != NULL)
+        executor_stop(p->executor);
+    http_free(p->http);
+    runtime_free(p->runtime);
+    executor_free(p->executor);
+    notification_service_free(p->notification);
+    booking_service_free(p->booking);
+    driver_service_free(p->driver);
+    auth_service_free(p->auth);
+    streets_close(p->streets);
+    if (p->crow != NULL)
+        p->crow->ops->close(p->crow);
+    token_verifier_free(p->verifier);
+    if (p->bus != NULL)
+        p->bus->ops->close(p->bus);
+    if (p->cache != NULL)
+        p->cache->ops->close(p->cache);
+    sqlite_source_close(p->source);
+    arena_free(&p->arena);
+    *p = (struct platform){0};
+}

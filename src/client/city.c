@@ -1,0 +1,314 @@
+/* The city: makes its people, lets bookings arrive as a Poisson process, ends, sums up. */
+#include "client/city.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/timestamp.h"
+#include "client/city_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTLE_US (120 * US_PER_S)
+#define PROGRESS_US (INT64_C(5) * US_PER_S)
+#define AHEAD_MAX 8 /* people who are signing in at once */
+
+static void arrive(void *arg);
+
+/* ---- output ---- */
+
+static void progress(struct city *c) {
+    const struct city_summary *s = &c->sum;
+    double elapsed_s = (double)(net_now_us(c->net) - c->started_us) / 1e6;
+    int64_t open = s->requested - s->delivered - s->cancelled - s->expired - s->failed;
+    if (c->o.output == CITY_LIVE)
+        fprintf(c->o.out,
+                "\r\033[K%5.0f s  drivers %d/%d  bookings %lld  on their way %lld  delivered %lld  "
+                "cancelled %lld  expired %lld  fixes %lld  p99 %.1f ms%s",
+                elapsed_s, c->drivers_ready, c->driver_count, (long long)s->requested,
+                (long long)open, (long long)s->delivered, (long long)s->cancelled,
+                (long long)s->expired, (long long)s->fixes_acknowledged,
+                (double)histogram_quantile(&c->latency, 0.99) / 1e3,
+                s->violations > 0 ? "  AUDIT FAILED" : "");
+    else if (c->o.output == CITY_JSON)
+        fprintf(c->o.out,
+                "{\"type\":\"progress\",\"elapsed_s\":%.1f,\"drivers\":%d,\"requested\":%lld,"
+                "\"open\":%lld,\"delivered\":%lld,\"cancelled\":%lld,\"expired\":%lld,"
+                "\"failed\":%lld,\"fixes_acknowledged\":%lld,\"violations\":%lld}\n",
+                elapsed_s, c->drivers_ready, (long long)s->requested, (long long)open,
+                (long long)s->delivered, (long long)s->cancelled, (long long)s->expired,
+                (long long)s->failed, (long long)s->fixes_acknowledged, (long long)s->violations);
+    fflush(c->o.out);
+}
+
+void city_fate(struct city *c, struct str booking_id, const char *fate, int64_t took_us,
+               int64_t total, struct str currency) {
+    double took_s = (double)took_us / 1e6;
+    switch (c->o.output) {
+    case CITY_LIVE:
+        fputs("\r\033[K", c->o.out);
+        /* fall through */
+    case CITY_LINES:
+        fprintf(c->o.out, "  %.*s  %-9s  after %5.1f s  %6.2f %.*s\n", STR_ARG(booking_id), fate,
+                took_s, (double)total / 100, STR_ARG(currency));
+        break;
+    case CITY_JSON:
+        fprintf(c->o.out,
+                "{\"type\":\"fate\",\"booking_id\":\"%.*s\",\"fate\":\"%s\",\"took_s\":%.3f,"
+                "\"total\":%lld,\"currency\":\"%.*s\"}\n",
+                STR_ARG(booking_id), fate, took_s, (long long)total, STR_ARG(currency));
+        break;
+    case CITY_SILENT:
+        break;
+    }
+    fflush(c->o.out);
+}
+
+void city_print_summary(const struct city_summary *s, bool json, FILE *out) {
+    if (json) {
+        fprintf(out,
+                "{\"type\":\"summary\",\"elapsed_s\":%.1f,\"requested\":%lld,\"delivered\":%lld,"
+                "\"cancelled\":%lld,\"expired\":%lld,\"failed\":%lld,\"unfinished\":%lld,"
+                "\"assign_p50_s\":%.3f,\"assign_p95_s\":%.3f,\"latency_p50_ms\":%.3f,"
+                "\"latency_p99_ms\":%.3f,\"requests\":%lld,\"errors\":%lld,\"reconnects\":%lld,"
+                "\"fixes_sent\":%lld,\"fixes_acknowledged\":%lld,\"events_seen\":%lld,"
+                "\"violations\":%lld}\n",
+                (double)s->elapsed_us / 1e6, (long long)s->requested, (long long)s->delivered,
+                (long long)s->cancelled, (long long)s->expired, (long long)s->failed,
+                (long long)s->unfinished, (double)s->assign_p50_us / 1e6,
+                (double)s->assign_p95_us / 1e6, (double)s->latency_p50_us / 1e3,
+                (double)s->latency_p99_us / 1e3, (long long)s->requests, (long long)s->errors,
+                (long long)s->reconnects, (long long)s->fixes_sent,
+                (long long)s->fixes_acknowledged, (long long)s->events_seen,
+                (long long)s->violations);
+        return;
+    }
+    fprintf(out,
+            "\n%.0f seconds\n"
+            "  bookings     %lld: %lld delivered, %lld cancelled, %lld expired, %lld failed, "
+            "%lld unfinished\n"
+            "  to assign    p50 %.1f s, p95 %.1f s\n"
+            "  API latency  p50 %.2f ms, p99 %.2f ms over %lld requests, %lld without an answer or "
+            "5xx\n"
+            "  fixes        %lld sent, %lld acknowledged as durable\n"
+            "  sockets      %lld booking events seen, %lld reconnects\n"
+            "  audit        %s\n",
+            (double)s->elapsed_us / 1e6, (long long)s->requested, (long long)s->delivered,
+            (long long)s->cancelled, (long long)s->expired, (long long)s->failed,
+            (long long)s->unfinished, (double)s->assign_p50_us / 1e6,
+            (double)s->assign_p95_us / 1e6, (double)s->latency_p50_us / 1e3,
+            (double)s->latency_p99_us / 1e3, (long long)s->requests, (long long)s->errors,
+            (long long)s->fixes_sent, (long long)s->fixes_acknowledged, (long long)s->events_seen,
+            (long long)s->reconnects, s->violations == 0 ? "clean" : "FAILED");
+}
+
+/* ---- people ---- */
+
+static int32_t customers_max(const struct city *c) {
+    int32_t n = c->o.customers_max > 0 ? c->o.customers_max : c->o.drivers * 4;
+    return n < 20 ? 20 : n;
+}
+
+static int32_t signing_in(const struct city *c) {
+    int32_t n = 0;
+    for (int32_t i = 0; i < c->driver_count; i++)
+        n += !driver_person(c->drivers[i])->was_ready;
+    for (int32_t i = 0; i < c->customer_count; i++)
+        n += !customer_person(c->customers[i])->was_ready;
+    return n;
+}
+
+static struct customer *idle_customer(struct city *c) {
+    int32_t start =
+        c->customer_count > 0 ? (int32_t)rng_below(&c->rng, (uint64_t)c->customer_count) : 0;
+    for (int32_t i = 0; i < c->customer_count; i++) {
+        struct customer *one = c->customers[(start + i) % c->customer_count];
+        if (customer_idle(one))
+            return one;
+    }
+    return NULL;
+}
+
+static void grow(struct city *c) {
+    int32_t room = AHEAD_MAX - signing_in(c);
+    for (; room > 0 && c->driver_count < c->o.drivers; room--) {
+        c->drivers[c->driver_count] = driver_new(c, c->driver_count);
+        c->driver_count++;
+    }
+    /* a few customers ahead of those who are busy */
+    int32_t busy = 0;
+    for (int32_t i = 0; i < c->customer_count; i++)
+        busy += customer_busy(c->customers[i]);
+    for (; room > 0 && c->customer_count < customers_max(c) && c->customer_count < busy + 10;
+         room--) {
+        c->customers[c->customer_count] = customer_new(c, c->customer_count);
+        c->customer_count++;
+    }
+}
+
+/* ---- arrivals ---- */
+
+static void plan_arrival(struct city *c) {
+    if (c->o.bookings_per_hour <= 0)
+        return;
+    double wait_s = rng_exponential(&c->rng, 3600 / c->o.bookings_per_hour);
+    c->arrival = net_after(c->net, city_real_us(c, wait_s), arrive, c);
+}
+
+static void arrive(void *arg) {
+    struct city *c = arg;
+    c->arrival = NULL;
+    if (c->ending)
+        return;
+    struct customer *customer = c->drivers_ready > 0 ? idle_customer(c) : NULL;
+    if (customer != NULL)
+        customer_book(customer);
+    plan_arrival(c);
+}
+
+/* ---- the end ---- */
+
+static bool all_settled(struct city *c) {
+    for (int32_t i = 0; i < c->customer_count; i++) {
+        if (customer_busy(c->customers[i]))
+            return false;
+    }
+    for (int32_t i = 0; i < c->driver_count; i++) {
+        if (driver_has_unacked(c->drivers[i]))
+            return false;
+    }
+    return audit_settled(c);
+}
+
+static void end(struct city *c) {
+    c->stopped = true;
+    net_stop(c->net);
+}
+
+static void clock_tick(void *arg) {
+    struct city *c = arg;
+    int64_t elapsed_us = net_now_us(c->net) - c->started_us;
+    int64_t settle_us = c->o.settle_us > 0 ? c->o.settle_us : SETTLE_US;
+    int asked = c->stop_asked;
+    if (!c->reached && elapsed_us > 15 * US_PER_S) {
+        end(c);
+        return;
+    }
+    if (!c->ending && (asked > 0 || (c->o.duration_us > 0 && elapsed_us >= c->o.duration_us))) {
+        c->ending = true;
+        c->sum.elapsed_us = elapsed_us;
+    }
+    bool late = c->ending && elapsed_us - c->sum.elapsed_us > settle_us;
+    if (c->ending && (asked > 1 || late || all_settled(c))) {
+        end(c);
+        return;
+    }
+    if (!c->ending)
+        grow(c);
+    if (c->o.output == CITY_LIVE ||
+        elapsed_us / PROGRESS_US != (elapsed_us - US_PER_S / 4) / PROGRESS_US)
+        progress(c);
+}
+
+static void sum_up(struct city *c) {
+    struct city_summary *s = &c->sum;
+    for (int32_t i = 0; i < c->customer_count; i++)
+        s->unfinished += customer_busy(c->customers[i]);
+    if (c->stop_asked <= 1)
+        audit_end(c);
+    for (int32_t i = 0; c->stop_asked <= 1 && i < c->driver_count; i++) {
+        if (driver_has_unacked(c->drivers[i]))
+            audit_violation(c, "%s has fixes that were never acknowledged",
+                            driver_person(c->drivers[i])->email);
+    }
+    if (s->unfinished > 0 && c->stop_asked <= 1)
+        audit_violation(c, "%lld bookings hang", (long long)s->unfinished);
+    s->assign_p50_us = histogram_quantile(&c->assign, 0.5);
+    s->assign_p95_us = histogram_quantile(&c->assign, 0.95);
+    s->latency_p50_us = histogram_quantile(&c->latency, 0.5);
+    s->latency_p99_us = histogram_quantile(&c->latency, 0.99);
+    s->elapsed_us = net_now_us(c->net) - c->started_us;
+    for (int64_t i = 0; i < s->violations && i < VIOLATIONS_KEPT; i++)
+        fprintf(stderr, "simulate: audit: %s\n", c->violations[i]);
+}
+
+/* ---- life ---- */
+
+struct city *city_new(const struct city_options *o, const char **ret_why) {
+    struct net *net = net_new(o->url, ret_why);
+    if (net == NULL)
+        return NULL;
+    struct city *c = xcalloc(1, sizeof(*c));
+    c->o = *o;
+    c->net = net;
+    c->parser = json_parser_new();
+    rng_seed(&c->rng, o->seed);
+    arena_init(&c->scratch, 65536);
+    map_init(&c->bookings);
+    c->drivers = xcalloc((size_t)o->drivers + 1, sizeof(struct driver *));
+    c->customers = xcalloc((size_t)customers_max(c), sizeof(struct customer *));
+    return c;
+}
+
+static void admin_ready(struct person *p) {
+    (void)p;
+}
+
+static void admin_event(struct person *p, struct str type, struct json_value data) {
+    (void)p;
+    (void)type;
+    (void)data;
+}
+
+static const struct person_kind admin_kind = {"admin", admin_ready, admin_event};
+
+/* The admin signs in with a password of his own, so the city's is not his. */
+static void admin_begin(struct city *c) {
+    if (c->o.admin_email == NULL)
+        return;
+    c->admin = xcalloc(1, sizeof(*c->admin));
+    person_init(c->admin, c, &admin_kind, "admin", 0);
+    snprintf(c->admin->email, sizeof(c->admin->email), "%s", c->o.admin_email);
+    person_begin(c->admin);
+}
+
+int city_run(struct city *c, struct city_summary *ret_summary) {
+    c->started_us = net_now_us(c->net);
+    admin_begin(c);
+    c->clock_timer = net_every(c->net, US_PER_S / 4, clock_tick, c);
+    plan_arrival(c);
+    net_run(c->net);
+    if (c->o.output == CITY_LIVE)
+        fputs("\n", c->o.out);
+    if (!c->reached)
+        return ERR_UNAVAILABLE;
+    sum_up(c);
+    *ret_summary = c->sum;
+    return 0;
+}
+
+void city_stop(struct city *c) {
+    c->stop_asked++;
+}
+
+void city_free(struct city *c) {
+    if (c == NULL)
+        return;
+    c->stopped = true;
+    for (int32_t i = 0; i < c->driver_count; i++)
+        driver_free(c->drivers[i]);
+    for (int32_t i = 0; i < c->customer_count; i++)
+        customer_free(c->customers[i]);
+    if (c->admin != NULL) {
+        person_free(c->admin);
+        free(c->admin);
+    }
+    audit_free(c);
+    net_free(c->net);
+    json_parser_free(c->parser);
+    arena_free(&c->scratch);
+    map_free(&c->bookings);
+    free(c->drivers);
+    free(c->customers);
+    free(c);
+}
