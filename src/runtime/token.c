@@ -76,8 +76,9 @@ int token_library_init(void) {
 
 struct token_verifier *token_verifier_new(const char *issuer, struct cache *revoked) {
     struct token_verifier *v = xcalloc(1, sizeof(*v));
-    v->issuer = xmalloc(strlen(issuer) + 1);
-    strcpy(v->issuer, issuer);
+    size_t issuer_size = strlen(issuer) + 1;
+    v->issuer = xmalloc(issuer_size);
+    memcpy(v->issuer, issuer, issuer_size);
     v->revoked = revoked;
     pthread_mutex_init(&v->parser_lock, NULL);
     v->parser = json_parser_new();

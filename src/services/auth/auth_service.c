@@ -27,8 +27,6 @@ struct auth_options auth_options_default(void) {
 struct auth_service *auth_service_new(const struct auth_options *o) {
     CHECK(o->access_ttl_s >= 1 && o->access_ttl_s <= ACCESS_TTL_S_MAX);
     CHECK(o->refresh_ttl_s > o->access_ttl_s && o->refresh_ttl_s <= REFRESH_TTL_S_MAX);
-    /* A ring holds current, next and as many retired as this leaves room for. */
-    CHECK(o->key_rotation_s >= o->access_ttl_s);
     struct auth_service *a = xcalloc(1, sizeof(*a));
     a->hasher = o->hasher;
     a->cache = o->cache;
@@ -39,6 +37,8 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     a->access_ttl_us = o->access_ttl_s * US_PER_S;
     a->refresh_ttl_us = o->refresh_ttl_s * US_PER_S;
     a->key_rotation_us = o->key_rotation_s * US_PER_S;
+    /* So that a rotation by the clock never meets a ring full of keys that are still needed. */
+    CHECK(a->key_rotation_us > auth_token_life_us(a));
     a->login_failures_max = o->login_failures_max;
     a->address_failures_max = o->address_failures_max;
     a->registers_per_hour_max = o->registers_per_hour_max;
@@ -212,10 +212,12 @@ static void auth_metrics(void *self, struct buf *out) {
                "lorry_auth_registers_total %llu\n"
                "# TYPE lorry_auth_refreshes_total counter\n"
                "lorry_auth_refreshes_total %llu\n"
+               "# TYPE lorry_auth_reuses_total counter\n"
+               "lorry_auth_reuses_total %llu\n"
                "# TYPE lorry_auth_hashes_waiting gauge\n"
                "lorry_auth_hashes_waiting %lld\n",
                (unsigned long long)a->registers, (unsigned long long)a->refreshes,
-               (long long)a->hasher->ops->waiting(a->hasher));
+               (unsigned long long)a->reuses, (long long)a->hasher->ops->waiting(a->hasher));
 }
 
 static const struct command_type *const auth_timers[] = {&session_forget, &keys_tend, NULL};

@@ -21,7 +21,7 @@ struct auth_options {
     const char *issuer;     /* "lorry": the verifier's */
     int64_t access_ttl_s;   /* 900; 1..ACCESS_TTL_S_MAX */
     int64_t refresh_ttl_s;  /* 30 days; over access_ttl_s */
-    int64_t key_rotation_s; /* 30 days */
+    int64_t key_rotation_s; /* 30 days; over access_ttl_s and a minute */
     /* Rates; 0: no limit. */
     int32_t login_failures_max;     /* 5 wrong passwords for one e-mail in 15 minutes */
     int32_t address_failures_max;   /* 50 from one address in 15 minutes */

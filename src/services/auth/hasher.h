@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HASH_TEXT_MAX 128 /* as crypto_pwhash_STRBYTES, NUL included */
-#define HASHER_WORKERS_MAX 16
+#define HASHER_WORKERS_MAX 64
 
 /* The cost: OWASP's floor for argon2id, 14 ms on an ordinary core. */
 #define HASH_MEMORY_BYTES ((size_t)19 << 20)

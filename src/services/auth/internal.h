@@ -2,7 +2,8 @@
  * auth_http.c (handlers), accounts.c, sessions.c, keys.c (aggregates), login_guard.c (rates).
  *
  * Who touches what: options are read-only after new. `parser`, `admin_guard`, `signer` and
- * `ring_version` are the executor thread's. `jwks` is under `lock`; the counters are atomic.
+ * `ring_version` are the executor thread's (of the one executor there is). `jwks` is under `lock`;
+ * the counters are atomic.
  */
 #ifndef LORRY_SERVICES_AUTH_INTERNAL_H
 #define LORRY_SERVICES_AUTH_INTERNAL_H

@@ -190,9 +190,12 @@ static void refresh_decide(const struct command *cmd, const struct decide_ctx *c
 
 static void session_applied(const struct command *cmd, const struct decision *d,
                             const void *state) {
+    struct auth_service *auth = cmd->service;
     const struct session *s = state;
-    if (d->state != NULL && s->ended_us > 0)
-        auth_revoke(cmd->service, cmd->id, s->ended_us);
+    if (d->state == NULL || s->ended_us == 0)
+        return;
+    auth_revoke(auth, cmd->id, s->ended_us);
+    auth->reuses += cmd->type == &session_refresh;
 }
 
 const struct command_type session_refresh = {.name = "session.refresh",

@@ -549,6 +549,12 @@ static void a_refresh_token_serves_once(void **state) {
     assert_int_equal(me_status(f, second.access), 401);
     assert_int_equal(me_status(f, first.access), 401);
     assert_int_equal(login(f, "asha@example.com", PASSWORD).status, 200);
+    struct buf metrics;
+    buf_init(&metrics, f->arena, 1024);
+    auth_service(f->auth).def->metrics(f->auth, &metrics);
+    buf_add_char(&metrics, 0);
+    assert_non_null(strstr(metrics.p, "lorry_auth_reuses_total 1\n"));
+    assert_non_null(strstr(metrics.p, "lorry_auth_logins_total{outcome=\"right\"} 1\n"));
 }
 
 static void two_refreshes_at_once_end_the_family(void **state) {
@@ -1092,8 +1098,8 @@ static void wait_for(struct waited *w, int done) {
 static void argon2id_on_threads(void **state) {
     (void)state;
     struct waited w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
-    struct hasher *h = hasher_argon2id_new(&(struct hasher_options){
-        .workers = 2, .queue_max = 4, .memory_bytes = 64 * 1024, .passes = 1});
+    struct hasher *h = hasher_argon2id_new(
+        &(struct hasher_options){.workers = 2, .queue_max = 4, .memory_bytes = 65536, .passes = 1});
     assert_non_null(h);
     struct hash_job make = {.password = STR(PASSWORD), .done = count_done, .arg = &w};
     assert_int_equal(h->ops->submit(h, &make), 0);
