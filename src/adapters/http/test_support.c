@@ -237,6 +237,20 @@ struct http_server *server_start(struct app *a, const struct http_options *o, in
     return s;
 }
 
+void site_start(struct site *s, const struct http_limits *limits, int32_t workers) {
+    struct http_options o = app_options(&s->app, workers);
+    o.limits = *limits;
+    s->server = server_start(&s->app, &o, &s->port);
+}
+
+void site_stop(struct site *s) {
+    http_stop(s->server);
+    app_stop(&s->app);
+    http_free(s->server);
+    CHECK(s->app.workers_started == s->app.workers_stopped);
+    CHECK(s->app.sockets_opened == s->app.sockets_closed);
+}
+
 /* --- the client -------------------------------------------------------------------------- */
 
 struct client client_connect(int port) {

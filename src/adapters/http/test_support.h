@@ -42,6 +42,29 @@ int app_held(struct app *a);
 struct http_options app_options(struct app *a, int32_t workers);
 struct http_server *server_start(struct app *a, const struct http_options *o, int *ret_port);
 
+/* A server with its application. */
+struct site {
+    struct app app;
+    struct http_server *server;
+    int port;
+};
+void site_start(struct site *s, const struct http_limits *limits, int32_t workers);
+/* Also checks that what was started was stopped, and what was opened was closed. */
+void site_stop(struct site *s);
+
+/* Waits until CONDITION, on the counters `n` of the test's `site`, holds, at most two seconds. */
+#define EVENTUALLY(condition)                                                                      \
+    do {                                                                                           \
+        struct http_counters n = {0};                                                              \
+        int tries = 0;                                                                             \
+        do {                                                                                       \
+            usleep(2000);                                                                          \
+            http_counters_read(site.server, &n);                                                   \
+        } while (!(condition) && ++tries < 1000);                                                  \
+        if (!(condition))                                                                          \
+            fail_msg("never: " #condition);                                                        \
+    } while (0)
+
 /* --- a client ---------------------------------------------------------------------------- */
 #define CLIENT_BYTES_MAX ((size_t)4 << 20)
 struct client {

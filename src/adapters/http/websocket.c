@@ -208,7 +208,8 @@ static void reader_free(struct ws_reader *r) {
 
 /* Only of a reader that stands between two frames; others are freed. */
 static void reader_give_back(struct http_thread *t, struct ws_reader *r) {
-    if (r->fed != r->framed || t->idle_reader_count >= READERS_IDLE_MAX) {
+    CHECK(r->fed == r->framed && r->payload == 0);
+    if (t->idle_reader_count >= READERS_IDLE_MAX) {
         reader_free(r);
         return;
     }
