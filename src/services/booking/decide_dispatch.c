@@ -35,6 +35,11 @@ static void refuse_claim(const struct command *cmd, const struct decide_ctx *ctx
     edit_begin(&e, cmd, ctx, b);
     edit_refuse_offer(&e, claim->offer_id, claim->driver_id, claim->driver_user_id, reason);
     edit_commit(&e, ret);
+    if (claim->manual) { /* a dispatcher may still be waiting */
+        decision_problem(ret, cmd, PROBLEM_DRIVER_UNAVAILABLE, "the booking is %s",
+                         booking_state_names[b->state]);
+        ret->wake_key = claim->offer_id;
+    }
 }
 
 /* ---- dispatch.offered ---- */

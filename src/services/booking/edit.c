@@ -15,16 +15,8 @@ void edit_begin(struct edit *e, const struct command *cmd, const struct decide_c
                 const struct booking *old) {
     *e = (struct edit){.cmd = cmd, .ctx = ctx, .old = old};
     e->b = arena_new(ctx->arena, struct booking);
-    int32_t entries = 0;
-    if (old != NULL) {
+    if (old != NULL)
         *e->b = *old;
-        entries = old->timeline_count;
-    }
-    struct timeline_entry *timeline =
-        arena_array(ctx->arena, struct timeline_entry, entries + EDIT_EVENTS_MAX);
-    if (entries > 0)
-        memcpy(timeline, old->timeline, (size_t)entries * sizeof(*timeline));
-    e->b->timeline = timeline;
     e->b->updated_at_us = ctx->now_us;
 }
 
@@ -43,8 +35,22 @@ static bool is_routine(int32_t type) {
     return type == ENTRY_OFFERED || type == ENTRY_OFFER_CLOSED || type == ENTRY_ASSIGN_WANTED;
 }
 
+/* Room for one more entry, in a list of our own. */
+static void timeline_reserve(struct edit *e) {
+    struct booking *b = e->b;
+    if (b->timeline_count < e->timeline_room)
+        return;
+    e->timeline_room = b->timeline_count + (e->timeline_room == 0 ? 1 : EDIT_EVENTS_MAX);
+    struct timeline_entry *timeline =
+        arena_array(e->ctx->arena, struct timeline_entry, e->timeline_room);
+    if (b->timeline_count > 0)
+        memcpy(timeline, b->timeline, (size_t)b->timeline_count * sizeof(*timeline));
+    b->timeline = timeline;
+}
+
 struct timeline_entry *edit_entry(struct edit *e, int32_t type) {
     struct booking *b = e->b;
+    timeline_reserve(e);
     struct timeline_entry *entry = &b->timeline[b->timeline_count];
     if (is_routine(type) && b->timeline_count >= TIMELINE_MAX - TIMELINE_RESERVED) {
         entry = arena_new(e->ctx->arena, struct timeline_entry); /* nobody keeps this one */

@@ -92,6 +92,7 @@ struct edit {
     struct str view;           /* of the new state, once committed */
     struct edit_event events[EDIT_EVENTS_MAX];
     int32_t event_count;
+    int32_t timeline_room; /* entries that the list has room for; 0: it is still the old one */
     bool own_stops, own_offers, own_closed; /* copied already */
 };
 void edit_begin(struct edit *e, const struct command *cmd, const struct decide_ctx *ctx,
