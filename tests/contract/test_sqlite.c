@@ -1,5 +1,6 @@
 /* The sqlite store: the contract, then what only a file can suffer. */
 #include "contract.h"
+#include "power_vfs.h"
 
 #include "adapters/sqlite/sqlite_store.h"
 #include "base/check.h"
@@ -213,6 +214,79 @@ static void killed_at_any_moment(void **state) {
     drop(f);
 }
 
+static int64_t count_docs(struct store *r, struct arena *a) {
+    struct store_query q = {.collection = &things, .limit = STORE_LIST_MAX, .ascending = true};
+    struct store_doc *docs;
+    int64_t total = 0;
+    int32_t n;
+    do {
+        assert_int_equal(r->ops->list(r, &q, a, &docs, &n), 0);
+        total += n;
+        if (n)
+            q.after = docs[n - 1].id;
+    } while (n > 0);
+    return total;
+}
+
+/* The power fails at a write or sync chosen by seed, and takes with it what was not synced. */
+static void power_fails_at_any_write(void **state) {
+    (void)state;
+    struct rng rng;
+    rng_seed(&rng, 20260101);
+    for (int round = 0; round < 120; round++) {
+        struct folder *f = make(collections, 1);
+        int64_t n, last = -1, ops = rng_between(&rng, 1, 1500);
+        int fds[2], status;
+        f->source = sqlite_source_close(f->source);
+        f->options.checkpoint_pages = 100;
+        assert_int_equal(pipe(fds), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            power_vfs_install(ops, (uint64_t)round);
+            crash_child(f, 0, fds[1]);
+        }
+        close(fds[1]);
+        while (read(fds[0], &n, sizeof n) == sizeof n)
+            last = n;
+        close(fds[0]);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        crash_audit(f, last);
+        drop(f);
+    }
+}
+
+/* A sync that fails leaves the batch undone for everyone who looks, and says that it knows no
+ * more than that. */
+static void failed_sync(void **state) {
+    (void)state;
+    struct folder *f = make(collections, 1);
+    int status;
+    f->source = sqlite_source_close(f->source);
+    pid_t child = fork();
+    if (child == 0) {
+        struct arena a;
+        struct store *w;
+        arena_init(&a, 65536);
+        power_vfs_install(0, 1);
+        must_open(f);
+        struct store_source *src = source(f);
+        if (src->open(src, true, &w) != 0 || crash_commit(w, 0, &a) != 0)
+            _exit(1);
+        power_vfs_fail_syncs(1);
+        if (crash_commit(w, 1, &a) != ERR_UNKNOWN || count_docs(w, &a) != CRASH_BATCH + 1)
+            _exit(2);
+        power_vfs_repair();
+        if (crash_commit(w, 1, &a) != 0 || count_docs(w, &a) != 2 * CRASH_BATCH + 1)
+            _exit(3);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    crash_audit(f, 1);
+    drop(f);
+}
+
 /* Creates documents until the store refuses; returns how many there are. */
 static int64_t fill(struct store *w, struct arena *a, int *ret_code) {
     static char state[2000];
@@ -228,20 +302,6 @@ static int64_t fill(struct store *w, struct arena *a, int *ret_code) {
             return n;
         arena_reset(a);
     }
-}
-
-static int64_t count_docs(struct store *r, struct arena *a) {
-    struct store_query q = {.collection = &things, .limit = STORE_LIST_MAX, .ascending = true};
-    struct store_doc *docs;
-    int64_t total = 0;
-    int32_t n;
-    do {
-        assert_int_equal(r->ops->list(r, &q, a, &docs, &n), 0);
-        total += n;
-        if (n)
-            q.after = docs[n - 1].id;
-    } while (n > 0);
-    return total;
 }
 
 static void full_disk(void **state) {
@@ -488,10 +548,16 @@ static void collections_come_and_grow(void **state) {
 int main(void) {
     const struct store_factory f = {"sqlite store", make, source, reopen, drop};
     const struct CMUnitTest own[] = {
-        cmocka_unit_test(killed_at_any_moment),      cmocka_unit_test(full_disk),
-        cmocka_unit_test(disk_refuses_writes),       cmocka_unit_test(one_server_a_folder),
-        cmocka_unit_test(busy_while_another_writes), cmocka_unit_test(refuses_other_files),
-        cmocka_unit_test(refuses_a_truncated_file),  cmocka_unit_test(collections_come_and_grow),
+        cmocka_unit_test(killed_at_any_moment),
+        cmocka_unit_test(power_fails_at_any_write),
+        cmocka_unit_test(failed_sync),
+        cmocka_unit_test(full_disk),
+        cmocka_unit_test(disk_refuses_writes),
+        cmocka_unit_test(one_server_a_folder),
+        cmocka_unit_test(busy_while_another_writes),
+        cmocka_unit_test(refuses_other_files),
+        cmocka_unit_test(refuses_a_truncated_file),
+        cmocka_unit_test(collections_come_and_grow),
     };
     int failed = store_contract(&f);
     return failed + cmocka_run_group_tests_name("sqlite store's own", own, NULL, NULL);

@@ -25,6 +25,7 @@
 
 struct sqlite_checkpointer {
     sqlite3 *db; /* the thread's */
+    int begin_pages;
     const struct log *log;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -78,7 +79,7 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int pages) {
         int moved = checkpoint(c, db);
         if (moved >= 0)
             c->moved = moved;
-    } else if (pages - c->moved >= WAL_PAGES) {
+    } else if (pages - c->moved >= c->begin_pages) {
         pthread_mutex_lock(&c->lock);
         c->wanted = true;
         pthread_cond_signal(&c->wake);
@@ -91,11 +92,12 @@ void sqlite_checkpointer_watch(struct sqlite_checkpointer *c, sqlite3 *writer) {
     sqlite3_wal_hook(writer, on_commit, c);
 }
 
-struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const struct log *log) {
+struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const struct sqlite_options *o) {
     struct sqlite_checkpointer *c = xcalloc(1, sizeof *c);
     sigset_t all, before;
     c->db = db;
-    c->log = log;
+    c->log = o->log;
+    c->begin_pages = o->checkpoint_pages ? o->checkpoint_pages : WAL_PAGES;
     CHECK(pthread_mutex_init(&c->lock, NULL) == 0 && pthread_cond_init(&c->wake, NULL) == 0);
     sigfillset(&all); /* signals are for the threads that expect them */
     pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -26,7 +26,7 @@ int sqlite_failed(sqlite3 *db, struct arena *a, const char *doing, struct str *r
 /* A thread that makes checkpoints on DB (its own from then on, until stop) when a watched writer's
  * log has grown. Writers are closed before stop. */
 struct sqlite_checkpointer;
-struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const struct log *log);
+struct sqlite_checkpointer *sqlite_checkpointer_start(sqlite3 *db, const struct sqlite_options *o);
 void sqlite_checkpointer_watch(struct sqlite_checkpointer *c, sqlite3 *writer);
 struct sqlite_checkpointer *sqlite_checkpointer_stop(struct sqlite_checkpointer *c);
 

@@ -186,7 +186,7 @@ int sqlite_source_open(const struct sqlite_options *o, struct arena *a,
         return r;
     }
     if (!o->beside)
-        s->checkpointer = sqlite_checkpointer_start(s->db, o->log);
+        s->checkpointer = sqlite_checkpointer_start(s->db, o);
     *ret_source = s;
     return 0;
 }

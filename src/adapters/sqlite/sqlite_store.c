@@ -581,9 +581,12 @@ static int commit(struct store *store, struct store_change *changes, int32_t cou
     int r = write_batch(s, changes, count, remove_seqs, remove_count);
     if (r == 0)
         return 0;
+    int cause = s->last_error;
     roll_back(s);
     if (r == ERR_CORRUPT)
-        r = ERR_IO; /* to the caller the disk has failed; the log says how */
+        r = ERR_IO; /* to the caller the disk has failed; Lorry's log says how */
+    if (r == ERR_IO && cause == SQLITE_IOERR_FSYNC)
+        r = ERR_UNKNOWN; /* undone here, but after a crash it may be found whole in the log */
     for (int32_t i = 0; i < count; i++)
         changes[i].result = r;
     return r;

@@ -22,8 +22,10 @@ struct sqlite_options {
      * taken. SQLite's own locks keep the data sound. */
     bool beside;
     const struct log *log; /* NULL: none */
-    /* For tests: the largest size of the database in pages, 0: as far as the disk goes. */
+    /* For tests. The largest size of the database in pages, 0: as far as the disk goes. */
     int32_t pages_max;
+    /* For tests. Pages in the log at which a checkpoint begins, 0: the usual 8000. */
+    int32_t checkpoint_pages;
 };
 
 struct sqlite_source;
