@@ -126,6 +126,8 @@ void roster_driver(struct roster *r, const struct driver *d) {
     if (d->head.version <= m->version)
         return; /* a commit whose answer was lost is heard of late */
     m->version = d->head.version;
+    if (d->claim != NULL)
+        m->reserved_until_us = 0; /* what he was reserved for has come */
     bool was_placed = m->placed;
     uint8_t vehicle = d->vehicle != NULL ? (uint8_t)d->vehicle->kind : VEHICLE_NONE;
     pthread_rwlock_wrlock(&r->lock);
