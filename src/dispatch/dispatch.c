@@ -7,8 +7,9 @@
 int64_t dispatch_score(int64_t eta_s) {
     CHECK(eta_s >= 0);
     int64_t capped_s = eta_s < INT32_MAX ? eta_s : INT32_MAX;
-    return (DISPATCH_SCORE_MAX * DISPATCH_SCORE_HALF_S + (capped_s + DISPATCH_SCORE_HALF_S) / 2) /
-           (capped_s + DISPATCH_SCORE_HALF_S);
+    int64_t part = INT64_C(1) * DISPATCH_SCORE_MAX * DISPATCH_SCORE_HALF_S;
+    int64_t whole = capped_s + DISPATCH_SCORE_HALF_S;
+    return (part + whole / 2) / whole;
 }
 
 int64_t dispatch_next_radius(int64_t radius_m, int64_t max_m) {

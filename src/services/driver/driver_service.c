@@ -7,7 +7,6 @@
 #include "services/driver/search.h"
 #include "services/driver/trail.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 
 #define OFFER_TIMEOUT_S_DEFAULT 20
@@ -191,7 +190,6 @@ struct driver_service *driver_service_free(struct driver_service *s) {
     if (s == NULL)
         return NULL;
     roster_free(s->roster);
-    sodium_memzero(s->ref_secret, sizeof s->ref_secret);
     free(s);
     return NULL;
 }

@@ -11,7 +11,6 @@
 #include "services/driver/service_internal.h"
 
 #include <math.h>
-#include <sodium.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -20,21 +19,22 @@
 #define NEARBY_RADIUS_M_MAX 50000
 #define NEARBY_RADIUS_M_DEFAULT 3000
 #define FLEET_ITEMS_MAX 5000
+#define REFERENCE_LEN 16
 #define ITEM_BYTES 224 /* about what one of them takes */
 
 static struct str reference_of(const struct driver_service *s, const struct member *m,
-                               int64_t now_us, char out[2 * crypto_shorthash_BYTES + 1]) {
-    _Static_assert(REF_SECRET_BYTES == crypto_shorthash_KEYBYTES, "the secret is its key");
+                               int64_t now_us, char out[REFERENCE_LEN + 1]) {
     struct {
         int64_t day;
         char id[ID_TEXT_MAX];
     } text;
     text.day = now_us / US_PER_DAY;
     memcpy(text.id, m->id, sizeof text.id);
-    unsigned char hash[crypto_shorthash_BYTES];
-    crypto_shorthash(hash, (const unsigned char *)&text, sizeof text, s->ref_secret);
-    sodium_bin2hex(out, 2 * sizeof hash + 1, hash, sizeof hash);
-    return (struct str){out, 2 * sizeof hash};
+    uint64_t hash = siphash((struct str){(const char *)&text, sizeof text}, s->ref_secret);
+    for (int i = 0; i < REFERENCE_LEN; i++)
+        out[i] = "0123456789abcdef"[hash >> (60 - 4 * i) & 15];
+    out[REFERENCE_LEN] = '\0';
+    return (struct str){out, REFERENCE_LEN};
 }
 
 static void write_bearing(struct jw *w, int32_t bearing_deg) {
@@ -47,7 +47,7 @@ static void write_bearing(struct jw *w, int32_t bearing_deg) {
 
 static void write_near(struct jw *w, const struct call *c, const struct fleet_hit *hit) {
     const struct member *m = hit->item->owner;
-    char reference[2 * crypto_shorthash_BYTES + 1];
+    char reference[REFERENCE_LEN + 1];
     jw_object(w);
     jw_kv_str(w, "ref", reference_of(c->service, m, c->now_us, reference));
     jw_key(w, "vehicle");

@@ -4,18 +4,17 @@
 
 #include "services/driver/driver_service.h"
 #include "services/driver/roster.h"
+#include "services/driver/siphash.h"
 #include "services/driver/types.h"
 
 #include <stdatomic.h>
-
-#define REF_SECRET_BYTES 16
 
 struct driver_service {
     struct driver_options o; /* defaults filled in; const once requests come */
     struct fleet fleet;
     struct locations locations;
     struct roster *roster;
-    unsigned char ref_secret[REF_SECRET_BYTES]; /* of the references that customers see */
+    unsigned char ref_secret[SIPHASH_KEY_BYTES]; /* of the references that customers see */
     struct {
         _Atomic uint64_t fixes, duplicates, rejected, rounds, claims;
     } stats;

@@ -140,7 +140,8 @@ static char what(const struct driver *before, const struct driver *after,
         return 'f';
     if (after->claim != NULL && after->claim->active && !driver_active(before))
         return 'A';
-    if (after->claim != NULL && before->claim->expires_at_us != after->claim->expires_at_us)
+    if (after->claim != NULL && before->claim != NULL &&
+        before->claim->expires_at_us != after->claim->expires_at_us)
         return 's';
     return 'm';
 }

@@ -331,7 +331,7 @@ static void run_seed(uint64_t seed, int32_t at_once, bool faults) {
     for (int32_t d = 0; d < DRIVERS; d++) {
         users[d] = house_id(r->house, "usr").p;
         rig_expect(r, 200, ROLE_DRIVER, users[d], "GET", "/v1/driver", NULL);
-        clocks[d] = r->house->now_us - 20 * 3600 * US_PER_S;
+        clocks[d] = r->house->now_us - US_PER_DAY;
     }
     struct sent sent[4];
     for (int32_t round = 0; round < 25; round++) {

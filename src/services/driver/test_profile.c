@@ -26,14 +26,27 @@ static bool has(struct str text, const char *part) {
 
 static void test_tables(void **state) {
     (void)state;
-    const struct schema *all[] = {driver_aggregate.schema,   search_aggregate.schema,
-                                  earnings_aggregate.schema, trail_aggregate.schema,
-                                  &profile_body_schema,      &duty_body_schema,
-                                  &driver_status_body_schema,       &locations_body_schema};
+    const struct schema *all[] = {driver_aggregate.schema,    search_aggregate.schema,
+                                  earnings_aggregate.schema,  trail_aggregate.schema,
+                                  &profile_body_schema,       &duty_body_schema,
+                                  &driver_status_body_schema, &locations_body_schema};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (schema_fault(all[i]) != NULL)
             fail_msg("%s: %s", all[i]->name, schema_fault(all[i]));
     }
+}
+
+/* The vectors of the reference implementation: key 00…0f, text 00, 01, … */
+static void test_siphash(void **state) {
+    (void)state;
+    static const uint64_t wanted[] = {0x726fdb47dd0e0e31U, 0x74f839c593dc67fdU, 0x0d6c8009d9a94f5aU,
+                                      0x85676696d7fb7e2dU};
+    unsigned char bytes[16];
+    for (unsigned char i = 0; i < 16; i++)
+        bytes[i] = i;
+    for (size_t len = 0; len < sizeof wanted / sizeof wanted[0]; len++)
+        assert_true(siphash((struct str){(const char *)bytes, len}, bytes) == wanted[len]);
+    assert_true(siphash((struct str){(const char *)bytes, 15}, bytes) == 0xa129ca6149be45e5U);
 }
 
 static void test_first_look(void **state) {
@@ -293,6 +306,7 @@ static void test_earnings(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_siphash),
         cmocka_unit_test(test_first_look),
         cmocka_unit_test(test_old_news_of_an_account),
         cmocka_unit_test(test_vehicle_is_checked),
