@@ -175,12 +175,13 @@ static void test_slow_clients(void **state) {
 static void test_time_starts_with_each_request(void **state) {
     (void)state;
     struct http_limits l = short_limits();
+    l.head_timeout_ms = 500;
     site_start(&site, &l, 1);
     struct client c = client_connect(site.port);
     struct answer a;
     client_send_text(&c, "GET /echo HTTP/1.1\r\nHost:");
-    for (int i = 0; i < 4; i++) {
-        usleep(80 * 1000);
+    for (int i = 0; i < 3; i++) {
+        usleep(300 * 1000);
         client_send_text(&c, " a\r\n\r\nGET /echo HTTP/1.1\r\nHost:");
         assert_true(client_answer(&c, false, &a));
         assert_int_equal(a.status, 200);
@@ -194,6 +195,7 @@ static void test_slow_readers(void **state) {
     (void)state;
     struct http_limits l = short_limits();
     l.idle_timeout_ms = 5000;
+    l.write_timeout_ms = 300;
     site_start(&site, &l, 1);
     struct client never = client_connect(site.port), slow = client_connect(site.port);
     enum { BODY = 7 * 1000 * 1000, SLOW = 2 * 1000 * 1000, STEP = 100 * 1000 };

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define SILENCE_MS 5000
+#define NS_PER_S 1000000000L
 
 /* --- the application --------------------------------------------------------------------- */
 
@@ -171,9 +172,9 @@ static void *reply_main(void *arg) {
         }
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 1000 * 1000;
-        if (until.tv_nsec >= 1000 * 1000 * 1000) {
-            until.tv_nsec -= 1000 * 1000 * 1000;
+        until.tv_nsec += NS_PER_S / 1000;
+        if (until.tv_nsec >= NS_PER_S) {
+            until.tv_nsec -= NS_PER_S;
             until.tv_sec++;
         }
         pthread_cond_timedwait(&a->changed, &a->lock, &until);

@@ -52,7 +52,7 @@ void site_start(struct site *s, const struct http_limits *limits, int32_t worker
 /* Also checks that what was started was stopped, and what was opened was closed. */
 void site_stop(struct site *s);
 
-/* Waits until CONDITION, on the counters `n` of the test's `site`, holds, at most two seconds. */
+/* Waits until CONDITION, on the counters `n` of the test's `site`, holds, at most some seconds. */
 #define EVENTUALLY(condition)                                                                      \
     do {                                                                                           \
         struct http_counters n = {0};                                                              \
@@ -60,7 +60,7 @@ void site_stop(struct site *s);
         do {                                                                                       \
             usleep(2000);                                                                          \
             http_counters_read(site.server, &n);                                                   \
-        } while (!(condition) && ++tries < 1000);                                                  \
+        } while (!(condition) && ++tries < 3000);                                                  \
         if (!(condition))                                                                          \
             fail_msg("never: " #condition);                                                        \
     } while (0)
