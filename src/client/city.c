@@ -185,6 +185,13 @@ static void end(struct city *c) {
     net_stop(c->net);
 }
 
+static void begin_end(struct city *c, int64_t elapsed_us) {
+    c->ending = true;
+    c->sum.elapsed_us = elapsed_us;
+    if (c->o.speed < END_SPEED)
+        c->o.speed = END_SPEED;
+}
+
 static void clock_tick(void *arg) {
     struct city *c = arg;
     int64_t elapsed_us = net_now_us(c->net) - c->started_us;
@@ -195,14 +202,15 @@ static void clock_tick(void *arg) {
         return;
     }
     if (!c->ending && (asked > 0 || (c->o.duration_us > 0 && elapsed_us >= c->o.duration_us))) {
-        c->ending = true;
-        c->sum.elapsed_us = elapsed_us;
+        begin_end(c, elapsed_us);
     }
     bool late = c->ending && elapsed_us - c->sum.elapsed_us > settle_us;
     if (c->ending && (asked > 1 || late || all_settled(c))) {
         end(c);
         return;
     }
+    for (int32_t i = 0; c->ending && i < c->customer_count; i++)
+        customer_end(c->customers[i]);
     if (!c->ending)
         grow(c);
     if (c->o.output == CITY_LIVE ||

@@ -23,6 +23,8 @@
 #define FIX_FRAME_MAX 100
 #define FIX_EVERY_US (INT64_C(2) * 1000000)
 #define VIOLATIONS_KEPT 20
+#define END_SPEED                                                                                  \
+    60 /* when the time is over everyone hurries: at least that much faster than life */
 
 struct person;
 struct person_kind {
@@ -89,6 +91,8 @@ void customer_free(struct customer *c);
 bool customer_idle(const struct customer *c); /* ready and without a booking */
 bool customer_busy(const struct customer *c); /* has a booking on its way */
 void customer_book(struct customer *c);
+/* The time is over: who waits for a driver in vain cancels before long. */
+void customer_end(struct customer *c);
 struct person *customer_person(struct customer *c);
 
 /* ---- driver.c ---- */

@@ -104,6 +104,14 @@ static void cancel(void *arg) {
                 STR("{\"reason\":\"changed my mind\"}"), true, cancel_answer, NULL);
 }
 
+void customer_end(struct customer *c) {
+    bool unassigned =
+        strcmp(c->booking_state, "requested") == 0 || strcmp(c->booking_state, "offered") == 0;
+    if (c->state == WAITING && unassigned && c->timer == NULL)
+        c->timer = net_after(c->person.city->net,
+                             rng_between(&c->person.city->rng, 15, 25) * US_PER_S, cancel, c);
+}
+
 /* ---- booking ---- */
 
 static void follow(struct customer *c, struct json_value booking) {
@@ -222,6 +230,7 @@ static void earlier_answer(struct person *p, void *arg, const struct net_answer 
     c->assigned = true;
     c->state = WAITING;
     p->city->sum.requested++;
+    look(c, it.value);
 }
 
 static void customer_ready(struct person *p) {

@@ -33,6 +33,7 @@ struct driver {
     struct person person;
     enum vehicle vehicle;
     bool on_duty, deciding, has_job, posting;
+    bool offer_waits; /* an offer that came before the answer that ended the last job */
     char offer_id[PERSON_TEXT_MAX], offer_booking[PERSON_TEXT_MAX];
     char booking_id[PERSON_TEXT_MAX], state[PERSON_TEXT_MAX];
     struct job_stop stops[JOB_STOPS_MAX];
@@ -171,12 +172,16 @@ static int32_t next_stop(const struct driver *d) {
     return -1;
 }
 
+static void think(struct driver *d);
+
 static void drop_job(struct driver *d) {
     d->has_job = false;
     d->line.count = 0;
     d->rest_until_us = 0;
     net_cancel(d->timer);
     d->timer = NULL;
+    if (d->offer_waits)
+        think(d);
 }
 
 static void job_done(struct driver *d) {
@@ -301,7 +306,7 @@ static void decline_answer(struct person *p, void *arg, const struct net_answer 
 static void decide(void *arg) {
     struct driver *d = arg;
     d->timer = NULL;
-    bool accept = !d->person.city->ending && rng_unit(&d->person.city->rng) < 0.9;
+    bool accept = rng_unit(&d->person.city->rng) < 0.9;
     struct arena *a = scratch(d);
     struct str path =
         arena_printf(a, "/v1/bookings/%s/%s", d->offer_booking, accept ? "accept" : "decline");
@@ -313,16 +318,24 @@ static void decide(void *arg) {
                 true, accept ? accept_answer : decline_answer, NULL);
 }
 
-static void on_offer(struct driver *d, struct json_value offer) {
-    if (d->has_job || d->deciding)
-        return; /* a restart's leftover; it times out */
+static void think(struct driver *d) {
+    d->offer_waits = false;
     d->deciding = true;
-    snprintf(d->offer_id, sizeof(d->offer_id), "%.*s", STR_ARG(json_member(offer, "id")));
-    snprintf(d->offer_booking, sizeof(d->offer_booking), "%.*s",
-             STR_ARG(json_member(offer, "booking_id")));
     net_cancel(d->timer);
     double think_s = 1 + rng_unit(&d->person.city->rng) * 4;
     d->timer = net_after(d->person.city->net, city_real_us(d->person.city, think_s), decide, d);
+}
+
+static void on_offer(struct driver *d, struct json_value offer) {
+    if (d->deciding)
+        return; /* a restart's leftover; it times out */
+    snprintf(d->offer_id, sizeof(d->offer_id), "%.*s", STR_ARG(json_member(offer, "id")));
+    snprintf(d->offer_booking, sizeof(d->offer_booking), "%.*s",
+             STR_ARG(json_member(offer, "booking_id")));
+    if (d->has_job)
+        d->offer_waits = true;
+    else
+        think(d);
 }
 
 static void on_booking(struct driver *d, struct json_value booking) {

@@ -128,7 +128,6 @@ struct session *session_new(struct notification_part *part, int64_t now_us) {
     struct session *s = xcalloc(1, sizeof(*s));
     s->part = part;
     s->opened_us = now_us;
-    s->tokens_us = now_us;
     s->number = ++part->next_number;
     map_put(&part->numbers, session_key(s), s);
     s->next = part->sessions;
