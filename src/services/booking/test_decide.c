@@ -83,6 +83,8 @@ static void test_offer_declined_and_timed_out(void **unused) {
     assert_true(told(w, EV_BOOKING_OFFER_CLOSED, "timed_out"));
     struct str third = offer(w, 2);
     w->now_us = w->b->search_until_us;
+    struct str late = offer(w, 3); /* the search is over, whether or not the wake-up has come */
+    assert_true(told_of(w, EV_BOOKING_OFFER_CLOSED, late));
     wake(w);
     assert_int_equal(w->b->state, BOOKING_EXPIRED);
     assert_true(told(w, EV_BOOKING_EXPIRED, ""));

@@ -268,6 +268,13 @@ static void test_assign(void **unused) {
     house_advance(t->h, 6 * US_PER_S);
     assert_int_equal(a.status, 202); /* nobody answers */
     assert_true(has(a, "\"state\":\"requested\""));
+    house_begin(t->h, &request, &a); /* the same choice waits on */
+    house_settle(t->h);
+    log = ask(t, t->staff, "GET", format(t, "/v1/bookings/%s/timeline", t->booking), NULL);
+    say(t, EV_DISPATCH_OFFERED, t->driver, last_member(t, log, "offer_id"), true);
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "\"state\":\"assigned\"") && has(a, "\"name\":\"Ola Berg\""));
+    assert_string_equal(header_of(t, a, "ETag"), "\"5\"");
     town_free(t);
 }
 

@@ -101,6 +101,18 @@ static inline const char *member(struct town *t, struct house_answer a, const ch
     return format(t, "%.*s", (int)(end - at), at);
 }
 
+/* The same, of the last one. */
+static inline const char *last_member(struct town *t, struct house_answer a, const char *key) {
+    const char *mark = format(t, "\"%s\":\"", key), *last = NULL;
+    struct house_answer rest = a;
+    for (const char *at; (at = memmem(rest.body.p, rest.body.len, mark, strlen(mark))) != NULL;) {
+        last = member(t, rest, key);
+        rest.body = str_sub(rest.body, (size_t)(at - rest.body.p) + 1, rest.body.len);
+    }
+    assert_non_null(last);
+    return last;
+}
+
 static inline const char *header_of(struct town *t, struct house_answer a, const char *name) {
     for (int32_t i = 0; i < a.response.header_count; i++) {
         if (str_is(a.response.headers[i].name, name))
