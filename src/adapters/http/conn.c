@@ -150,6 +150,22 @@ static void on_reply(struct call *call) {
         CHECK(mailbox_send(ex->thread->answers, ex));
 }
 
+/* Answers go from the front of the list to the output, as far as they are there. */
+static void render_done(struct conn *c) {
+    while (c->first != NULL && c->first->state == EXCHANGE_DONE) {
+        struct exchange *ex = c->first;
+        c->first = ex->next;
+        if (c->first == NULL)
+            c->last = NULL;
+        bool last = c->thread->draining && c->first == NULL && c->stash == NULL;
+        bool keep = ex->keep && !last;
+        if (!keep)
+            c->state = CONN_LAST;
+        reply_render(ex, keep);
+        out_add(c, &ex->out);
+    }
+}
+
 void exchange_answered(struct exchange *ex) {
     struct conn *c = ex->conn;
     struct http_thread *t = ex->thread;
@@ -161,6 +177,8 @@ void exchange_answered(struct exchange *ex) {
         exchange_release(ex);
         thread_check_done(t);
     } else {
+        thread_hold(t, &ex->held, ex->held + ex->call.response.body.len);
+        render_done(c); /* now, so that what waits to be sent is known before more is asked for */
         conn_mark_dirty(c);
     }
     conn_unref(c);
@@ -174,21 +192,16 @@ static const struct refusal refusal_upgrade_behind = {
     NULL,
     NULL};
 
-static void render_done(struct conn *c);
-
 void conn_dispatch(struct exchange *ex) {
     struct conn *c = ex->conn;
     struct http_thread *t = c->thread;
-    if (t->running >= t->options->limits.calls_max) {
+    if (t->running >= t->options->limits.calls_max || thread_laden(t)) {
         conn_refuse(ex, &refusal_overloaded);
         return;
     }
-    if (ex->call.request.upgrade) {
-        render_done(c);
-        if (c->first != ex) {
-            conn_refuse(ex, &refusal_upgrade_behind);
-            return;
-        }
+    if (ex->call.request.upgrade && c->first != ex) {
+        conn_refuse(ex, &refusal_upgrade_behind);
+        return;
     }
     request_id_take(ex);
     ex->call.request.peer = str_from(c->peer);
@@ -281,19 +294,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 
 /* --- the pump ---------------------------------------------------------------------------- */
 
-static void render_done(struct conn *c) {
-    while (c->first != NULL && c->first->state == EXCHANGE_DONE) {
-        struct exchange *ex = c->first;
-        c->first = ex->next;
-        if (c->first == NULL)
-            c->last = NULL;
-        bool last = c->thread->draining && c->first == NULL && c->stash == NULL;
-        bool keep = ex->keep && !last;
-        if (!keep)
-            c->state = CONN_LAST;
-        reply_render(ex, keep);
-        out_add(c, &ex->out);
-    }
+/* A client that waits for it is told to send its body, once it is its turn. */
+static void tell_continue(struct conn *c) {
     if (c->parsing != NULL && c->parsing == c->first && c->parsing->continue_due) {
         c->parsing->continue_due = false;
         out_add_const(c, STR("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -341,6 +343,7 @@ void conn_pump(struct conn *c) {
         if (c->ws != NULL && c->thread->draining && !ws_closing(c->ws))
             ws_close(c, 1001, "going away");
         render_done(c);
+        tell_continue(c);
         out_flush(c);
         if (c->stash == NULL || c->state != CONN_OPEN || conn_full(c))
             break;

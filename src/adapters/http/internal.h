@@ -106,6 +106,7 @@ struct exchange {
     struct head_scan scan;
     struct buf head; /* target, names and values, one after the other */
     struct buf body;
+    size_t held;      /* of the thread's held_bytes */
     size_t raw_bytes; /* on the wire: of the head, then of the body */
     struct span target;
     int32_t span_count;
@@ -206,6 +207,7 @@ struct http_thread {
     int32_t idle_exchange_count, idle_chunk_count, idle_reader_count;
     int32_t connections; /* open handles */
     int32_t running;     /* calls with the application */
+    int64_t held_bytes;  /* see http_limits */
     bool draining, cut;
     int64_t date_s;
     char date[64]; /* "Date: …\r\n" */
@@ -229,6 +231,15 @@ void thread_close(struct http_thread *t); /* by the thread that joined it */
 void thread_begin_drain(struct http_thread *t);
 void thread_check_done(struct http_thread *t); /* ends the loop when a drain is through */
 int64_t thread_now_us(struct http_thread *t);
+/* More is held for others than may be: nothing new is taken on. */
+static inline bool thread_laden(const struct http_thread *t) {
+    return t->held_bytes > t->options->limits.held_bytes_max;
+}
+/* A buffer that is *HELD so far has CAP now; keeps count of it. */
+static inline void thread_hold(struct http_thread *t, size_t *held, size_t cap) {
+    t->held_bytes += (int64_t)cap - (int64_t)*held;
+    *held = cap;
+}
 void list_move(struct conn *c, enum deadline to, int64_t now_ms);
 void conn_mark_dirty(struct conn *c);
 struct exchange *exchange_new(struct conn *c);

@@ -228,7 +228,7 @@ static const struct refusal *head_check(struct exchange *ex) {
     const struct http_limits *l = &ex->thread->options->limits;
     if (p->content_length > (uint64_t)l->body_bytes_max)
         return &refusal_body;
-    if (ex->thread->running >= l->calls_max)
+    if (ex->thread->running >= l->calls_max || thread_laden(ex->thread))
         return &refusal_overloaded;
     return handshake_check(ex);
 }
@@ -311,7 +311,8 @@ static int on_body(llhttp_t *p, const char *at, size_t len) {
     if (ex->body.len + len > (size_t)ex->thread->options->limits.body_bytes_max)
         return refuse(ex, &refusal_body);
     buf_add(&ex->body, at, len);
-    return 0;
+    thread_hold(ex->thread, &ex->held, ex->body.cap);
+    return thread_laden(ex->thread) ? refuse(ex, &refusal_overloaded) : 0;
 }
 
 static int on_message_complete(llhttp_t *p) {

@@ -288,6 +288,47 @@ static void test_body_grows_as_it_arrives(void **state) {
     lab_close(&big);
 }
 
+/* What all connections together make a thread hold is bounded, and is let go again. */
+static void test_held_bytes(void **state) {
+    (void)state;
+    static char bytes[100 * 1000], out[1 << 16];
+    struct lab l;
+    struct http_options o = app_options(&app, 1);
+    o.limits.held_bytes_max = 500 * 1000;
+    lab_open(&l, &o);
+    static const char head[] = P "Content-Length: 200000\r\n\r\n";
+    memset(bytes, 'x', sizeof bytes);
+    int fds[10], refused = 0;
+    for (int i = 0; i < 10; i++) {
+        fds[i] = lab_connect(&l);
+        assert_int_equal(write(fds[i], head, sizeof head - 1), sizeof head - 1);
+        assert_int_equal(write(fds[i], bytes, sizeof bytes), sizeof bytes);
+        lab_turn(&l);
+        ssize_t n = read(fds[i], out, sizeof out - 1);
+        out[n > 0 ? n : 0] = 0;
+        refused += n > 0 && status_of(out) == 503;
+    }
+    assert_in_range(refused, 4, 7);
+    for (int i = 0; i < 10; i++)
+        close(fds[i]);
+    lab_turn(&l);
+    lab_turn(&l);
+    assert_int_equal(l.thread->held_bytes, 0);
+    size_t n = lab_exchange(&l, NEXT, sizeof NEXT - 1, 0, out, sizeof out - 1);
+    out[n] = 0;
+    assert_int_equal(status_of(out), 200);
+    /* a client that asks and does not read is held back before memory is */
+    int fd = lab_connect(&l);
+    static const char ask[] = "GET /big/30000 HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(write(fd, ask, sizeof ask - 1), sizeof ask - 1);
+    lab_turn(&l);
+    assert_in_range(l.thread->held_bytes, 1, 600 * 1000);
+    close(fd);
+    lab_turn(&l);
+    lab_close(&l);
+}
+
 static void test_http10_and_close(void **state) {
     (void)state;
     static char out[1 << 16];
@@ -383,6 +424,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_hostile_in_any_split, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits_are_exact, setup, teardown),
         cmocka_unit_test_setup_teardown(test_body_grows_as_it_arrives, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_held_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_http10_and_close, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answer_heads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expect_continue, setup, teardown),

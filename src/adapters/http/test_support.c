@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -428,6 +429,7 @@ struct client ws_connect(int port) {
 /* --- the lab ----------------------------------------------------------------------------- */
 
 void lab_open(struct lab *l, const struct http_options *o) {
+    signal(SIGPIPE, SIG_IGN); /* network threads block it */
     memset(l, 0, sizeof *l);
     l->server.options = *o;
     l->thread = xcalloc(1, sizeof *l->thread);

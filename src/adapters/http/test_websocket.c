@@ -254,6 +254,39 @@ static void test_breaches(void **state) {
     assert_int_equal(app.sockets_opened, app.sockets_closed);
 }
 
+static void test_messages_are_held_within_limits(void **state) {
+    (void)state;
+    static struct bytes b;
+    static char text[60000];
+    struct lab l;
+    struct http_options o = app_options(&app, 1);
+    o.limits.held_bytes_max = 100 * 1000;
+    lab_open(&l, &o);
+    int fds[4];
+    memset(text, 't', sizeof text);
+    for (int i = 0; i < 4; i++) {
+        fds[i] = lab_connect(&l);
+        begin(&b);
+        add(&b, TEXT, text, sizeof text); /* and no end */
+        assert_int_equal(write(fds[i], b.p, b.len), b.len);
+        lab_turn(&l);
+    }
+    int ended = 0;
+    for (int i = 0; i < 4; i++) {
+        struct replies r;
+        ssize_t n = read(fds[i], out, sizeof out);
+        assert_true(n > 0);
+        replies_read(out, (size_t)n, &r);
+        ended += r.close_code == 1013;
+        close(fds[i]);
+    }
+    assert_int_equal(ended, 3);
+    lab_turn(&l);
+    lab_turn(&l);
+    assert_int_equal(l.thread->held_bytes, 0);
+    lab_close(&l);
+}
+
 static void test_close_by_owner(void **state) {
     (void)state;
     static struct bytes b;
@@ -395,6 +428,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_echo_of_all_sizes, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(test_random_streams, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(test_breaches, lab_setup, lab_teardown),
+        cmocka_unit_test_setup_teardown(test_messages_are_held_within_limits, lab_setup,
+                                        lab_teardown),
         cmocka_unit_test_setup_teardown(test_close_by_owner, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(test_upgrade_in_a_pipeline, lab_setup, lab_teardown),
         cmocka_unit_test_setup_teardown(test_subprotocol, lab_setup, lab_teardown),

@@ -95,6 +95,7 @@ struct exchange *exchange_new(struct conn *c) {
 
 void exchange_release(struct exchange *ex) {
     struct http_thread *t = ex->thread;
+    thread_hold(t, &ex->held, 0);
     if (t->idle_exchange_count >= EXCHANGES_IDLE_MAX) {
         arena_free(&ex->call.arena);
         free(ex);
@@ -309,6 +310,7 @@ void thread_close(struct http_thread *t) {
             ;
         CHECK(uv_loop_close(&t->loop) == 0);
     }
+    CHECK(t->held_bytes == 0 || t->running > 0); /* what is never answered is never let go */
     void *post;
     while (mailbox_take(t->posts, &post, 1, 0) == 1)
         free(post);

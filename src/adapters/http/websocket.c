@@ -31,7 +31,8 @@ enum close_code {
     CLOSE_UNSUPPORTED = 1003,
     CLOSE_NO_STATUS = 1005,
     CLOSE_INVALID = 1007,
-    CLOSE_TOO_BIG = 1009
+    CLOSE_TOO_BIG = 1009,
+    CLOSE_TRY_LATER = 1013
 };
 
 /* A wslay context and where in a frame it is. */
@@ -50,6 +51,7 @@ struct ws {
     struct conn *conn;
     struct ws_reader *reader; /* while a frame is incomplete */
     struct buf message;       /* of a message that came in pieces */
+    size_t held;              /* of the thread's held_bytes */
     bool in_message;          /* the next data frame must be a continuation */
     bool full;                /* the owner wants `drained` */
     bool close_sent, failed;  /* failed: no frame is read any more */
@@ -98,9 +100,9 @@ static int socket_send(struct socket *s, struct frame *f) {
     struct conn *c = ws->conn;
     if (c->state != CONN_OPEN || ws->close_sent)
         return ERR_UNAVAILABLE;
-    /* A frame larger than the whole queue may go alone: nothing would ever drain to let it in. */
-    if (c->out_first != NULL &&
-        queued(c) + f->len + sizeof(struct frame_chunk) > SOCKET_QUEUE_BYTES_MAX) {
+    /* One frame may always wait, however large: nothing would ever drain to let it in. */
+    size_t after = queued(c) + f->len + sizeof(struct frame_chunk);
+    if (c->out_first != NULL && (after > SOCKET_QUEUE_BYTES_MAX || thread_laden(c->thread))) {
         ws->full = true;
         return ERR_FULL;
     }
@@ -228,11 +230,18 @@ void reader_free_all(struct http_thread *t) {
 
 /* --- in ---------------------------------------------------------------------------------- */
 
+static void message_drop(struct ws *ws) {
+    buf_free(&ws->message);
+    buf_init(&ws->message, NULL, 0);
+    thread_hold(ws->conn->thread, &ws->held, 0);
+}
+
 /* A breach: says so and ends. */
 static void fail(struct ws *ws, int code, const char *reason) {
     queue_close(ws, code, str_from(reason));
     ws->failed = true;
     ws->conn->state = CONN_LAST;
+    message_drop(ws);
 }
 
 static void deliver(struct ws *ws, struct str message) {
@@ -256,6 +265,11 @@ static void data_piece(struct ws *ws, const struct wslay_frame_iocb *io, bool la
         return;
     }
     buf_add_str(&ws->message, piece);
+    thread_hold(ws->conn->thread, &ws->held, ws->message.cap);
+    if (thread_laden(ws->conn->thread)) {
+        fail(ws, CLOSE_TRY_LATER, "overloaded");
+        return;
+    }
     if (!last)
         return;
     ws->in_message = !io->fin;
@@ -263,6 +277,7 @@ static void data_piece(struct ws *ws, const struct wslay_frame_iocb *io, bool la
         return;
     struct buf whole = ws->message;
     buf_init(&ws->message, NULL, 0);
+    thread_hold(ws->conn->thread, &ws->held, 0);
     deliver(ws, buf_str(&whole));
     buf_free(&whole);
 }
@@ -415,7 +430,7 @@ void ws_gone(struct conn *c) {
     c->ws = NULL;
     if (ws->reader != NULL)
         reader_free(ws->reader);
-    buf_free(&ws->message);
+    message_drop(ws);
     free(ws);
     COUNT(c->thread->counters.sockets, -1);
 }

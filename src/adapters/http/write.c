@@ -14,6 +14,8 @@ void out_add(struct conn *c, struct chunk *chunk) {
     *(c->out_last != NULL ? &c->out_last->next : &c->out_first) = chunk;
     c->out_last = chunk;
     c->out_bytes += chunk_bytes(chunk);
+    if (chunk->kind == CHUNK_FRAME) /* an exchange is counted from its answer to its release */
+        c->thread->held_bytes += (int64_t)chunk_bytes(chunk);
 }
 
 void out_add_const(struct conn *c, struct str bytes) {
@@ -26,6 +28,7 @@ void out_add_const(struct conn *c, struct str bytes) {
 static void chunk_sent(struct conn *c, struct chunk *chunk) {
     c->waiting--;
     if (chunk->kind == CHUNK_FRAME) {
+        c->thread->held_bytes -= (int64_t)chunk_bytes(chunk);
         chunk_release(c->thread, (struct frame_chunk *)chunk);
         return;
     }
