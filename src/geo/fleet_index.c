@@ -5,10 +5,10 @@
  * Squares serve only to find a driver's place in the tree. What a search goes by are positions in
  * space: each driver as whole numbers x, y, z on a sphere of UNITS radius (3 mm each), each cell as
  * the box in space around all that its square may hold. So the search knows no antimeridian and no
- * poles, and rules out a driver or a cell with three subtractions. A straight line through the
- * earth is never longer than the way along its surface, so whatever lies farther by the straight
- * line (plus SLACK for rounding) than the k-th found by the true distance cannot be nearer. Only
- * what passes is measured by geo_distance_m, and that decides.
+ * poles, and rules out a driver or a cell with three subtractions. The straight line through the
+ * earth grows with the way along its surface: of two drivers whose lines differ by more than SLACK,
+ * which is more than rounding can do, the shorter line is the shorter way. Only when they differ by
+ * less does geo_distance_m decide, so it runs for little more than the K that are returned.
  *
  * The index owns its items, one allocation each, and the cells; the map's keys are those in the
  * items.
@@ -30,8 +30,7 @@
 #define STACK_MAX (3 * LEVEL_MAX + 4) /* of a search: three siblings wait on each level */
 
 #define UNITS 2147483640.0 /* the sphere's radius: int32 with room for rounding outward */
-#define UNITS_PER_M (UNITS / GEO_RADIUS_M)
-#define SLACK_UNITS 4.0 /* x, y, z are each within half a unit: 0.9 together, at both ends */
+#define SLACK_UNITS 3.0    /* x, y, z are each half a unit off at most: 0.9 a line, 1.8 two */
 #define RAD_PER_E7 (M_PI / (180.0 * E7))
 #define BIAS (UINT32_C(1) << 31) /* makes signed coordinates unsigned, in the same order */
 
@@ -339,56 +338,74 @@ static uint32_t kinds_wanted(const struct fleet_filter *f) {
 struct search {
     struct point at;
     double place[3];
-    double radius_m;
-    double limit2; /* units²: who is farther by the straight line cannot count */
+    double radius_m, radius_line;
+    double limit2; /* the square of the longest line that may still count */
     uint32_t kinds;
     int64_t newer_than_us;
-    struct fleet_hit *hits; /* a heap: the last in order on top */
+    struct fleet_hit *hits; /* a heap: the last in order on top; distance_m is the line, in units */
     int32_t count, k;
 };
 
-static bool before(const struct fleet_hit *a, const struct fleet_hit *b) {
-    if (a->distance_m != b->distance_m)
-        return a->distance_m < b->distance_m;
+/* Does A come before B? The order is exact; the line is enough to know it, most of the time. */
+static bool before(const struct search *s, const struct fleet_hit *a, const struct fleet_hit *b) {
+    double longer = a->distance_m - b->distance_m;
+    if (fabs(longer) > SLACK_UNITS)
+        return longer < 0;
+    struct point pa = a->item->at, pb = b->item->at;
+    if (pa.lat_e7 != pb.lat_e7 || pa.lng_e7 != pb.lng_e7) {
+        double a_m = geo_distance_m(s->at, pa), b_m = geo_distance_m(s->at, pb);
+        if (a_m != b_m)
+            return a_m < b_m;
+    }
     return strcmp(a->item->key, b->item->key) < 0;
 }
 
 /* Puts HIT where the top was and lets it sink among COUNT. */
-static void sink(struct fleet_hit *hits, int32_t count, struct fleet_hit hit) {
+static void sink(const struct search *s, int32_t count, struct fleet_hit hit) {
+    struct fleet_hit *hits = s->hits;
     int32_t at = 0;
     for (int32_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && before(&hits[child], &hits[child + 1]))
+        if (child + 1 < count && before(s, &hits[child], &hits[child + 1]))
             child++;
-        if (!before(&hit, &hits[child]))
+        if (!before(s, &hit, &hits[child]))
             break;
         hits[at] = hits[child];
     }
     hits[at] = hit;
 }
 
-static void rise(struct fleet_hit *hits, int32_t at, struct fleet_hit hit) {
-    for (int32_t parent; at > 0 && before(&hits[parent = (at - 1) / 2], &hit); at = parent)
+static void rise(const struct search *s, int32_t at, struct fleet_hit hit) {
+    struct fleet_hit *hits = s->hits;
+    for (int32_t parent; at > 0 && before(s, &hits[parent = (at - 1) / 2], &hit); at = parent)
         hits[at] = hits[parent];
     hits[at] = hit;
 }
 
-static void set_limit(struct search *s, double distance_m) {
-    double limit = fmin(distance_m, 2 * M_PI * GEO_RADIUS_M) * UNITS_PER_M + SLACK_UNITS;
-    s->limit2 = limit * limit;
+static void set_limit(struct search *s, double line) {
+    s->limit2 = (line + SLACK_UNITS) * (line + SLACK_UNITS);
 }
 
-static void consider(struct search *s, const struct entry *e) {
-    struct fleet_hit hit = {e->item, geo_distance_m(s->at, e->at)};
-    if (hit.distance_m > s->radius_m)
+static void set_radius(struct search *s, double radius_m) {
+    s->radius_m = radius_m;
+    double angle = fmin(radius_m / GEO_RADIUS_M, M_PI);
+    s->radius_line = 2 * UNITS * sin(angle / 2);
+    set_limit(s, s->radius_line);
+}
+
+/* E's line is within the limit: is E within the radius, and among the K? */
+static void consider(struct search *s, const struct entry *e, double line) {
+    if (line > s->radius_line - SLACK_UNITS && geo_distance_m(s->at, e->at) > s->radius_m)
         return;
+    struct fleet_hit hit = {e->item, line};
     if (s->count < s->k)
-        rise(s->hits, s->count++, hit);
-    else if (before(&hit, &s->hits[0]))
-        sink(s->hits, s->count, hit);
+        rise(s, s->count++, hit);
+    else if (before(s, &hit, &s->hits[0]))
+        sink(s, s->count, hit);
     else
         return;
+    __builtin_prefetch(&e->item->at); /* finish() and the caller will look */
     if (s->count == s->k)
-        set_limit(s, s->hits[0].distance_m);
+        set_limit(s, fmin(s->hits[0].distance_m, s->radius_line));
 }
 
 static void search_leaf(struct search *s, const struct cell *leaf) {
@@ -396,10 +413,21 @@ static void search_leaf(struct search *s, const struct cell *leaf) {
         const struct entry *e = &leaf->entries[i];
         double x = e->place[0] - s->place[0], y = e->place[1] - s->place[1],
                z = e->place[2] - s->place[2];
-        if (x * x + y * y + z * z <= s->limit2 && (e->kind & s->kinds) &&
-            e->at_us > s->newer_than_us)
-            consider(s, e);
+        double line2 = x * x + y * y + z * z;
+        if (line2 <= s->limit2 && (e->kind & s->kinds) && e->at_us > s->newer_than_us)
+            consider(s, e, sqrt(line2));
     }
+}
+
+/* The heap, last first, into order; lines into distances. */
+static void finish(struct search *s) {
+    for (int32_t n = s->count - 1; n > 0; n--) {
+        struct fleet_hit last = s->hits[0];
+        sink(s, n, s->hits[n]);
+        s->hits[n] = last;
+    }
+    for (int32_t i = 0; i < s->count; i++)
+        s->hits[i].distance_m = geo_distance_m(s->at, s->hits[i].item->at);
 }
 
 static double cell_distance2(const struct cell *c, const double place[3]) {
@@ -443,13 +471,12 @@ int32_t fleet_index_nearest(const struct fleet_index *x, struct point at, double
     if (k <= 0 || !(radius_m >= 0))
         return 0;
     struct search s = {.at = at,
-                       .radius_m = radius_m,
                        .kinds = kinds_wanted(f),
                        .newer_than_us = f && f->newer_than_us ? f->newer_than_us : INT64_MIN,
                        .hits = hits,
                        .k = k};
     place_of(at, s.place);
-    set_limit(&s, radius_m);
+    set_radius(&s, radius_m);
     struct pending stack[STACK_MAX];
     int height = 0;
     if (x->root.kinds & s.kinds)
@@ -465,11 +492,7 @@ int32_t fleet_index_nearest(const struct fleet_index *x, struct point at, double
         height = push_children(&s, top.cell, stack, height);
         CHECK(height <= STACK_MAX);
     }
-    for (int32_t n = s.count - 1; n > 0; n--) { /* the heap, last first, into order */
-        struct fleet_hit last = hits[0];
-        sink(hits, n, hits[n]);
-        hits[n] = last;
-    }
+    finish(&s);
     return s.count;
 }
 

@@ -6,8 +6,9 @@
 #include "geo/geo.h"
 
 #define E7_PER_E6 10
-#define CHARS_MAX 7 /* of one number: 2 × 360 × 10^6 has 30 bits; the encoding of others may pad \
-                     */
+#define CHARS_MAX                                                                                  \
+    7 /* of one number: 2 × 360 × 10^6 has 30 bits; the encoding of others may pad               \
+       */
 #define LAT_E6_MAX (INT64_C(90) * 1000000)
 #define LNG_E6_MAX (INT64_C(180) * 1000000)
 
