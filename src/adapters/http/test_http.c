@@ -294,7 +294,7 @@ static void test_held_bytes(void **state) {
     static char bytes[100 * 1000], out[1 << 16];
     struct lab l;
     struct http_options o = app_options(&app, 1);
-    o.limits.held_bytes_max = 500 * 1000;
+    o.limits.held_bytes_max = 500000;
     lab_open(&l, &o);
     static const char head[] = P "Content-Length: 200000\r\n\r\n";
     memset(bytes, 'x', sizeof bytes);

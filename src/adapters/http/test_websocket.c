@@ -260,7 +260,7 @@ static void test_messages_are_held_within_limits(void **state) {
     static char text[60000];
     struct lab l;
     struct http_options o = app_options(&app, 1);
-    o.limits.held_bytes_max = 100 * 1000;
+    o.limits.held_bytes_max = 100000;
     lab_open(&l, &o);
     int fds[4];
     memset(text, 't', sizeof text);
