@@ -1,6 +1,7 @@
 /* What people do with a booking on its way: the driver's status, cancelling, rating. Each asks the
  * machine and does what it says.
  */
+#include "base/check.h"
 #include "services/booking/internal.h"
 
 static enum verdict judge(const struct booking_ask *ask) {
@@ -28,6 +29,7 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
     if (!booking_at_hand(b, cmd, hats, body->version, ret))
         return;
+    CHECK(b != NULL);
     enum booking_action action = booking_driver_action(body->status);
     struct booking_ask ask = booking_ask_of(b, action, hats);
     ask.stop = body->stop;
@@ -71,6 +73,7 @@ static void decide_cancel(const struct command *cmd, const struct decide_ctx *ct
     unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
     if (!booking_at_hand(b, cmd, hats, body->version, ret))
         return;
+    CHECK(b != NULL);
     struct booking_ask ask = booking_ask_of(b, ACTION_CANCEL, hats);
     enum verdict v = judge(&ask);
     if (v != VERDICT_OK) {
@@ -104,6 +107,7 @@ static void decide_rating(const struct command *cmd, const struct decide_ctx *ct
     unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
     if (!booking_at_hand(b, cmd, hats, body->version, ret))
         return;
+    CHECK(b != NULL);
     struct booking_ask ask = booking_ask_of(b, ACTION_RATE, hats);
     enum verdict v = judge(&ask);
     if (v != VERDICT_OK) {

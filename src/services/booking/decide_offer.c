@@ -1,6 +1,7 @@
 /* Who gets the booking: accept, decline, a dispatcher's choice, and the clock. A booking in the
  * store has one version, so of two drivers who accept at once one wins and the other is told.
  */
+#include "base/check.h"
 #include "base/id.h"
 #include "services/booking/internal.h"
 
@@ -147,6 +148,7 @@ static void decide_assign(const struct command *cmd, const struct decide_ctx *ct
     unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
     if (!booking_at_hand(b, cmd, hats, body->version, ret))
         return;
+    CHECK(b != NULL);
     if (b->driver != NULL && str_eq(b->driver->id, body->driver_id) &&
         !booking_is_final(b->state)) {
         booking_unchanged(b, cmd, ret);

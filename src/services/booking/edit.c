@@ -200,7 +200,8 @@ void edit_lapse(struct edit *e) {
 
 /* ---- events ---- */
 
-/* Dispatch needs to know the way when it begins to look, and when it is told whom to ask. */
+/* Dispatch needs to know the way when it begins to look, and when it is told whom to ask; the
+ * driver who is asked is shown where it begins and ends. */
 static void fill_stops(const struct booking *b, struct arena *a, struct ev_booking *ev) {
     ev->stops = arena_array(a, struct ev_point, b->stop_count);
     ev->stop_count = b->stop_count;
@@ -237,7 +238,8 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .actor_id = e->cmd->who.user_id,
                             .view = view};
     struct ev_offer offer;
-    if (from->type == ENTRY_REQUESTED || from->type == ENTRY_ASSIGN_WANTED)
+    if (from->type == ENTRY_REQUESTED || from->type == ENTRY_OFFERED ||
+        from->type == ENTRY_ASSIGN_WANTED)
         fill_stops(b, e->ctx->arena, &ev);
     if (from->type == ENTRY_RATED)
         ev.stars = b->rating->stars;

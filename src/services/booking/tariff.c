@@ -2,6 +2,7 @@
 #include "services/booking/tariff.h"
 
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/err.h"
 
 #include <stddef.h>
@@ -87,6 +88,7 @@ int tariffs_parse(struct str json, struct arena *a, struct tariffs *ret,
     }
     if (errors->count == 0) {
         struct tariffs t = {0};
+        CHECK(file.currency.p != NULL && file.currency.len == 3);
         memcpy(t.currency, file.currency.p, 3);
         for (int32_t i = 0; i < file.tariff_count; i++) {
             struct tariff *class = &t.classes[file.tariffs[i].vehicle];

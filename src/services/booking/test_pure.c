@@ -112,14 +112,14 @@ static void test_machine_conditions(void **unused) {
 }
 
 static void allowed_is(int32_t state, unsigned hats, const char *want) {
-    char got[200] = "";
+    struct buf got;
+    buf_init(&got, NULL, 64);
     int32_t states[BOOKING_STATE_COUNT];
     int32_t n = booking_allowed(state, hats, states);
-    for (int32_t i = 0; i < n; i++) {
-        strcat(got, i > 0 ? "," : "");
-        strcat(got, booking_state_names[states[i]]);
-    }
-    assert_string_equal(got, want);
+    for (int32_t i = 0; i < n; i++)
+        buf_printf(&got, "%s%s", i > 0 ? "," : "", booking_state_names[states[i]]);
+    assert_true(str_is(buf_str(&got), want) || (n == 0 && want[0] == 0));
+    buf_free(&got);
 }
 
 static void test_machine_allowed(void **unused) {
