@@ -311,6 +311,7 @@ static void decide_wanted(const struct command *cmd, const struct decide_ctx *ct
     struct ev_claim e = {.booking_id = b->booking_id,
                          .offer_id = b->offer->id,
                          .driver_id = b->offer->driver_id,
+                         .driver_user_id = id_with_prefix(ctx->arena, b->offer->driver_id, "usr"),
                          .vehicle = b->vehicle,
                          .rating = NAN,
                          .manual = true,

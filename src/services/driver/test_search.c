@@ -369,6 +369,7 @@ static void test_a_dispatchers_choice(void **state) {
     rig_say_booking(r, EV_BOOKING_ASSIGN_WANTED, &wanted);
     assert_str(rig_last(r, EV_DISPATCH_REFUSED)->reason, "there is no such driver");
     assert_true(str_eq(rig_last(r, EV_DISPATCH_REFUSED)->offer_id, wanted.offer->id));
+    assert_non_null(rig_last(r, EV_DISPATCH_REFUSED)->driver_user_id.p);
     rig_free(r);
 }
 
