@@ -65,7 +65,7 @@ static void commit(struct bench *b, struct store_change *changes, int32_t count)
     int64_t seqs[STORE_BATCH_MAX];
     int32_t gone = 0;
     int64_t from_us = clock_mono_us();
-    while (gone < STORE_BATCH_MAX && b->removed_seq < b->last_seq - 2 * count)
+    while (gone < STORE_BATCH_MAX && b->removed_seq < b->last_seq - (int64_t)count * 2)
         seqs[gone++] = ++b->removed_seq;
     CHECK(b->s->ops->commit(b->s, changes, count, seqs, gone) == 0);
     for (int32_t i = 0; i < count; i++)
@@ -99,7 +99,7 @@ static void creates_and_updates(struct bench *b, const char *store, int32_t batc
     for (int64_t n = 0; n < DOCS; n += batch) {
         int64_t start = (int64_t)rng_below(&b->rng, TURNOVER);
         for (int32_t i = 0; i < batch; i++) {
-            int64_t doc = DOCS - batch - 1 - (start + i * 7919) % TURNOVER;
+            int64_t doc = DOCS - batch - 1 - (start + (int64_t)i * 7919) % TURNOVER;
             changes[i] = change(b, doc, (int)b->versions[doc]);
         }
         commit(b, changes, batch);

@@ -241,7 +241,7 @@ static int disk_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     while (c < FILES_MAX && disk.contents[c].path[0] && strcmp(disk.contents[c].path, name) != 0)
         c++;
     CHECK(i < FILES_MAX && c < FILES_MAX && strlen(name) + 5 < sizeof disk.shm_path);
-    strcpy(disk.contents[c].path, name);
+    memcpy(disk.contents[c].path, name, strlen(name) + 1);
     f->content = &disk.contents[c];
     disk.handles[i] = f;
     if (flags & SQLITE_OPEN_MAIN_DB)

@@ -395,7 +395,7 @@ static void one_server_a_folder(void **state) {
     must_open(&second);
     assert_int_equal(source(f)->open(source(f), true, &w), 0);
     assert_int_equal(source(&second)->open(source(&second), true, &beside), 0);
-    struct event e = {STR("evt"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 0}, *events;
+    struct event e = {STR("evt"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 0};
     for (int64_t v = 0; v < 6; v++) { /* in turns; the outbox has one order all the same */
         struct store *by = v % 2 ? beside : w, *other = v % 2 ? w : beside;
         struct store_change c = {.collection = &things,
@@ -409,6 +409,7 @@ static void one_server_a_folder(void **state) {
         assert_int_equal(other->ops->get(other, &things, STR("a"), &a, &doc), 0);
         assert_int_equal(doc.version, v + 1);
     }
+    struct event *events;
     int32_t n;
     assert_int_equal(w->ops->outbox_read(w, 0, 10, &a, &events, &n), 0);
     assert_int_equal(n, 6);

@@ -57,9 +57,7 @@ static struct entry *find(struct memory_cache *m, struct str key, int64_t now_us
 }
 
 static struct entry *entry_new(struct memory_cache *m, struct str key, int64_t now_us) {
-    while (m->oldest && m->oldest->expires_us <= now_us)
-        entry_drop(m, m->oldest);
-    if (m->entries.count == m->entries_max)
+    while (m->oldest && (m->oldest->expires_us <= now_us || m->entries.count >= m->entries_max))
         entry_drop(m, m->oldest);
     struct entry *e = xcalloc(1, sizeof *e + key.len + 1);
     memcpy(e->key_bytes, key.p, key.len);

@@ -9,8 +9,8 @@
 #include "base/rng.h"
 #include "ports/store.h"
 
-/* Faults by chance, 0..1 each, drawn from RNG once a call. May be changed at any time by the thread
- * that owns the handle. All zero: no fault and nothing drawn. */
+/* Faults by chance, 0..1 each, drawn from RNG in each call. May be changed at any time by the
+ * thread that owns the handle. All zero: no fault and nothing drawn. */
 struct memory_store_faults {
     double busy;              /* commit: ERR_BUSY, nothing written */
     double io;                /* commit: ERR_IO, nothing written */
