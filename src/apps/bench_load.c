@@ -18,6 +18,8 @@
 #define CONNECTIONS 64
 #define FIXES_IN_BATCH 100
 #define RADII 4
+#define NEAREST_DEPTH 16 /* pipelined on each connection */
+#define MIXED_DEPTH 4
 
 struct load;
 struct client {
@@ -45,7 +47,8 @@ struct load {
     struct buf request;
     struct histogram latency;
     int64_t from_us, until_us, done, failed;
-    double rate; /* requests a second; 0: as fast as answers come */
+    double rate;   /* requests a second; 0: as fast as answers come */
+    int32_t depth; /* requests on their way on each connection, pipelined; 0: one */
     int64_t asked;
     bool over;
 };
@@ -203,8 +206,9 @@ static int load_run(struct load *l, int32_t seconds) {
     l->from_us = clock_mono_us() + US_PER_S;
     l->until_us = l->from_us + seconds * US_PER_S;
     struct net_timer *pacer = l->rate > 0 ? net_every(l->net, US_PER_MS, pace, l) : NULL;
-    for (int32_t i = 0; l->rate <= 0 && i < l->count; i++)
-        ask(&l->clients[i]);
+    int32_t depth = l->depth > 0 ? l->depth : 1;
+    for (int32_t i = 0; l->rate <= 0 && i < l->count * depth; i++)
+        ask(&l->clients[i % l->count]);
     net_run(l->net);
     net_cancel(pacer);
     if (l->failed > l->done / 1000) {
@@ -292,6 +296,7 @@ int bench_nearest(struct bench_run *r) {
     if (err == 0)
         err = load_open(l, &s, CONNECTIONS, 0, r->seed);
     l->next = next_nearest;
+    l->depth = NEAREST_DEPTH;
     if (err == 0)
         err = load_run(l, r->seconds);
     r->figures[0] = (double)l->done / r->seconds;
@@ -384,6 +389,7 @@ static int mixed(struct bench_run *r, double rate) {
     l->next = next_mixed;
     l->answered = mixed_answered;
     l->rate = rate;
+    l->depth = MIXED_DEPTH;
     if (err == 0)
         err = load_run(l, r->seconds);
     r->figures[0] = (double)l->done / r->seconds;

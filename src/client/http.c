@@ -24,7 +24,7 @@ struct net_conn {
     struct stream *stream; /* NULL: not connected */
     llhttp_t parser;
     struct buf body, header;
-    bool retry_after;
+    bool retry_after, closes; /* closes: the server ends the connection after this answer */
     int32_t retry_after_s;
     struct pending *first, **last;
     int32_t count;
@@ -100,6 +100,7 @@ static int on_message_complete(llhttp_t *parser) {
         return 0; /* 100 Continue */
     if (c->first == NULL || !c->first->sent)
         return -1;
+    c->closes = !llhttp_should_keep_alive(parser);
     answer_first(c, parser->status_code);
     return c->doomed ? -1 : 0;
 }
@@ -172,7 +173,7 @@ static void http_data(struct stream *s, const char *bytes, size_t len) {
     c->busy = false;
     if (c->doomed)
         conn_really_free(c);
-    else if (err != HPE_OK || !llhttp_should_keep_alive(&c->parser))
+    else if (err != HPE_OK || c->closes)
         lost(c);
     else
         send_pending(c);
@@ -194,6 +195,7 @@ static void connect_now(struct net_conn *c) {
     c->stream = &hs->stream;
     llhttp_init(&c->parser, HTTP_RESPONSE, &settings);
     c->parser.data = c;
+    c->closes = false;
     c->connecting = true;
     stream_open(&hs->stream, c->net, &http_events);
     c->connecting = false;
