@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/timestamp.h"
 #include "services/driver/search.h"
 #include "services/driver/trail.h"
@@ -13,7 +14,8 @@
 #define SEARCH_RADIUS_M_DEFAULT 1500
 #define SEARCH_RADIUS_MAX_M_DEFAULT 12000
 #define TRAIL_KEEP_DAYS_DEFAULT 90
-#define PRUNE_CHUNKS_MAX 200 /* a second */
+#define PRUNE_CHUNKS_MAX 2000 /* a second: about as many as a large fleet makes */
+#define PRUNE_SEARCHES_MAX 200
 
 static const struct route_entry routes[] = {
     {"GET", "/v1/driver", ROLES(ROLE_DRIVER), profile_get, NULL, 0, "getDriver"},
@@ -112,13 +114,24 @@ static int start(void *self, struct store *reader, int64_t now_us) {
 
 /* ---- once a second ---- */
 
+/* The lowest id there can be of searches whose bookings were quoted at AT_US or later. */
+static struct str search_floor(struct arena *a, int64_t at_us) {
+    struct rng zero = {0}; /* only the time in the id counts */
+    return id_new(a, "dsp", at_us, &zero);
+}
+
 static void tick(void *self, struct store *writer, int64_t now_us) {
     struct driver_service *s = self;
+    int64_t before_us = now_us - s->o.trail_keep_days * US_PER_DAY;
     struct arena arena;
     arena_init(&arena, 256);
-    struct str floor = trail_floor(&arena, now_us - s->o.trail_keep_days * US_PER_DAY);
     /* What could not be dropped now is dropped later. */
-    writer->ops->prune_docs(writer, &trail_collection, floor, PRUNE_CHUNKS_MAX);
+    if (before_us > 0) {
+        writer->ops->prune_docs(writer, &trail_collection, trail_floor(&arena, before_us),
+                                PRUNE_CHUNKS_MAX);
+        writer->ops->prune_docs(writer, &search_collection, search_floor(&arena, before_us),
+                                PRUNE_SEARCHES_MAX);
+    }
     arena_free(&arena);
     roster_trim(s->roster, ROSTER_IDLE_MAX);
 }

@@ -23,7 +23,7 @@ struct driver_options {
     int64_t offer_timeout_s;     /* 0: 20 */
     int64_t search_radius_m;     /* the first circle; 0: 1500 */
     int64_t search_radius_max_m; /* the last one; 0: 12000 */
-    int64_t trail_keep_days;     /* fixes older than this go; 0: 90 */
+    int64_t trail_keep_days;     /* trails and traces older than this go; 0: 90 */
     const char *currency;        /* of earnings where there are none yet; NULL: "SEK". Static */
 };
 

@@ -463,6 +463,31 @@ static void test_long_trace(void **state) {
     arena_free(&a);
 }
 
+/* Where somebody was, and why he was asked, is nobody's business for ever. */
+static void test_retention(void **state) {
+    (void)state;
+    struct rig *r = rig_new(13);
+    r->options.trail_keep_days = 40;
+    rig_reopen(r);
+    const char *user = van_at(r, 100);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    end(r, &b, EV_BOOKING_CANCELLED, BOOKING_CANCELLED, STR_NONE);
+    char path[128];
+    snprintf(path, sizeof path, "/v1/drivers/%s/trail?from=2026-11-23T00:00:00Z",
+             rig_driver_id(r, user));
+    r->house->now_us += 40 * US_PER_DAY - US_PER_S;
+    house_settle(r->house);
+    struct str body = rig_expect(r, 200, ROLE_ADMIN, NULL, "GET", path, NULL);
+    assert_non_null(strstr(body.p, "\"lat\""));
+    assert_non_null(rig_search(r, b.booking_id.p));
+    house_advance(r->house, 3 * US_PER_S);
+    body = rig_expect(r, 200, ROLE_ADMIN, NULL, "GET", path, NULL);
+    assert_null(strstr(body.p, "\"lat\""));
+    assert_null(rig_search(r, b.booking_id.p));
+    rig_free(r);
+}
+
 /* With a store that fails, and restarts: whoever is claimed was asked, nobody twice at once, and in
  * the end everybody is free. */
 static void run_rough(uint64_t seed) {
@@ -531,6 +556,7 @@ int main(void) {
         cmocka_unit_test(test_lost_answer),
         cmocka_unit_test(test_restart_in_the_middle),
         cmocka_unit_test(test_long_trace),
+        cmocka_unit_test(test_retention),
         cmocka_unit_test(test_rough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
