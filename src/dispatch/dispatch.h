@@ -16,8 +16,9 @@
 
 #define DISPATCH_WAVE_MAX 10
 #define DISPATCH_SCORE_MAX 1000
-#define DISPATCH_SCORE_HALF_S 300 /* seconds to the pickup at which the score is half the maximum  \
-                                   */
+#define DISPATCH_SCORE_HALF_S                                                                      \
+    300 /* seconds to the pickup at which the score is half the maximum                            \
+         */
 
 enum dispatch_standing {
     DISPATCH_FRESH, /* was not asked for this booking */
