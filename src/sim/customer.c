@@ -1,0 +1,236 @@
+/* A customer: asks for quotes, books one, waits for what becomes of it, sometimes cancels, rates
+ * what was delivered, and books again. He hears of his booking over his socket, and asks now and
+ * then.
+ */
+#include "base/check.h"
+#include "events/events.h"
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOOK_US (25 * US_PER_S)
+#define PAUSE_MEAN_US (12.0 * US_PER_S)
+
+static void next_booking(struct customer *c);
+
+static struct arena *arena_of(struct customer *c) {
+    return &c->p.sim->arena;
+}
+
+static struct str path_of(struct customer *c, const char *rest) {
+    return arena_printf(arena_of(c), "/v1/bookings/%s%s", c->booking_id, rest);
+}
+
+static void send(struct customer *c, const char *method, struct str path, struct str body,
+                 bool keyed, sim_answer_fn then) {
+    struct sim *sim = c->p.sim;
+    struct sim_request r = {
+        .service = SIM_BOOKING, .method = method, .path = path, .body = body};
+    if (keyed)
+        r.key = sim_new_key(sim);
+    if (c->p.access.p != NULL && sim_chance(sim, 0.05))
+        r.token = c->p.access;
+    sim_slot_send(&c->p.slot, &r, then);
+}
+
+static int32_t state_named(struct str name) {
+    for (int32_t i = 1; booking_state_names[i] != NULL; i++) {
+        if (str_is(name, booking_state_names[i]))
+            return i;
+    }
+    return BOOKING_NONE;
+}
+
+/* ---- the end ---- */
+
+static void after_pause(struct sim *sim, void *arg, uint64_t token) {
+    struct customer *c = arg;
+    (void)sim;
+    if (c->p.step == token)
+        next_booking(c);
+}
+
+static void finish(struct customer *c) {
+    struct sim *sim = c->p.sim;
+    c->booking_id[0] = 0;
+    c->state = BOOKING_NONE;
+    c->p.step++;
+    sim_after(sim, (int64_t)rng_exponential(&sim->rng, PAUSE_MEAN_US), after_pause, c, c->p.step);
+}
+
+static void on_rated(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 200, "a delivered booking may be rated once",
+               "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    finish((struct customer *)p);
+}
+
+static void rate(struct customer *c) {
+    c->rated = true;
+    int stars = (int)rng_between(&c->p.sim->rng, 1, 5);
+    send(c, "POST", path_of(c, "/rating"),
+         arena_printf(arena_of(c), "{\"stars\":%d,\"comment\":\"as it was\"}", stars), true,
+         on_rated);
+}
+
+/* Goes on from what he knows, if he is not waiting for an answer. */
+static void go_on(struct customer *c) {
+    if (c->p.slot.busy || c->booking_id[0] == 0 || c->state < BOOKING_DELIVERED)
+        return;
+    if (c->state == BOOKING_DELIVERED && !c->rated && sim_chance(c->p.sim, 0.6))
+        rate(c);
+    else
+        finish(c);
+}
+
+/* ---- waiting ---- */
+
+static void learn(struct customer *c, struct json_value view) {
+    struct str id = sim_json_str(view, "id");
+    int32_t state = state_named(sim_json_str(view, "state"));
+    if (str_is(id, c->booking_id) && state > c->state)
+        c->state = state;
+}
+
+static void on_looked(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    SIM_EXPECT(p->sim, a->status == 200, "a booking is there for its customer",
+               "%s: %s was answered with %d", p->user_id, c->booking_id, a->status);
+    if (a->is_json)
+        learn(c, a->json);
+    go_on(c);
+}
+
+static void look(struct sim *sim, void *arg, uint64_t token) {
+    struct customer *c = arg;
+    if (c->p.step != token)
+        return;
+    sim_after(sim, LOOK_US, look, c, token);
+    if (!c->p.slot.busy && c->booking_id[0] != 0)
+        send(c, "GET", path_of(c, ""), STR_NONE, false, on_looked);
+}
+
+static void on_cancelled(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409, "cancelling is answered",
+               "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    if (a->status == 200)
+        learn(c, a->json);
+    go_on(c);
+}
+
+static void cancel(struct sim *sim, void *arg, uint64_t token) {
+    struct customer *c = arg;
+    if (c->p.step != token || c->booking_id[0] == 0 || c->state >= BOOKING_DELIVERED)
+        return;
+    if (c->p.slot.busy)
+        sim_after(sim, US_PER_S, cancel, c, token);
+    else
+        send(c, "POST", path_of(c, "/cancel"), STR("{\"reason\":\"changed my mind\"}"), true,
+             on_cancelled);
+}
+
+static void on_entry(struct person *p, struct str type, struct json_value data) {
+    struct customer *c = (struct customer *)p;
+    if (str_is(type, "booking.updated"))
+        learn(c, data);
+    go_on(c);
+}
+
+/* ---- booking ---- */
+
+static void wait_for_it(struct customer *c) {
+    struct sim *sim = c->p.sim;
+    c->p.step++;
+    sim_after(sim, LOOK_US, look, c, c->p.step);
+    if (sim_chance(sim, sim->profile.cancel))
+        sim_after(sim, (int64_t)rng_exponential(&sim->rng, 40.0 * US_PER_S), cancel, c, c->p.step);
+    go_on(c);
+}
+
+static void on_other_body(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 422, "same key, other body: refused",
+               "%s got %d for another body with the same Idempotency-Key", p->user_id, a->status);
+    wait_for_it((struct customer *)p);
+}
+
+static void on_booked(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    struct sim *sim = p->sim;
+    if (a->status == 409) { /* the quote ran out meanwhile */
+        c->left++;
+        finish(c);
+        return;
+    }
+    SIM_EXPECT(sim, a->status == 201 && a->is_json, "a quote can be booked", "%s got %d: %.*s",
+               p->user_id, a->status, STR_ARG(a->body));
+    if (!a->is_json)
+        return;
+    struct str id = sim_json_str(a->json, "id");
+    snprintf(c->booking_id, sizeof(c->booking_id), "%.*s", STR_ARG(id));
+    c->rated = false;
+    learn(c, a->json);
+    if (sim_chance(sim, 0.05)) {
+        struct sim_request other = p->slot.request;
+        other.token = STR_NONE;
+        other.body = arena_printf(&sim->arena, "{\"quote_id\":\"%s\",\"notes\":\"no, so\"}",
+                                  c->quote_id);
+        sim_slot_send(&p->slot, &other, on_other_body);
+        return;
+    }
+    wait_for_it(c);
+}
+
+static void on_quoted(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    struct json_value quotes;
+    SIM_EXPECT(p->sim, a->status == 201 && a->is_json, "quotes are given", "%s got %d: %.*s",
+               p->user_id, a->status, STR_ARG(a->body));
+    if (!a->is_json || !json_get(a->json, "quotes", &quotes))
+        return;
+    struct json_iter first = json_iter(quotes);
+    if (!json_next(&first))
+        return;
+    snprintf(c->quote_id, sizeof(c->quote_id), "%.*s", STR_ARG(sim_json_str(first.value, "id")));
+    send(c, "POST", STR("/v1/bookings"),
+         arena_printf(arena_of(c), "{\"quote_id\":\"%s\",\"notes\":\"ring twice\"}", c->quote_id),
+         true, on_booked);
+}
+
+static void add_stop(struct sim *sim, struct buf *out) {
+    double lat = 57.70 + (rng_unit(&sim->rng) - 0.5) * 0.04;
+    double lng = 11.97 + (rng_unit(&sim->rng) - 0.5) * 0.08;
+    buf_printf(out, "%s{\"lat\":%.5f,\"lng\":%.5f}", out->p[out->len - 1] == '[' ? "" : ",", lat,
+               lng);
+}
+
+static void next_booking(struct customer *c) {
+    struct sim *sim = c->p.sim;
+    if (c->left == 0) {
+        c->done = true;
+        return;
+    }
+    if (c->p.slot.busy)
+        return;
+    c->left--;
+    struct buf body;
+    buf_init(&body, &sim->arena, 256);
+    buf_add_cstr(&body, "{\"stops\":[");
+    int stops = sim_chance(sim, sim->profile.two_dropoffs) ? (int)rng_between(&sim->rng, 3, 4) : 2;
+    for (int i = 0; i < stops; i++)
+        add_stop(sim, &body);
+    buf_printf(&body, "],\"vehicle\":\"%s\"}", sim_chance(sim, 0.85) ? "van" : "bike");
+    send(c, "POST", STR("/v1/quotes"), buf_str(&body), true, on_quoted);
+}
+
+static void begin(struct person *p) {
+    sim_feed_open(p);
+    finish((struct customer *)p);
+    person_refresh_now_and_then(p);
+}
+
+void customer_start(struct customer *c) {
+    c->p.on_entry = on_entry;
+    c->p.on_ready = begin;
+    person_register(&c->p);
+}

@@ -1,0 +1,374 @@
+/* A driver: tells his vehicle, waits for approval, goes on duty, sends where he is, and answers
+ * offers: takes them, declines, says nothing, or accepts too late. What he carries he brings, stop
+ * by stop. He hears of offers over his socket, and asks now and then; what he is carrying he reads
+ * from his profile, so that nothing is forgotten, however he came by it.
+ */
+#include "base/check.h"
+#include "events/events.h"
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LOOK_US (9 * US_PER_S)
+#define GPS_US (12 * US_PER_S)
+#define STEP_MEAN_US (8.0 * US_PER_S)
+
+static struct arena *arena_of(struct driver_person *d) {
+    return &d->p.sim->arena;
+}
+
+static void set_id(char out[ID_TEXT_MAX], struct str id) {
+    snprintf(out, ID_TEXT_MAX, "%.*s", STR_ARG(id));
+}
+
+static void send(struct driver_person *d, enum sim_service service, const char *method,
+                 struct str path, struct str body, bool keyed, sim_answer_fn then) {
+    struct sim *sim = d->p.sim;
+    struct sim_request r = {.service = service, .method = method, .path = path, .body = body};
+    if (keyed)
+        r.key = sim_new_key(sim);
+    if (d->p.access.p != NULL && sim_chance(sim, 0.05))
+        r.token = d->p.access;
+    sim_slot_send(&d->p.slot, &r, then);
+}
+
+/* ---- carrying ---- */
+
+static void carry(struct driver_person *d, struct json_value view);
+
+static void on_booking(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 404, "a booking can be read",
+               "%s: %s was answered with %d", p->user_id, d->booking_id, a->status);
+    d->carrying = false;
+    if (a->status == 200 && a->is_json)
+        carry(d, a->json);
+}
+
+static void read_booking(struct driver_person *d) {
+    send(d, SIM_BOOKING, "GET", arena_printf(arena_of(d), "/v1/bookings/%s", d->booking_id),
+         STR_NONE, false, on_booking);
+}
+
+static void on_status(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409 || a->status == 404,
+               "a driver's status is answered", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+    if (a->status == 200 && a->is_json)
+        carry(d, a->json);
+    else
+        read_booking(d);
+}
+
+/* The word for the next step, and the stop it is about. NULL: there is none. */
+static const char *next_step(struct json_value view, int64_t *ret_stop) {
+    struct str state = sim_json_str(view, "state");
+    struct json_value stops;
+    *ret_stop = 0;
+    if (str_is(state, "assigned"))
+        return "arrived_pickup";
+    if (str_is(state, "arrived_pickup"))
+        return "picked_up";
+    if (!json_get(view, "stops", &stops))
+        return NULL;
+    for (struct json_iter it = json_iter(stops); json_next(&it); (*ret_stop)++) {
+        if (!str_is(sim_json_str(it.value, "state"), "done"))
+            break;
+    }
+    if (str_is(state, "picked_up"))
+        return "arrived_dropoff";
+    return str_is(state, "arrived_dropoff") ? "delivered" : NULL;
+}
+
+static void step_now(struct sim *sim, void *arg, uint64_t token) {
+    struct driver_person *d = arg;
+    if (d->p.step != token || !d->carrying)
+        return;
+    if (d->p.slot.busy) {
+        sim_after(sim, US_PER_S, step_now, d, token);
+        return;
+    }
+    send(d, SIM_BOOKING, "POST",
+         arena_printf(arena_of(d), "/v1/bookings/%s/status", d->booking_id), d->next_status, true,
+         on_status);
+}
+
+/* Now and then he fails, or is wrong: a step too far must be refused. */
+static struct str say_status(struct driver_person *d, const char *status, int64_t stop,
+                             int64_t version) {
+    struct sim *sim = d->p.sim;
+    bool at_stop = strcmp(status, "picked_up") == 0 || strcmp(status, "delivered") == 0;
+    if (at_stop && sim_chance(sim, 0.03))
+        return STR("{\"status\":\"failed\",\"reason\":\"nobody\"}");
+    if (sim_chance(sim, 0.02))
+        return STR("{\"status\":\"delivered\"}");
+    if (sim_chance(sim, 0.3))
+        return arena_printf(arena_of(d), "{\"status\":\"%s\",\"stop\":%lld,\"version\":%lld}",
+                            status, (long long)stop, (long long)version);
+    return arena_printf(arena_of(d), "{\"status\":\"%s\",\"stop\":%lld}", status,
+                        (long long)stop);
+}
+
+/* Goes on with what he carries, if it is his. */
+static void carry(struct driver_person *d, struct json_value view) {
+    struct sim *sim = d->p.sim;
+    struct json_value driver;
+    int64_t stop = 0;
+    bool mine = json_get(view, "driver", &driver) && json_kind(driver) == JSON_IS_OBJECT &&
+                str_is(sim_json_str(driver, "id"), d->p.driver_id);
+    const char *status = mine ? next_step(view, &stop) : NULL;
+    d->carrying = status != NULL;
+    if (status == NULL)
+        return;
+    set_id(d->booking_id, sim_json_str(view, "id"));
+    d->next_status = say_status(d, status, stop, sim_json_i64(view, "version"));
+    d->p.step++;
+    sim_after(sim, (int64_t)rng_exponential(&sim->rng, STEP_MEAN_US), step_now, d, d->p.step);
+}
+
+/* ---- offers ---- */
+
+static void on_accepted(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409, "accepting is answered",
+               "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    d->answering = false;
+    if (a->status == 200 && a->is_json)
+        carry(d, a->json);
+}
+
+static void on_declined(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 204 || a->status == 409, "declining is answered",
+               "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    ((struct driver_person *)p)->answering = false;
+}
+
+static void answer_offer(struct sim *sim, void *arg, uint64_t accept) {
+    struct driver_person *d = arg;
+    if (d->p.slot.busy) {
+        sim_after(sim, 300 * US_PER_MS, answer_offer, d, accept);
+        return;
+    }
+    struct str body = arena_printf(arena_of(d), "{\"offer_id\":\"%s\"}", d->offer_id);
+    struct str path = arena_printf(arena_of(d), "/v1/bookings/%s/%s", d->offer_booking,
+                                   accept ? "accept" : "decline");
+    send(d, SIM_BOOKING, "POST", path, body, sim_chance(sim, 0.7),
+         accept ? on_accepted : on_declined);
+}
+
+static void forget_offer(struct sim *sim, void *arg, uint64_t token) {
+    (void)sim;
+    (void)token;
+    ((struct driver_person *)arg)->answering = false;
+}
+
+static void hear_offer(struct driver_person *d, struct json_value offer) {
+    struct sim *sim = d->p.sim;
+    const struct sim_profile *f = &sim->profile;
+    struct str id = sim_json_str(offer, "id");
+    if (d->answering || d->carrying || str_is(id, d->offer_id))
+        return;
+    set_id(d->offer_id, id);
+    set_id(d->offer_booking, sim_json_str(offer, "booking_id"));
+    d->answering = true;
+    int64_t in_us = (int64_t)rng_exponential(&sim->rng, 2.0 * US_PER_S);
+    if (sim_chance(sim, f->ignore))
+        sim_after(sim, f->offer_timeout_s * US_PER_S, forget_offer, d, 0);
+    else if (sim_chance(sim, f->late_accept))
+        sim_after(sim, (f->offer_timeout_s + 1) * US_PER_S - rng_between(&sim->rng, 0, US_PER_S),
+                  answer_offer, d, 1);
+    else
+        sim_after(sim, in_us, answer_offer, d, !sim_chance(sim, f->decline));
+}
+
+static void on_entry(struct person *p, struct str type, struct json_value data) {
+    struct driver_person *d = (struct driver_person *)p;
+    if (str_is(type, "offer.made"))
+        hear_offer(d, data);
+    else if (str_is(type, "booking.updated") && !d->carrying && !d->answering && !p->slot.busy)
+        carry(d, data);
+}
+
+/* ---- looking around ---- */
+
+static void on_offers(struct person *p, const struct sim_answer *a) {
+    struct json_value items;
+    SIM_EXPECT(p->sim, a->status == 200 && a->is_json, "a driver sees his offers", "%d: %.*s",
+               a->status, STR_ARG(a->body));
+    if (!a->is_json || !json_get(a->json, "items", &items))
+        return;
+    SIM_EXPECT(p->sim, json_count(items) <= 1, "a driver holds one offer at most", "%s sees %zu",
+               p->user_id, json_count(items));
+    struct json_iter first = json_iter(items);
+    if (json_next(&first))
+        hear_offer((struct driver_person *)p, first.value);
+}
+
+static void on_duty(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 403 || a->status == 409,
+               "a change of duty is answered", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+}
+
+static void set_duty(struct driver_person *d, bool on) {
+    send(d, SIM_DRIVER, "POST", STR("/v1/driver/duty"),
+         on ? STR("{\"duty\":\"on\"}") : STR("{\"duty\":\"off\"}"), true, on_duty);
+}
+
+static void on_profile(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    struct sim *sim = p->sim;
+    SIM_EXPECT(sim, a->status == 200 && a->is_json, "a driver sees his profile", "%s got %d: %.*s",
+               p->user_id, a->status, STR_ARG(a->body));
+    if (!a->is_json)
+        return;
+    struct str booking_id = sim_json_str(a->json, "booking_id");
+    bool off = str_is(sim_json_str(a->json, "duty"), "off");
+    bool approved = str_is(sim_json_str(a->json, "status"), "approved");
+    if (booking_id.p != NULL && !d->carrying) {
+        set_id(d->booking_id, booking_id);
+        read_booking(d);
+    } else if (off && approved) {
+        set_duty(d, true);
+    } else if (!off && !sim->calm && sim_chance(sim, sim->profile.off_duty)) {
+        set_duty(d, false);
+    } else if (!d->carrying) {
+        send(d, SIM_DRIVER, "GET", STR("/v1/driver/offers"), STR_NONE, false, on_offers);
+    }
+}
+
+static void look(struct sim *sim, void *arg, uint64_t token) {
+    struct driver_person *d = arg;
+    (void)token;
+    sim_after(sim, LOOK_US, look, d, 0);
+    if (!d->p.slot.busy)
+        send(d, SIM_DRIVER, "GET", STR("/v1/driver"), STR_NONE, false, on_profile);
+}
+
+/* ---- where he is ---- */
+
+static void add_fix(struct driver_person *d, struct gps_batch *b, struct buf *out) {
+    struct sim *sim = d->p.sim;
+    int64_t at_us = sim->now_us - rng_between(&sim->rng, 0, US_PER_S);
+    if (at_us <= d->last_fix_us)
+        at_us = d->last_fix_us + rng_between(&sim->rng, 1, 2000);
+    d->last_fix_us = at_us;
+    d->lat_e7 += (int32_t)rng_between(&sim->rng, -8000, 8000);
+    d->lng_e7 += (int32_t)rng_between(&sim->rng, -16000, 16000);
+    char at[TIMESTAMP_TEXT_MAX];
+    timestamp_format(at_us, at);
+    buf_printf(out, "%s{\"at\":\"%s\",\"lat\":%.7f,\"lng\":%.7f,\"speed_mps\":9.1}",
+               b->count > 0 ? "," : "", at, d->lat_e7 / 1e7, d->lng_e7 / 1e7);
+    b->at_us[b->count++] = at_us;
+}
+
+static struct gps_batch new_batch(struct driver_person *d) {
+    struct gps_batch b = {0};
+    struct buf out;
+    buf_init(&out, arena_of(d), 512);
+    buf_add_cstr(&out, "{\"fixes\":[");
+    int count = (int)rng_between(&d->p.sim->rng, 1, 4);
+    for (int i = 0; i < count; i++)
+        add_fix(d, &b, &out);
+    buf_add_cstr(&out, "]}");
+    b.body = buf_str(&out);
+    return b;
+}
+
+static void expect_stored(struct driver_person *d, const struct gps_batch *b) {
+    for (int32_t i = 0; i < b->count; i++)
+        SIM_EXPECT(d->p.sim, oracle_has_fix(d->p.sim, d->p.driver_id, b->at_us[i]),
+                   "a fix is durable before it is acknowledged",
+                   "%s: the fix of %lld was acknowledged and is not stored", d->p.driver_id,
+                   (long long)b->at_us[i]);
+}
+
+static void on_located(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 200, "fixes are taken", "%s got %d: %.*s", p->user_id,
+               a->status, STR_ARG(a->body));
+    expect_stored(d, &d->sending);
+}
+
+static void post_batch(struct driver_person *d, const struct gps_batch *b) {
+    d->sending = *b;
+    sim_slot_send(&d->gps_slot,
+                  &(struct sim_request){.service = SIM_DRIVER,
+                                        .method = "POST",
+                                        .path = STR("/v1/driver/locations"),
+                                        .body = b->body},
+                  on_located);
+}
+
+static void on_ack(struct person *p, int64_t id) {
+    struct driver_person *d = (struct driver_person *)p;
+    if (id == d->frame_id)
+        expect_stored(d, &d->frame);
+}
+
+static void send_frame(struct driver_person *d, const struct gps_batch *b) {
+    d->frame = *b;
+    d->frame_id++;
+    sim_feed_send(&d->p, arena_printf(arena_of(d), "{\"type\":\"location\",\"id\":%lld,%.*s",
+                                      (long long)d->frame_id,
+                                      STR_ARG(str_sub(b->body, 1, b->body.len))));
+}
+
+/* A batch goes at once, or is held back and comes later, or comes twice. */
+static void locate(struct sim *sim, void *arg, uint64_t token) {
+    struct driver_person *d = arg;
+    (void)token;
+    sim_after(sim, GPS_US + rng_between(&sim->rng, -US_PER_S, US_PER_S), locate, d, 0);
+    struct gps_batch b = new_batch(d);
+    bool late = sim_strikes(sim, SIM_GPS_LATE);
+    if (late && d->held_count < DRIVER_BATCHES_HELD)
+        d->held[d->held_count++] = b;
+    else if (sim->profile.topology != SIM_FOUR_NODES && sim_chance(sim, 0.3))
+        send_frame(d, &b);
+    else if (!d->gps_slot.busy)
+        post_batch(d, &b);
+    if (d->held_count > 0 && !d->gps_slot.busy && (sim->calm || sim_chance(sim, 0.4))) {
+        post_batch(d, &d->held[d->held_count - 1]);
+        if (sim->calm || !sim_chance(sim, 0.3))
+            d->held_count--;
+    }
+}
+
+/* ---- the beginning ---- */
+
+static void on_vehicle(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 200, "a driver tells his vehicle", "%s got %d: %.*s",
+               p->user_id, a->status, STR_ARG(a->body));
+    sim_after(p->sim, 0, look, d, 0);
+    sim_after(p->sim, US_PER_S, locate, d, 0);
+}
+
+static void begin(struct person *p) {
+    struct driver_person *d = (struct driver_person *)p;
+    sim_feed_open(p);
+    person_refresh_now_and_then(p);
+    send(d, SIM_DRIVER, "PUT", STR("/v1/driver"),
+         arena_printf(arena_of(d),
+                      "{\"vehicle\":{\"class\":\"%s\",\"plate\":\"ABC%03d\",\"capacity_kg\":800}}",
+                      vehicle_names[d->vehicle], p->index),
+         true, on_vehicle);
+}
+
+void driver_start(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    d->gps_slot.person = &d->p;
+    d->vehicle = d->p.index % 4 == 3 ? VEHICLE_BIKE : VEHICLE_VAN;
+    d->lat_e7 = 577000000 + (int32_t)rng_between(&sim->rng, -200000, 200000);
+    d->lng_e7 = 119700000 + (int32_t)rng_between(&sim->rng, -400000, 400000);
+    d->p.on_entry = on_entry;
+    d->p.on_ready = begin;
+    d->p.on_ack = on_ack;
+    person_register(&d->p);
+}
+
+bool driver_quiet(const struct driver_person *d) {
+    return !d->carrying && !d->answering && d->held_count == 0;
+}

@@ -1,0 +1,97 @@
+/* What the oracle knows: a shadow of everything durable, made from the commits alone, and what
+ * people have been told. Inside the oracle's files only. All memory is the run's arena.
+ */
+#ifndef LORRY_SIM_ORACLE_H
+#define LORRY_SIM_ORACLE_H
+
+#include "events/events.h"
+#include "sim/sim.h"
+
+#define SHADOW_OFFERS_MAX 16
+
+struct shadow_doc { /* of any collection */
+    int64_t version;
+    char key[]; /* "collection/id" */
+};
+struct shadow_offer {
+    char id[ID_TEXT_MAX], driver_id[ID_TEXT_MAX];
+    int64_t expires_at_us;
+    bool wanted;
+};
+struct shadow_booking {
+    char id[ID_TEXT_MAX], customer_id[ID_TEXT_MAX];
+    char driver_id[ID_TEXT_MAX], driver_user_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
+    int32_t state;
+    int64_t version, assigned_version, earning;
+    struct shadow_offer offers[SHADOW_OFFERS_MAX];
+    int32_t offer_count;
+    /* by version: how often it was put into each inbox */
+    uint8_t *to_customer, *to_driver, *to_staff;
+    int64_t versions_cap;
+    struct shadow_booking *next;
+};
+struct shadow_driver {
+    char id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
+    bool claimed, active;
+    bool busy; /* duty */
+    int64_t earned, earnings_kept;
+    struct map fixes; /* the bytes of the time → shadow_fix */
+    struct shadow_driver *next;
+};
+struct shadow_fix {
+    int64_t at_us;
+    int32_t lat_e7, lng_e7;
+};
+struct shadow_entry {
+    bool exists;
+    uint64_t frame_hash; /* 0: nobody has been sent it */
+    struct shadow_booking *booking;
+    int64_t version;
+};
+struct stream {
+    char name[ID_TEXT_MAX];
+    int64_t newest;
+    struct shadow_entry *entries; /* by seq */
+    int64_t cap;
+};
+struct shadow_event {
+    char id[ID_TEXT_MAX];
+    bool confirmed, removed;
+};
+struct shadow_outbox { /* of a node, by seq */
+    struct shadow_event *events;
+    int64_t cap, next_seq, rows;
+};
+struct shadow_answer {
+    uint64_t body_hash, answer_hash;
+    int32_t status;
+    bool empty;
+    char key[];
+};
+
+struct oracle {
+    struct sim *sim;
+    struct json_parser *parser;
+    struct map docs;    /* → shadow_doc */
+    struct map bookings, drivers, streams;
+    struct map dedupes; /* → their own keys */
+    struct map answers; /* → shadow_answer */
+    struct shadow_booking *first_booking;
+    struct shadow_driver *first_driver;
+    struct shadow_outbox outboxes[SIM_NODES_MAX];
+    int64_t open_bookings;
+};
+
+struct shadow_booking *shadow_booking(struct oracle *o, struct str id); /* NULL: unknown */
+struct shadow_driver *shadow_driver(struct oracle *o, struct str id);   /* made when new */
+/* The version of a document as it is durable now; 0: it is not there. */
+int64_t shadow_version(struct oracle *o, const char *collection, struct str id);
+
+/* By collection: CHANGE is durable. */
+void oracle_booking(struct oracle *o, const struct store_change *change);   /* oracle_booking.c */
+void oracle_driver(struct oracle *o, const struct store_change *change);    /* oracle_driver.c */
+void oracle_trail(struct oracle *o, const struct store_change *change);     /* oracle_driver.c */
+void oracle_earnings(struct oracle *o, const struct store_change *change);  /* oracle_driver.c */
+void oracle_inbox(struct oracle *o, const struct store_change *change);     /* oracle_inbox.c */
+
+#endif

@@ -1,0 +1,235 @@
+/* Bookings, as the oracle sees them. The legal moves stand here a second time, written from the
+ * API's words and not from the service's table, so that one mistake is not in both.
+ */
+#include "sim/oracle.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BIT(state) (1u << BOOKING_##state)
+
+static const unsigned legal[BOOKING_STATE_COUNT] = {
+    [BOOKING_NONE] = BIT(REQUESTED),
+    [BOOKING_REQUESTED] =
+        BIT(REQUESTED) | BIT(OFFERED) | BIT(ASSIGNED) | BIT(EXPIRED) | BIT(CANCELLED),
+    [BOOKING_OFFERED] =
+        BIT(OFFERED) | BIT(REQUESTED) | BIT(ASSIGNED) | BIT(EXPIRED) | BIT(CANCELLED),
+    [BOOKING_ASSIGNED] = BIT(ASSIGNED) | BIT(ARRIVED_PICKUP) | BIT(CANCELLED),
+    [BOOKING_ARRIVED_PICKUP] =
+        BIT(ARRIVED_PICKUP) | BIT(PICKED_UP) | BIT(FAILED) | BIT(CANCELLED),
+    [BOOKING_PICKED_UP] = BIT(PICKED_UP) | BIT(ARRIVED_DROPOFF) | BIT(CANCELLED),
+    [BOOKING_ARRIVED_DROPOFF] = BIT(ARRIVED_DROPOFF) | BIT(PICKED_UP) | BIT(DELIVERED) |
+                                BIT(FAILED) | BIT(CANCELLED),
+    [BOOKING_DELIVERED] = BIT(DELIVERED),
+    [BOOKING_CANCELLED] = BIT(CANCELLED),
+    [BOOKING_EXPIRED] = BIT(EXPIRED),
+    [BOOKING_FAILED] = BIT(FAILED),
+};
+
+static int32_t state_named(struct str name) {
+    for (int32_t i = 1; booking_state_names[i] != NULL; i++) {
+        if (str_is(name, booking_state_names[i]))
+            return i;
+    }
+    return BOOKING_NONE;
+}
+
+static void copy_id(char out[ID_TEXT_MAX], struct str id) {
+    snprintf(out, ID_TEXT_MAX, "%.*s", STR_ARG(id));
+}
+
+static int64_t time_of(struct json_value v, const char *key) {
+    int64_t at_us = 0;
+    struct str text = sim_json_str(v, key);
+    if (text.p != NULL)
+        timestamp_parse(text, &at_us);
+    return at_us;
+}
+
+static bool active(int32_t state) {
+    return state >= BOOKING_ASSIGNED && state < BOOKING_DELIVERED;
+}
+
+static struct shadow_booking *booking_new(struct oracle *o, struct str id) {
+    struct shadow_booking *b = arena_new(&o->sim->arena, struct shadow_booking);
+    copy_id(b->id, id);
+    map_put(&o->bookings, str_from(b->id), b);
+    b->next = o->first_booking;
+    o->first_booking = b;
+    o->open_bookings++;
+    return b;
+}
+
+static void read_offers(struct json_value root, struct shadow_booking *b) {
+    struct json_value offers, driver;
+    b->offer_count = 0;
+    if (!json_get(root, "offers", &offers))
+        return;
+    for (struct json_iter it = json_iter(offers); json_next(&it);) {
+        CHECK(b->offer_count < SHADOW_OFFERS_MAX);
+        struct shadow_offer *offer = &b->offers[b->offer_count++];
+        struct json_value wanted;
+        copy_id(offer->id, sim_json_str(it.value, "id"));
+        offer->expires_at_us = time_of(it.value, "expires_at");
+        offer->wanted = json_get(it.value, "wanted", &wanted) && json_bool(wanted);
+        if (json_get(it.value, "driver", &driver))
+            copy_id(offer->driver_id, sim_json_str(driver, "id"));
+    }
+}
+
+/* ---- what may not happen ---- */
+
+static bool holds(const struct shadow_booking *b, const char *driver_id) {
+    if (active(b->state) && strcmp(b->driver_id, driver_id) == 0)
+        return true;
+    for (int32_t i = 0; i < b->offer_count; i++) {
+        if (!b->offers[i].wanted && strcmp(b->offers[i].driver_id, driver_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A driver whom B asks or has is claimed for B, and no other booking asks or has him. */
+static void check_alone(struct oracle *o, const struct shadow_booking *b, const char *driver_id) {
+    for (const struct shadow_booking *other = o->first_booking; other != NULL;
+         other = other->next) {
+        SIM_EXPECT(o->sim, other == b || !holds(other, driver_id),
+                   "a driver has one booking or offer at a time", "%s has both %s and %s",
+                   driver_id, b->id, other->id);
+    }
+    const struct shadow_driver *d = shadow_driver(o, str_from(driver_id));
+    SIM_EXPECT(o->sim, d->claimed && strcmp(d->booking_id, b->id) == 0,
+               "a driver is claimed before he is asked", "%s asks or has %s, who is claimed for %s",
+               b->id, driver_id, d->claimed ? d->booking_id : "nothing");
+}
+
+static void check_drivers(struct oracle *o, const struct shadow_booking *old,
+                          const struct shadow_booking *b) {
+    for (int32_t i = 0; i < b->offer_count; i++) {
+        if (!b->offers[i].wanted && !holds(old, b->offers[i].driver_id))
+            check_alone(o, b, b->offers[i].driver_id);
+    }
+    if (active(b->state) && !active(old->state))
+        check_alone(o, b, b->driver_id);
+    if (old->driver_id[0] != 0)
+        SIM_EXPECT(o->sim, strcmp(old->driver_id, b->driver_id) == 0, "one driver per booking",
+                   "%s went from %s to %s", b->id, old->driver_id, b->driver_id);
+}
+
+/* Who accepted had an open offer that had not run out. */
+static void check_assigned(struct oracle *o, const struct shadow_booking *old,
+                           const struct shadow_booking *b, const struct store_change *change) {
+    struct json_value event;
+    if (json_parse(o->parser, change->events[0].data, &event) < 0 ||
+        !str_is(sim_json_str(event, "actor_kind"), "driver"))
+        return; /* given by staff, or by the claim that staff waited for */
+    for (int32_t i = 0; i < old->offer_count; i++) {
+        const struct shadow_offer *offer = &old->offers[i];
+        if (strcmp(offer->id, b->offer_id) != 0)
+            continue;
+        SIM_EXPECT(o->sim, change->at_us < offer->expires_at_us, "an offer ends when it is over",
+                   "%s was accepted by %s %lld us after it had run out", offer->id, b->driver_id,
+                   (long long)(change->at_us - offer->expires_at_us));
+        return;
+    }
+    sim_fail(o->sim, "only an open offer is accepted", "%s has taken %s by %s, which was not open",
+             b->driver_id, b->id, b->offer_id);
+}
+
+static void check_cancelled(struct oracle *o, const struct shadow_booking *old,
+                            const struct store_change *change) {
+    struct json_value event;
+    bool late = old->state >= BOOKING_PICKED_UP;
+    if (!late || json_parse(o->parser, change->events[0].data, &event) < 0)
+        return;
+    struct str who = sim_json_str(event, "actor_kind");
+    SIM_EXPECT(o->sim, !str_is(who, "customer"), "goods on their way are not cancelled",
+               "%s was cancelled by its customer when it was %s", old->id,
+               booking_state_names[old->state]);
+}
+
+static void check_delivered(struct oracle *o, const struct shadow_booking *b,
+                            struct json_value root) {
+    struct json_value stops;
+    if (!json_get(root, "stops", &stops))
+        return;
+    for (struct json_iter it = json_iter(stops); json_next(&it);)
+        SIM_EXPECT(o->sim, str_is(sim_json_str(it.value, "state"), "done"),
+                   "delivered means all stops are done", "%s has a stop that is not", b->id);
+}
+
+/* A change of state tells the world, with the version and state that came of it. */
+static void check_events(struct oracle *o, const struct shadow_booking *b,
+                         const struct store_change *change) {
+    SIM_EXPECT(o->sim, change->event_count > 0, "a change tells the world",
+               "%s went to version %lld without an event", b->id, (long long)b->version);
+    for (int32_t i = 0; i < change->event_count; i++) {
+        struct json_value event, view;
+        if (json_parse(o->parser, change->events[i].data, &event) < 0)
+            continue;
+        bool fits = sim_json_i64(event, "version") == b->version &&
+                    state_named(sim_json_str(event, "state")) == b->state;
+        SIM_EXPECT(o->sim, fits, "an event tells what was decided",
+                   "%.*s of %s is not of version %lld", STR_ARG(change->events[i].type), b->id,
+                   (long long)b->version);
+        bool shown = json_get(event, "view", &view) && json_kind(view) == JSON_IS_OBJECT;
+        SIM_EXPECT(o->sim, shown == (i == 0), "each version is shown once",
+                   "event %d of %s, version %lld", i, b->id, (long long)b->version);
+    }
+}
+
+/* ---- a commit ---- */
+
+static void read_booking(struct json_value root, const struct store_change *change,
+                         struct shadow_booking *b) {
+    struct json_value driver;
+    b->version = change->expected_version + 1;
+    b->state = state_named(sim_json_str(root, "state"));
+    b->earning = sim_json_i64(root, "earning");
+    copy_id(b->customer_id, sim_json_str(root, "customer_id"));
+    if (json_get(root, "driver", &driver) && json_kind(driver) == JSON_IS_OBJECT) {
+        copy_id(b->driver_id, sim_json_str(driver, "id"));
+        copy_id(b->driver_user_id, sim_json_str(driver, "user_id"));
+        copy_id(b->offer_id, sim_json_str(driver, "offer_id"));
+    } else {
+        b->driver_id[0] = b->driver_user_id[0] = b->offer_id[0] = 0;
+    }
+    read_offers(root, b);
+}
+
+void oracle_booking(struct oracle *o, const struct store_change *change) {
+    struct json_value root;
+    if (json_parse(o->parser, change->state, &root) < 0) {
+        sim_fail(o->sim, "documents are JSON", "%.*s", STR_ARG(change->id));
+        return;
+    }
+    struct shadow_booking *b = shadow_booking(o, change->id);
+    if (b == NULL)
+        b = booking_new(o, change->id);
+    struct shadow_booking old = *b;
+    read_booking(root, change, b);
+    if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
+        check_delivered(o, b, root);
+    sim_trace(o->sim, "booking", -1, change->id,
+              str_from(b->state != BOOKING_NONE ? booking_state_names[b->state] : "?"), b->version,
+              b->offer_count);
+    SIM_EXPECT(o->sim, (legal[old.state] & (1u << b->state)) != 0, "only legal moves",
+               "%s went from %s to %s", b->id,
+               old.state != BOOKING_NONE ? booking_state_names[old.state] : "nothing",
+               b->state != BOOKING_NONE ? booking_state_names[b->state] : "nothing");
+    check_events(o, b, change);
+    check_drivers(o, &old, b);
+    if (active(b->state) && !active(old.state)) {
+        b->assigned_version = b->version;
+        check_assigned(o, &old, b, change);
+    }
+    if (b->state == BOOKING_CANCELLED && old.state != BOOKING_CANCELLED)
+        check_cancelled(o, &old, change);
+    bool ended = b->state >= BOOKING_DELIVERED && old.state < BOOKING_DELIVERED;
+    o->open_bookings -= ended;
+    o->sim->result->bookings += ended;
+    if (ended && b->state == BOOKING_DELIVERED)
+        shadow_driver(o, str_from(b->driver_id))->earned += b->earning;
+}

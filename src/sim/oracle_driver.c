@@ -1,0 +1,123 @@
+/* Drivers, their trails and earnings, as the oracle sees them. */
+#include "sim/oracle.h"
+
+#include "base/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void copy_id(char out[ID_TEXT_MAX], struct str id) {
+    snprintf(out, ID_TEXT_MAX, "%.*s", STR_ARG(id));
+}
+
+static bool has_event(const struct store_change *c, const char *type) {
+    for (int32_t i = 0; i < c->event_count; i++) {
+        if (str_is(c->events[i].type, type))
+            return true;
+    }
+    return false;
+}
+
+/* Does the booking of D's claim still count on him? */
+static bool is_held(struct oracle *o, const struct shadow_driver *d) {
+    const struct shadow_booking *b = shadow_booking(o, str_from(d->booking_id));
+    if (b == NULL)
+        return false;
+    if (strcmp(b->offer_id, d->offer_id) == 0)
+        return b->state < BOOKING_DELIVERED;
+    for (int32_t i = 0; i < b->offer_count; i++) {
+        if (!b->offers[i].wanted && strcmp(b->offers[i].id, d->offer_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_claim(struct oracle *o, const struct shadow_driver *old,
+                        const struct shadow_driver *d, const struct store_change *change) {
+    bool same = old->claimed && d->claimed && strcmp(old->offer_id, d->offer_id) == 0;
+    if (same) {
+        SIM_EXPECT(o->sim, d->active || !old->active, "a won booking is not lost again",
+                   "%s: the claim of %s is not active any more", d->id, d->booking_id);
+        return;
+    }
+    bool same_booking =
+        old->claimed && d->claimed && strcmp(old->booking_id, d->booking_id) == 0;
+    if (old->claimed && d->claimed && !same_booking)
+        SIM_EXPECT(o->sim, has_event(change, EV_DRIVER_DROPPED), "a driver holds one claim",
+                   "%s was claimed for %s while he held %s", d->id, d->booking_id,
+                   old->booking_id);
+    if (old->claimed && !same_booking)
+        SIM_EXPECT(o->sim, !is_held(o, old), "only the booking's word ends a claim",
+                   "%s let go of %s, which still counts on him", d->id, old->booking_id);
+    if (d->claimed && !d->active)
+        SIM_EXPECT(o->sim, has_event(change, EV_DISPATCH_OFFERED), "a claim is told to its booking",
+                   "%s was claimed for %s without a word", d->id, d->booking_id);
+}
+
+void oracle_driver(struct oracle *o, const struct store_change *change) {
+    struct json_value root, claim, is_active;
+    struct shadow_driver *d = shadow_driver(o, change->id);
+    struct shadow_driver old = *d;
+    if (json_parse(o->parser, change->state, &root) < 0) {
+        sim_fail(o->sim, "documents are JSON", "%.*s", STR_ARG(change->id));
+        return;
+    }
+    d->busy = str_is(sim_json_str(root, "duty"), "busy");
+    d->claimed = json_get(root, "claim", &claim) && json_kind(claim) == JSON_IS_OBJECT;
+    d->active = d->claimed && json_get(claim, "active", &is_active) && json_bool(is_active);
+    if (d->claimed) {
+        copy_id(d->booking_id, sim_json_str(claim, "booking_id"));
+        copy_id(d->offer_id, sim_json_str(claim, "offer_id"));
+    }
+    sim_trace(o->sim, "driver", -1, change->id, d->claimed ? str_from(d->booking_id) : STR_NONE,
+              d->active, d->busy);
+    check_claim(o, &old, d, change);
+}
+
+/* ---- trails ---- */
+
+static struct str fix_key(const int64_t *at_us) {
+    return (struct str){(const char *)at_us, sizeof(*at_us)};
+}
+
+static int64_t column(struct json_iter *row) {
+    int64_t value = 0;
+    if (json_next(row))
+        json_i64(row->value, &value);
+    return value;
+}
+
+void oracle_trail(struct oracle *o, const struct store_change *change) {
+    struct json_value root, rows;
+    if (change->remove || json_parse(o->parser, change->state, &root) < 0 ||
+        !json_get(root, "fixes", &rows))
+        return;
+    struct shadow_driver *d = shadow_driver(o, sim_json_str(root, "driver_id"));
+    for (struct json_iter it = json_iter(rows); json_next(&it);) {
+        struct json_iter row = json_iter(it.value);
+        struct shadow_fix *fix = arena_new(&o->sim->arena, struct shadow_fix);
+        fix->at_us = column(&row);
+        fix->lat_e7 = (int32_t)column(&row);
+        fix->lng_e7 = (int32_t)column(&row);
+        o->sim->result->fixes++;
+        SIM_EXPECT(o->sim, map_get(&d->fixes, fix_key(&fix->at_us)) == NULL,
+                   "a fix is stored once", "%s: the fix of %lld is stored twice", d->id,
+                   (long long)fix->at_us);
+        map_put(&d->fixes, fix_key(&fix->at_us), fix);
+    }
+}
+
+bool oracle_has_fix(struct sim *sim, const char *driver_id, int64_t at_us) {
+    const struct shadow_driver *d = shadow_driver(sim->oracle, str_from(driver_id));
+    return map_get(&d->fixes, fix_key(&at_us)) != NULL;
+}
+
+/* ---- earnings ---- */
+
+void oracle_earnings(struct oracle *o, const struct store_change *change) {
+    struct json_value root;
+    if (json_parse(o->parser, change->state, &root) < 0)
+        return;
+    /* One day, or two when the run crosses midnight; the simulated one does not. */
+    shadow_driver(o, sim_json_str(root, "driver_id"))->earnings_kept = sim_json_i64(root, "total");
+}

@@ -1,0 +1,104 @@
+/* What the seed chooses. Each kind of fault is on in some seeds only, and at a rate of the seed's,
+ * so that now and then there is one kind alone, or all at once, or none.
+ */
+#include "sim/sim.h"
+
+const char *const sim_fault_names[SIM_FAULT_COUNT] = {
+    [SIM_CALL_LOST] = "requests lost",
+    [SIM_REPLY_LOST] = "answers lost",
+    [SIM_CALL_TWICE] = "requests doubled",
+    [SIM_SOCKET_CUT] = "sockets cut",
+    [SIM_SLOW_READER] = "slow readers",
+    [SIM_NOTE_LOST] = "notes to workers lost",
+    [SIM_EVENT_DROPPED] = "events dropped before confirm",
+    [SIM_CONFIRM_LOST] = "confirms lost",
+    [SIM_EVENT_TWICE] = "events doubled",
+    [SIM_EVENT_LATE] = "events late, out of order",
+    [SIM_ACK_LOST] = "acknowledgements lost",
+    [SIM_BUS_FULL] = "publishes refused",
+    [SIM_PARTITION] = "partitions",
+    [SIM_STORE_FAULT] = "commits refused or in doubt",
+    [SIM_CACHE_LOST] = "caches lost",
+    [SIM_CRASH] = "crashes",
+    [SIM_CRASH_COMMIT] = "crashes after a commit",
+    [SIM_GPS_LATE] = "late or doubled GPS batches",
+};
+
+bool sim_chance(struct sim *sim, double p) {
+    return p > 0 && rng_unit(&sim->rng) < p;
+}
+
+bool sim_strikes(struct sim *sim, enum sim_fault fault) {
+    if (sim->calm || !sim_chance(sim, sim->profile.faults[fault]))
+        return false;
+    sim->result->faults[fault]++;
+    sim_trace(sim, "fault", -1, str_from(sim_fault_names[fault]), STR_NONE, 0, 0);
+    return true;
+}
+
+/* Highest chance of each, where it can strike. Zero: not by chance (see sim_disasters). */
+static const double fault_max[SIM_FAULT_COUNT] = {
+    [SIM_CALL_LOST] = 0.06,     [SIM_REPLY_LOST] = 0.06,   [SIM_CALL_TWICE] = 0.06,
+    [SIM_SOCKET_CUT] = 0.01,    [SIM_SLOW_READER] = 0.01,  [SIM_NOTE_LOST] = 0.02,
+    [SIM_EVENT_DROPPED] = 0.08, [SIM_CONFIRM_LOST] = 0.05, [SIM_EVENT_TWICE] = 0.08,
+    [SIM_EVENT_LATE] = 0.08,    [SIM_ACK_LOST] = 0.05,     [SIM_BUS_FULL] = 0.05,
+    [SIM_PARTITION] = 0.03,     [SIM_CACHE_LOST] = 0.02,   [SIM_CRASH] = 0.04,
+    [SIM_CRASH_COMMIT] = 0.004, [SIM_GPS_LATE] = 0.2,
+};
+
+static void draw_faults(struct sim *sim) {
+    struct sim_profile *p = &sim->profile;
+    double on = (double)rng_below(&sim->rng, 11) / 10;
+    for (int i = 0; i < SIM_FAULT_COUNT; i++) {
+        bool chosen = sim_chance(sim, on);
+        double rate = fault_max[i] * rng_unit(&sim->rng);
+        p->faults[i] = chosen ? rate : 0;
+    }
+    double *const store[] = {&p->store.busy,     &p->store.io,
+                             &p->store.conflict, &p->store.unknown_committed,
+                             &p->store.unknown_lost, &p->store.read_busy};
+    for (size_t i = 0; i < sizeof(store) / sizeof(store[0]); i++) {
+        bool chosen = sim_chance(sim, on);
+        double rate = 0.05 * rng_unit(&sim->rng);
+        *store[i] = chosen ? rate : 0;
+    }
+}
+
+static void draw_sizes(struct sim *sim, int32_t bookings) {
+    static const int64_t turn_delays_us[] = {100, 2000, 20000, 300000};
+    static const int64_t latencies_us[] = {500, 5000, 40000};
+    static const int32_t batches[] = {1, 3, 16, 64, 256};
+    struct rng *r = &sim->rng;
+    struct sim_profile *p = &sim->profile;
+    p->bookings = bookings;
+    p->customers = (int32_t)rng_between(r, 1, bookings / 3 + 1);
+    p->drivers = (int32_t)rng_between(r, 2, bookings / 3 + 3);
+    p->offer_wave = rng_below(r, 3) == 0 ? (int32_t)rng_between(r, 2, 3) : 1;
+    p->batch_max = batches[rng_below(r, 5)];
+    p->offer_timeout_s = rng_between(r, 5, 20);
+    p->search_timeout_s = rng_between(r, 45, 180);
+    p->turn_delay_max_us = turn_delays_us[rng_below(r, 4)];
+    p->idle_turn_us = rng_between(r, 300, 700) * US_PER_MS;
+    p->latency_mean_us = latencies_us[rng_below(r, 3)];
+    p->approval_auto = rng_below(r, 2) == 0;
+    p->faults_until_us = SIM_START_US + rng_between(r, 90, 360) * US_PER_S;
+    p->cancel = rng_unit(r) * 0.3;
+    p->decline = rng_unit(r) * 0.3;
+    p->ignore = rng_unit(r) * 0.2;
+    p->late_accept = rng_unit(r) * 0.1;
+    p->off_duty = rng_unit(r) * 0.1;
+    p->assign = rng_unit(r) * 0.3;
+    p->suspend = rng_unit(r) * 0.05;
+    p->two_dropoffs = rng_unit(r) * 0.4;
+}
+
+void sim_profile_draw(struct sim *sim, const struct sim_options *o) {
+    struct sim_profile *p = &sim->profile;
+    uint64_t shape = rng_below(&sim->rng, 10);
+    p->topology = shape < 6 ? SIM_FOUR_NODES : shape < 8 ? SIM_ONE_NODE : SIM_ONE_NODE_BROKER;
+    draw_sizes(sim, o->bookings);
+    draw_faults(sim);
+    if (o->calm)
+        p->faults_until_us = SIM_START_US;
+    sim->calm = o->calm;
+}

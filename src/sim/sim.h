@@ -1,0 +1,335 @@
+/* What the simulator's files share. One thread, one seed, one struct sim; nothing outside it.
+ *
+ *   queue.c     virtual time: what happens next
+ *   trace.c     what has happened: a hash of all, the last lines for people
+ *   profile.c   what the seed chooses: topology, sizes, faults
+ *   bus.c       the bus between nodes, a broker that outlives them
+ *   node.c      a process: executor, runtime, services; its crash and its return
+ *   net.c       requests of clients, their time-outs and repeats
+ *   socket.c    WebSockets, and what a client keeps of what it saw
+ *   person.c, customer.c, driver.c, staff.c   the people
+ *   oracle.c    the promises, checked on every commit; answers.c on every answer;
+ *   verdict.c   and when all has settled
+ */
+#ifndef LORRY_SIM_SIM_H
+#define LORRY_SIM_SIM_H
+
+#include "adapters/memory/memory_store.h"
+#include "base/id.h"
+#include "base/map.h"
+#include "base/timestamp.h"
+#include "runtime/service.h"
+#include "sim/check.h"
+
+#define SIM_START_US (INT64_C(1795428000) * US_PER_S) /* 2026-11-23T10:00:00Z */
+#define SIM_NODES_MAX 4
+#define SIM_TRACE_KEPT 512
+#define SIM_TAIL_LINES 30
+
+struct sim;
+struct sim_node;
+struct person;
+
+/* ---- queue.c ---- */
+
+typedef void (*sim_fn)(struct sim *sim, void *arg, uint64_t token);
+struct sim_event {
+    int64_t at_us;
+    uint64_t seq;
+    sim_fn fn;
+    void *arg;
+    uint64_t token;
+};
+struct sim_queue {
+    struct sim_event *heap;
+    size_t count, cap;
+    uint64_t seq;
+};
+/* FN(sim, ARG, TOKEN) in DELAY_US from now; events of one moment in the order they were made. */
+void sim_after(struct sim *sim, int64_t delay_us, sim_fn fn, void *arg, uint64_t token);
+/* Runs the next event. False: there is none. */
+bool sim_step(struct sim *sim);
+void sim_queue_free(struct sim_queue *q);
+
+/* ---- trace.c ---- */
+
+struct trace_line {
+    int64_t at_us, n, m;
+    const char *what; /* static */
+    int32_t node;     /* -1: none */
+    char a[44], b[28];
+};
+struct sim_trace {
+    uint64_t hash, lines;
+    struct trace_line kept[SIM_TRACE_KEPT];
+};
+/* Adds a line. A and B may be absent; they are cut. */
+void sim_trace(struct sim *sim, const char *what, int32_t node, struct str a, struct str b,
+               int64_t n, int64_t m);
+/* The first failure counts; the run stops after the event under way. */
+void sim_fail(struct sim *sim, const char *invariant, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define SIM_EXPECT(sim, cond, invariant, ...)                                                      \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            sim_fail((sim), (invariant), __VA_ARGS__);                                             \
+    } while (0)
+void sim_trace_tail(const struct sim *sim, char *out, size_t room);
+
+/* ---- profile.c ---- */
+
+enum sim_topology { SIM_FOUR_NODES, SIM_ONE_NODE, SIM_ONE_NODE_BROKER };
+struct sim_profile {
+    enum sim_topology topology;
+    int32_t customers, drivers, bookings;
+    int32_t offer_wave, batch_max;
+    int64_t offer_timeout_s, search_timeout_s;
+    int64_t turn_delay_max_us; /* how long work waits for its executor */
+    int64_t idle_turn_us;      /* how often one with nothing to do looks around */
+    int64_t latency_mean_us;   /* of the network */
+    int64_t faults_until_us;   /* virtual time at which all faults end */
+    bool approval_auto;
+    double faults[SIM_FAULT_COUNT]; /* chance of each, where it can happen; or how many a minute */
+    struct memory_store_faults store;
+    double cancel, decline, ignore, late_accept, off_duty, assign, suspend, two_dropoffs;
+};
+void sim_profile_draw(struct sim *sim, const struct sim_options *o);
+/* Does FAULT strike now? Draws, counts and traces. Never after the faults have ended. */
+bool sim_strikes(struct sim *sim, enum sim_fault fault);
+bool sim_chance(struct sim *sim, double p);
+
+/* ---- bus.c ---- */
+
+struct sim_bus;
+struct sim_bus *sim_bus_new(struct sim *sim);
+void sim_bus_free(struct sim_bus *b);
+struct bus *sim_bus_open(struct sim_bus *b, struct sim_node *node); /* close with ops->close */
+bool sim_bus_idle(const struct sim_bus *b);
+void sim_bus_drop_event(struct sim_event *e); /* that will not happen any more */
+/* For a process of its own: the in-process bus, with the oracle listening at its confirms. */
+struct bus *sim_tap_new(struct sim_node *node);
+
+/* ---- node.c ---- */
+
+enum sim_service { SIM_AUTH, SIM_BOOKING, SIM_DRIVER, SIM_NOTIFICATION, SIM_SERVICE_COUNT };
+struct sim_posted;
+struct sim_socket;
+struct sim_node {
+    struct sim *sim;
+    const char *name;
+    int32_t index;
+    unsigned holds; /* 1 << enum sim_service */
+    int64_t offset_us, drift_ppm;
+    struct clock clock;
+    struct entropy entropy;
+    struct rng rng;
+    struct memory_disk *disk;
+    struct memory_store_faults faults;
+    uint64_t life; /* counts its starts */
+    bool up;
+    bool dying; /* it has crashed inside a turn: nothing it says from here on is heard */
+    int64_t cut_until_us; /* apart from the broker */
+    int64_t turn_at_us;   /* of the turn that is arranged; 0: none */
+    int64_t next_tick_us;
+    struct bus *bus;
+    struct cache *cache;
+    struct token_verifier *verifier;
+    struct router *router;
+    struct hasher *hasher;
+    struct executor *executor;
+    struct runtime *runtime;
+    struct worker worker;
+    struct auth_service *auth;
+    struct booking_service *booking;
+    struct driver_service *driver;
+    struct notification_service *notification;
+    struct sim_posted *posted, *posted_last;
+    struct sim_socket *sockets;
+};
+void sim_node_init(struct sim *sim, struct sim_node *n, int32_t index, const char *name,
+                   unsigned holds);
+void sim_node_boot(struct sim_node *n);
+void sim_node_crash(struct sim_node *n); /* comes back after a while */
+void sim_node_free(struct sim_node *n);
+int64_t sim_node_now(const struct sim_node *n);
+/* Its executor will turn soon, or at DELAY_US if that is not sooner than arranged. */
+void sim_node_poke(struct sim_node *n);
+struct sim_node *sim_node_of(struct sim *sim, enum sim_service service);
+/* The ways in and out that are shared by all nodes: crashes, partitions, lost caches, JWKS. */
+void sim_disasters(struct sim *sim);
+
+/* ---- net.c ---- */
+
+struct sim_request {
+    enum sim_service service;
+    const char *method;
+    struct str path; /* with the query */
+    struct str body; /* absent: none */
+    struct str key;  /* Idempotency-Key; absent: none */
+    struct str token; /* access token; absent: the caller is vouched for */
+};
+struct sim_answer {
+    int status;
+    struct str body;
+    struct json_value json; /* its root, during the callback */
+    bool is_json;
+};
+typedef void (*sim_answer_fn)(struct person *p, const struct sim_answer *a);
+/* One request of a person at a time: sent again, the same, until there is a real answer. */
+struct sim_slot {
+    struct person *person;
+    bool busy;
+    uint64_t attempt;
+    int32_t tries;
+    struct sim_request request;
+    sim_answer_fn on_answer;
+    int64_t sent_at_us;
+};
+void sim_slot_send(struct sim_slot *s, const struct sim_request *r, sim_answer_fn on_answer);
+struct str sim_new_key(struct sim *sim);
+struct sim_call {
+    struct call call;
+    struct sim_node *node;
+    struct sim_slot *slot;
+    uint64_t attempt; /* of the slot; 0: nobody waits for the answer */
+    struct person *person;
+    const struct sim_request *request;
+    struct sim_socket **ret_socket;
+    struct sim_answer answer;
+};
+/* Makes the call of C's request and person on NODE now. */
+void sim_call_enter(struct sim *sim, struct sim_call *c, struct sim_node *node);
+/* Gives auth's public keys to all nodes, now and every few seconds. A sim_fn. */
+void sim_fetch_jwks(struct sim *sim, void *arg, uint64_t token);
+
+/* JSON of answers and frames, absent where there is none. */
+struct str sim_json_str(struct json_value v, const char *key);
+int64_t sim_json_i64(struct json_value v, const char *key); /* I64_ABSENT */
+
+/* ---- socket.c: what a client knows of its stream ---- */
+
+struct stream;
+struct sim_feed {
+    struct sim_socket *socket;
+    uint64_t number; /* of the connection: frames of an older one are not heard */
+    bool connecting, ready, resumed;
+    int64_t ready_seq, replayed_seq, live_seq;
+    int64_t safe_seq; /* all up to here have been seen */
+    struct stream *stream;
+    uint8_t *seen; /* by seq: in this connection (1), ever (2) */
+    int64_t seen_cap;
+};
+void sim_feed_open(struct person *p);
+void sim_socket_lost(struct sim_socket *s); /* its node is gone, or the line is cut */
+/* False: not connected. */
+bool sim_feed_send(struct person *p, struct str text);
+/* For net.c: the call's `accept`. */
+struct socket *sim_socket_accept(struct call *call, struct str protocol,
+                                 const struct socket_events *events, void *owner);
+void sim_socket_drop_event(struct sim_event *e); /* that will not happen any more */
+
+/* ---- people ---- */
+
+struct person {
+    struct sim *sim;
+    enum role role;
+    int32_t index;
+    char user_id[ID_TEXT_MAX], driver_id[ID_TEXT_MAX];
+    struct str name, email, password, access, refresh, spent;
+    struct sim_slot slot, auth_slot;
+    struct sim_feed feed;
+    bool ready; /* is registered */
+    /* what the socket tells; JSON root of the frame's data */
+    void (*on_entry)(struct person *p, struct str type, struct json_value data);
+    void (*on_ready)(struct person *p);
+    void (*on_ack)(struct person *p, int64_t id);
+    uint64_t step; /* timers of an older one are not heard */
+};
+void person_init(struct sim *sim, struct person *p, enum role role, int32_t index);
+void person_register(struct person *p); /* then on_ready */
+void person_refresh_now_and_then(struct person *p);
+struct identity person_identity(const struct person *p);
+
+struct customer {
+    struct person p;
+    int32_t left; /* bookings yet to be made */
+    char quote_id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX];
+    int32_t state; /* of the booking, as he knows it */
+    bool rated, done;
+};
+void customer_start(struct customer *c);
+
+#define DRIVER_BATCH_MAX 16
+struct gps_batch {
+    int64_t at_us[DRIVER_BATCH_MAX];
+    int32_t count;
+    struct str body;
+};
+#define DRIVER_BATCHES_HELD 8
+struct driver_person {
+    struct person p;
+    struct sim_slot gps_slot;
+    struct gps_batch sending, frame, held[DRIVER_BATCHES_HELD];
+    int32_t held_count;
+    int64_t frame_id, last_fix_us;
+    int32_t lat_e7, lng_e7;
+    enum vehicle vehicle;
+    bool carrying, answering;
+    char booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX], offer_booking[ID_TEXT_MAX];
+    struct str next_status; /* the body that says it */
+};
+void driver_start(struct driver_person *d);
+bool driver_quiet(const struct driver_person *d);
+
+struct staff {
+    struct person p;
+};
+void staff_start(struct staff *s);
+
+/* ---- the oracle ---- */
+
+struct oracle;
+struct oracle *oracle_new(struct sim *sim);
+void oracle_free(struct oracle *o);
+void oracle_commit(void *node, const struct memory_commit *commit); /* memory_watch_fn */
+/* The bus has told NODE that its outbox row SEQ is safe. */
+void oracle_confirmed(struct sim_node *node, int64_t seq);
+void oracle_reply(struct sim *sim, const struct sim_call *c); /* before anybody hears it */
+struct stream *oracle_stream(struct sim *sim, struct str name);
+/* Frame TEXT with entry SEQ has reached a client. */
+void oracle_frame(struct sim *sim, struct stream *s, int64_t seq, struct str text,
+                  struct json_value data);
+int64_t oracle_stream_end(const struct stream *s);
+bool oracle_entry_exists(const struct stream *s, int64_t seq);
+/* Is FIX of that driver durable? */
+bool oracle_has_fix(struct sim *sim, const char *driver_id, int64_t at_us);
+/* Has everything come to rest? *RET_WHY says what has not. */
+bool oracle_settled(struct sim *sim, struct str *ret_why);
+void oracle_verdict(struct sim *sim); /* when it has */
+
+/* ---- the whole ---- */
+
+struct sim {
+    uint64_t seed;
+    bool print; /* the trace, as it goes */
+    int64_t now_us;
+    struct rng rng;
+    struct arena arena; /* lives as long as the run */
+    struct sim_queue queue;
+    struct sim_trace trace;
+    struct sim_profile profile;
+    bool calm; /* the faults have ended */
+    struct sim_result *result;
+    struct json_parser *parser;
+    struct sim_bus *bus; /* NULL: a node of its own */
+    struct cache *cache;
+    struct sim_node nodes[SIM_NODES_MAX];
+    int32_t node_count;
+    struct customer *customers;
+    struct driver_person *drivers;
+    struct staff staff;
+    struct oracle *oracle;
+    int32_t crashes_left;
+};
+
+#endif

@@ -1,0 +1,109 @@
+/* The office: one person with all rights, who approves new drivers, suspends some for a while,
+ * gives bookings to drivers by hand, and cancels some. Vouched for: staff does not register.
+ */
+#include "base/check.h"
+#include "sim/sim.h"
+
+#include <stdio.h>
+
+#define LOOK_US (6 * US_PER_S)
+
+static void on_done(struct person *p, const struct sim_answer *a) {
+    (void)p; /* any word will do: what it did shows in the documents */
+    (void)a;
+}
+
+static void send(struct staff *s, enum sim_service service, const char *method, struct str path,
+                 struct str body, sim_answer_fn then) {
+    struct sim_request r = {.service = service, .method = method, .path = path, .body = body};
+    sim_slot_send(&s->p.slot, &r, then);
+}
+
+/* ---- drivers ---- */
+
+static void set_status(struct staff *s, const char *driver_id, const char *body) {
+    struct arena *a = &s->p.sim->arena;
+    send(s, SIM_DRIVER, "PATCH", arena_printf(a, "/v1/drivers/%s", driver_id), str_from(body),
+         on_done);
+}
+
+static void on_pending(struct person *p, const struct sim_answer *a) {
+    struct staff *s = (struct staff *)p;
+    struct json_value items;
+    SIM_EXPECT(p->sim, a->status == 200 && a->is_json && json_get(a->json, "items", &items),
+               "staff sees the drivers", "%d: %.*s", a->status, STR_ARG(a->body));
+    if (!a->is_json || !json_get(a->json, "items", &items))
+        return;
+    struct json_iter first = json_iter(items);
+    if (!json_next(&first))
+        return;
+    char id[ID_TEXT_MAX];
+    snprintf(id, sizeof(id), "%.*s", STR_ARG(sim_json_str(first.value, "id")));
+    set_status(s, id, "{\"status\":\"approved\"}");
+}
+
+/* A suspended one is approved again as soon as the office looks: nobody stays without work. */
+static void look_at_drivers(struct staff *s, bool suspended) {
+    send(s, SIM_DRIVER, "GET",
+         suspended ? STR("/v1/drivers?status=suspended") : STR("/v1/drivers?status=pending"),
+         STR_NONE, on_pending);
+}
+
+static void suspend_one(struct staff *s) {
+    struct sim *sim = s->p.sim;
+    const struct driver_person *d =
+        &sim->drivers[rng_below(&sim->rng, (uint64_t)sim->profile.drivers)];
+    if (d->p.ready)
+        set_status(s, d->p.driver_id, "{\"status\":\"suspended\",\"reason\":\"papers\"}");
+}
+
+/* ---- bookings ---- */
+
+static void on_bookings(struct person *p, const struct sim_answer *a) {
+    struct staff *s = (struct staff *)p;
+    struct sim *sim = p->sim;
+    struct json_value items;
+    SIM_EXPECT(sim, a->status == 200 && a->is_json, "staff sees the bookings", "%d: %.*s",
+               a->status, STR_ARG(a->body));
+    if (!a->is_json || !json_get(a->json, "items", &items) || json_count(items) == 0)
+        return;
+    uint64_t pick = rng_below(&sim->rng, json_count(items));
+    struct json_iter it = json_iter(items);
+    for (uint64_t i = 0; i <= pick; i++)
+        json_next(&it);
+    struct str id = sim_json_str(it.value, "id");
+    struct str state = sim_json_str(it.value, "state");
+    bool searching = str_is(state, "requested") || str_is(state, "offered");
+    const struct driver_person *d =
+        &sim->drivers[rng_below(&sim->rng, (uint64_t)sim->profile.drivers)];
+    if (searching && d->p.ready)
+        send(s, SIM_BOOKING, "POST",
+             arena_printf(&sim->arena, "/v1/bookings/%.*s/assign", STR_ARG(id)),
+             arena_printf(&sim->arena, "{\"driver_id\":\"%s\"}", d->p.driver_id), on_done);
+    else if (sim_chance(sim, 0.05))
+        send(s, SIM_BOOKING, "POST",
+             arena_printf(&sim->arena, "/v1/bookings/%.*s/cancel", STR_ARG(id)),
+             STR("{\"reason\":\"the office knows why\"}"), on_done);
+}
+
+static void look(struct sim *sim, void *arg, uint64_t token) {
+    struct staff *s = arg;
+    sim_after(sim, LOOK_US, look, s, token + 1);
+    if (s->p.slot.busy)
+        return;
+    if (!sim->calm && sim_chance(sim, sim->profile.suspend))
+        suspend_one(s);
+    else if (!sim->calm && sim_chance(sim, sim->profile.assign))
+        send(s, SIM_BOOKING, "GET", STR("/v1/bookings?state=active"), STR_NONE, on_bookings);
+    else
+        look_at_drivers(s, token % 2 == 1);
+}
+
+void staff_start(struct staff *s) {
+    struct sim *sim = s->p.sim;
+    struct str id = id_new(&sim->arena, "usr", sim->now_us, &sim->rng);
+    snprintf(s->p.user_id, sizeof(s->p.user_id), "%.*s", STR_ARG(id));
+    s->p.ready = true;
+    sim_feed_open(&s->p);
+    sim_after(sim, US_PER_S, look, s, 0);
+}

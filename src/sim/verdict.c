@@ -1,0 +1,141 @@
+/* When the faults are over everything must come to rest; and then nothing may be left over: no
+ * booking under way, no claim, no event, no entry that somebody has not seen.
+ */
+#include "sim/oracle.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+static struct str why(struct sim *sim, const char *what, const char *which) {
+    return arena_printf(&sim->arena, "%s: %s", what, which);
+}
+
+/* ---- has it come to rest? ---- */
+
+static bool nodes_idle(struct sim *sim, struct str *ret_why) {
+    for (int32_t i = 0; i < sim->node_count; i++) {
+        struct sim_node *n = &sim->nodes[i];
+        struct memory_disk_stats stats;
+        memory_disk_stats(n->disk, &stats);
+        if (!n->up || !executor_idle(n->executor) || stats.outbox_rows > 0) {
+            *ret_why = why(sim, !n->up ? "a node is down"
+                                : stats.outbox_rows > 0 ? "an outbox is not empty"
+                                                        : "an executor has work",
+                           n->name);
+            return false;
+        }
+    }
+    if (sim_bus_idle(sim->bus))
+        return true;
+    *ret_why = STR("the bus has deliveries");
+    return false;
+}
+
+static bool bookings_over(struct oracle *o, struct str *ret_why) {
+    if (o->open_bookings == 0)
+        return true;
+    for (const struct shadow_booking *b = o->first_booking; b != NULL; b = b->next) {
+        if (b->state < BOOKING_DELIVERED)
+            *ret_why = why(o->sim, "a booking hangs", b->id);
+    }
+    return false;
+}
+
+static bool claims_gone(struct oracle *o, struct str *ret_why) {
+    for (const struct shadow_driver *d = o->first_driver; d != NULL; d = d->next) {
+        if (!d->claimed)
+            continue;
+        *ret_why = arena_printf(&o->sim->arena, "%s is still claimed for %s", d->id, d->booking_id);
+        return false;
+    }
+    return true;
+}
+
+static bool feed_done(struct sim *sim, const struct person *p, struct str *ret_why) {
+    const struct sim_feed *f = &p->feed;
+    for (int64_t seq = 1; f->stream != NULL && seq <= oracle_stream_end(f->stream); seq++) {
+        bool seen = seq < f->seen_cap && f->seen[seq] != 0;
+        if (oracle_entry_exists(f->stream, seq) && !seen) {
+            *ret_why = arena_printf(&sim->arena, "%s has not been sent entry %lld of %lld",
+                                    p->user_id, (long long)seq,
+                                    (long long)oracle_stream_end(f->stream));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool people_done(struct sim *sim, struct str *ret_why) {
+    for (int32_t i = 0; i < sim->profile.customers; i++) {
+        const struct customer *c = &sim->customers[i];
+        if (!c->done) {
+            *ret_why = why(sim, "a customer is not done", c->p.user_id);
+            return false;
+        }
+        if (!feed_done(sim, &c->p, ret_why))
+            return false;
+    }
+    for (int32_t i = 0; i < sim->profile.drivers; i++) {
+        const struct driver_person *d = &sim->drivers[i];
+        if (!d->p.ready || !driver_quiet(d)) {
+            *ret_why = why(sim, "a driver is not done", d->p.user_id);
+            return false;
+        }
+        if (!feed_done(sim, &d->p, ret_why))
+            return false;
+    }
+    return feed_done(sim, &sim->staff.p, ret_why);
+}
+
+bool oracle_settled(struct sim *sim, struct str *ret_why) {
+    struct oracle *o = sim->oracle;
+    return bookings_over(o, ret_why) && claims_gone(o, ret_why) && people_done(sim, ret_why) &&
+           nodes_idle(sim, ret_why);
+}
+
+/* ---- and what is left ---- */
+
+static bool told(const uint8_t *list, int64_t cap, int64_t version) {
+    return version < cap && list[version] == 1;
+}
+
+static void check_told(struct sim *sim, const struct shadow_booking *b) {
+    for (int64_t v = 1; v <= b->version; v++) {
+        SIM_EXPECT(sim, told(b->to_customer, b->versions_cap, v), "a change is told",
+                   "version %lld of %s never came into its customer's inbox", (long long)v, b->id);
+        SIM_EXPECT(sim, told(b->to_staff, b->versions_cap, v), "a change is told",
+                   "version %lld of %s never came into the staff's inbox", (long long)v, b->id);
+        if (b->assigned_version > 0 && v >= b->assigned_version)
+            SIM_EXPECT(sim, told(b->to_driver, b->versions_cap, v), "a change is told",
+                       "version %lld of %s never came into its driver's inbox", (long long)v,
+                       b->id);
+    }
+}
+
+/* What the disks hold now is what the commits said. */
+static void check_disks(struct sim *sim) {
+    static const struct store_collection bookings = {.name = "bookings"};
+    struct sim_node *n = sim_node_of(sim, SIM_BOOKING);
+    struct store *reader = memory_disk_open(n->disk, false, NULL);
+    for (const struct shadow_booking *b = sim->oracle->first_booking; b != NULL; b = b->next) {
+        struct store_doc doc;
+        int err = reader->ops->get(reader, &bookings, str_from(b->id), &sim->arena, &doc);
+        SIM_EXPECT(sim, err == 0 && doc.version == b->version, "what is acknowledged is there",
+                   "%s is not there in version %lld", b->id, (long long)b->version);
+    }
+    reader->ops->close(reader);
+}
+
+void oracle_verdict(struct sim *sim) {
+    struct oracle *o = sim->oracle;
+    for (const struct shadow_booking *b = o->first_booking; b != NULL; b = b->next)
+        check_told(sim, b);
+    for (const struct shadow_driver *d = o->first_driver; d != NULL; d = d->next) {
+        SIM_EXPECT(sim, !d->busy, "who has no booking is not busy", "%s is", d->id);
+        SIM_EXPECT(sim, d->earned == d->earnings_kept, "a driver gets what he earned",
+                   "%s earned %lld and has %lld", d->id, (long long)d->earned,
+                   (long long)d->earnings_kept);
+    }
+    check_disks(sim);
+}
