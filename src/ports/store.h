@@ -119,6 +119,11 @@ struct store_ops {
     /* Drops up to LIMIT documents of C whose id is below ID (in id order). For retention. */
     int (*prune_docs)(struct store *s, const struct store_collection *c, struct str below_id,
                       int32_t limit);
+    /* Optional (NULL): a batch of reads and one commit follow on this writing handle, and the store may
+     * hold on to what makes them cheap (a transaction) from begin to end. An error from begin means
+     * only that nothing is held. */
+    int (*begin)(struct store *s);
+    void (*end)(struct store *s);
     void (*close)(struct store *s);
 };
 struct store {

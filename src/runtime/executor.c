@@ -473,9 +473,14 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
     x->stats.commands += (uint64_t)count;
     map_free(&x->latest);
     map_free(&x->keys);
+    const struct store_ops *store = x->o.store->ops;
+    if (store->begin != NULL)
+        store->begin(x->o.store);
     for (int32_t i = 0; i < count; i++)
         prepare(x, x->batch[i], now_us);
     commit(x, count, now_us);
+    if (store->end != NULL)
+        store->end(x->o.store);
     /* Settling may free a command that a later one points at, so who fails is known first. */
     for (int32_t i = 0; i < count; i++) {
         struct command *cmd = x->batch[i];

@@ -554,7 +554,7 @@ static int store_seq(struct sqlite_store *s) {
 static int write_batch(struct sqlite_store *s, struct store_change *changes, int32_t count,
                        const int64_t *remove_seqs, int32_t remove_count) {
     s->seq = -1;
-    int r = run_fixed(s, BEGIN);
+    int r = sqlite3_get_autocommit(s->db) ? run_fixed(s, BEGIN) : 0;
     for (int32_t i = 0; r == 0 && i < count; i++) {
         changes[i].result = apply(s, &changes[i]);
         if (changes[i].result != ERR_CONFLICT && changes[i].result != ERR_DUPLICATE)
@@ -571,6 +571,18 @@ static int write_batch(struct sqlite_store *s, struct store_change *changes, int
 static void roll_back(struct sqlite_store *s) {
     if (!sqlite3_get_autocommit(s->db))
         run_fixed(s, ROLLBACK);
+}
+
+/* One transaction from the batch's first read on: without it each read locks the file anew, which
+ * costs more than the read. */
+static int begin(struct store *store) {
+    struct sqlite_store *s = self(store);
+    CHECK(s->writer && sqlite3_get_autocommit(s->db));
+    return run_fixed(s, BEGIN);
+}
+
+static void end(struct store *store) {
+    roll_back(self(store)); /* of reads only: a commit has ended what it wrote */
 }
 
 static int commit(struct store *store, struct store_change *changes, int32_t count,
@@ -663,6 +675,8 @@ static const struct store_ops sqlite_ops = {
     .due = due,
     .prune = prune,
     .prune_docs = prune_docs,
+    .begin = begin,
+    .end = end,
     .close = close_handle,
 };
 
