@@ -2,8 +2,8 @@
  * tells its parent which seed it begins with and how it ended, so that a seed that brings the
  * process down (a failed CHECK, a sanitizer) is named, too.
  */
-#include "apps/commands.h"
 #include "base/check.h"
+#include "apps/commands.h"
 #include "base/timestamp.h"
 #include "sim/check.h"
 
@@ -135,10 +135,10 @@ static int read_seeds(struct plan *p, const char *path) {
 }
 
 static int make_plan(const struct config *c, struct plan *p) {
-    *p = (struct plan){.options = {.bookings = (int32_t)config_int(c, "bookings"),
-                                   .calm = config_bool(c, "calm")},
-                       .count = config_int(c, "seeds"),
-                       .jobs = (int32_t)config_int(c, "jobs")};
+    *p = (struct plan){
+        .options = {.bookings = (int32_t)config_int(c, "bookings"), .calm = config_bool(c, "calm")},
+        .count = config_int(c, "seeds"),
+        .jobs = (int32_t)config_int(c, "jobs")};
     int64_t for_s = config_int(c, "for");
     if (for_s > 0) {
         p->until_us = clock_mono_us() + for_s * US_PER_S;
@@ -330,8 +330,8 @@ static void print_summary(const struct sum *s, const struct plan *p) {
     if (p->listed == NULL && s->seeds > 0)
         printf("seeds from %llu\n", (unsigned long long)p->first);
     printf("%lld bookings (counted once), %lld calls, %lld commits, %lld frames, %lld fixes\n",
-           (long long)s->bookings, (long long)s->calls, (long long)s->commits,
-           (long long)s->frames, (long long)s->fixes);
+           (long long)s->bookings, (long long)s->calls, (long long)s->commits, (long long)s->frames,
+           (long long)s->fixes);
     printf("%.1f hours of simulated time in %.1f s: %.0f bookings an hour (with both runs: %.0f)\n",
            (double)s->virtual_us / 3600e6, took_s, per_hour(s), 2 * per_hour(s));
     printf("faults:\n");
@@ -345,9 +345,9 @@ static void print_json(const struct sum *s, const struct plan *p) {
            "\"commits\":%lld,\"frames\":%lld,\"fixes\":%lld,\"crashes\":%lld,"
            "\"simulated_s\":%.0f,\"took_s\":%.3f,\"bookings_per_hour\":%.0f,\"faults\":{",
            (long long)s->seeds, (long long)s->failed, (unsigned long long)p->first,
-           (long long)s->bookings, (long long)s->calls, (long long)s->commits,
-           (long long)s->frames, (long long)s->fixes, (long long)s->crashes,
-           (double)s->virtual_us / 1e6, took_s, per_hour(s));
+           (long long)s->bookings, (long long)s->calls, (long long)s->commits, (long long)s->frames,
+           (long long)s->fixes, (long long)s->crashes, (double)s->virtual_us / 1e6, took_s,
+           per_hour(s));
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
         printf("%s\"%s\":%llu", i > 0 ? "," : "", sim_fault_names[i],
                (unsigned long long)s->faults[i]);

@@ -139,6 +139,9 @@ static void make_auth(struct platform *p) {
     o.issuer = config_cstr(p->config, "issuer");
     o.access_ttl_s = config_int(p->config, "access_ttl_s");
     o.refresh_ttl_s = config_int(p->config, "refresh_ttl_s");
+    o.login_failures_max = (int32_t)config_int(p->config, "login_failures_max");
+    o.address_failures_max = (int32_t)config_int(p->config, "address_failures_max");
+    o.registers_per_hour_max = (int32_t)config_int(p->config, "registers_per_hour_max");
     if (config_bool(p->config, "demo"))
         o.registers_per_hour_max = 0; /* the whole city registers from one address */
     p->auth = auth_service_new(&o);
@@ -165,6 +168,7 @@ static void make_driver(struct platform *p) {
 
 static int make_booking(struct platform *p, struct str *ret_why) {
     const struct config *c = p->config;
+    int64_t commission = config_int(c, "commission_percent");
     struct booking_options o = {
         .router = p->router,
         .entropy = &p->entropy,
@@ -172,6 +176,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .quote_ttl_us = config_int(c, "quote_ttl_s") * US_PER_S,
         .offer_timeout_us = config_int(c, "offer_timeout_s") * US_PER_S,
         .search_timeout_us = config_int(c, "search_timeout_s") * US_PER_S,
+        .commission_percent = commission > 0 ? (int32_t)commission : -1,
         .trip_max_km = (int32_t)config_int(c, "trip_max_km"),
     };
     if (config_is_given(c, "tariffs")) {

@@ -144,15 +144,17 @@ static int find_state(struct executor *x, struct command *cmd, void **ret_state)
     return err;
 }
 
-static bool precondition_failed(struct command *cmd, const void *state) {
-    if (cmd->if_match == 0)
-        return false;
+/* If-Match is looked at last, so that who may not see the aggregate learns nothing of its version:
+ * a decision that would have gone through becomes a 412 and changes nothing. */
+static void check_precondition(struct command *cmd, const void *state) {
     const struct aggregate_head *head = state;
-    if (head != NULL && (cmd->if_match < 0 || cmd->if_match == head->version))
-        return false;
+    bool holds = cmd->if_match == 0 ||
+                 (head != NULL && (cmd->if_match < 0 || cmd->if_match == head->version));
+    if (holds || cmd->decision.response.status >= 400)
+        return;
+    cmd->decision = (struct decision){0};
     decision_problem(&cmd->decision, cmd, PROBLEM_PRECONDITION_FAILED,
                      "the current version is %lld", head != NULL ? (long long)head->version : 0LL);
-    return true;
 }
 
 #define COMMIT_ID_BATCH_LEN (4 + ULID_TEXT_LEN) /* "cmt_…" */
@@ -271,13 +273,12 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
         cmd->outcome = err;
         return;
     }
-    if (precondition_failed(cmd, cmd->old_state))
-        return;
     struct decide_ctx ctx = {.now_us = now_us, .rng = &x->rng, .arena = cmd->arena};
     cmd->type->decide(cmd, &ctx, cmd->old_state, &cmd->decision);
     struct decision *d = &cmd->decision;
     if (d->response.status == 0)
         d->response.status = 204;
+    check_precondition(cmd, cmd->old_state);
     if (d->state != NULL || d->remove || d->event_count > 0)
         make_change(x, cmd, now_us);
 }
@@ -351,25 +352,32 @@ static void take_again(struct executor *x) {
     x->first = x->again;
 }
 
-static void settle(struct executor *x, struct command *cmd, int64_t now_us) {
-    int outcome = cmd->outcome;
-    if (outcome != 0) {
+/* Memory follows what is durable. Before anyone is told, because telling may free what a later
+ * command of the batch has built on. */
+static void apply(struct executor *x, struct command *cmd) {
+    const struct decision *d = &cmd->decision;
+    if (cmd->outcome != 0) {
         if (cmd->loaded && cmd->type->undone != NULL)
             cmd->type->undone(cmd);
+        return;
+    }
+    x->stats.commits += cmd->changed;
+    if ((cmd->loaded || cmd->changed) && cmd->type->applied != NULL)
+        cmd->type->applied(cmd, d, d->state != NULL ? d->state : cmd->old_state);
+}
+
+static void settle(struct executor *x, struct command *cmd, int64_t now_us) {
+    struct decision *d = &cmd->decision;
+    int outcome = cmd->outcome;
+    if (outcome != 0) {
         if (try_again(x, cmd, outcome))
             return;
         if (outcome == ERR_DUPLICATE) {
             x->stats.duplicates++;
             outcome = 0;
         }
-        cmd->finish(cmd, outcome, &cmd->decision.response);
+        cmd->finish(cmd, outcome, &d->response);
         return;
-    }
-    struct decision *d = &cmd->decision;
-    x->stats.commits += cmd->changed;
-    if (cmd->loaded || cmd->changed) {
-        if (cmd->type->applied != NULL)
-            cmd->type->applied(cmd, d, d->state != NULL ? d->state : cmd->old_state);
     }
     if (d->wake_key.p != NULL)
         parked_wake(x, d->wake_key, &d->response);
@@ -481,12 +489,14 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
     commit(x, count, now_us);
     if (store->end != NULL)
         store->end(x->o.store);
-    /* Settling may free a command that a later one points at, so who fails is known first. */
+    /* Who built on a change that failed has failed, too. */
     for (int32_t i = 0; i < count; i++) {
         struct command *cmd = x->batch[i];
         if (cmd->outcome == 0 && cmd->builds_on != NULL && cmd->builds_on->outcome != 0)
             cmd->outcome = OUTCOME_AGAIN;
     }
+    for (int32_t i = 0; i < count; i++)
+        apply(x, x->batch[i]);
     x->again = NULL;
     x->again_last = &x->again;
     for (int32_t i = 0; i < count; i++)

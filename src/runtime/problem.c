@@ -101,6 +101,22 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "This is not possible while you have a booking to finish."),
     ROW(LINK_EXPIRED, "link-expired", 410, "Link expired",
         "A tracking link works until some days after the booking has ended."),
+    ROW(MALFORMED_REQUEST, "malformed-request", 400, "Malformed request",
+        "What came is not a request of HTTP/1.1 (RFC 9112), or one that two readers could "
+        "understand "
+        "differently. The connection is closed; nothing was changed."),
+    ROW(REQUEST_TIMEOUT, "request-timeout", 408, "Request timeout",
+        "The request began and did not end in time. The connection is closed; nothing was "
+        "changed."),
+    ROW(URI_TOO_LONG, "uri-too-long", 414, "Address too long",
+        "The request's address is longer than this server reads."),
+    ROW(EXPECTATION_FAILED, "expectation-failed", 417, "Expectation failed",
+        "The only expectation that is known is 100-continue."),
+    ROW(HEADERS_TOO_LARGE, "headers-too-large", 431, "Headers too large",
+        "The request's header fields are too many, or too large together."),
+    ROW(NOT_IMPLEMENTED, "not-implemented", 501, "Not implemented",
+        "The method, the version of HTTP or the transfer coding is one that this server does not "
+        "speak."),
 };
 
 void problem_fill_more(struct response *ret, struct arena *a, struct str request_id, enum problem p,

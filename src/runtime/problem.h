@@ -42,6 +42,13 @@ enum problem {
     PROBLEM_NO_VEHICLE,           /* 409: duty on without a vehicle */
     PROBLEM_ACTIVE_BOOKING,       /* 409: off duty, change of vehicle with an active booking */
     PROBLEM_LINK_EXPIRED,         /* 410: tracking link */
+    /* what the HTTP adapter refuses before there is a request */
+    PROBLEM_MALFORMED_REQUEST,  /* 400 */
+    PROBLEM_REQUEST_TIMEOUT,    /* 408 */
+    PROBLEM_URI_TOO_LONG,       /* 414 */
+    PROBLEM_EXPECTATION_FAILED, /* 417 */
+    PROBLEM_HEADERS_TOO_LARGE,  /* 431 */
+    PROBLEM_NOT_IMPLEMENTED,    /* 501, 505 */
     PROBLEM_COUNT
 };
 struct problem_def {

@@ -136,7 +136,10 @@ static bool body_read(struct call *c) {
     }
     c->body = arena_alloc(&c->arena, schema->size);
     struct field_errors errors = {0};
-    if (schema_read(schema, c->json, S_IN, &c->arena, STR(""), c->body, &errors) < 0) {
+    schema_read(schema, c->json, S_IN, &c->arena, STR(""), c->body, &errors);
+    if (c->route->check != NULL)
+        c->route->check(c, c->body, &errors);
+    if (errors.count > 0) {
         call_invalid(c, &errors);
         return false;
     }

@@ -31,6 +31,10 @@ struct route_entry {
     const struct schema *body; /* NULL: the request has none (one is ignored) */
     unsigned flags;
     const char *operation; /* operationId in openapi.yaml */
+    /* Optional: faults of a body that its schema cannot say (a password too common). Added to the
+     * schema's own, so that one answer names them all. BODY may hold absent or wrong values where
+     * ERRORS says so. */
+    void (*check)(struct call *c, const void *body, struct field_errors *errors);
 };
 
 /* An event on its way in: the handler turns it into commands. When all have committed the event is

@@ -76,6 +76,10 @@ static const struct schema set_schema = SCHEMA(struct set_args, "UserPatch", set
 
 static void check_field(struct call *c, struct field_errors *errors, const char *pointer,
                         const char *fault) {
+    for (int i = 0; i < errors->count; i++) {
+        if (str_is(errors->items[i].pointer, pointer))
+            return; /* the schema has said something of it */
+    }
     if (fault != NULL)
         field_errors_add(errors, &c->arena, str_from(pointer), "%s", fault);
 }
@@ -257,23 +261,24 @@ static bool is_taken(struct call *c, struct str email) {
     return true;
 }
 
-static bool register_fits(struct call *c, const struct register_body *body, struct str email) {
-    struct field_errors errors = {0};
-    check_field(c, &errors, "/email", email_fault(email));
-    check_field(c, &errors, "/password", password_fault(body->password, email));
-    check_field(c, &errors, "/name", name_fault(body->name));
+static void register_check(struct call *c, const void *decoded, struct field_errors *errors) {
+    const struct register_body *body = decoded;
+    struct str email = body->email.p != NULL ? email_normalise(body->email, &c->arena) : STR("");
+    if (body->email.p != NULL)
+        check_field(c, errors, "/email", email_fault(email));
+    if (body->password.p != NULL)
+        check_field(c, errors, "/password", password_fault(body->password, email));
+    if (body->name.p != NULL)
+        check_field(c, errors, "/name", name_fault(body->name));
     if (body->phone.len > 0)
-        check_field(c, &errors, "/phone", phone_fault(body->phone));
-    if (errors.count > 0)
-        call_invalid(c, &errors);
-    return errors.count == 0;
+        check_field(c, errors, "/phone", phone_fault(body->phone));
 }
 
 static void handle_register(struct call *c) {
     struct auth_service *auth = c->service;
     const struct register_body *body = c->body;
     struct str email = email_normalise(body->email, &c->arena);
-    if (!register_fits(c, body, email) || !guard_register(auth, c) || is_taken(c, email))
+    if (!guard_register(auth, c) || is_taken(c, email))
         return;
     struct flow *f = flow_new(c, 201);
     f->email_id = email_id(&c->arena, email);
@@ -381,17 +386,16 @@ static void handle_me(struct call *c) {
                        schema_text(&account_schema, account, S_OUT, &c->arena));
 }
 
-static void handle_edit(struct call *c) {
-    struct edit_args *args = c->body;
-    struct field_errors errors = {0};
+static void edit_check(struct call *c, const void *body, struct field_errors *errors) {
+    const struct edit_args *args = body;
     if (args->name.p != NULL)
-        check_field(c, &errors, "/name", name_fault(args->name));
+        check_field(c, errors, "/name", name_fault(args->name));
     if (args->phone.len > 0)
-        check_field(c, &errors, "/phone", phone_fault(args->phone));
-    if (errors.count > 0)
-        call_invalid(c, &errors);
-    else
-        call_command(c, &account_edit, c->who.user_id, args);
+        check_field(c, errors, "/phone", phone_fault(args->phone));
+}
+
+static void handle_edit(struct call *c) {
+    call_command(c, &account_edit, c->who.user_id, c->body);
 }
 
 static void reply_jwks(struct flow *f, const struct command *cmd) {
@@ -457,14 +461,15 @@ static void handle_set(struct call *c) {
 }
 
 const struct route_entry auth_routes[AUTH_ROUTES] = {
-    {"POST", "/v1/auth/register", ROLES_PUBLIC, handle_register, &register_schema, 0, "register"},
+    {"POST", "/v1/auth/register", ROLES_PUBLIC, handle_register, &register_schema, 0, "register",
+     register_check},
     {"POST", "/v1/auth/login", ROLES_PUBLIC, handle_login, &login_schema, 0, "login"},
     {"POST", "/v1/auth/refresh", ROLES_PUBLIC, handle_refresh, &refresh_schema, 0, "refresh"},
     {"POST", "/v1/auth/logout", ROLES_PUBLIC, handle_logout, &refresh_schema, 0, "logout"},
     {"GET", "/.well-known/jwks.json", ROLES_PUBLIC, handle_jwks, NULL, 0, "getKeys"},
     {"GET", "/v1/me", ROLES_ANY, handle_me, NULL, 0, "getMe"},
     {"PATCH", "/v1/me", ROLES_ANY, handle_edit, &edit_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH,
-     "updateMe"},
+     "updateMe", edit_check},
     {"GET", "/v1/users", ROLES(ROLE_ADMIN), handle_users, NULL, 0, "listUsers"},
     {"PATCH", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_set, &set_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "updateUser"},
