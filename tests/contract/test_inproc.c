@@ -1,8 +1,49 @@
+/* The in-process bus: the contract, then the waits that its header tells of. */
 #include "contract.h"
 
 #include "adapters/inproc/inproc_bus.h"
+#include "base/err.h"
+
+static void refuse(void *consumer, struct bus_delivery *d) {
+    ++*(int *)consumer;
+    d->done(d, ERR_BUSY);
+}
+
+static void never(void *publisher, int64_t seq, int result) {
+    (void)publisher, (void)seq, (void)result;
+    fail_msg("confirmed though nobody acknowledged");
+}
+
+static void waits_double_up_to_a_bound(void **state) {
+    (void)state;
+    static const char *const types[] = {"t", NULL};
+    struct bus *b = inproc_bus_new();
+    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 1};
+    struct inproc_bus_stats stats;
+    int given = 0;
+    b->ops->subscribe(b, "g", types, refuse, &given);
+    assert_int_equal(b->ops->publish(b, &e, never, NULL), 0);
+    int64_t now_us = 1000000, wait_us = INPROC_BACKOFF_MIN_US;
+    for (int i = 1; i <= 15; i++) {
+        assert_int_equal(given, i);
+        int64_t next_us = b->ops->poll(b, now_us);
+        assert_int_equal(next_us, now_us + wait_us);
+        assert_int_equal(b->ops->poll(b, next_us - 1), next_us);
+        assert_int_equal(given, i);
+        b->ops->poll(b, next_us);
+        now_us = next_us;
+        wait_us = wait_us * 2 < INPROC_BACKOFF_MAX_US ? wait_us * 2 : INPROC_BACKOFF_MAX_US;
+    }
+    inproc_bus_stats(b, &stats);
+    assert_int_equal(stats.in_flight, 1);
+    assert_int_equal(stats.resting, 1);
+    assert_int_equal(stats.redelivered, 15);
+    b->ops->close(b); /* with an event still on its way */
+}
 
 int main(void) {
     const struct bus_factory f = {"inproc bus", inproc_bus_new, INPROC_IN_FLIGHT_MAX};
-    return bus_contract(&f);
+    const struct CMUnitTest own[] = {cmocka_unit_test(waits_double_up_to_a_bound)};
+    int failed = bus_contract(&f);
+    return failed + cmocka_run_group_tests_name("inproc bus's own", own, NULL, NULL);
 }

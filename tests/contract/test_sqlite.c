@@ -9,6 +9,7 @@
 #include "base/timestamp.h"
 
 #include <ftw.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -421,6 +422,62 @@ static void one_server_a_folder(void **state) {
     drop(f);
 }
 
+struct hand {
+    struct store *s;
+    const char *prefix;
+    int failures;
+};
+
+static void *write_all_the_time(void *arg) {
+    struct hand *h = arg;
+    struct arena a;
+    arena_init(&a, 4096);
+    for (int n = 0; n < 150; n++) {
+        struct str id = arena_printf(&a, "%s%d", h->prefix, n);
+        struct event e = {id, STR("t"), id, 1, STR_NONE, STR("{}"), 0};
+        struct store_change c = {.collection = &things,
+                                 .id = id,
+                                 .state = STR("{}"),
+                                 .dedupe = id,
+                                 .events = &e,
+                                 .event_count = 1};
+        h->failures += h->s->ops->commit(h->s, &c, 1, NULL, 0) != 0 || c.result != 0;
+        arena_reset(&a);
+    }
+    arena_free(&a);
+    return NULL;
+}
+
+/* The server and a command beside it at the same moment: they wait for each other. */
+static void two_writers_at_once(void **state) {
+    (void)state;
+    struct folder *f = make(collections, 1), second = *f;
+    struct hand hands[2] = {{.prefix = "a"}, {.prefix = "b"}};
+    pthread_t threads[2];
+    struct event *events;
+    struct arena a;
+    int32_t n;
+    arena_init(&a, 65536);
+    second.options.beside = true;
+    must_open(&second);
+    assert_int_equal(source(f)->open(source(f), true, &hands[0].s), 0);
+    assert_int_equal(source(&second)->open(source(&second), true, &hands[1].s), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_all_the_time, &hands[i]), 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(hands[i].failures, 0);
+    }
+    assert_int_equal(hands[0].s->ops->outbox_read(hands[0].s, 0, 1000, &a, &events, &n), 0);
+    assert_int_equal(n, 300);
+    assert_int_equal(events[299].seq, 300);
+    for (int i = 0; i < 2; i++)
+        hands[i].s->ops->close(hands[i].s);
+    sqlite_source_close(second.source);
+    arena_free(&a);
+    drop(f);
+}
+
 static void busy_while_another_writes(void **state) {
     (void)state;
     struct folder *f = make(collections, 1);
@@ -555,6 +612,7 @@ int main(void) {
         cmocka_unit_test(full_disk),
         cmocka_unit_test(disk_refuses_writes),
         cmocka_unit_test(one_server_a_folder),
+        cmocka_unit_test(two_writers_at_once),
         cmocka_unit_test(busy_while_another_writes),
         cmocka_unit_test(refuses_other_files),
         cmocka_unit_test(refuses_a_truncated_file),
