@@ -341,10 +341,14 @@ const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
 
 #define WATCHABLES_KEPT_US (30 * US_PER_DAY)
 
+int64_t inbox_keep(const struct notification_service *n) {
+    return n->o.keep_entries > 0 ? n->o.keep_entries : INBOX_KEEP_ENTRIES;
+}
+
 static int32_t prune_inbox(struct notification_service *n, struct store *writer, struct str stream,
                            int64_t head, int64_t now_us, struct arena *a) {
     int64_t keep_us = (n->o.keep_s > 0 ? n->o.keep_s * US_PER_S : 7 * US_PER_DAY);
-    int64_t keep = n->o.keep_entries > 0 ? n->o.keep_entries : INBOX_KEEP_ENTRIES;
+    int64_t keep = inbox_keep(n);
     struct inbox_entry *entries;
     int32_t count, old = 0;
     struct json_parser *parser = json_parser_new();

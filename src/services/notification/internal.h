@@ -64,6 +64,7 @@ int inbox_read(struct store *s, struct json_parser *p, struct str stream, int64_
 struct str inbox_frame(const struct inbox_entry *e,
                        struct arena *a); /* as it goes over the socket */
 int64_t inbox_seq_of(struct str id);     /* from an entry's id */
+int64_t inbox_keep(const struct notification_service *n); /* newest entries that always stay */
 void inbox_tick(struct notification_service *n, struct store *writer, int64_t now_us);
 
 /* ---- positions.c ---- */

@@ -227,7 +227,11 @@ static void on_resume(struct session *s, const struct frame_in *f) {
         return;
     }
     s->resumed = true;
-    if (f->after > s->ready_seq || (oldest > 0 && f->after + 1 < oldest)) {
+    /* A number may have gone unused, even the first: missing are only entries that were pruned, and
+     * the newest are never pruned. */
+    int64_t keep = inbox_keep(s->part->service);
+    bool pruned = oldest > 0 && f->after + 1 < oldest && s->ready_seq - f->after > keep;
+    if (f->after > s->ready_seq || pruned) {
         session_send_text(
             s, arena_printf(scratch(s), "{\"type\":\"gap\",\"from\":%lld}",
                             (long long)(f->after > s->ready_seq ? s->ready_seq + 1 : oldest)));
