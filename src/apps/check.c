@@ -6,6 +6,7 @@
 #include "apps/commands.h"
 #include "base/timestamp.h"
 #include "sim/check.h"
+#include "json/writer.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -216,7 +217,8 @@ static int child_start(const struct plan *p, int32_t index, struct child *ret) {
 /* ---- the sum of it ---- */
 
 struct sum {
-    int64_t seeds, failed, bookings, virtual_us, calls, commits, events, frames, fixes, crashes;
+    int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable;
+    int64_t virtual_us, calls, commits, frames, fixes, crashes;
     uint64_t faults[SIM_FAULT_COUNT];
     int64_t began_us, shown_us;
     bool progress;
@@ -257,10 +259,13 @@ static void add_result(struct sum *s, const struct report *r) {
     const struct sim_result *x = &r->result;
     s->seeds++;
     s->bookings += x->bookings;
+    s->delivered += x->delivered;
+    s->cancelled += x->cancelled;
+    s->expired += x->expired;
+    s->not_deliverable += x->not_deliverable;
     s->virtual_us += x->virtual_us;
     s->calls += x->calls;
     s->commits += x->commits;
-    s->events += x->events;
     s->frames += x->frames;
     s->fixes += x->fixes;
     s->crashes += x->crashes;
@@ -339,19 +344,42 @@ static void print_summary(const struct sum *s, const struct plan *p) {
         printf("  %8llu %s\n", (unsigned long long)s->faults[i], sim_fault_names[i]);
 }
 
-static void print_json(const struct sum *s, const struct plan *p) {
+static void print_json(const struct sum *s, const struct plan *p, struct arena *a) {
     double took_s = (double)(clock_mono_us() - s->began_us) / 1e6;
-    printf("{\"seeds\":%lld,\"failed\":%lld,\"first\":%llu,\"bookings\":%lld,\"calls\":%lld,"
-           "\"commits\":%lld,\"frames\":%lld,\"fixes\":%lld,\"crashes\":%lld,"
-           "\"simulated_s\":%.0f,\"took_s\":%.3f,\"bookings_per_hour\":%.0f,\"faults\":{",
-           (long long)s->seeds, (long long)s->failed, (unsigned long long)p->first,
-           (long long)s->bookings, (long long)s->calls, (long long)s->commits, (long long)s->frames,
-           (long long)s->fixes, (long long)s->crashes, (double)s->virtual_us / 1e6, took_s,
-           per_hour(s));
+    const struct {
+        const char *name;
+        int64_t value;
+    } numbers[] = {{"seeds", s->seeds},
+                   {"failed", s->failed},
+                   {"first", (int64_t)p->first},
+                   {"bookings", s->bookings},
+                   {"delivered", s->delivered},
+                   {"cancelled", s->cancelled},
+                   {"expired", s->expired},
+                   {"not_deliverable", s->not_deliverable},
+                   {"calls", s->calls},
+                   {"commits", s->commits},
+                   {"frames", s->frames},
+                   {"fixes", s->fixes},
+                   {"crashes", s->crashes},
+                   {"simulated_s", s->virtual_us / US_PER_S},
+                   {"bookings_per_hour", (int64_t)per_hour(s)}};
+    struct buf out;
+    struct jw w;
+    buf_init(&out, a, 2048);
+    jw_init(&w, &out);
+    jw_object(&w);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        jw_kv_i64(&w, numbers[i].name, numbers[i].value);
+    jw_key(&w, "took_s");
+    jw_f64(&w, took_s);
+    jw_key(&w, "faults");
+    jw_object(&w);
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
-        printf("%s\"%s\":%llu", i > 0 ? "," : "", sim_fault_names[i],
-               (unsigned long long)s->faults[i]);
-    printf("}}\n");
+        jw_kv_i64(&w, sim_fault_names[i], (int64_t)s->faults[i]);
+    jw_end(&w);
+    jw_end(&w);
+    printf("%.*s\n", STR_ARG(buf_str(&out)));
 }
 
 int command_check(struct config *c) {
@@ -376,7 +404,7 @@ int command_check(struct config *c) {
     listen_to(&s, children, count);
     clear_progress(&s);
     if (config_bool(c, "json"))
-        print_json(&s, &p);
+        print_json(&s, &p, &c->arena);
     else
         print_summary(&s, &p);
     free(children);

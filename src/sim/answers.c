@@ -40,8 +40,7 @@ static void check_quotes(struct oracle *o, const struct sim_call *c, struct json
         arena_init(&a, 128);
         struct str id = sim_json_str(it.value, "id");
         SIM_EXPECT(o->sim,
-                   id_valid(id, "qte") &&
-                       shadow_version(o, "quotes", id_variant(&a, id, 0)) == 1,
+                   id_valid(id, "qte") && shadow_version(o, "quotes", id_variant(&a, id, 0)) == 1,
                    "what is acknowledged is durable", "%.*s: quote %.*s is not there",
                    STR_ARG(c->request->path), STR_ARG(id));
         arena_free(&a);
@@ -66,8 +65,8 @@ static void check_idempotent(struct oracle *o, const struct sim_call *c) {
     int status = c->answer.status;
     if (kept != NULL && same_body && status < 500 && status != 401 && status != 429)
         SIM_EXPECT(o->sim,
-                   status == kept->status && (kept->empty ||
-                                              str_hash(c->answer.body, 0) == kept->answer_hash),
+                   status == kept->status &&
+                       (kept->empty || str_hash(c->answer.body, 0) == kept->answer_hash),
                    "same key, same answer", "%.*s was answered %d once and %d now: %.*s",
                    STR_ARG(full), kept->status, status, STR_ARG(c->answer.body));
     if (kept != NULL && !same_body)

@@ -21,6 +21,7 @@
 
 #define GROUPS_MAX 8
 #define LISTENERS_MAX 16
+#define TYPES_MAX 64
 #define SIGNAL_BYTES_MAX 256
 #define OUT_MAX 256 /* unacknowledged at one consumer */
 #define LATE_US (20 * US_PER_S)
@@ -49,7 +50,7 @@ struct key_due { /* when the newest delivery of a key is due */
 struct group {
     struct sim_bus *bus;
     const char *name;
-    const char *const *types;
+    const char *types[TYPES_MAX + 1]; /* NULL ends */
     struct sim_node *node;
     bus_deliver_fn deliver;
     void *consumer;
@@ -104,7 +105,11 @@ static int subscribe(struct bus *bus, const char *name, const char *const *types
         *g = (struct group){.bus = b, .name = name};
         map_init(&g->keys);
     }
-    g->types = types;
+    /* The list is the subscriber's and goes with him; the names in it are constants. */
+    for (int i = 0; i == 0 || types[i - 1] != NULL; i++) {
+        CHECK(i <= TYPES_MAX);
+        g->types[i] = types[i];
+    }
     g->node = e->node;
     g->deliver = deliver;
     g->consumer = consumer;
@@ -287,8 +292,8 @@ static int publish(struct bus *bus, const struct event *e, bus_confirm_fn confir
         message_unref(m);
     }
     struct confirm *c = xcalloc(1, sizeof(*c));
-    *c = (struct confirm){ep,        n,      n->life, confirm,
-                          publisher, e->seq, lost || unheard ? ERR_TIMEOUT : 0};
+    *c = (struct confirm){
+        ep, n, n->life, confirm, publisher, e->seq, lost || unheard ? ERR_TIMEOUT : 0};
     sim_after(sim, c->result < 0 ? CONFIRM_TIMEOUT_US : 2 * latency(sim), confirm_now, c, 0);
     return 0;
 }

@@ -25,8 +25,7 @@ static struct str path_of(struct customer *c, const char *rest) {
 static void send(struct customer *c, const char *method, struct str path, struct str body,
                  bool keyed, sim_answer_fn then) {
     struct sim *sim = c->p.sim;
-    struct sim_request r = {
-        .service = SIM_BOOKING, .method = method, .path = path, .body = body};
+    struct sim_request r = {.service = SIM_BOOKING, .method = method, .path = path, .body = body};
     if (keyed)
         r.key = sim_new_key(sim);
     if (c->p.access.p != NULL && sim_chance(sim, 0.05))
@@ -60,8 +59,8 @@ static void finish(struct customer *c) {
 }
 
 static void on_rated(struct person *p, const struct sim_answer *a) {
-    SIM_EXPECT(p->sim, a->status == 200, "a delivered booking may be rated once",
-               "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    SIM_EXPECT(p->sim, a->status == 200, "a delivered booking may be rated once", "%s got %d: %.*s",
+               p->user_id, a->status, STR_ARG(a->body));
     finish((struct customer *)p);
 }
 
@@ -173,8 +172,8 @@ static void on_booked(struct person *p, const struct sim_answer *a) {
     if (sim_chance(sim, 0.05)) {
         struct sim_request other = p->slot.request;
         other.token = STR_NONE;
-        other.body = arena_printf(&sim->arena, "{\"quote_id\":\"%s\",\"notes\":\"no, so\"}",
-                                  c->quote_id);
+        other.body =
+            arena_printf(&sim->arena, "{\"quote_id\":\"%s\",\"notes\":\"no, so\"}", c->quote_id);
         sim_slot_send(&p->slot, &other, on_other_body);
         return;
     }

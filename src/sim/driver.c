@@ -90,9 +90,8 @@ static void step_now(struct sim *sim, void *arg, uint64_t token) {
         sim_after(sim, US_PER_S, step_now, d, token);
         return;
     }
-    send(d, SIM_BOOKING, "POST",
-         arena_printf(arena_of(d), "/v1/bookings/%s/status", d->booking_id), d->next_status, true,
-         on_status);
+    send(d, SIM_BOOKING, "POST", arena_printf(arena_of(d), "/v1/bookings/%s/status", d->booking_id),
+         d->next_status, true, on_status);
 }
 
 /* Now and then he fails, or is wrong: a step too far must be refused. */
@@ -107,8 +106,7 @@ static struct str say_status(struct driver_person *d, const char *status, int64_
     if (sim_chance(sim, 0.3))
         return arena_printf(arena_of(d), "{\"status\":\"%s\",\"stop\":%lld,\"version\":%lld}",
                             status, (long long)stop, (long long)version);
-    return arena_printf(arena_of(d), "{\"status\":\"%s\",\"stop\":%lld}", status,
-                        (long long)stop);
+    return arena_printf(arena_of(d), "{\"status\":\"%s\",\"stop\":%lld}", status, (long long)stop);
 }
 
 /* Goes on with what he carries, if it is his. */
@@ -311,9 +309,17 @@ static void on_ack(struct person *p, int64_t id) {
 static void send_frame(struct driver_person *d, const struct gps_batch *b) {
     d->frame = *b;
     d->frame_id++;
-    sim_feed_send(&d->p, arena_printf(arena_of(d), "{\"type\":\"location\",\"id\":%lld,%.*s",
-                                      (long long)d->frame_id,
-                                      STR_ARG(str_sub(b->body, 1, b->body.len))));
+    sim_feed_send(&d->p,
+                  arena_printf(arena_of(d), "{\"type\":\"location\",\"id\":%lld,%.*s",
+                               (long long)d->frame_id, STR_ARG(str_sub(b->body, 1, b->body.len))));
+}
+
+/* Sends a batch that was held back, perhaps not for the last time. */
+static void send_held(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    post_batch(d, &d->held[d->held_count - 1]);
+    if (sim->calm || !sim_chance(sim, 0.3))
+        d->held_count--;
 }
 
 /* A batch goes at once, or is held back and comes later, or comes twice. */
@@ -321,19 +327,17 @@ static void locate(struct sim *sim, void *arg, uint64_t token) {
     struct driver_person *d = arg;
     (void)token;
     sim_after(sim, GPS_US + rng_between(&sim->rng, -US_PER_S, US_PER_S), locate, d, 0);
+    if (d->held_count > 0 && !d->gps_slot.busy && (sim->calm || sim_chance(sim, 0.3))) {
+        send_held(d);
+        return;
+    }
     struct gps_batch b = new_batch(d);
-    bool late = sim_strikes(sim, SIM_GPS_LATE);
-    if (late && d->held_count < DRIVER_BATCHES_HELD)
+    if (d->held_count < DRIVER_BATCHES_HELD && sim_strikes(sim, SIM_GPS_LATE))
         d->held[d->held_count++] = b;
     else if (sim->profile.topology != SIM_FOUR_NODES && sim_chance(sim, 0.3))
         send_frame(d, &b);
     else if (!d->gps_slot.busy)
         post_batch(d, &b);
-    if (d->held_count > 0 && !d->gps_slot.busy && (sim->calm || sim_chance(sim, 0.4))) {
-        post_batch(d, &d->held[d->held_count - 1]);
-        if (sim->calm || !sim_chance(sim, 0.3))
-            d->held_count--;
-    }
 }
 
 /* ---- the beginning ---- */

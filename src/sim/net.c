@@ -78,8 +78,7 @@ void sim_call_enter(struct sim *sim, struct sim_call *c, struct sim_node *node) 
     const char *question = memchr(from->path.p, '?', from->path.len);
     size_t path_len = question != NULL ? (size_t)(question - from->path.p) : from->path.len;
     r->path = str_sub(from->path, 0, path_len);
-    r->query =
-        question != NULL ? str_sub(from->path, path_len + 1, from->path.len) : STR_NONE;
+    r->query = question != NULL ? str_sub(from->path, path_len + 1, from->path.len) : STR_NONE;
     r->method = str_from(from->method);
     r->body = from->body;
     r->peer = STR("127.0.0.1");

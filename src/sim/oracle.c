@@ -144,8 +144,10 @@ static void by_collection(struct oracle *o, const struct store_change *c) {
     static const struct {
         const char *collection;
         void (*see)(struct oracle *o, const struct store_change *change);
-    } eyes[] = {{"inbox", oracle_inbox},     {"bookings", oracle_booking},
-                {"drivers", oracle_driver},  {"trails", oracle_trail},
+    } eyes[] = {{"inbox", oracle_inbox},
+                {"bookings", oracle_booking},
+                {"drivers", oracle_driver},
+                {"trails", oracle_trail},
                 {"earnings", oracle_earnings}};
     for (size_t i = 0; i < COUNT_OF(eyes); i++) {
         if (strcmp(c->collection->name, eyes[i].collection) == 0)

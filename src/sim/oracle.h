@@ -72,7 +72,7 @@ struct shadow_answer {
 struct oracle {
     struct sim *sim;
     struct json_parser *parser;
-    struct map docs;    /* → shadow_doc */
+    struct map docs; /* → shadow_doc */
     struct map bookings, drivers, streams;
     struct map dedupes; /* → their own keys */
     struct map answers; /* → shadow_answer */
@@ -88,10 +88,10 @@ struct shadow_driver *shadow_driver(struct oracle *o, struct str id);   /* made 
 int64_t shadow_version(struct oracle *o, const char *collection, struct str id);
 
 /* By collection: CHANGE is durable. */
-void oracle_booking(struct oracle *o, const struct store_change *change);   /* oracle_booking.c */
-void oracle_driver(struct oracle *o, const struct store_change *change);    /* oracle_driver.c */
-void oracle_trail(struct oracle *o, const struct store_change *change);     /* oracle_driver.c */
-void oracle_earnings(struct oracle *o, const struct store_change *change);  /* oracle_driver.c */
-void oracle_inbox(struct oracle *o, const struct store_change *change);     /* oracle_inbox.c */
+void oracle_booking(struct oracle *o, const struct store_change *change);  /* oracle_booking.c */
+void oracle_driver(struct oracle *o, const struct store_change *change);   /* oracle_driver.c */
+void oracle_trail(struct oracle *o, const struct store_change *change);    /* oracle_driver.c */
+void oracle_earnings(struct oracle *o, const struct store_change *change); /* oracle_driver.c */
+void oracle_inbox(struct oracle *o, const struct store_change *change);    /* oracle_inbox.c */
 
 #endif

@@ -17,11 +17,10 @@ static const unsigned legal[BOOKING_STATE_COUNT] = {
     [BOOKING_OFFERED] =
         BIT(OFFERED) | BIT(REQUESTED) | BIT(ASSIGNED) | BIT(EXPIRED) | BIT(CANCELLED),
     [BOOKING_ASSIGNED] = BIT(ASSIGNED) | BIT(ARRIVED_PICKUP) | BIT(CANCELLED),
-    [BOOKING_ARRIVED_PICKUP] =
-        BIT(ARRIVED_PICKUP) | BIT(PICKED_UP) | BIT(FAILED) | BIT(CANCELLED),
+    [BOOKING_ARRIVED_PICKUP] = BIT(ARRIVED_PICKUP) | BIT(PICKED_UP) | BIT(FAILED) | BIT(CANCELLED),
     [BOOKING_PICKED_UP] = BIT(PICKED_UP) | BIT(ARRIVED_DROPOFF) | BIT(CANCELLED),
-    [BOOKING_ARRIVED_DROPOFF] = BIT(ARRIVED_DROPOFF) | BIT(PICKED_UP) | BIT(DELIVERED) |
-                                BIT(FAILED) | BIT(CANCELLED),
+    [BOOKING_ARRIVED_DROPOFF] =
+        BIT(ARRIVED_DROPOFF) | BIT(PICKED_UP) | BIT(DELIVERED) | BIT(FAILED) | BIT(CANCELLED),
     [BOOKING_DELIVERED] = BIT(DELIVERED),
     [BOOKING_CANCELLED] = BIT(CANCELLED),
     [BOOKING_EXPIRED] = BIT(EXPIRED),
@@ -199,6 +198,18 @@ static void read_booking(struct json_value root, const struct store_change *chan
     read_offers(root, b);
 }
 
+static void count_end(struct oracle *o, const struct shadow_booking *b) {
+    struct sim_result *r = o->sim->result;
+    o->open_bookings--;
+    r->bookings++;
+    r->delivered += b->state == BOOKING_DELIVERED;
+    r->cancelled += b->state == BOOKING_CANCELLED;
+    r->expired += b->state == BOOKING_EXPIRED;
+    r->not_deliverable += b->state == BOOKING_FAILED;
+    if (b->state == BOOKING_DELIVERED)
+        shadow_driver(o, str_from(b->driver_id))->earned += b->earning;
+}
+
 void oracle_booking(struct oracle *o, const struct store_change *change) {
     struct json_value root;
     if (json_parse(o->parser, change->state, &root) < 0) {
@@ -227,9 +238,6 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
     }
     if (b->state == BOOKING_CANCELLED && old.state != BOOKING_CANCELLED)
         check_cancelled(o, &old, change);
-    bool ended = b->state >= BOOKING_DELIVERED && old.state < BOOKING_DELIVERED;
-    o->open_bookings -= ended;
-    o->sim->result->bookings += ended;
-    if (ended && b->state == BOOKING_DELIVERED)
-        shadow_driver(o, str_from(b->driver_id))->earned += b->earning;
+    if (b->state >= BOOKING_DELIVERED && old.state < BOOKING_DELIVERED)
+        count_end(o, b);
 }

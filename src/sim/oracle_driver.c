@@ -40,12 +40,10 @@ static void check_claim(struct oracle *o, const struct shadow_driver *old,
                    "%s: the claim of %s is not active any more", d->id, d->booking_id);
         return;
     }
-    bool same_booking =
-        old->claimed && d->claimed && strcmp(old->booking_id, d->booking_id) == 0;
+    bool same_booking = old->claimed && d->claimed && strcmp(old->booking_id, d->booking_id) == 0;
     if (old->claimed && d->claimed && !same_booking)
         SIM_EXPECT(o->sim, has_event(change, EV_DRIVER_DROPPED), "a driver holds one claim",
-                   "%s was claimed for %s while he held %s", d->id, d->booking_id,
-                   old->booking_id);
+                   "%s was claimed for %s while he held %s", d->id, d->booking_id, old->booking_id);
     if (old->claimed && !same_booking)
         SIM_EXPECT(o->sim, !is_held(o, old), "only the booking's word ends a claim",
                    "%s let go of %s, which still counts on him", d->id, old->booking_id);
@@ -100,9 +98,8 @@ void oracle_trail(struct oracle *o, const struct store_change *change) {
         fix->lat_e7 = (int32_t)column(&row);
         fix->lng_e7 = (int32_t)column(&row);
         o->sim->result->fixes++;
-        SIM_EXPECT(o->sim, map_get(&d->fixes, fix_key(&fix->at_us)) == NULL,
-                   "a fix is stored once", "%s: the fix of %lld is stored twice", d->id,
-                   (long long)fix->at_us);
+        SIM_EXPECT(o->sim, map_get(&d->fixes, fix_key(&fix->at_us)) == NULL, "a fix is stored once",
+                   "%s: the fix of %lld is stored twice", d->id, (long long)fix->at_us);
         map_put(&d->fixes, fix_key(&fix->at_us), fix);
     }
 }

@@ -92,8 +92,8 @@ void oracle_inbox(struct oracle *o, const struct store_change *change) {
     }
     struct stream *s = oracle_stream(o->sim, sim_json_str(root, "stream"));
     int64_t seq = sim_json_i64(root, "seq");
-    SIM_EXPECT(o->sim, seq > s->newest, "an inbox's numbers rise",
-               "%s got number %lld after %lld", s->name, (long long)seq, (long long)s->newest);
+    SIM_EXPECT(o->sim, seq > s->newest, "an inbox's numbers rise", "%s got number %lld after %lld",
+               s->name, (long long)seq, (long long)s->newest);
     SIM_EXPECT(o->sim, change->expected_version == 0, "an entry never changes", "%.*s did",
                STR_ARG(change->id));
     if (seq <= s->newest)
@@ -122,8 +122,8 @@ void oracle_frame(struct sim *sim, struct stream *s, int64_t seq, struct str tex
         return;
     struct shadow_entry *e = entry_at(sim, s, seq);
     SIM_EXPECT(sim, e->frame_hash == 0 || e->frame_hash == hash,
-               "an entry is the same whenever it is sent", "entry %lld of %s: %.*s",
-               (long long)seq, s->name, STR_ARG(text));
+               "an entry is the same whenever it is sent", "entry %lld of %s: %.*s", (long long)seq,
+               s->name, STR_ARG(text));
     e->frame_hash = hash;
     if (e->booking == NULL)
         return;

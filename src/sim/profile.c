@@ -54,8 +54,8 @@ static void draw_faults(struct sim *sim) {
         double rate = fault_max[i] * rng_unit(&sim->rng);
         p->faults[i] = chosen ? rate : 0;
     }
-    double *const store[] = {&p->store.busy,     &p->store.io,
-                             &p->store.conflict, &p->store.unknown_committed,
+    double *const store[] = {&p->store.busy,         &p->store.io,
+                             &p->store.conflict,     &p->store.unknown_committed,
                              &p->store.unknown_lost, &p->store.read_busy};
     for (size_t i = 0; i < sizeof(store) / sizeof(store[0]); i++) {
         bool chosen = sim_chance(sim, on);

@@ -1,10 +1,10 @@
 /* One run: the seed draws a town and its faults, people go about their business, the faults end,
  * everything must settle.
  */
+#include "sim/sim.h"
 #include "adapters/memory/memory_cache.h"
 #include "base/check.h"
 #include "base/err.h"
-#include "sim/sim.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -127,7 +127,7 @@ struct sim_node {
     struct memory_store_faults faults;
     uint64_t life; /* counts its starts */
     bool up;
-    bool dying; /* it has crashed inside a turn: nothing it says from here on is heard */
+    bool dying;           /* it has crashed inside a turn: nothing it says from here on is heard */
     int64_t cut_until_us; /* apart from the broker */
     int64_t turn_at_us;   /* of the turn that is arranged; 0: none */
     int64_t next_tick_us;
@@ -163,9 +163,9 @@ void sim_disasters(struct sim *sim);
 struct sim_request {
     enum sim_service service;
     const char *method;
-    struct str path; /* with the query */
-    struct str body; /* absent: none */
-    struct str key;  /* Idempotency-Key; absent: none */
+    struct str path;  /* with the query */
+    struct str body;  /* absent: none */
+    struct str key;   /* Idempotency-Key; absent: none */
     struct str token; /* access token; absent: the caller is vouched for */
 };
 struct sim_answer {

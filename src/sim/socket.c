@@ -195,8 +195,8 @@ void sim_feed_open(struct person *p) {
     if (f->socket != NULL || f->connecting)
         return;
     if (f->stream == NULL)
-        f->stream = oracle_stream(p->sim, p->role == ROLE_ADMIN ? STR("staff")
-                                                                : str_from(p->user_id));
+        f->stream =
+            oracle_stream(p->sim, p->role == ROLE_ADMIN ? STR("staff") : str_from(p->user_id));
     f->connecting = true;
     sim_after(p->sim, latency(p->sim), knock, p, 0);
 }

@@ -19,9 +19,10 @@ static bool nodes_idle(struct sim *sim, struct str *ret_why) {
         struct memory_disk_stats stats;
         memory_disk_stats(n->disk, &stats);
         if (!n->up || !executor_idle(n->executor) || stats.outbox_rows > 0) {
-            *ret_why = why(sim, !n->up ? "a node is down"
-                                : stats.outbox_rows > 0 ? "an outbox is not empty"
-                                                        : "an executor has work",
+            *ret_why = why(sim,
+                           !n->up                  ? "a node is down"
+                           : stats.outbox_rows > 0 ? "an outbox is not empty"
+                                                   : "an executor has work",
                            n->name);
             return false;
         }
@@ -57,9 +58,9 @@ static bool feed_done(struct sim *sim, const struct person *p, struct str *ret_w
     for (int64_t seq = 1; f->stream != NULL && seq <= oracle_stream_end(f->stream); seq++) {
         bool seen = seq < f->seen_cap && f->seen[seq] != 0;
         if (oracle_entry_exists(f->stream, seq) && !seen) {
-            *ret_why = arena_printf(&sim->arena, "%s has not been sent entry %lld of %lld",
-                                    p->user_id, (long long)seq,
-                                    (long long)oracle_stream_end(f->stream));
+            *ret_why =
+                arena_printf(&sim->arena, "%s has not been sent entry %lld of %lld", p->user_id,
+                             (long long)seq, (long long)oracle_stream_end(f->stream));
             return false;
         }
     }
