@@ -275,7 +275,7 @@ static void admin_begin(struct city *c) {
     if (c->o.admin_email == NULL)
         return;
     c->admin = xcalloc(1, sizeof(*c->admin));
-    person_init(c->admin, c, &admin_kind, "admin", 0);
+    person_make(c->admin, c, &admin_kind, "admin", 0);
     snprintf(c->admin->email, sizeof(c->admin->email), "%s", c->o.admin_email);
     person_begin(c->admin);
 }

@@ -69,7 +69,7 @@ struct city {
 
 /* ---- person.c ---- */
 typedef void (*person_answer_fn)(struct person *p, void *arg, const struct net_answer *a);
-void person_init(struct person *p, struct city *city, const struct person_kind *kind,
+void person_make(struct person *p, struct city *city, const struct person_kind *kind,
                  const char *prefix, int32_t number);
 void person_free(struct person *p);
 void person_begin(struct person *p); /* registers or signs in, opens the socket; then kind->ready */

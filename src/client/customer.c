@@ -247,7 +247,7 @@ static const struct person_kind customer_kind = {"customer", customer_ready, cus
 
 struct customer *customer_new(struct city *city, int32_t number) {
     struct customer *c = xcalloc(1, sizeof(*c));
-    person_init(&c->person, city, &customer_kind, "customer", number);
+    person_make(&c->person, city, &customer_kind, "customer", number);
     person_begin(&c->person);
     return c;
 }

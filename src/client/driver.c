@@ -482,7 +482,7 @@ struct driver *driver_new(struct city *city, int32_t number) {
     d->vehicle = vehicle_of(number);
     d->at = city->o.place(city->o.place_arg, &city->rng, &name);
     arena_init(&d->line_arena, 4096);
-    person_init(&d->person, city, &driver_kind, "driver", number);
+    person_make(&d->person, city, &driver_kind, "driver", number);
     person_begin(&d->person);
     return d;
 }

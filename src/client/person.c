@@ -320,7 +320,7 @@ bool person_socket_send(struct person *p, struct str text) {
 
 /* ---- life ---- */
 
-void person_init(struct person *p, struct city *city, const struct person_kind *kind,
+void person_make(struct person *p, struct city *city, const struct person_kind *kind,
                  const char *prefix, int32_t number) {
     static const char *const first[] = {"Asha",  "Bo",   "Carin", "Dag",   "Elsa", "Farid",
                                         "Greta", "Hugo", "Inga",  "Jonas", "Kim",  "Leila"};
