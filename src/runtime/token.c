@@ -420,7 +420,7 @@ static struct str revoked_key(struct str id, char out[REVOKED_KEY_MAX]) {
 }
 
 /* A cache that cannot answer revokes nothing: tokens are short, and a cache may be lost anyway. */
-static bool is_revoked(const struct token_verifier *v, const struct identity *who, int64_t now_us) {
+bool token_ended(const struct token_verifier *v, const struct identity *who, int64_t now_us) {
     char key[REVOKED_KEY_MAX];
     int64_t at_us;
     struct cache *c = v->revoked;
@@ -459,7 +459,7 @@ int token_verify(struct token_verifier *v, struct str token, int64_t now_us, str
             return ERR_DENIED;
         remember(v, token, hash, &g);
     }
-    if (is_revoked(v, &g.who, now_us))
+    if (token_ended(v, &g.who, now_us))
         return ERR_DENIED;
     *ret_who = g.who;
     return 0;

@@ -28,6 +28,9 @@ int token_verifier_keys(struct token_verifier *v, struct str jwks_json);
  * for us, revoked. Any thread. */
 int token_verify(struct token_verifier *v, struct str token, int64_t now_us, struct arena *a,
                  struct identity *ret_who);
+/* Has the session that WHO came from ended since his token was verified? For what outlives a
+ * request. Any thread. */
+bool token_ended(const struct token_verifier *v, const struct identity *who, int64_t now_us);
 /* The session SID (or all sessions that user SID = "usr_…" had opened by NOW) has ended; kept for
  * TTL. Those he opens later are not touched: a session's id tells when it began. Any thread. */
 void token_revoke(struct token_verifier *v, struct str sid_or_user, int64_t ttl_us, int64_t now_us);

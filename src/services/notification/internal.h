@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #define STREAM_MAX 32             /* "usr_…" or "staff", with a NUL */
 #define INBOX_PAGE_MAX 100        /* entries read at once in a replay */
@@ -25,6 +26,7 @@
 #define INBOX_PRUNE_QUEUE_MAX 256 /* inboxes that wait to be shortened */
 #define SESSION_WATCHES_MAX 16
 #define SESSION_AUTH_TIMEOUT_US (INT64_C(5) * 1000000)
+#define SESSION_ENDED_TICKS 10   /* how often it is asked whether a sign-in has ended meanwhile */
 #define SESSION_FRAMES_BURST 200 /* frames at once … */
 #define SESSION_FRAMES_PER_S 50  /* … and sustained */
 #define SESSION_LOCATIONS_MAX 32 /* location frames that may wait for their ack */
@@ -62,8 +64,8 @@ int inbox_read(struct store *s, struct json_parser *p, struct str stream, int64_
                int64_t until, int32_t limit, struct arena *a, struct inbox_entry **ret_entries,
                int32_t *ret_count);
 struct str inbox_frame(const struct inbox_entry *e,
-                       struct arena *a); /* as it goes over the socket */
-int64_t inbox_seq_of(struct str id);     /* from an entry's id */
+                       struct arena *a);                  /* as it goes over the socket */
+int64_t inbox_seq_of(struct str id);                      /* from an entry's id */
 int64_t inbox_keep(const struct notification_service *n); /* newest entries that always stay */
 void inbox_tick(struct notification_service *n, struct store *writer, int64_t now_us);
 
@@ -102,6 +104,7 @@ struct session {
     struct session *stream_next, *stream_before; /* of the same inbox */
     char stream[STREAM_MAX];
     char user_id[STREAM_MAX];
+    char sid[STREAM_MAX]; /* of the session that the token belongs to */
     char name[64];
     enum role role;
     int64_t expires_us, opened_us;
@@ -116,6 +119,14 @@ struct session {
     int32_t watch_count, locations_waiting; /* location frames without an ack */
     uint64_t number;                        /* unique in the part: who may be gone is found by it */
 };
+
+/* S with a NUL, cut to ROOM bytes: what must outlive the arena it came in. */
+static inline void copy_text(char *out, size_t room, struct str s) {
+    size_t len = s.len < room ? s.len : room - 1;
+    if (len > 0)
+        memcpy(out, s.p, len);
+    out[len] = 0;
+}
 
 extern const struct socket_events session_events;
 struct session *session_new(struct notification_part *part, int64_t now_us);
@@ -138,6 +149,7 @@ struct notification_part {
     struct arena scratch;
     int64_t next_positions_us;
     uint64_t next_number;
+    uint64_t ticks;
     int32_t watcher_count;
     _Atomic bool missed; /* a note could not be posted: look at the store */
 };

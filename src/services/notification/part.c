@@ -177,10 +177,22 @@ static void end_overdue(struct session *s, int64_t now_us) {
         s->socket->ops->close(s->socket, 1008, "token expired");
 }
 
+/* Signed out, or disabled: a socket must not outlive that, as a token does not. Each session is
+ * looked at in one tick of SESSION_ENDED_TICKS. */
+static void end_signed_out(struct session *s, int64_t now_us) {
+    const struct notification_part *part = s->part;
+    const struct identity who = {.user_id = str_from(s->user_id), .sid = str_from(s->sid)};
+    bool due = (s->number + part->ticks) % SESSION_ENDED_TICKS == 0;
+    if (due && s->state == SESSION_LIVE && part->service->o.verifier != NULL && who.sid.len > 0 &&
+        token_ended(part->service->o.verifier, &who, now_us))
+        s->socket->ops->close(s->socket, 1008, "signed out");
+}
+
 void part_tick(void *self, struct worker *w, int64_t now_us) {
     (void)self;
     struct notification_part *part = w->notification;
     bool missed = atomic_exchange(&part->missed, false);
+    part->ticks++;
     bool positions = part->watcher_count > 0 && now_us >= part->next_positions_us;
     if (positions)
         part->next_positions_us = now_us + POSITIONS_TICK_US;
@@ -196,5 +208,6 @@ void part_tick(void *self, struct worker *w, int64_t now_us) {
         if (s->state == SESSION_LIVE && positions && s->watch_count > 0)
             session_positions(s, &part->service->positions);
         end_overdue(s, now_us);
+        end_signed_out(s, now_us);
     }
 }

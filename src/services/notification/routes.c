@@ -50,15 +50,13 @@ void route_socket(struct call *c) {
     struct notification_part *part = c->worker->notification;
     struct session *s = session_new(part, c->now_us);
     struct str protocol = offered(c, "lorry.v1");
-    char user_id[STREAM_MAX] = "", name[64] = ""; /* the call is gone after accept */
+    char user_id[STREAM_MAX], sid[STREAM_MAX], name[64]; /* the call is gone after accept */
     struct identity kept = who;
-    CHECK(who.user_id.len < sizeof(user_id));
-    if (who.user_id.len > 0)
-        memcpy(user_id, who.user_id.p, who.user_id.len);
-    size_t name_len = who.name.len < sizeof(name) ? who.name.len : sizeof(name) - 1;
-    if (name_len > 0)
-        memcpy(name, who.name.p, name_len);
+    copy_text(user_id, sizeof(user_id), who.user_id);
+    copy_text(sid, sizeof(sid), who.sid);
+    copy_text(name, sizeof(name), who.name);
     kept.user_id = str_from(user_id);
+    kept.sid = str_from(sid);
     kept.name = str_from(name);
     s->socket =
         c->accept(c, str_is(protocol, "lorry.v1") ? STR("lorry.v1") : STR_NONE, &session_events, s);

@@ -138,18 +138,12 @@ struct session *session_new(struct notification_part *part, int64_t now_us) {
     return s;
 }
 
-static void copy_text(char *out, size_t room, struct str s) {
-    size_t len = s.len < room ? s.len : room - 1;
-    if (len > 0)
-        memcpy(out, s.p, len);
-    out[len] = 0;
-}
-
 bool session_sign_in(struct session *s, const struct identity *who) {
     struct str stream = stream_of(who);
-    CHECK(stream.len < STREAM_MAX && who->user_id.len < STREAM_MAX);
+    CHECK(stream.len < STREAM_MAX && who->user_id.len < STREAM_MAX && who->sid.len < STREAM_MAX);
     copy_text(s->stream, STREAM_MAX, stream);
     copy_text(s->user_id, STREAM_MAX, who->user_id);
+    copy_text(s->sid, STREAM_MAX, who->sid);
     copy_text(s->name, sizeof(s->name), who->name);
     s->role = who->role;
     s->expires_us = who->expires_us;
@@ -195,10 +189,12 @@ static void on_auth(struct session *s, const struct frame_in *f, int64_t now_us)
     }
     if (s->state == SESSION_NEW) {
         struct identity kept = who; /* its strings are in scratch, which signing in resets */
-        char user_id[STREAM_MAX], name[64];
+        char user_id[STREAM_MAX], sid[STREAM_MAX], name[64];
         copy_text(user_id, sizeof(user_id), who.user_id);
+        copy_text(sid, sizeof(sid), who.sid);
         copy_text(name, sizeof(name), who.name);
         kept.user_id = str_from(user_id);
+        kept.sid = str_from(sid);
         kept.name = str_from(name);
         session_sign_in(s, &kept);
         return;
@@ -207,7 +203,8 @@ static void on_auth(struct session *s, const struct frame_in *f, int64_t now_us)
         send_error(s, 403, "forbidden", STR("this socket belongs to another account or role"));
         return;
     }
-    s->expires_us = who.expires_us; /* a fresh token for the same session */
+    s->expires_us = who.expires_us; /* a fresh token */
+    copy_text(s->sid, sizeof(s->sid), who.sid);
     session_send_text(s, STR("{\"type\":\"renewed\"}"));
 }
 
