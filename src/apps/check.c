@@ -58,6 +58,10 @@ static const struct config_setting settings[] = {
      .fallback = "0",
      .max = JOBS_MAX,
      .help = "Seeds run at once; 0 is one for each processor"},
+    {.key = "keep_going",
+     .kind = CONFIG_BOOL,
+     .fallback = "true",
+     .help = "Go on after a seed has failed"},
     {.key = "calm", .kind = CONFIG_BOOL, .fallback = "false", .help = "No faults at all"},
     {.key = "trace",
      .kind = CONFIG_BOOL,
@@ -221,7 +225,7 @@ struct sum {
     int64_t virtual_us, calls, commits, frames, fixes, crashes;
     uint64_t faults[SIM_FAULT_COUNT];
     int64_t began_us, shown_us;
-    bool progress;
+    bool progress, keep_going;
 };
 
 static void clear_progress(const struct sum *s) {
@@ -303,9 +307,24 @@ static void on_end(struct sum *s, struct child *c) {
     show_failure(s, c->seed, "the services stay alive", what, "");
 }
 
+/* Kills the children: a seed has failed, and nobody wants to know more. */
+static void give_up(struct child *children, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        if (children[i].fd < 0)
+            continue;
+        kill(children[i].pid, SIGKILL);
+        waitpid(children[i].pid, NULL, 0);
+        close(children[i].fd);
+    }
+}
+
 static void listen_to(struct sum *s, struct child *children, int32_t count) {
     int32_t open = count;
     while (open > 0) {
+        if (s->failed > 0 && !s->keep_going) {
+            give_up(children, count);
+            return;
+        }
         struct pollfd fds[JOBS_MAX];
         for (int32_t i = 0; i < count; i++)
             fds[i] = (struct pollfd){.fd = children[i].fd, .events = POLLIN};
@@ -334,9 +353,12 @@ static void print_summary(const struct sum *s, const struct plan *p) {
     printf("%lld seeds, each run twice: %lld failed\n", (long long)s->seeds, (long long)s->failed);
     if (p->listed == NULL && s->seeds > 0)
         printf("seeds from %llu\n", (unsigned long long)p->first);
-    printf("%lld bookings (counted once), %lld calls, %lld commits, %lld frames, %lld fixes\n",
-           (long long)s->bookings, (long long)s->calls, (long long)s->commits, (long long)s->frames,
-           (long long)s->fixes);
+    printf("%lld bookings (counted once): %lld delivered, %lld cancelled, %lld expired, "
+           "%lld not deliverable\n",
+           (long long)s->bookings, (long long)s->delivered, (long long)s->cancelled,
+           (long long)s->expired, (long long)s->not_deliverable);
+    printf("%lld calls, %lld commits, %lld frames, %lld fixes\n", (long long)s->calls,
+           (long long)s->commits, (long long)s->frames, (long long)s->fixes);
     printf("%.1f hours of simulated time in %.1f s: %.0f bookings an hour (with both runs: %.0f)\n",
            (double)s->virtual_us / 3600e6, took_s, per_hour(s), 2 * per_hour(s));
     printf("faults:\n");
@@ -384,7 +406,9 @@ static void print_json(const struct sum *s, const struct plan *p, struct arena *
 
 int command_check(struct config *c) {
     struct plan p;
-    struct sum s = {.began_us = clock_mono_us(), .progress = isatty(2) == 1};
+    struct sum s = {.began_us = clock_mono_us(),
+                    .progress = isatty(2) == 1,
+                    .keep_going = config_bool(c, "keep_going")};
     struct child *children = calloc(JOBS_MAX, sizeof(*children));
     CHECK(children != NULL);
     if (make_plan(c, &p) < 0) {

@@ -225,11 +225,11 @@ static void next_booking(struct customer *c) {
 static void begin(struct person *p) {
     sim_feed_open(p);
     finish((struct customer *)p);
-    person_refresh_now_and_then(p);
+    sim_person_refresh_now_and_then(p);
 }
 
-void customer_start(struct customer *c) {
+void sim_customer_start(struct customer *c) {
     c->p.on_entry = on_entry;
     c->p.on_ready = begin;
-    person_register(&c->p);
+    sim_person_register(&c->p);
 }

@@ -353,7 +353,7 @@ static void on_vehicle(struct person *p, const struct sim_answer *a) {
 static void begin(struct person *p) {
     struct driver_person *d = (struct driver_person *)p;
     sim_feed_open(p);
-    person_refresh_now_and_then(p);
+    sim_person_refresh_now_and_then(p);
     send(d, SIM_DRIVER, "PUT", STR("/v1/driver"),
          arena_printf(arena_of(d),
                       "{\"vehicle\":{\"class\":\"%s\",\"plate\":\"ABC%03d\",\"capacity_kg\":800}}",
@@ -361,7 +361,7 @@ static void begin(struct person *p) {
          true, on_vehicle);
 }
 
-void driver_start(struct driver_person *d) {
+void sim_driver_start(struct driver_person *d) {
     struct sim *sim = d->p.sim;
     d->gps_slot.person = &d->p;
     d->vehicle = d->p.index % 4 == 3 ? VEHICLE_BIKE : VEHICLE_VAN;
@@ -370,9 +370,9 @@ void driver_start(struct driver_person *d) {
     d->p.on_entry = on_entry;
     d->p.on_ready = begin;
     d->p.on_ack = on_ack;
-    person_register(&d->p);
+    sim_person_register(&d->p);
 }
 
-bool driver_quiet(const struct driver_person *d) {
+bool sim_driver_quiet(const struct driver_person *d) {
     return !d->carrying && !d->answering && d->held_count == 0;
 }

@@ -91,7 +91,7 @@ void sim_call_enter(struct sim *sim, struct sim_call *c, struct sim_node *node) 
         add_header(call, "authorization",
                    arena_printf(&call->arena, "Bearer %.*s", STR_ARG(from->token)));
     else if (c->person != NULL && c->person->ready)
-        call->who = person_identity(c->person);
+        call->who = sim_person_identity(c->person);
     call->worker = &node->worker;
     call->now_us = sim_node_now(node);
     call->request_id = id_new(&call->arena, "req", call->now_us, &node->rng);

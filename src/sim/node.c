@@ -219,8 +219,16 @@ void sim_node_boot(struct sim_node *n) {
 
 /* ---- end ---- */
 
+/* The store draws its faults itself; the executor has met them. */
+static void count_store_faults(struct sim_node *n) {
+    struct executor_stats stats;
+    executor_stats(n->executor, &stats);
+    n->sim->result->faults[SIM_STORE_FAULT] += stats.store_errors + stats.conflicts;
+}
+
 static void close_down(struct sim_node *n) {
     n->dying = true; /* what is said from here on nobody hears */
+    count_store_faults(n);
     while (n->sockets != NULL)
         sim_socket_lost(n->sockets);
     while (n->posted != NULL) {

@@ -10,7 +10,7 @@
 #define REGISTER_AGAIN_US (65 * US_PER_S)
 #define REFRESH_EVERY_US (60 * US_PER_S)
 
-struct identity person_identity(const struct person *p) {
+struct identity sim_person_identity(const struct person *p) {
     return (struct identity){.user_id = str_from(p->user_id),
                              .name = p->name,
                              .sid = STR("ses_simulated"),
@@ -18,7 +18,7 @@ struct identity person_identity(const struct person *p) {
                              .expires_us = p->sim->now_us + US_PER_DAY};
 }
 
-void person_init(struct sim *sim, struct person *p, enum role role, int32_t index) {
+void sim_person_init(struct sim *sim, struct person *p, enum role role, int32_t index) {
     *p = (struct person){.sim = sim, .role = role, .index = index};
     p->slot.person = p->auth_slot.person = p;
     p->name = arena_printf(&sim->arena, "%s %d", role_names[role], index);
@@ -46,7 +46,7 @@ static void send_auth(struct person *p, const char *path, struct str body, sim_a
 static void register_again(struct sim *sim, void *arg, uint64_t token) {
     (void)sim;
     (void)token;
-    person_register(arg);
+    sim_person_register(arg);
 }
 
 static void on_login(struct person *p, const struct sim_answer *a) {
@@ -93,7 +93,7 @@ static void on_register(struct person *p, const struct sim_answer *a) {
     }
 }
 
-void person_register(struct person *p) {
+void sim_person_register(struct person *p) {
     send_auth(p, "/v1/auth/register",
               arena_printf(&p->sim->arena,
                            "{\"email\":\"%.*s\",\"password\":\"%.*s\",\"name\":\"%.*s\","
@@ -144,10 +144,10 @@ static void renew(struct sim *sim, void *arg, uint64_t token) {
         return;
     if (!p->auth_slot.busy && p->refresh.p != NULL)
         send_auth(p, "/v1/auth/refresh", refresh_body(p, p->refresh), on_refresh);
-    person_refresh_now_and_then(p);
+    sim_person_refresh_now_and_then(p);
 }
 
-void person_refresh_now_and_then(struct person *p) {
+void sim_person_refresh_now_and_then(struct person *p) {
     int64_t in_us = (int64_t)rng_exponential(&p->sim->rng, (double)REFRESH_EVERY_US);
     sim_after(p->sim, in_us, renew, p, 0);
 }

@@ -34,16 +34,16 @@ static void make_people(struct sim *sim) {
     sim->drivers = arena_array(&sim->arena, struct driver_person, p->drivers);
     for (int32_t i = 0; i < p->customers; i++) {
         struct customer *c = &sim->customers[i];
-        person_init(sim, &c->p, ROLE_CUSTOMER, i);
+        sim_person_init(sim, &c->p, ROLE_CUSTOMER, i);
         c->left = p->bookings / p->customers + (i < p->bookings % p->customers);
-        customer_start(c);
+        sim_customer_start(c);
     }
     for (int32_t i = 0; i < p->drivers; i++) {
-        person_init(sim, &sim->drivers[i].p, ROLE_DRIVER, i);
-        driver_start(&sim->drivers[i]);
+        sim_person_init(sim, &sim->drivers[i].p, ROLE_DRIVER, i);
+        sim_driver_start(&sim->drivers[i]);
     }
-    person_init(sim, &sim->staff.p, ROLE_ADMIN, 0);
-    staff_start(&sim->staff);
+    sim_person_init(sim, &sim->staff.p, ROLE_ADMIN, 0);
+    sim_staff_start(&sim->staff);
 }
 
 /* Once a second: is it over? */

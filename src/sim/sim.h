@@ -245,10 +245,10 @@ struct person {
     void (*on_ack)(struct person *p, int64_t id);
     uint64_t step; /* timers of an older one are not heard */
 };
-void person_init(struct sim *sim, struct person *p, enum role role, int32_t index);
-void person_register(struct person *p); /* then on_ready */
-void person_refresh_now_and_then(struct person *p);
-struct identity person_identity(const struct person *p);
+void sim_person_init(struct sim *sim, struct person *p, enum role role, int32_t index);
+void sim_person_register(struct person *p); /* then on_ready */
+void sim_person_refresh_now_and_then(struct person *p);
+struct identity sim_person_identity(const struct person *p);
 
 struct customer {
     struct person p;
@@ -257,7 +257,7 @@ struct customer {
     int32_t state; /* of the booking, as he knows it */
     bool rated, done;
 };
-void customer_start(struct customer *c);
+void sim_customer_start(struct customer *c);
 
 #define DRIVER_BATCH_MAX 16
 struct gps_batch {
@@ -278,13 +278,13 @@ struct driver_person {
     char booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX], offer_booking[ID_TEXT_MAX];
     struct str next_status; /* the body that says it */
 };
-void driver_start(struct driver_person *d);
-bool driver_quiet(const struct driver_person *d);
+void sim_driver_start(struct driver_person *d);
+bool sim_driver_quiet(const struct driver_person *d);
 
 struct staff {
     struct person p;
 };
-void staff_start(struct staff *s);
+void sim_staff_start(struct staff *s);
 
 /* ---- the oracle ---- */
 

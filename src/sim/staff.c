@@ -99,7 +99,7 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
         look_at_drivers(s, token % 2 == 1);
 }
 
-void staff_start(struct staff *s) {
+void sim_staff_start(struct staff *s) {
     struct sim *sim = s->p.sim;
     struct str id = id_new(&sim->arena, "usr", sim->now_us, &sim->rng);
     snprintf(s->p.user_id, sizeof(s->p.user_id), "%.*s", STR_ARG(id));

@@ -79,7 +79,7 @@ static bool people_done(struct sim *sim, struct str *ret_why) {
     }
     for (int32_t i = 0; i < sim->profile.drivers; i++) {
         const struct driver_person *d = &sim->drivers[i];
-        if (!d->p.ready || !driver_quiet(d)) {
+        if (!d->p.ready || !sim_driver_quiet(d)) {
             *ret_why = why(sim, "a driver is not done", d->p.user_id);
             return false;
         }
