@@ -18,7 +18,7 @@
 #define OUTBOX_POLL_US (INT64_C(1) * 1000000) /* rows that another process wrote */
 #define OUTBOX_FLUSH_US (INT64_C(50) * 1000)  /* how long confirmed rows may wait for a commit */
 #define OUTBOX_RETRY_US (INT64_C(100) * 1000)
-#define TIMER_POLL_US (INT64_C(10) * 1000)
+#define TIMER_POLL_US (INT64_C(25) * 1000)
 #define TICK_US (INT64_C(1) * 1000000)
 #define TIMERS_MAX 8
 #define TIMER_PAGE_MAX 128
