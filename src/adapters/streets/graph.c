@@ -21,7 +21,6 @@
 
 #define MAGIC UINT64_C(0x535452545952524c) /* "LRRYTRTS" on a little-endian machine */
 #define VERSION 1
-#define HASH_SEED 20161227
 #define ALIGN 8
 
 struct header {
@@ -199,7 +198,7 @@ int graph_write(const struct graph *g, const char *path) {
         if (parts[i].bytes)
             memcpy(image + parts[i].at, array, parts[i].bytes);
     }
-    uint64_t hash = str_hash((struct str){image, hash_at}, HASH_SEED);
+    uint64_t hash = str_hash((struct str){image, hash_at}, GRAPH_HASH_SEED);
     memcpy(image + hash_at, &hash, sizeof hash);
     int err = write_whole(path, image, hash_at + sizeof hash);
     free(image);
@@ -287,8 +286,8 @@ static bool holds_together(const struct graph *g) {
         if (g->members[i] >= c->segments)
             return false;
     }
-    return on_globe((struct point){grid->south_e7, grid->west_e7}) && grid->side_lat_e7 > 0 &&
-           grid->side_lng_e7 > 0;
+    return on_globe((struct point){grid->south_e7, grid->west_e7}) &&
+           grid->side_lat_e7 >= GRID_SIDE_MIN_E7 && grid->side_lng_e7 >= GRID_SIDE_MIN_E7;
 }
 
 static bool header_holds(const struct header *h) {
@@ -319,7 +318,7 @@ static int read_graph(const char *map, size_t bytes, struct graph *ret_graph) {
     if (hash_at + sizeof hash != bytes)
         return ERR_CORRUPT;
     memcpy(&hash, map + hash_at, sizeof hash);
-    if (hash != str_hash((struct str){map, hash_at}, HASH_SEED))
+    if (hash != str_hash((struct str){map, hash_at}, GRAPH_HASH_SEED))
         return ERR_CORRUPT;
     for (int i = 0; i < PART_COUNT; i++) {
         const void *array = map + parts[i].at;

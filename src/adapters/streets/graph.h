@@ -19,6 +19,8 @@
 #define STREETS_CELLS_MAX (UINT32_C(1) << 27)
 #define STREETS_MEMBERS_MAX (UINT32_C(1) << 30)
 #define STREETS_NAME_BYTES_MAX (UINT32_C(1) << 30)
+#define GRID_SIDE_MIN_E7 10000 /* a hundred metres and a bit; smaller ones only cost time */
+#define GRAPH_HASH_SEED 20161227
 #define COST_MS_MAX (UINT32_C(1) << 31) /* 24 days; two of them still fit the type */
 
 /* The ways in which vehicles take time. Routes are the fastest for PROFILE_CAR. */

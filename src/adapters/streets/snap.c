@@ -194,7 +194,8 @@ static void try_ring(struct seek *k, int64_t row, int64_t column, int64_t ring) 
     if (ring == 0)
         return;
     try_cells(k, row + ring, column - ring, column + ring);
-    for (int64_t r = row - ring + 1; r < row + ring; r++) {
+    int64_t last = row + ring < k->g->grid.rows ? row + ring : k->g->grid.rows;
+    for (int64_t r = row - ring + 1 > 0 ? row - ring + 1 : 0; r < last; r++) {
         try_cells(k, r, column - ring, column - ring);
         try_cells(k, r, column + ring, column + ring);
     }
