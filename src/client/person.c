@@ -247,7 +247,7 @@ static void socket_live(struct person *p) {
 
 static void on_ready(struct person *p, struct json_value root) {
     int64_t head = json_member_i64(root, "seq", 0);
-    if (p->seq == 0) {
+    if (!p->was_ready) {
         p->seq = head; /* the first time: what was before is not ours to audit */
         socket_live(p);
         return;
