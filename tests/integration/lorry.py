@@ -68,7 +68,8 @@ def until(condition, what, timeout_s=WAIT_S, every_s=0.05):
 
 # ---- the process ----
 
-def _in_child(limits):
+def die_with_parent(limits):
+    """In a child, before it becomes the program: the kernel is to end it with us. LIMITS: setrlimit."""
     _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     for which, value in limits.items():
         resource.setrlimit(which, (value, resource.getrlimit(which)[1]))
@@ -114,7 +115,7 @@ class Server:
             self.process = subprocess.Popen(
                 [BINARY, 'serve', '--data', self.data, '--listen', f'127.0.0.1:{self.port}', *self.flags],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment(**self.env),
-                preexec_fn=lambda: _in_child(self.limits))
+                preexec_fn=lambda: die_with_parent(self.limits))
         return self.process
 
     def start(self):
@@ -281,7 +282,9 @@ class Connection:
     def close(self):
         self.sock.close()
 
-    __del__ = close
+    def __del__(self):
+        if hasattr(self, 'sock'):  # else it never came about
+            self.close()
 
     def send(self, data):
         self.sock.sendall(data)
