@@ -304,7 +304,7 @@ static bool header_holds(const struct header *h) {
            memchr(h->attribution, '\0', sizeof h->attribution);
 }
 
-static int read_graph(const char *map, size_t bytes, struct graph *ret_graph) {
+int graph_read(const char *map, size_t bytes, struct graph *ret_graph) {
     if (bytes < sizeof(struct header))
         return ERR_CORRUPT;
     const struct header *h = (const struct header *)map;
@@ -348,7 +348,7 @@ int graph_open(const char *path, struct graph_file *ret_file, struct graph *ret_
     close(fd);
     if (err)
         return err;
-    err = read_graph(file.map, file.bytes, ret_graph);
+    err = graph_read(file.map, file.bytes, ret_graph);
     if (err)
         graph_close(&file);
     else

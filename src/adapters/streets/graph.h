@@ -93,13 +93,16 @@ const struct arc *graph_arc(const struct graph *g, enum side side, uint32_t low,
 
 /* Writes G to PATH by way of a temporary name beside it: whole or not at all. ERR_IO. */
 int graph_write(const struct graph *g, const char *path);
+/* The graph in a file's BYTES, which start at an address that is a multiple of 8 and must outlive
+ * it. ERR_CORRUPT for anything that graph_write has not written: whatever the bytes are, no index
+ * in the graph leads outside of them. */
+int graph_read(const char *file, size_t bytes, struct graph *ret_graph);
 /* A graph in a mapped file. */
 struct graph_file {
     void *map;
     size_t bytes;
 };
-/* ERR_NOT_FOUND, ERR_IO; ERR_CORRUPT for anything that graph_write has not written: whatever the
- * file holds, no index in G leads outside of it. */
+/* ERR_NOT_FOUND, ERR_IO, ERR_CORRUPT. */
 int graph_open(const char *path, struct graph_file *ret_file, struct graph *ret_graph);
 void graph_close(struct graph_file *file);
 

@@ -22,6 +22,7 @@
 #define POOL_MAX 32 /* scratches kept; more are made and freed as needed */
 #define FILE_BYTES_MAX INT64_C(2000000000)
 #define OFF_ROAD_KMH 10
+#define OFF_LINE_M 0.5 /* nearer to the road than this is on it, to the eye */
 #define NAME_RADIUS_MAX_M 20000
 
 struct streets {
@@ -284,11 +285,11 @@ static void put_line(const struct streets *s, struct scratch *scratch, const str
     put_point(scratch, from->at);
     double off_m = from->spot.off_m + to->spot.off_m;
     bool by_road = !leg->estimate && geo_distance_m(from->at, to->at) > off_m;
-    if (by_road)
+    if (by_road && from->spot.off_m >= OFF_LINE_M)
         put_point(scratch, from->spot.at);
     for (size_t i = 0; i < scratch->node_count; i++)
         put_point(scratch, s->graph.at[scratch->nodes[i]]);
-    if (by_road)
+    if (by_road && to->spot.off_m >= OFF_LINE_M)
         put_point(scratch, to->spot.at);
     put_point(scratch, to->at);
 }
@@ -411,8 +412,10 @@ struct point streets_random_point(const struct streets *s, struct rng *rng, stru
 
 struct str streets_name_near(const struct streets *s, struct point at, double radius_m) {
     struct spot spot;
+    if (!(radius_m >= 0))
+        return STR_NONE;
     double near_m = radius_m < NAME_RADIUS_MAX_M ? radius_m : NAME_RADIUS_MAX_M;
-    if (!(near_m >= 0) || !snap(&s->graph, at, near_m, true, &spot))
+    if (!snap(&s->graph, at, near_m, true, &spot))
         return STR_NONE;
     return graph_name(&s->graph, s->graph.segments[spot.segment].name);
 }
