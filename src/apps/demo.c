@@ -19,6 +19,7 @@ struct demo {
     pthread_t thread;
     char url[96];
     int result;
+    bool running;
 };
 
 static const struct {
@@ -104,7 +105,7 @@ int demo_start(struct platform *p, struct demo **ret_demo) {
                                         .drivers = (int32_t)config_int(p->config, "demo_drivers"),
                                         .bookings_per_hour =
                                             (double)config_int(p->config, "demo_bookings_per_hour"),
-                                        .speed = 1,
+                                        .speed = (double)config_int(p->config, "demo_speed"),
                                         .seed = seed,
                                         .tag = DEMO_TAG,
                                         .password = DEMO_PASSWORD,
@@ -115,9 +116,8 @@ int demo_start(struct platform *p, struct demo **ret_demo) {
                                         .out = stdout,
                                         .settle_us = 2000000},
                  &why);
-    if (d->city == NULL || pthread_create(&d->thread, NULL, demo_thread, d) != 0) {
+    if (d->city == NULL) {
         fprintf(stderr, "lorry: the demo cannot start: %s\n", why);
-        city_free(d->city);
         free(d);
         return 1;
     }
@@ -127,14 +127,24 @@ int demo_start(struct platform *p, struct demo **ret_demo) {
     return 0;
 }
 
+void demo_go(struct demo *d) {
+    if (d == NULL)
+        return;
+    printf("\n");
+    d->running = pthread_create(&d->thread, NULL, demo_thread, d) == 0;
+    if (!d->running)
+        fprintf(stderr, "lorry: the city's thread could not be had\n");
+}
+
 int demo_stop(struct demo *d) {
     if (d == NULL)
         return 0;
     city_stop(d->city);
     city_stop(d->city); /* bookings that are on their way go on after the next start */
-    pthread_join(d->thread, NULL);
+    if (d->running)
+        pthread_join(d->thread, NULL);
     int status = d->result == 0 && d->summary.violations == 0 ? 0 : 1;
-    if (d->result == 0)
+    if (d->running && d->result == 0)
         city_print_summary(&d->summary, false, stdout);
     city_free(d->city);
     free(d);

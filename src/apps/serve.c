@@ -117,6 +117,7 @@ int command_serve(struct config *c) {
         status = demo_start(&p, &demo);
     if (status == 0) {
         print_next(&p);
+        demo_go(demo);
         wait_for_signal(signals);
         printf("\nDraining.\n");
         fflush(stdout);

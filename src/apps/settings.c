@@ -243,7 +243,13 @@ static const struct config_setting demo[] = {
      .fallback = "120",
      .min = 1,
      .max = 1000000,
-     .help = "How many bookings"},
+     .help = "How many bookings in an hour of the city's time"},
+    {.key = "demo_speed",
+     .kind = CONFIG_INT,
+     .fallback = "3",
+     .min = 1,
+     .max = 100,
+     .help = "How many times faster than life the city lives; 1 is life"},
 };
 TABLE(demo, "Demo");
 

@@ -11,7 +11,8 @@
 
 #define SETTLE_US (120 * US_PER_S)
 #define PROGRESS_US (INT64_C(5) * US_PER_S)
-#define AHEAD_MAX 8 /* people who are signing in at once */
+#define PROGRESS_LINES_US (INT64_C(30) * US_PER_S) /* between lines for people */
+#define AHEAD_MAX 8                                /* people who are signing in at once */
 
 static void arrive(void *arg);
 
@@ -30,6 +31,12 @@ static void progress(struct city *c) {
                 (long long)s->expired, (long long)s->fixes_acknowledged,
                 (double)histogram_quantile(&c->latency, 0.99) / 1e3,
                 s->violations > 0 ? "  AUDIT FAILED" : "");
+    else if (c->o.output == CITY_LINES)
+        fprintf(c->o.out,
+                "  %.0f s: %d drivers on duty, %lld bookings on their way, %lld delivered, "
+                "%lld fixes%s\n",
+                elapsed_s, c->drivers_ready, (long long)open, (long long)s->delivered,
+                (long long)s->fixes_acknowledged, s->violations > 0 ? "  AUDIT FAILED" : "");
     else if (c->o.output == CITY_JSON)
         fprintf(c->o.out,
                 "{\"type\":\"progress\",\"elapsed_s\":%.1f,\"drivers\":%d,\"requested\":%lld,"
@@ -196,6 +203,7 @@ static void clock_tick(void *arg) {
     struct city *c = arg;
     int64_t elapsed_us = net_now_us(c->net) - c->started_us;
     int64_t settle_us = c->o.settle_us > 0 ? c->o.settle_us : SETTLE_US;
+    int64_t every_us = c->o.output == CITY_LINES ? PROGRESS_LINES_US : PROGRESS_US;
     int asked = c->stop_asked;
     if (!c->reached && elapsed_us > 15 * US_PER_S) {
         end(c);
@@ -213,8 +221,7 @@ static void clock_tick(void *arg) {
         customer_end(c->customers[i]);
     if (!c->ending)
         grow(c);
-    if (c->o.output == CITY_LIVE ||
-        elapsed_us / PROGRESS_US != (elapsed_us - US_PER_S / 4) / PROGRESS_US)
+    if (c->o.output == CITY_LIVE || elapsed_us / every_us != (elapsed_us - US_PER_S / 4) / every_us)
         progress(c);
 }
 
