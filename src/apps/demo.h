@@ -7,9 +7,10 @@
 #include "apps/platform.h"
 
 struct demo;
-/* Makes the demo accounts where they are missing, prints the logins, starts the city. An exit
- * status. */
+/* Makes the demo accounts where they are missing, prints the logins. An exit status. */
 int demo_start(struct platform *p, struct demo **ret_demo);
+/* The city begins to live: one line per booking's fate from here on. NULL ok. */
+void demo_go(struct demo *d);
 /* Ends the city, prints its summary. 0, or 1 if its audit failed. NULL ok. */
 int demo_stop(struct demo *d);
 
