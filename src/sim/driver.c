@@ -162,6 +162,15 @@ static void forget_offer(struct sim *sim, void *arg, uint64_t token) {
     ((struct driver_person *)arg)->answering = false;
 }
 
+/* In how long the offer runs out by the booking service's clock, or a little before or after. */
+static int64_t at_the_last_moment(struct sim *sim, struct json_value offer) {
+    int64_t until_us = 0;
+    timestamp_parse(sim_json_str(offer, "expires_at"), &until_us);
+    int64_t in_us = until_us - sim_node_now(sim_node_of(sim, SIM_BOOKING)) +
+                    rng_between(&sim->rng, -100, 300) * US_PER_MS;
+    return in_us > 0 ? in_us : 0;
+}
+
 static void hear_offer(struct driver_person *d, struct json_value offer) {
     struct sim *sim = d->p.sim;
     const struct sim_profile *f = &sim->profile;
@@ -175,8 +184,7 @@ static void hear_offer(struct driver_person *d, struct json_value offer) {
     if (sim_chance(sim, f->ignore))
         sim_after(sim, f->offer_timeout_s * US_PER_S, forget_offer, d, 0);
     else if (sim_chance(sim, f->late_accept))
-        sim_after(sim, (f->offer_timeout_s + 1) * US_PER_S - rng_between(&sim->rng, 0, US_PER_S),
-                  answer_offer, d, 1);
+        sim_after(sim, at_the_last_moment(sim, offer), answer_offer, d, 1);
     else
         sim_after(sim, in_us, answer_offer, d, !sim_chance(sim, f->decline));
 }

@@ -145,7 +145,8 @@ static void attempt(struct sim *sim, struct sim_slot *s) {
     sim_after(sim, TIMEOUT_US, timeout, s, s->attempt);
     if (!sim_strikes(sim, SIM_CALL_LOST))
         dispatch(sim, s, s->attempt);
-    if (s->request.key.p != NULL && sim_strikes(sim, SIM_CALL_TWICE))
+    /* Refreshing is the one thing that must not be repeated by the way. */
+    if (s->request.service != SIM_AUTH && sim_strikes(sim, SIM_CALL_TWICE))
         dispatch(sim, s, 0);
 }
 

@@ -200,6 +200,7 @@ void sim_node_boot(struct sim_node *n) {
     struct sim *sim = n->sim;
     n->life++;
     n->up = true;
+    n->booted_us = sim->now_us;
     n->dying = false;
     sim_trace(sim, "boot", n->index, STR_NONE, STR_NONE, (int64_t)n->life, 0);
     n->bus = sim->bus != NULL ? sim_bus_open(sim->bus, n) : sim_tap_new(n);

@@ -22,7 +22,7 @@ struct shadow_booking {
     char id[ID_TEXT_MAX], customer_id[ID_TEXT_MAX];
     char driver_id[ID_TEXT_MAX], driver_user_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     int32_t state;
-    int64_t version, assigned_version, earning;
+    int64_t version, assigned_version, earning, search_until_us;
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
     int32_t offer_count;
     /* by version: how often it was put into each inbox */
@@ -33,7 +33,8 @@ struct shadow_booking {
 struct shadow_driver {
     char id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     bool claimed, active;
-    bool busy; /* duty */
+    bool busy, on_duty;
+    int64_t newest_fix_us;
     int64_t earned, earnings_kept;
     struct map fixes; /* the bytes of the time → shadow_fix */
     struct shadow_driver *next;
@@ -93,5 +94,8 @@ void oracle_driver(struct oracle *o, const struct store_change *change);   /* or
 void oracle_trail(struct oracle *o, const struct store_change *change);    /* oracle_driver.c */
 void oracle_earnings(struct oracle *o, const struct store_change *change); /* oracle_driver.c */
 void oracle_inbox(struct oracle *o, const struct store_change *change);    /* oracle_inbox.c */
+
+/* When all has settled: reads it through the API. audit.c */
+void oracle_audit(struct sim *sim);
 
 #endif

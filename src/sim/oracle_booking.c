@@ -112,6 +112,10 @@ static void check_drivers(struct oracle *o, const struct shadow_booking *old,
     }
     if (active(b->state) && !active(old->state))
         check_alone(o, b, b->driver_id);
+    SIM_EXPECT(o->sim,
+               b->offer_count == 0 || b->state == BOOKING_REQUESTED || b->state == BOOKING_OFFERED,
+               "who has a driver asks nobody else", "%s is %s and has %d offers open", b->id,
+               booking_state_names[b->state], b->offer_count);
     if (old->driver_id[0] != 0)
         SIM_EXPECT(o->sim, strcmp(old->driver_id, b->driver_id) == 0, "one driver per booking",
                    "%s went from %s to %s", b->id, old->driver_id, b->driver_id);
@@ -187,6 +191,7 @@ static void read_booking(struct json_value root, const struct store_change *chan
     b->version = change->expected_version + 1;
     b->state = state_named(sim_json_str(root, "state"));
     b->earning = sim_json_i64(root, "earning");
+    b->search_until_us = time_of(root, "search_until");
     copy_id(b->customer_id, sim_json_str(root, "customer_id"));
     if (json_get(root, "driver", &driver) && json_kind(driver) == JSON_IS_OBJECT) {
         copy_id(b->driver_id, sim_json_str(driver, "id"));

@@ -60,7 +60,9 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
         sim_fail(o->sim, "documents are JSON", "%.*s", STR_ARG(change->id));
         return;
     }
-    d->busy = str_is(sim_json_str(root, "duty"), "busy");
+    struct str duty = sim_json_str(root, "duty");
+    d->busy = str_is(duty, "busy");
+    d->on_duty = !str_is(duty, "off");
     d->claimed = json_get(root, "claim", &claim) && json_kind(claim) == JSON_IS_OBJECT;
     d->active = d->claimed && json_get(claim, "active", &is_active) && json_bool(is_active);
     if (d->claimed) {
@@ -101,6 +103,8 @@ void oracle_trail(struct oracle *o, const struct store_change *change) {
         SIM_EXPECT(o->sim, map_get(&d->fixes, fix_key(&fix->at_us)) == NULL, "a fix is stored once",
                    "%s: the fix of %lld is stored twice", d->id, (long long)fix->at_us);
         map_put(&d->fixes, fix_key(&fix->at_us), fix);
+        if (fix->at_us > d->newest_fix_us)
+            d->newest_fix_us = fix->at_us;
     }
 }
 

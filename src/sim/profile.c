@@ -85,7 +85,7 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->cancel = rng_unit(r) * 0.3;
     p->decline = rng_unit(r) * 0.3;
     p->ignore = rng_unit(r) * 0.2;
-    p->late_accept = rng_unit(r) * 0.1;
+    p->late_accept = rng_unit(r) * 0.2;
     p->off_duty = rng_unit(r) * 0.1;
     p->assign = rng_unit(r) * 0.3;
     p->suspend = rng_unit(r) * 0.05;

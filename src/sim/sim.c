@@ -51,6 +51,7 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
     struct str why = STR("the faults have not ended");
     (void)token;
     bool *over = arg;
+    oracle_watch(sim);
     *over = sim->calm && oracle_settled(sim, &why);
     if (*over)
         return;

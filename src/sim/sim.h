@@ -9,7 +9,7 @@
  *   socket.c    WebSockets, and what a client keeps of what it saw
  *   person.c, customer.c, driver.c, staff.c   the people
  *   oracle.c    the promises, checked on every commit; answers.c on every answer;
- *   verdict.c   and when all has settled
+ *   verdict.c   once a second, and when all has settled; audit.c through the API
  */
 #ifndef LORRY_SIM_SIM_H
 #define LORRY_SIM_SIM_H
@@ -127,7 +127,8 @@ struct sim_node {
     struct memory_store_faults faults;
     uint64_t life; /* counts its starts */
     bool up;
-    bool dying;           /* it has crashed inside a turn: nothing it says from here on is heard */
+    bool dying; /* it has crashed inside a turn: nothing it says from here on is heard */
+    int64_t booted_us;
     int64_t cut_until_us; /* apart from the broker */
     int64_t turn_at_us;   /* of the turn that is arranged; 0: none */
     int64_t next_tick_us;
@@ -305,7 +306,8 @@ bool oracle_entry_exists(const struct stream *s, int64_t seq);
 bool oracle_has_fix(struct sim *sim, const char *driver_id, int64_t at_us);
 /* Has everything come to rest? *RET_WHY says what has not. */
 bool oracle_settled(struct sim *sim, struct str *ret_why);
-void oracle_verdict(struct sim *sim); /* when it has */
+void oracle_watch(struct sim *sim);   /* once a second: what must hold at any time */
+void oracle_verdict(struct sim *sim); /* when it has settled */
 
 /* ---- the whole ---- */
 

@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+#define DEADLINE_SPARE_US (10 * US_PER_S)
+#define IN_FLIGHT_MAX 1024 /* events of one node that the bus has not confirmed */
+
 static struct str why(struct sim *sim, const char *what, const char *which) {
     return arena_printf(&sim->arena, "%s: %s", what, which);
 }
@@ -89,6 +92,50 @@ static bool people_done(struct sim *sim, struct str *ret_why) {
     return feed_done(sim, &sim->staff.p, ret_why);
 }
 
+/* ---- meanwhile ---- */
+
+/* Nothing stays open past its time, once the faults are over and the booking service has had a
+ * moment to look around. */
+static void check_deadlines(struct sim *sim) {
+    const struct sim_node *n = sim_node_of(sim, SIM_BOOKING);
+    if (!sim->calm || !n->up || sim->now_us - n->booted_us < DEADLINE_SPARE_US ||
+        sim->now_us - sim->profile.faults_until_us < DEADLINE_SPARE_US)
+        return;
+    int64_t late_us = sim_node_now(n) - DEADLINE_SPARE_US;
+    for (const struct shadow_booking *b = sim->oracle->first_booking; b != NULL; b = b->next) {
+        if (b->state != BOOKING_REQUESTED && b->state != BOOKING_OFFERED)
+            continue;
+        SIM_EXPECT(sim, b->search_until_us > late_us, "a search ends in time", "that of %s did not",
+                   b->id);
+        for (int32_t i = 0; i < b->offer_count; i++)
+            SIM_EXPECT(sim, b->offers[i].expires_at_us > late_us, "an offer runs out in time",
+                       "%s of %s did not", b->offers[i].id, b->id);
+    }
+}
+
+static void check_limits(struct sim *sim) {
+    for (int32_t i = 0; i < sim->node_count; i++) {
+        const struct sim_node *n = &sim->nodes[i];
+        struct executor_stats s;
+        if (!n->up)
+            continue;
+        executor_stats(n->executor, &s);
+        SIM_EXPECT(sim,
+                   s.mailbox_depth <= EXECUTOR_MAILBOX_MAX && s.parked <= EXECUTOR_PARKED_MAX &&
+                       s.outbox_in_flight <= IN_FLIGHT_MAX,
+                   "queues stay within their limits", "%s: %lld commands, %lld parked, %lld events",
+                   n->name, (long long)s.mailbox_depth, (long long)s.parked,
+                   (long long)s.outbox_in_flight);
+    }
+}
+
+void oracle_watch(struct sim *sim) {
+    check_deadlines(sim);
+    check_limits(sim);
+}
+
+/* ---- all of it ---- */
+
 bool oracle_settled(struct sim *sim, struct str *ret_why) {
     struct oracle *o = sim->oracle;
     return bookings_over(o, ret_why) && claims_gone(o, ret_why) && people_done(sim, ret_why) &&
@@ -139,4 +186,5 @@ void oracle_verdict(struct sim *sim) {
                    (long long)d->earnings_kept);
     }
     check_disks(sim);
+    oracle_audit(sim);
 }
