@@ -22,6 +22,7 @@
 #define FIXES_WAITING_MAX 600
 #define FIX_FRAME_MAX 100
 #define FIX_EVERY_US (INT64_C(2) * 1000000)
+#define FIX_EVERY_US_MIN (INT64_C(250) * 1000)
 #define VIOLATIONS_KEPT 20
 #define END_SPEED                                                                                  \
     60 /* when the time is over everyone hurries: at least that much faster than life */

@@ -372,13 +372,22 @@ static void tick(void *arg) {
     send_fixes(d);
 }
 
+/* A fix every two seconds, as people's phones send them. Where life runs much faster than that,
+ * more often: else most of a job's time would be waiting for the next tick. */
+static int64_t tick_us(const struct city *c) {
+    double us = FIX_EVERY_US * 10 / c->o.speed;
+    if (us < FIX_EVERY_US_MIN)
+        return FIX_EVERY_US_MIN;
+    return us < FIX_EVERY_US ? (int64_t)us : FIX_EVERY_US;
+}
+
 static void begin_ticking(struct driver *d) {
     struct city *c = d->person.city;
     d->on_duty = true;
     c->drivers_ready++;
     d->last_us = net_now_us(c->net);
     if (d->ticker == NULL)
-        d->ticker = net_every(c->net, FIX_EVERY_US, tick, d);
+        d->ticker = net_every(c->net, tick_us(c), tick, d);
     add_fix(d);
     send_fixes(d);
 }
