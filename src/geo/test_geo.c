@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define HALF_ROUND_M (M_PI * GEO_RADIUS_M)
+#define LAT_MOST (INT64_C(90) * E7)
+#define LNG_MOST (INT64_C(180) * E7)
 
 static struct rng rng;
 
@@ -21,8 +23,8 @@ static int setup(void **state) {
 }
 
 static struct point anywhere(void) {
-    struct point p = {(int32_t)rng_between(&rng, -90 * E7, 90 * E7),
-                      (int32_t)rng_between(&rng, -180 * E7, 180 * E7)};
+    struct point p = {(int32_t)rng_between(&rng, -LAT_MOST, LAT_MOST),
+                      (int32_t)rng_between(&rng, -LNG_MOST, LNG_MOST)};
     switch (rng_below(&rng, 8)) {
     case 0:
         p.lng_e7 = rng_below(&rng, 2) ? 180 * E7 : -180 * E7;
@@ -138,8 +140,8 @@ static void test_toward(void **state) {
     assert_memory_equal(&end, &b, sizeof b);
     assert_memory_equal(&start, &a, sizeof a);
     for (int i = 0; i < 2000; i++) {
-        struct point from = {(int32_t)rng_between(&rng, -60 * E7, 60 * E7),
-                             (int32_t)rng_between(&rng, -180 * E7, 180 * E7)};
+        struct point from = {(int32_t)rng_between(&rng, -60 * (int64_t)E7, 60 * (int64_t)E7),
+                             (int32_t)rng_between(&rng, -LNG_MOST, LNG_MOST)};
         struct point to = geo_offset(from, between(-900, 900), between(-900, 900));
         double t = rng_unit(&rng), whole_m = geo_distance_m(from, to);
         struct point on = geo_toward(from, to, t);

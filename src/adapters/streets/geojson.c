@@ -114,18 +114,19 @@ static int read_feature(struct roads *r, struct json_value feature, bool bare) {
 /* What must be shown: OSM's own words where it is OSM's data, else what the file says. */
 static void read_attribution(struct roads *r, struct json_value root) {
     struct json_value v;
-    struct str text = STR_NONE;
+    struct str text = STR("");
     if (member(root, "copyright", JSON_IS_STRING, &v) ||
         member(root, "attribution", JSON_IS_STRING, &v))
         text = json_text(v);
-    if (text.p && (memmem(text.p, text.len, "openstreetmap", 13) ||
-                   memmem(text.p, text.len, "OpenStreetMap", 13)))
+    if (text.p == NULL || text.len == 0)
+        return;
+    if (memmem(text.p, text.len, "openstreetmap", 13) ||
+        memmem(text.p, text.len, "OpenStreetMap", 13))
         text = STR("© OpenStreetMap contributors, ODbL");
     size_t len = text.len < sizeof r->attribution ? text.len : sizeof r->attribution - 1;
     while (len > 0 && len < text.len && ((unsigned char)text.p[len] & 0xC0) == 0x80)
         len--; /* not in the middle of a character */
-    if (len)
-        memcpy(r->attribution, text.p, len);
+    memcpy(r->attribution, text.p, len);
     for (size_t i = 0; i < len; i++) { /* U+0000 is valid JSON */
         if (r->attribution[i] == '\0')
             r->attribution[i] = ' ';

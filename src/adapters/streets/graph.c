@@ -140,11 +140,13 @@ static int write_all(int fd, const char *bytes, size_t len) {
     return 0;
 }
 
+/* The new name is durable only when the folder is. */
 static int sync_folder_of(const char *path) {
-    char *folder = xmalloc(strlen(path) + 2);
-    strcpy(folder, path);
-    char *slash = strrchr(folder, '/');
-    strcpy(slash ? slash + 1 : folder, ".");
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) + 1 : 0;
+    char *folder = xmalloc(len + 2);
+    memcpy(folder, path, len);
+    memcpy(folder + len, ".", 2);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     if (fd < 0)
@@ -330,21 +332,23 @@ int graph_read(const char *map, size_t bytes, struct graph *ret_graph) {
     return 0;
 }
 
+static int map_file(int fd, struct graph_file *file) {
+    struct stat st;
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+        return ERR_IO;
+    if (st.st_size < (off_t)sizeof(struct header))
+        return ERR_CORRUPT;
+    file->bytes = (size_t)st.st_size;
+    file->map = mmap(NULL, file->bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    return file->map == MAP_FAILED ? ERR_IO : 0;
+}
+
 int graph_open(const char *path, struct graph_file *ret_file, struct graph *ret_graph) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? ERR_NOT_FOUND : ERR_IO;
-    struct stat st;
-    struct graph_file file = {0};
-    int err = fstat(fd, &st) || !S_ISREG(st.st_mode) ? ERR_IO : 0;
-    if (!err && st.st_size < (off_t)sizeof(struct header))
-        err = ERR_CORRUPT;
-    if (!err) {
-        file.bytes = (size_t)st.st_size;
-        file.map = mmap(NULL, file.bytes, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-        if (file.map == MAP_FAILED)
-            err = ERR_IO;
-    }
+    struct graph_file file;
+    int err = map_file(fd, &file);
     close(fd);
     if (err)
         return err;

@@ -127,10 +127,10 @@ static bool direct(const struct graph *g, const struct spot *from, const struct 
     const struct segment *seg = &g->segments[from->segment];
     if (from->segment != to->segment)
         return false;
-    double part = to->part - from->part;
-    for (int d = 0; d < 2; d++, part = -part) {
-        if (part >= 0 && seg->kmh[d]) {
-            *ret_cost = cost_part(segment_cost(seg, d), part);
+    for (int d = 0; d < 2; d++) {
+        double ahead = d == 0 ? to->part - from->part : from->part - to->part;
+        if (ahead >= 0 && seg->kmh[d]) {
+            *ret_cost = cost_part(segment_cost(seg, d), ahead);
             return true;
         }
     }

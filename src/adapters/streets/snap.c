@@ -3,8 +3,9 @@
  * the point and then at ring after ring around it, until no square of the next ring can hold
  * anything nearer than what was found.
  *
- * Distances are measured on the plane that touches the globe at the point, in metres: over the
- * kilometre that counts here it is off by millimetres.
+ * Distances are measured on the plane that touches the globe at the point, in metres: good to some
+ * centimetres for what is a hundred metres away, to a metre for what is a thousand (in the far
+ * north). The place that is chosen is then measured on the globe.
  */
 #include "adapters/streets/build.h"
 #include "adapters/streets/search.h"
@@ -241,9 +242,8 @@ bool snap(const struct graph *g, struct point at, double radius_m, bool named,
     if (k.segment == NONE)
         return false;
     const struct segment *s = &g->segments[k.segment];
-    *ret_spot = (struct spot){.segment = k.segment,
-                              .part = k.part,
-                              .at = geo_toward(g->at[s->ends[0]], g->at[s->ends[1]], k.part),
-                              .off_m = k.best_m};
+    struct point place = geo_toward(g->at[s->ends[0]], g->at[s->ends[1]], k.part);
+    *ret_spot = (struct spot){
+        .segment = k.segment, .part = k.part, .at = place, .off_m = geo_distance_m(at, place)};
     return true;
 }

@@ -211,13 +211,13 @@ static void check_snaps(const struct graph *g, struct rng *rng, int points) {
         }
         struct spot spot;
         bool found = snap(g, at, radius_m, named, &spot);
-        if (fabs(best - radius_m) > 0.05 && found != (best <= radius_m))
+        if (fabs(best - radius_m) > 0.05 + best * 2e-3 && found != (best <= radius_m))
             fail_msg("point %d: found %d at %.3f m within %.3f m", i, found, best, radius_m);
         if (!found)
             continue;
-        if (fabs(spot.off_m - best) > 0.03 + best * 1e-4)
+        if (fabs(spot.off_m - best) > 0.03 + best * best * 1e-6)
             fail_msg("point %d: snapped at %.3f m, not %.3f m", i, spot.off_m, best);
-        assert_true(fabs(geo_distance_m(at, spot.at) - spot.off_m) < 0.03 + best * 1e-4);
+        assert_true(geo_distance_m(at, spot.at) == spot.off_m);
         assert_true(spot.part >= 0 && spot.part <= 1 && spot.segment < g->counts.segments);
     }
 }

@@ -12,6 +12,7 @@
 
 void temporary_make(struct temporary *t) {
     const char *root = getenv("TMPDIR");
+    *t = (struct temporary){0};
     snprintf(t->folder, sizeof t->folder, "%.40s/lorry-streets-XXXXXX", root ? root : "/tmp");
     CHECK(mkdtemp(t->folder));
     snprintf(t->geojson, sizeof t->geojson, "%s/city.json", t->folder);
