@@ -157,8 +157,8 @@ class KillNine(unittest.TestCase):
     def city(self, server):
         seconds = int(KILLS * (sum(BETWEEN_S) / 2 + 0.5))
         return subprocess.Popen(
-            [lorry.BINARY, 'simulate', f'http://127.0.0.1:{server.port}', '--drivers', '30', '--bookings-per-hour', '100',
-             '--speed', '200', '--for', str(seconds), '--settle', str(60 * lorry.SLOW), '--json', '--seed', str(self.seed % 10000)],
+            [lorry.BINARY, 'simulate', f'http://127.0.0.1:{server.port}', '--drivers', '30', '--bookings-per-hour', '60',
+             '--speed', '500', '--for', str(seconds), '--settle', str(60 * lorry.SLOW), '--json', '--seed', str(self.seed % 10000)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=lorry.environment(),
             preexec_fn=lambda: lorry.die_with_parent({}))
 
