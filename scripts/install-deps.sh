@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node-llhttp libwslay-dev
     libsqlite3-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev libcmocka-dev)
-packages_test=(python3 curl jq sqlite3)
+packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
 packages_clang=(clang)
 packages_streets=(ca-certificates)
