@@ -12,9 +12,13 @@
 #include "runtime/executor_internal.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* What prepare and settle say of a command (cmd->outcome is 0, an error, or one of these). */
-enum { OUTCOME_AGAIN = 1 };
+enum {
+    OUTCOME_AGAIN = 1, /* to be decided in a later batch */
+    OUTCOME_UNSEEN = 2 /* the store could not be asked about its lost commit: ask again */
+};
 
 struct executor *executor_new(const struct executor_options *o) {
     CHECK(o->batch_max > 0 && o->batch_max <= STORE_BATCH_MAX);
@@ -34,17 +38,23 @@ struct executor *executor_new(const struct executor_options *o) {
     return x;
 }
 
+static struct command *take_first(struct executor *x) {
+    struct command *cmd = x->first;
+    if (cmd != NULL)
+        x->first = cmd->next;
+    if (x->first == NULL)
+        x->last = NULL;
+    return cmd;
+}
+
 /* Whoever still waits is told that it will not be: nothing of his is in the store. */
 static void abandon(struct executor *x) {
     void *item;
-    while (x->first != NULL) {
-        struct command *cmd = x->first;
-        x->first = cmd->next;
+    struct command *cmd;
+    while ((cmd = take_first(x)) != NULL)
         cmd->finish(cmd, ERR_UNAVAILABLE, &cmd->decision.response);
-    }
-    x->last = NULL;
     while (mailbox_take(x->mailbox, &item, 1, 0) == 1) {
-        struct command *cmd = item;
+        cmd = item;
         cmd->finish(cmd, ERR_UNAVAILABLE, &cmd->decision.response);
     }
     parked_expire(x, 0, true);
@@ -68,7 +78,7 @@ void executor_free(struct executor *x) {
 
 void executor_timer(struct executor *x, const struct command_type *type, void *service) {
     CHECK(x->timer_count < TIMERS_MAX && type->aggregate->collection->timers);
-    x->timers[x->timer_count++] = (struct timer_source){type, service};
+    x->timers[x->timer_count++] = (struct timer_source){.wake = type, .service = service};
 }
 
 void executor_ticker(struct executor *x,
@@ -80,6 +90,11 @@ void executor_ticker(struct executor *x,
 int executor_submit(struct executor *x, struct command *cmd) {
     cmd->executor = x;
     return mailbox_send(x->mailbox, cmd) ? 0 : ERR_FULL;
+}
+
+bool executor_transient(int err) {
+    return err == ERR_BUSY || err == ERR_FULL || err == ERR_CONFLICT || err == ERR_UNKNOWN ||
+           err == ERR_AGAIN || err == ERR_TIMEOUT || err == ERR_UNAVAILABLE;
 }
 
 void executor_enqueue(struct executor *x, struct command *cmd) {
@@ -131,6 +146,8 @@ static bool answer_again(struct executor *x, struct command *cmd) {
 static int find_state(struct executor *x, struct command *cmd, void **ret_state) {
     struct command *before = map_get(&x->latest, latest_key(x, cmd));
     cmd->builds_on = before; /* whoever fails takes those with him who built on him */
+    if (before != NULL && before->outcome != 0)
+        return before->outcome; /* nobody knows what it did: after it, then */
     if (before != NULL) {
         *ret_state = before->decision.remove ? NULL : before->decision.state;
         return 0;
@@ -166,20 +183,36 @@ static bool commit_reached(struct str latest, struct str mine) {
            str_cmp(latest, mine) >= 0;
 }
 
-/* Did a commit whose answer was lost get there after all? */
+/* Asks the store what became of CMD's document. False: it could not be asked. */
+static bool look(struct executor *x, struct command *cmd, struct store_doc *ret_doc) {
+    const struct command *before = map_get(&x->latest, latest_key(x, cmd));
+    if (before != NULL && before->outcome == OUTCOME_UNSEEN)
+        return false; /* memory follows in order: after the one before it */
+    int err = x->o.store->ops->get(x->o.store, cmd->type->aggregate->collection, cmd->id,
+                                   cmd->arena, ret_doc);
+    if (err == ERR_NOT_FOUND)
+        *ret_doc = (struct store_doc){0};
+    return err == 0 || err == ERR_NOT_FOUND;
+}
+
+/* Did a commit whose answer was lost get there after all? True: nothing to decide now. */
 static bool found_again(struct executor *x, struct command *cmd) {
     struct store_doc doc;
-    struct str lost = cmd->lost_commit_id;
-    cmd->lost_commit_id = STR_NONE;
-    int err = x->o.store->ops->get(x->o.store, cmd->type->aggregate->collection, cmd->id,
-                                   cmd->arena, &doc);
-    if (err < 0 && err != ERR_NOT_FOUND) {
-        cmd->lost_commit_id = lost;
-        cmd->outcome = OUTCOME_AGAIN;
+    if (!look(x, cmd, &doc)) {
+        /* Another write of this document would wipe out the trace: it waits, too. */
+        cmd->outcome = OUTCOME_UNSEEN;
+        map_put(&x->latest, latest_key(x, cmd), cmd);
         return true;
     }
-    if (err < 0 || !commit_reached(doc.commit_id, lost))
-        return false;
+    struct str lost = cmd->lost_commit_id;
+    cmd->lost_commit_id = STR_NONE;
+    bool there = doc.id.p != NULL ? commit_reached(doc.commit_id, lost) : cmd->decision.remove;
+    if (!there) {
+        /* After its last attempt a command was only looked for. */
+        if (cmd->attempts >= EXECUTOR_ATTEMPTS_MAX)
+            cmd->outcome = ERR_UNAVAILABLE;
+        return cmd->outcome != 0;
+    }
     if (cmd->type->applied != NULL)
         cmd->type->applied(cmd, &cmd->decision, cmd->decision.state);
     return true;
@@ -248,12 +281,17 @@ static bool seen_before(struct executor *x, struct command *cmd) {
     return true;
 }
 
-static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
+/* Before anything of the batch is decided, for all of it: who was lost may stand behind others. */
+static void recall(struct executor *x, struct command *cmd) {
     cmd->outcome = 0;
     cmd->changed = false;
     cmd->loaded = false;
     cmd->builds_on = NULL;
-    if (cmd->lost_commit_id.p != NULL && found_again(x, cmd))
+    cmd->recalled = cmd->lost_commit_id.p != NULL && found_again(x, cmd);
+}
+
+static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
+    if (cmd->recalled)
         return;
     cmd->decision = (struct decision){0};
     if (cmd->answer_key.p != NULL && answer_again(x, cmd))
@@ -268,22 +306,36 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
             return;
         }
     }
-    int err = find_state(x, cmd, &cmd->old_state);
-    if (err < 0) {
-        cmd->outcome = err;
+    cmd->outcome = find_state(x, cmd, &cmd->old_state);
+    if (cmd->outcome != 0)
         return;
-    }
     struct decide_ctx ctx = {.now_us = now_us, .rng = &x->rng, .arena = cmd->arena};
     cmd->type->decide(cmd, &ctx, cmd->old_state, &cmd->decision);
     struct decision *d = &cmd->decision;
     if (d->response.status == 0)
         d->response.status = 204;
+    /* Taken from the state they may lie with the command that made it, which is answered (and may
+     * be gone) before this one. */
+    d->park_key = arena_str(cmd->arena, d->park_key);
+    d->wake_key = arena_str(cmd->arena, d->wake_key);
     check_precondition(cmd, cmd->old_state);
     if (d->state != NULL || d->remove || d->event_count > 0)
         make_change(x, cmd, now_us);
 }
 
 /* ---- commit and settle ---- */
+
+/* Nobody knows whether CMD is in the store. Later, when it turns out that it is, its decision still
+ * counts: so the state, which may lean on other commands' memory, is made anew in its own. */
+static void keep_lost(struct executor *x, struct command *cmd) {
+    const struct store_change *change = &cmd->change;
+    struct store_doc doc = {
+        .id = change->id, .version = change->expected_version + 1, .state = change->state};
+    cmd->lost_commit_id = arena_str(cmd->arena, change->commit_id);
+    if (!change->remove)
+        CHECK(aggregate_decode(cmd->type->aggregate, &doc, x->parser, cmd->arena,
+                               &cmd->decision.state) == 0);
+}
 
 /* Commits the batch's changes and gives each command its outcome. */
 static void commit(struct executor *x, int32_t count, int64_t now_us) {
@@ -320,17 +372,21 @@ static void commit(struct executor *x, int32_t count, int64_t now_us) {
         else if (err < 0 && cmd->builds_on != NULL)
             cmd->outcome = err; /* it built on what is not there */
         if (cmd->changed && err == ERR_UNKNOWN)
-            cmd->lost_commit_id = arena_str(cmd->arena, cmd->change.commit_id);
+            keep_lost(x, cmd);
     }
 }
 
 /* Puts CMD on the list of those to be decided again. */
 static bool try_again(struct executor *x, struct command *cmd, int outcome) {
-    bool again = outcome == OUTCOME_AGAIN || outcome == ERR_CONFLICT || outcome == ERR_UNKNOWN ||
-                 (outcome == ERR_DUPLICATE && cmd->answer_key.p != NULL);
     if (outcome == ERR_CONFLICT)
         x->stats.conflicts++;
-    if (!again || (outcome != OUTCOME_AGAIN && ++cmd->attempts >= EXECUTOR_ATTEMPTS_MAX))
+    x->unseen += outcome == OUTCOME_UNSEEN;
+    bool lost = outcome == ERR_UNKNOWN || outcome == OUTCOME_UNSEEN; /* never given up unlooked */
+    bool again =
+        lost || outcome == ERR_CONFLICT || (outcome == ERR_DUPLICATE && cmd->answer_key.p != NULL);
+    if (outcome < 0 && again)
+        again = ++cmd->attempts < EXECUTOR_ATTEMPTS_MAX || lost;
+    if (!again && outcome != OUTCOME_AGAIN)
         return false;
     cmd->next = NULL;
     *x->again_last = cmd;
@@ -390,19 +446,30 @@ static void settle(struct executor *x, struct command *cmd, int64_t now_us) {
 
 struct timer_command {
     struct arena arena;
+    struct timer_source *source;
     struct command cmd;
 };
 
+/* What could not be done is due again: at the next poll, or after a rest if it looks as if it could
+ * never be done. */
 static void timer_finish(struct command *cmd, int result, struct response *response) {
-    (void)result; /* what could not be done is due again at the next poll */
     (void)response;
     struct timer_command *own = cmd->finish_arg;
+    struct executor *x = cmd->executor;
+    own->source->waiting--;
+    if (result < 0 && !executor_transient(result)) {
+        log_write(x->o.log, LOG_ERROR, STR_NONE, "%s of %.*s failed: %s", cmd->type->name,
+                  STR_ARG(cmd->id), err_text(result));
+        own->source->rest_until_us = x->o.clock->now_us(x->o.clock) + TIMER_REST_US;
+    }
     arena_free(&own->arena);
     free(own);
 }
 
-static void fire_timer(struct executor *x, const struct timer_source *t, struct str id) {
+static void fire_timer(struct executor *x, struct timer_source *t, struct str id) {
     struct timer_command *own = xcalloc(1, sizeof(*own));
+    own->source = t;
+    t->waiting++;
     arena_init(&own->arena, 4096);
     own->cmd = (struct command){.type = t->wake,
                                 .service = t->service,
@@ -421,7 +488,9 @@ static void fire_timers(struct executor *x, int64_t now_us) {
     for (int32_t i = 0; i < x->timer_count; i++) {
         struct store_doc *docs;
         int32_t count;
-        const struct timer_source *t = &x->timers[i];
+        struct timer_source *t = &x->timers[i];
+        if (t->waiting > 0 || now_us < t->rest_until_us)
+            continue; /* the same documents would be due once more */
         int err = x->o.store->ops->due(x->o.store, t->wake->aggregate->collection, now_us,
                                        TIMER_PAGE_MAX, &x->batch_arena, &docs, &count);
         for (int32_t n = 0; err == 0 && n < count; n++)
@@ -436,14 +505,15 @@ static void tick(struct executor *x, int64_t now_us) {
     x->tick(x->tick_arg, x->o.store, now_us);
 }
 
+/* A store that cannot even be asked is not asked the faster for it. */
+#define UNSEEN_PAUSE_NS (2 * 1000 * 1000)
+
 static int32_t gather(struct executor *x, int64_t wait_us) {
     int32_t count = 0;
-    while (count < x->o.batch_max && x->first != NULL) {
-        x->batch[count++] = x->first;
-        x->first = x->first->next;
-    }
-    if (x->first == NULL)
-        x->last = NULL;
+    if (x->unseen > 0 && wait_us > 0)
+        nanosleep(&(struct timespec){.tv_nsec = UNSEEN_PAUSE_NS}, NULL);
+    while (count < x->o.batch_max && x->first != NULL)
+        x->batch[count++] = take_first(x);
     if (count == x->o.batch_max)
         return count;
     void **room = (void **)(x->batch + count);
@@ -485,6 +555,8 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
     if (store->begin != NULL)
         store->begin(x->o.store);
     for (int32_t i = 0; i < count; i++)
+        recall(x, x->batch[i]);
+    for (int32_t i = 0; i < count; i++)
         prepare(x, x->batch[i], now_us);
     commit(x, count, now_us);
     if (store->end != NULL)
@@ -499,6 +571,7 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
         apply(x, x->batch[i]);
     x->again = NULL;
     x->again_last = &x->again;
+    x->unseen = 0;
     for (int32_t i = 0; i < count; i++)
         settle(x, x->batch[i], now_us);
     take_again(x);
@@ -507,10 +580,26 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
 
 /* ---- the thread ---- */
 
+#define STOP_PATIENCE_US (10 * US_PER_S) /* for commands: somebody waits for each */
+#define STOP_OUTBOX_US (1 * US_PER_S)    /* for events: they would also be there after the start */
+
+static void finish_work(struct executor *x) {
+    int64_t now_us = clock_mono_us();
+    const int64_t until_us = now_us + STOP_PATIENCE_US, outbox_until_us = now_us + STOP_OUTBOX_US;
+    while (!executor_idle(x) && now_us < until_us) {
+        if (mailbox_count(x->mailbox) == 0 && x->first == NULL && now_us >= outbox_until_us)
+            break;
+        executor_turn(x, 5 * US_PER_MS);
+        now_us = clock_mono_us();
+    }
+    abandon(x);
+}
+
 static void *executor_thread(void *arg) {
     struct executor *x = arg;
     while (!x->stopping)
         executor_turn(x, 50 * US_PER_MS);
+    finish_work(x); /* here, because the bus confirms on the thread that published */
     return NULL;
 }
 
@@ -521,19 +610,14 @@ int executor_start(struct executor *x) {
     return 0;
 }
 
-#define STOP_PATIENCE_US (2 * US_PER_S)
-
 void executor_stop(struct executor *x) {
     x->stopping = true;
     mailbox_close(x->mailbox);
     if (x->threaded)
         pthread_join(x->thread, NULL);
+    else
+        finish_work(x);
     x->threaded = false;
-    int64_t until_us = clock_mono_us() + STOP_PATIENCE_US;
-    while (mailbox_count(x->mailbox) > 0 || x->first != NULL ||
-           (!outbox_idle(x) && clock_mono_us() < until_us))
-        executor_turn(x, 5 * US_PER_MS);
-    parked_expire(x, 0, true);
 }
 
 bool executor_idle(struct executor *x) {

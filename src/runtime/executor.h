@@ -62,7 +62,8 @@ struct command_type {
      * what is kept in memory. STATE is the new state or, unchanged, the old one (NULL if none). */
     void (*applied)(const struct command *cmd, const struct decision *d, const void *state);
     /* Optional: the command will be tried again or has failed after load ran: forget what load
-     * reserved. */
+     * reserved. (When a commit whose answer was lost turns out to be there, applied follows after
+     * all, without another load.) */
     void (*undone)(const struct command *cmd);
 };
 
@@ -89,7 +90,7 @@ struct command {
     void *old_state;
     struct str lost_commit_id;
     int32_t attempts;
-    bool changed, loaded;
+    bool changed, loaded, recalled;
     int outcome;
     int64_t queued_us;
     struct command *builds_on; /* the one of the same batch whose change this one saw */

@@ -20,6 +20,8 @@
 #define OUTBOX_RETRY_US (INT64_C(100) * 1000)
 #define TIMER_POLL_US (INT64_C(25) * 1000)
 #define TICK_US (INT64_C(1) * 1000000)
+#define TIMER_REST_US (INT64_C(1) * 1000000) /* of a source with a document that cannot be woken   \
+                                              */
 #define TIMERS_MAX 8
 #define TIMER_PAGE_MAX 128
 
@@ -31,6 +33,7 @@ struct outbox {
     int32_t in_flight_count;
     int64_t again[OUTBOX_IN_FLIGHT_MAX]; /* refused by the bus: publish again */
     int32_t again_count;
+    int64_t again_at_us;
     int64_t confirmed[OUTBOX_CONFIRMED_MAX]; /* leave the store with the next commit */
     int32_t confirmed_count;
     int64_t confirmed_since_us, next_poll_us, oldest_us;
@@ -45,6 +48,8 @@ struct parked_call {
 struct timer_source {
     const struct command_type *wake;
     void *service;
+    int32_t waiting; /* commands of it that are not finished: it is not asked again before */
+    int64_t rest_until_us;
 };
 
 struct executor {
@@ -57,6 +62,7 @@ struct executor {
     struct arena batch_arena;
     struct map latest; /* collection + id → the command of this batch that changed it last */
     struct map keys;   /* idempotency or dedupe key → command of this batch */
+    int32_t unseen;    /* commands of the last batch whose lost commit could not be looked for */
     struct command **batch;
     struct store_change *changes;
     struct timer_source timers[TIMERS_MAX];
@@ -79,6 +85,7 @@ struct executor {
 };
 
 void executor_enqueue(struct executor *x, struct command *cmd); /* executor thread */
+bool executor_transient(int err); /* an error that may be gone the next time */
 
 /* outbox.c */
 void outbox_pump(struct executor *x, int64_t now_us);

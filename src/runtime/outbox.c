@@ -23,6 +23,8 @@ static void on_confirm(void *publisher, int64_t seq, int result) {
         return; /* confirmed twice */
     if (result < 0) {
         CHECK(o->again_count < OUTBOX_IN_FLIGHT_MAX);
+        if (o->again_count == 0)
+            o->again_at_us = x->o.clock->now_us(x->o.clock) + OUTBOX_RETRY_US;
         o->again[o->again_count++] = seq;
         return;
     }
@@ -75,10 +77,12 @@ static int32_t publish_rows(struct executor *x, int64_t after, int32_t limit, in
     return result;
 }
 
-static void publish_again(struct executor *x) {
+/* The list is walked while confirms may already write to its front; never past the walk. */
+static void publish_again(struct executor *x, int64_t now_us) {
     struct outbox *o = &x->outbox;
     int32_t count = o->again_count;
     o->again_count = 0;
+    o->again_at_us = now_us + OUTBOX_RETRY_US;
     for (int32_t i = 0; i < count; i++) {
         int64_t last = 0;
         int64_t seq = o->again[i];
@@ -89,8 +93,8 @@ static void publish_again(struct executor *x) {
 
 void outbox_pump(struct executor *x, int64_t now_us) {
     struct outbox *o = &x->outbox;
-    if (o->again_count > 0 && now_us >= o->next_poll_us - OUTBOX_POLL_US + OUTBOX_RETRY_US)
-        publish_again(x);
+    if (o->again_count > 0 && now_us >= o->again_at_us)
+        publish_again(x, now_us);
     if (now_us >= o->next_poll_us) {
         o->next_poll_us = now_us + OUTBOX_POLL_US;
         o->dirty = true;

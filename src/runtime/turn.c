@@ -31,8 +31,13 @@ static void turn_release(struct event_turn *t) {
 static void command_finish(struct command *cmd, int result, struct response *response) {
     (void)response;
     struct event_turn *t = cmd->finish_arg;
-    if (result < 0)
+    if (result < 0) {
         t->result = result;
+        if (!executor_transient(result)) /* it comes again, and holds up those behind it */
+            log_write(t->runtime->o.log, LOG_ERROR, t->event->request_id,
+                      "%s of %.*s failed on event %.*s: %s", cmd->type->name, STR_ARG(cmd->id),
+                      STR_ARG(t->event->id), err_text(result));
+    }
     turn_release(t);
 }
 

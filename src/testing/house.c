@@ -80,15 +80,18 @@ void house_open(struct house *h, const struct service *services, int32_t count) 
     CHECK(runtime_worker_start(h->runtime, &h->worker) == 0);
 }
 
-static void close_down(struct house *h) {
-    if (h->runtime == NULL)
-        return;
+static void close_runtime(struct house *h) {
     runtime_worker_stop(h->runtime, &h->worker);
     h->runtime = runtime_free(h->runtime);
     executor_free(h->executor);
     h->executor = NULL;
     h->worker.reader->ops->close(h->worker.reader);
     json_parser_free(h->worker.parser);
+}
+
+static void close_down(struct house *h) {
+    if (h->runtime != NULL) /* after a crash there is none until it is opened again */
+        close_runtime(h);
     while (h->posted != NULL) {
         struct posted *p = h->posted;
         h->posted = p->next;
