@@ -77,17 +77,18 @@ static void *demo_thread(void *arg) {
 }
 
 static void print_city(const struct platform *p, const struct demo *d) {
-    long drivers = (long)config_int(p->config, "demo_drivers");
-    long bookings = (long)config_int(p->config, "demo_bookings_per_hour");
+    printf("\nThe city: %ld drivers and %ld bookings an hour, %ld times as fast as life "
+           "(--demo-speed 1 is life).\n",
+           (long)config_int(p->config, "demo_drivers"),
+           (long)config_int(p->config, "demo_bookings_per_hour"),
+           (long)config_int(p->config, "demo_speed"));
     if (d->places.streets == NULL) {
-        printf("\nThe city: %ld drivers, %ld bookings an hour, as the crow flies (no streets).\n\n",
-               drivers, bookings);
+        printf("  No streets: everyone goes as the crow flies.\n\n");
         return;
     }
     struct streets_info info;
     streets_info(p->streets, &info);
-    printf("\nThe city: %ld drivers, %ld bookings an hour, on %.0f km of streets.\n  %s\n\n",
-           drivers, bookings, (double)info.length_m / 1000, info.attribution);
+    printf("  %.0f km of streets. %s\n\n", (double)info.length_m / 1000, info.attribution);
 }
 
 int demo_start(struct platform *p, struct demo **ret_demo) {
