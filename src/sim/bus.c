@@ -185,7 +185,7 @@ static int64_t due_after(struct group *g, struct str key, int64_t delay_us) {
     struct sim *sim = g->bus->sim;
     struct key_due *k = map_get(&g->keys, key);
     if (k == NULL) {
-        CHECK(key.len < sizeof(k->key));
+        CHECK(key.p != NULL && key.len < sizeof(k->key));
         k = arena_new(&sim->arena, struct key_due);
         memcpy(k->key, key.p, key.len);
         map_put(&g->keys, (struct str){k->key, key.len}, k);
