@@ -1,0 +1,336 @@
+#!/usr/bin/env python3
+"""Holds a running server against api/openapi.yaml. Every answer of this test's requests must be documented: the
+status, the body's shape with no member beyond it, the type of a problem, the ETag. In the end every operation must have
+answered well once, every query parameter must have been read, and every route must have let in just the roles that the
+document names.
+
+Usage: test_live.py LORRY [TEST]...
+"""
+import sys
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / 'tests/integration'))
+
+import lorry  # noqa: E402
+import surface  # noqa: E402
+from lorry import PASSWORD, Connection, Server, WebSocket, rfc3339  # noqa: E402
+
+STOPS = [{'lat': 57.7089, 'lng': 11.9746, 'address': 'Drottningtorget'}, {'lat': 57.6969, 'lng': 11.9865}]
+BAD = '~not~valid~'
+NOBODY = '_01M850A1E7QCRB3XG104WRR17N'
+
+
+class Witness:
+    """Looks at every answer."""
+
+    def __init__(self, doc):
+        self.doc = surface.strict(doc)
+        self.operations = surface.operations(self.doc)
+        self.seen = set()  # (operationId, status)
+        self.validators = {}
+
+    def operation(self, method, path):
+        """The operation of a request; one with a fixed path before one with parameters."""
+        steps = path.partition('?')[0].split('/')
+        best = None
+        for (verb, pattern), op in self.operations.items():
+            parts = pattern.split('/')
+            if verb == method and len(parts) == len(steps) and all(p[:1] == '{' or p == s for p, s in zip(parts, steps)):
+                if best is None or '{' not in pattern:
+                    best = op
+        return best
+
+    def look(self, method, path, a):
+        op = self.operation(method, path)
+        if op is None:
+            assert a.status in (404, 405), f'{method} {path} is not documented and answered {a}'
+            return
+        for fault in self.faults(op, a):
+            raise AssertionError(f'{method} {path} ({op["operationId"]}): {fault}\n{a}')
+        self.seen.add((op['operationId'], a.status))
+
+    def faults(self, op, a):
+        status = str(a.status)
+        key = status if status in op['responses'] else 'default'
+        if key == 'default' and a.status < 400:
+            yield f'status {status} is not documented'
+            return
+        response = surface.follow(self.doc, op['responses'][key])
+        if ('ETag' in response.get('headers', {})) != (a.header('etag') is not None):
+            yield f'status {status}: ETag is {a.header("etag")}, and documented: {"ETag" in response.get("headers", {})}'
+        if a.header('retry-after') is not None and 'Retry-After' not in response.get('headers', {}):
+            yield f'status {status}: Retry-After is not documented'
+        yield from self.body_faults(op, key, response, a)
+
+    def body_faults(self, op, key, response, a):
+        media = (a.header('content-type') or '').partition(';')[0]
+        content = response.get('content', {})
+        if not a.body:
+            if content:
+                yield f'status {a.status} has no body'
+            return
+        if media not in content:
+            yield f'status {a.status}: {media} is not documented'
+            return
+        if not media.endswith('json'):
+            return
+        yield from self.validate(content[media]['schema'], a.json)
+        if media == surface.PROBLEM and a.type not in surface.problems_of(self.doc, op, key):
+            yield f'status {a.status}: {a.type} is not documented'
+
+    def validate(self, schema, value):
+        known = self.validators.get(id(schema))
+        if known is None:
+            known = self.validators[id(schema)] = surface.validator(self.doc, schema)
+        for e in known.iter_errors(value):
+            yield f'/{"/".join(map(str, e.absolute_path))}: {e.message[:300]}'
+
+
+class Watched(Connection):
+    def request(self, method, path, body=None, headers=()):
+        a = super().request(method, path, body, headers)
+        witness.look(method, path, a)
+        return a
+
+
+def setUpModule():
+    global server, doc, witness, admin, dispatcher, customer, driver
+    doc = surface.load(ROOT / 'api/openapi.yaml')
+    witness = Witness(doc)
+    lorry.Connection = Watched
+    server = Server('--offer-timeout-s', 10, '--search-timeout-s', 20, '--quote-ttl-s', 10)
+    admin, dispatcher = server.staff('admin'), server.staff('dispatcher')
+    customer = server.register('customer')
+    driver = server.driver(vehicle='car', at=(1.0, 1.0), admin=admin)
+
+
+def everything_was_seen():
+    well = {name for name, status in witness.seen if status < 400}
+    missing = {op['operationId'] for op in witness.operations.values()} - well
+    assert not missing, f'operations that never answered well: {sorted(missing)}'
+    wanted = {(op['operationId'], s) for op in witness.operations.values() for s in op['responses'] if s != 'default'}
+    rare = sorted(f'{n} {s}' for n, s in wanted if (n, int(s)) not in witness.seen and s != '503')
+    print('documented and not seen here:', ', '.join(rare) or 'nothing')
+
+
+def tearDownModule():
+    try:
+        if len(sys.argv) < 3:  # all tests have run
+            everything_was_seen()
+        assert server.stop() == 0, server.log()[-2000:]
+    finally:
+        server.close()
+
+
+class MainWay(unittest.TestCase):
+    """The story of a delivery, with what goes wrong on the way."""
+
+    def test_accounts(self):
+        anybody = server.api()
+        body = {'email': 'asha@example.com', 'password': PASSWORD, 'name': 'Asha Rao', 'role': 'customer'}
+        first = anybody.post('/v1/auth/register', body, expect=201).json
+        anybody.problem(409, 'email-taken', 'POST', '/v1/auth/register', body)
+        anybody.problem(422, 'invalid-request', 'POST', '/v1/auth/register', {**body, 'role': 'admin', 'email': 'a'})
+        asha = server.login('asha@example.com')
+        anybody.problem(401, 'invalid-credentials', 'POST', '/v1/auth/login', {'email': 'asha@example.com', 'password': 'wrong'})
+        anybody.post('/v1/auth/refresh', {'refresh_token': first['refresh_token']}, expect=200)
+        anybody.problem(401, 'invalid-refresh-token', 'POST', '/v1/auth/refresh', {'refresh_token': first['refresh_token']})
+        asha.get('/v1/me', expect=200)
+        asha.get('/v1/me', headers=[('If-None-Match', '"1"')], expect=304)
+        asha.patch('/v1/me', {'phone': '+46701234567'}, key='phone-1', if_match='"1"', expect=200)
+        asha.patch('/v1/me', {'phone': '+46701234567'}, key='phone-1', if_match='"1"', expect=200)
+        asha.problem(412, 'precondition-failed', 'PATCH', '/v1/me', {'name': 'A'}, if_match='"1"')
+        asha.problem(422, 'idempotency-mismatch', 'PATCH', '/v1/me', {'name': 'A'}, key='phone-1')
+        admin.get('/v1/users?role=customer&limit=1', expect=200)
+        admin.patch(f'/v1/users/{asha.user["id"]}', {'disabled': True}, expect=200)
+        anybody.problem(403, 'account-disabled', 'POST', '/v1/auth/login', {'email': 'asha@example.com', 'password': PASSWORD})
+        admin.problem(409, 'last-admin', 'PATCH', f'/v1/users/{admin.user["id"]}', {'role': 'customer'})
+        admin.problem(404, 'not-found', 'PATCH', f'/v1/users/usr{NOBODY}', {'role': 'customer'})
+        anybody.post('/v1/auth/logout', {'refresh_token': asha.refresh_token}, expect=204)
+        anybody.get('/.well-known/jwks.json', expect=200)
+        for _ in range(6):
+            last = anybody.post('/v1/auth/login', {'email': 'nobody@example.com', 'password': 'wrong horse'})
+        self.assertEqual(last.status, 429)
+
+    def test_delivery(self):
+        ola = server.register('driver', name='Ola Berg')
+        ola.driver_id = 'drv' + ola.user['id'][3:]
+        ola.get('/v1/driver', expect=200)
+        ola.problem(403, 'not-approved', 'POST', '/v1/driver/duty', {'duty': 'on'})
+        admin.patch(f'/v1/drivers/{ola.driver_id}', {'status': 'approved'}, expect=200)
+        admin.problem(422, 'invalid-request', 'PATCH', f'/v1/drivers/{ola.driver_id}', {'status': 'suspended'})
+        ola.problem(409, 'no-vehicle', 'POST', '/v1/driver/duty', {'duty': 'on'})
+        ola.put('/v1/driver', {'vehicle': {'class': 'van', 'plate': 'ABC123', 'capacity_kg': 800}}, expect=200)
+        ola.post('/v1/driver/duty', {'duty': 'on'}, expect=200)
+        fixes = [{'at': rfc3339(time.time() - 2), 'lat': 57.712, 'lng': 11.97, 'speed_mps': 9.1, 'bearing_deg': 45},
+                 {'at': rfc3339(time.time()), 'lat': 57.7121, 'lng': 11.9701}, {'at': 'yesterday', 'lat': 0, 'lng': 0}]
+        ola.post('/v1/driver/locations', {'fixes': fixes}, expect=200)
+        ola.get('/v1/driver', expect=200)
+        ola.get('/v1/driver/offers', expect=200)
+        customer.get('/v1/drivers/nearby?lat=57.7089&lng=11.9746&radius_m=3000&vehicle=van&limit=5', expect=200)
+        dispatcher.get('/v1/drivers/nearby?lat=57.7089&lng=11.9746', expect=200)
+        customer.get('/v1/tariffs', expect=200)
+        booking = self.book(ola)
+        self.drive(ola, booking)
+        self.look_back(ola, booking)
+
+    def book(self, ola):
+        customer.post('/v1/quotes', {'stops': STOPS}, expect=201)
+        customer.problem(422, 'outside-service-area', 'POST', '/v1/quotes', {'stops': [STOPS[0], {'lat': 0, 'lng': 0}]})
+        customer.problem(422, 'invalid-request', 'POST', '/v1/quotes', {'stops': [{}], 'vehicle': 'plane'})
+        quote = customer.post('/v1/quotes', {'stops': STOPS, 'vehicle': 'van'}, expect=201).json['quotes'][0]
+        body = {'quote_id': quote['id'], 'notes': 'ring twice', 'stops': [{'contact': {'name': 'Asha', 'phone': '+46701234567'}}]}
+        booking = customer.post('/v1/bookings', body, key='order-1', expect=201).json
+        customer.post('/v1/bookings', body, key='order-1', expect=201)
+        customer.problem(409, 'quote-used', 'POST', '/v1/bookings', body)
+        customer.problem(404, 'not-found', 'POST', '/v1/bookings', {'quote_id': f'qte{NOBODY}'})
+        self.assertEqual(ola.offer(booking['id'])['booking_id'], booking['id'])
+        ola.get('/v1/driver/offers', expect=200)
+        return booking
+
+    def drive(self, ola, booking):
+        at, offer = f'/v1/bookings/{booking["id"]}', ola.offer(booking['id'])
+        ola.post(f'{at}/accept', {'offer_id': offer['id']}, expect=200)
+        ola.problem(409, 'offer-closed', 'POST', f'{at}/decline', {'offer_id': offer['id']})
+        ola.problem(409, 'active-booking', 'POST', '/v1/driver/duty', {'duty': 'off'})
+        ola.problem(409, 'active-booking', 'PUT', '/v1/driver', {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}})
+        ola.problem(409, 'illegal-transition', 'POST', f'{at}/status', {'status': 'delivered'})
+        ola.problem(409, 'version-conflict', 'POST', f'{at}/status', {'status': 'arrived_pickup', 'version': 1})
+        server.api().get(f'/v1/track/{booking["tracking_token"]}', expect=200)
+        self.assertIsNotNone(customer.booking(booking['id'])['stops'][0]['eta'])
+        ola.status(booking['id'], 'arrived_pickup')
+        dispatcher.get('/v1/fleet?bbox=11.9,57.6,12.1,57.8', expect=200)
+        ola.status(booking['id'], 'picked_up', 'arrived_dropoff', 'delivered')
+        customer.problem(409, 'illegal-transition', 'POST', f'{at}/cancel')
+        customer.post(f'{at}/rating', {'stars': 5, 'comment': 'Careful with the boxes'}, expect=200)
+        customer.problem(409, 'already-rated', 'POST', f'{at}/rating', {'stars': 4})
+
+    def look_back(self, ola, booking):
+        at = f'/v1/bookings/{booking["id"]}'
+        customer.get(at, expect=200)
+        customer.get('/v1/bookings?state=finished&limit=1', expect=200)
+        for who in (customer, dispatcher):
+            who.get(f'{at}/timeline', expect=200)
+        dispatcher.get(f'{at}/dispatch', expect=200)
+        server.api().get(f'/v1/track/{booking["tracking_token"]}', expect=200)
+        server.api().problem(404, 'not-found', 'GET', '/v1/track/nothing')
+        dispatcher.get(f'/v1/drivers/{ola.driver_id}/trail?limit=1', expect=200)
+        dispatcher.get('/v1/drivers?status=approved', expect=200)
+        ola.get('/v1/driver/earnings?from=2026-01-01&to=2026-12-31', expect=200)
+        for who in (customer, ola, dispatcher):
+            who.get('/v1/notifications', expect=200)
+        ola.post('/v1/driver/duty', {'duty': 'off'}, expect=200)
+        admin.patch(f'/v1/drivers/{ola.driver_id}', {'status': 'suspended', 'reason': 'papers have run out'}, expect=200)
+
+    def test_decline_and_assign(self):
+        at = (-30.0, -60.0)
+        eva = server.driver(at=at, vehicle='bike', name='Eva Lind', admin=admin)
+        booking = customer.book(at, (-30.01, -60.01), vehicle='bike')
+        path = f'/v1/bookings/{booking["id"]}'
+        offer = eva.offer(booking['id'])
+        eva.post(f'{path}/decline', {'offer_id': offer['id'], 'reason': 'too far'}, expect=204)
+        dispatcher.problem(409, 'driver-unavailable', 'POST', f'{path}/assign', {'driver_id': driver.driver_id})
+        dispatcher.post(f'{path}/assign', {'driver_id': eva.driver_id}, expect=(200, 202))
+        dispatcher.get(f'{path}/dispatch', expect=200)
+        customer.post(f'{path}/cancel', {'reason': 'changed my mind'}, key='cancel-1', expect=200)
+        eva.get('/v1/notifications', expect=200)
+
+    def test_late(self):
+        quote = customer.quote()
+        time.sleep(10.2)
+        customer.problem(409, 'quote-expired', 'POST', '/v1/bookings', {'quote_id': quote['id']})
+
+    def test_operations(self):
+        api = server.api()
+        for path in ('/healthz', '/readyz', '/metrics'):
+            api.get(path, expect=200)
+        self.assertIn('lorry_commits_total', api.get('/metrics').body.decode())
+        for slug in (n for n, e in doc['components']['examples'].items() if 'type' in e['value']):
+            api.get(f'/problems/{slug}', expect=200)
+        api.get('/problems/rain', expect=404)
+        api.problem(426, 'upgrade-required', 'GET', '/v1/ws')
+        api.problem(404, 'not-found', 'GET', '/v1/nothing')
+        api.problem(405, 'method-not-allowed', 'DELETE', '/v1/me')
+        api.problem(400, 'malformed-json', 'POST', '/v1/auth/login', b'{')
+        api.problem(415, 'unsupported-media-type', 'POST', '/v1/auth/login', b'a', headers=[('Content-Type', 'text/plain')])
+        with WebSocket(server, customer.token) as socket:
+            self.assertEqual(socket.handshake.status, 101)
+            witness.seen.add(('openSocket', 101))
+
+
+def filled(path):
+    """The path with ids of nothing that there is."""
+    prefix = 'usr' if '/users/' in path else 'drv' if '/drivers/' in path else 'bkg'
+    return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found')
+
+
+class Everywhere(unittest.TestCase):
+    """What holds for every operation; requests that can change nothing."""
+
+    def test_roles(self):
+        people = {'customer': customer, 'driver': driver, 'dispatcher': dispatcher, 'admin': admin}
+        for (method, path), op in surface.operations(doc).items():
+            body = {'nothing': 1} if 'requestBody' in op else None
+            for role, who in [*people.items(), (None, server.api())]:
+                if op['x-roles'] == [] and role is not None:
+                    continue
+                with self.subTest(f'{method} {path} as {role}'):
+                    a = who.call(method, filled(path), body)
+                    if op['x-roles'] == []:
+                        self.assertNotIn(a.status, (401, 403))
+                    elif role is None:
+                        self.assertEqual(a.status, 401)
+                    elif role in op['x-roles']:
+                        self.assertNotIn(a.status, (401, 403))
+                    else:
+                        self.assertEqual((a.status, a.type), (403, 'forbidden'))
+
+    def test_query_parameters_are_read(self):
+        people = {'customer': customer, 'driver': driver, 'dispatcher': dispatcher, 'admin': admin}
+        for (method, path), op in surface.operations(doc).items():
+            query = surface.parameters(doc, op, 'query')
+            needed = ''.join(f'&{n}={p["example"]}' for n, p in query.items() if p.get('required'))
+            for name, p in query.items():
+                schema = surface.follow(doc, p['schema'])
+                values = [BAD] + [schema[m] + d for m, d in (('minimum', -1), ('maximum', 1)) if m in schema]
+                for value in values:
+                    with self.subTest(f'{method} {path} {name}={value}'):
+                        a = people[op['x-roles'][-1]].call(method, f'{filled(path)}?{name}={value}{needed}')
+                        self.assertEqual((a.status, a.type), (422, 'bad-parameter'))
+
+    def test_bodies_are_read(self):
+        people = {'customer': customer, 'driver': driver, 'dispatcher': dispatcher, 'admin': admin, None: server.api()}
+        for (method, path), op in surface.operations(doc).items():
+            if 'requestBody' in op:
+                with self.subTest(f'{method} {path}'):
+                    a = people[(op['x-roles'] or [None])[0]].call(method, filled(path), b'{')
+                    self.assertEqual((a.status, a.type), (400, 'malformed-json'))
+
+    def test_headers_are_read(self):
+        people = {'customer': customer, 'driver': driver, 'dispatcher': dispatcher, 'admin': admin}
+        for (method, path), op in surface.operations(doc).items():
+            if 'Idempotency-Key' in surface.parameters(doc, op, 'header'):
+                with self.subTest(f'{method} {path}'):
+                    who, body = people[op['x-roles'][0]], KEYED[op['operationId']]
+                    a = who.call(method, filled(path), body, key='no spaces')
+                    self.assertEqual((a.status, a.type), (422, 'bad-parameter'))
+            if 'If-Match' in surface.parameters(doc, op, 'header'):
+                with self.subTest(f'{method} {path} If-Match'):
+                    who, body = people[op['x-roles'][0]], KEYED[op['operationId']]
+                    a = who.call(method, filled(path), body, if_match='1')
+                    self.assertEqual((a.status, a.type), (412, 'precondition-failed'))
+
+
+# Bodies that get as far as the headers, which are looked at once the body is sound.
+KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBooking': {'quote_id': f'qte{NOBODY}'},
+         'cancelBooking': {}, 'acceptOffer': {'offer_id': f'ofr{NOBODY}'}, 'declineOffer': {'offer_id': f'ofr{NOBODY}'},
+         'setStatus': {'status': 'delivered'}, 'rateBooking': {'stars': 5}, 'assignDriver': {'driver_id': f'drv{NOBODY}'},
+         'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
+         'updateUser': {'role': 'driver'}, 'patchDriver': {'status': 'approved'}}
+
+
+if __name__ == '__main__':
+    lorry.main(at_once=4)
