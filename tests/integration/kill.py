@@ -1,7 +1,7 @@
 """kill -9 of the real process under load, ten times at random moments; each time the server is ready again in less than
 five seconds on the same folder and port. The simulated city audits what it was promised; beside it clients of our own
 write down every word the server gave them, and hold it to that at the end."""
-import json
+import contextlib
 import os
 import random
 import signal
@@ -151,7 +151,7 @@ class KillNine(unittest.TestCase):
             self.inboxes(customers)
             self.trails(dispatcher, drivers)
             self.assertEqual(server.stop(), 0, server.log()[-2000:])
-            with sqlite3.connect(f'file:{server.data}/lorry.db?mode=ro', uri=True) as db:
+            with contextlib.closing(sqlite3.connect(f'file:{server.data}/lorry.db?mode=ro', uri=True)) as db:
                 self.assertEqual(db.execute('PRAGMA integrity_check').fetchall(), [('ok',)])
 
     def city(self, server):
