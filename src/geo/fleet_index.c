@@ -10,8 +10,8 @@
  * which is more than rounding can do, the shorter line is the shorter way. Only when they differ by
  * less does geo_distance_m decide, so it runs for little more than the K that are returned.
  *
- * The index owns its items, one allocation each, and the cells; the map's keys are those in the
- * items.
+ * The index owns its records, one allocation each, and the cells; the map's keys are those in the
+ * records.
  */
 #include "geo/fleet_index.h"
 
@@ -23,8 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAF_MAX 24
-#define MERGE_MAX 12 /* well under LEAF_MAX: one driver on an edge must not split and merge */
+#define LEAF_MAX 32
+#define MERGE_MAX 16 /* well under LEAF_MAX: one driver on an edge must not split and merge */
 #define LEVEL_MAX 32
 #define ROOM_MIN 4
 #define STACK_MAX (3 * LEVEL_MAX + 4) /* of a search: three siblings wait on each level */
@@ -36,24 +36,34 @@
 
 #define KINDS (2 * VEHICLE_COUNT) /* class × free */
 
+/* What a search reads is small and lies together: entries by leaf, cells by four. */
 struct entry {
     int32_t place[3];
     uint32_t kind; /* its bit */
-    struct point at;
-    int64_t at_us;
-    struct fleet_item *item;
+    struct record *record;
+};
+struct record {
+    struct fleet_item item; /* first: what callers see */
+    uint32_t slot;          /* among its leaf's entries */
 };
 struct cell {
     int32_t low[3], high[3]; /* in space, outward */
     uint32_t count, kinds;   /* of all below; bits of the kinds there are */
-    struct cell *children;   /* four, south-west south-east north-west north-east; NULL: a leaf */
-    struct entry *entries;   /* a leaf's */
-    uint32_t room;
-    uint32_t of_kind[KINDS];
+    uint32_t room;           /* for entries */
+    bool is_split;
+    union {
+        struct family *family; /* of a cell that is split */
+        struct entry *entries; /* of a leaf */
+    };
+};
+struct family {
+    struct cell cells[4]; /* south-west, south-east, north-west, north-east */
+    uint32_t of_kind[4][KINDS];
 };
 struct fleet_index {
     struct cell root;
-    struct map items; /* key → struct fleet_item */
+    uint32_t root_of_kind[KINDS];
+    struct map items; /* key → struct record */
 };
 /* A cell's square: its south-west corner, biased, and how often the globe was halved. */
 struct square {
@@ -139,123 +149,136 @@ static uint32_t kind_of(const struct fleet_item *item) {
     return 2U * item->vehicle + (item->free ? 1 : 0);
 }
 
-static struct entry entry_of(struct fleet_item *item) {
+static struct entry entry_of(struct record *record) {
     double place[3];
-    place_of(item->at, place);
+    place_of(record->item.at, place);
     return (struct entry){
         .place = {(int32_t)lrint(place[0]), (int32_t)lrint(place[1]), (int32_t)lrint(place[2])},
-        .kind = UINT32_C(1) << kind_of(item),
-        .at = item->at,
-        .at_us = item->at_us,
-        .item = item};
+        .kind = UINT32_C(1) << kind_of(&record->item),
+        .record = record};
 }
 
-static void count_in(struct cell *c, uint32_t kind) {
+/* A way down from the root to where TO belongs. */
+struct descent {
+    struct point to;
+    uint32_t x, y;
+    struct square square;
+    struct cell *cell;
+    uint32_t *of_kind; /* the cell's counts */
+};
+
+static struct descent from_root(struct fleet_index *x, struct point to) {
+    return (struct descent){
+        .to = to, .x = tree_x(to), .y = tree_y(to), .cell = &x->root, .of_kind = x->root_of_kind};
+}
+
+static void step_down(struct descent *d) {
+    uint32_t q = quadrant(d->square, d->x, d->y);
+    d->square = child_square(d->square, q);
+    d->of_kind = d->cell->family->of_kind[q];
+    d->cell = &d->cell->family->cells[q];
+}
+
+static void count_in(struct cell *c, uint32_t *of_kind, uint32_t kind) {
     c->count++;
-    c->of_kind[kind]++;
+    of_kind[kind]++;
     c->kinds |= UINT32_C(1) << kind;
 }
 
-static void count_out(struct cell *c, uint32_t kind) {
-    CHECK(c->count > 0 && c->of_kind[kind] > 0);
+static void count_out(struct cell *c, uint32_t *of_kind, uint32_t kind) {
+    CHECK(c->count > 0 && of_kind[kind] > 0);
     c->count--;
-    if (--c->of_kind[kind] == 0)
+    if (--of_kind[kind] == 0)
         c->kinds &= ~(UINT32_C(1) << kind);
 }
 
-/* Puts E behind the COUNT entries of leaf C. */
-static void append(struct cell *c, uint32_t count, struct entry e) {
-    if (count == c->room) {
-        c->room = c->room ? 2 * c->room : ROOM_MIN;
-        c->entries = xrealloc(c->entries, c->room * sizeof *c->entries);
+/* Puts E behind the COUNT entries of LEAF. */
+static void append(struct cell *leaf, uint32_t count, struct entry e) {
+    if (count == leaf->room) {
+        leaf->room = leaf->room ? 2 * leaf->room : ROOM_MIN;
+        leaf->entries = xrealloc(leaf->entries, leaf->room * sizeof *leaf->entries);
     }
-    c->entries[count] = e;
+    e.record->slot = count;
+    leaf->entries[count] = e;
 }
 
-/* Makes the leaf C, which has COUNT entries, a cell of four leaves. */
-static void split(struct cell *c, struct square s, uint32_t count) {
-    c->children = xmalloc(4 * sizeof *c->children);
+/* Makes the leaf C four leaves. */
+static void split(struct cell *c, struct square s) {
+    struct family *f = xcalloc(1, sizeof *f);
     for (uint32_t q = 0; q < 4; q++)
-        cell_init(&c->children[q], child_square(s, q));
-    for (uint32_t i = 0; i < count; i++) {
+        cell_init(&f->cells[q], child_square(s, q));
+    for (uint32_t i = 0; i < c->count; i++) {
         struct entry e = c->entries[i];
-        struct cell *to = &c->children[quadrant(s, tree_x(e.at), tree_y(e.at))];
-        append(to, to->count, e);
-        count_in(to, kind_of(e.item));
+        const struct fleet_item *item = &e.record->item;
+        uint32_t q = quadrant(s, tree_x(item->at), tree_y(item->at));
+        append(&f->cells[q], f->cells[q].count, e);
+        count_in(&f->cells[q], f->of_kind[q], kind_of(item));
     }
     free(c->entries);
-    c->entries = NULL;
     c->room = 0;
+    c->is_split = true;
+    c->family = f;
 }
 
-static void tree_insert(struct fleet_index *x, struct fleet_item *item) {
-    uint32_t tx = tree_x(item->at), ty = tree_y(item->at);
-    struct square s = {0};
-    for (struct cell *c = &x->root;;) {
-        if (!c->children && c->count >= LEAF_MAX && s.level < LEVEL_MAX)
-            split(c, s, c->count);
-        count_in(c, kind_of(item));
-        if (!c->children) {
-            append(c, c->count - 1, entry_of(item));
-            return;
-        }
-        uint32_t q = quadrant(s, tx, ty);
-        s = child_square(s, q);
-        c = &c->children[q];
+static void tree_insert(struct fleet_index *x, struct record *record) {
+    struct descent d = from_root(x, record->item.at);
+    for (;; step_down(&d)) {
+        if (!d.cell->is_split && d.cell->count >= LEAF_MAX && d.square.level < LEVEL_MAX)
+            split(d.cell, d.square);
+        count_in(d.cell, d.of_kind, kind_of(&record->item));
+        if (!d.cell->is_split)
+            break;
     }
+    append(d.cell, d.cell->count - 1, entry_of(record));
 }
 
-/* Moves the entries below C into INTO and frees the cells below. Depth is bounded by LEVEL_MAX. */
+/* Moves what is below C into INTO, and frees it. Depth is bounded by LEVEL_MAX. */
 static void gather(struct cell *c, struct cell *into, uint32_t *count) {
-    for (uint32_t q = 0; c->children && q < 4; q++)
-        gather(&c->children[q], into, count);
-    if (c->children) {
-        free(c->children);
-        c->children = NULL;
+    if (!c->is_split) {
+        for (uint32_t i = 0; i < c->count; i++)
+            append(into, (*count)++, c->entries[i]);
+        free(c->entries);
         return;
     }
-    for (uint32_t i = 0; i < c->count; i++)
-        append(into, (*count)++, c->entries[i]);
-    free(c->entries);
-    c->entries = NULL;
+    for (uint32_t q = 0; q < 4; q++)
+        gather(&c->family->cells[q], into, count);
+    free(c->family);
 }
 
+/* Makes C a leaf again. */
 static void merge(struct cell *c) {
     struct cell leaf = {0};
     uint32_t count = 0;
     gather(c, &leaf, &count);
     CHECK(count == c->count);
+    c->is_split = false;
     c->entries = leaf.entries;
     c->room = leaf.room;
 }
 
-static void leaf_remove(struct cell *leaf, uint32_t count, const struct fleet_item *item) {
-    uint32_t i = 0;
-    while (i < count && leaf->entries[i].item != item)
-        i++;
-    CHECK(i < count);
-    leaf->entries[i] = leaf->entries[count - 1];
+/* Takes out the entry at SLOT of a leaf that now has COUNT left. */
+static void leaf_remove(struct cell *leaf, uint32_t count, uint32_t slot) {
+    CHECK(slot <= count);
+    leaf->entries[slot] = leaf->entries[count];
+    leaf->entries[slot].record->slot = slot;
     if (leaf->room > LEAF_MAX && count < leaf->room / 4) { /* a crowd on one spot has gone */
         leaf->room /= 2;
         leaf->entries = xrealloc(leaf->entries, leaf->room * sizeof *leaf->entries);
     }
 }
 
-static void tree_remove(struct fleet_index *x, const struct fleet_item *item) {
-    uint32_t tx = tree_x(item->at), ty = tree_y(item->at);
-    struct square s = {0};
-    struct cell *c = &x->root, *thin = NULL;
-    for (;;) {
-        count_out(c, kind_of(item));
-        if (!c->children)
+static void tree_remove(struct fleet_index *x, const struct record *record) {
+    struct descent d = from_root(x, record->item.at);
+    struct cell *thin = NULL;
+    for (;; step_down(&d)) {
+        count_out(d.cell, d.of_kind, kind_of(&record->item));
+        if (!d.cell->is_split)
             break;
-        if (!thin && c->count <= MERGE_MAX)
-            thin = c;
-        uint32_t q = quadrant(s, tx, ty);
-        s = child_square(s, q);
-        c = &c->children[q];
+        if (!thin && d.cell->count <= MERGE_MAX)
+            thin = d.cell;
     }
-    leaf_remove(c, c->count + 1, item);
+    CHECK(d.cell->entries[record->slot].record == record);
+    leaf_remove(d.cell, d.cell->count, record->slot);
     if (thin)
         merge(thin);
 }
@@ -270,18 +293,21 @@ struct fleet_index *fleet_index_new(void) {
 }
 
 static void cell_free(struct cell *c) {
-    for (uint32_t q = 0; c->children && q < 4; q++)
-        cell_free(&c->children[q]);
-    free(c->children);
-    free(c->entries);
+    if (!c->is_split) {
+        free(c->entries);
+        return;
+    }
+    for (uint32_t q = 0; q < 4; q++)
+        cell_free(&c->family->cells[q]);
+    free(c->family);
 }
 
 struct fleet_index *fleet_index_free(struct fleet_index *x) {
     if (!x)
         return NULL;
-    void *item;
-    for (size_t i = 0; map_next(&x->items, &i, &item);)
-        free(item);
+    void *record;
+    for (size_t i = 0; map_next(&x->items, &i, &record);)
+        free(record);
     map_free(&x->items);
     cell_free(&x->root);
     free(x);
@@ -293,31 +319,31 @@ const struct fleet_item *fleet_index_put(struct fleet_index *x, const struct fle
     CHECK(item->vehicle < VEHICLE_COUNT);
     CHECK(item->at.lat_e7 >= -90 * E7 && item->at.lat_e7 <= 90 * E7);
     CHECK(item->at.lng_e7 >= -180 * E7 && item->at.lng_e7 <= 180 * E7);
-    struct fleet_item *mine = map_get(&x->items, str_from(item->key));
+    struct record *mine = map_get(&x->items, str_from(item->key));
     if (mine) {
         tree_remove(x, mine);
+        memmove(&mine->item, item, sizeof *item); /* it may be its own */
     } else {
         mine = xmalloc(sizeof *mine);
-        memcpy(mine->key, item->key, sizeof mine->key);
-        map_put(&x->items, str_from(mine->key), mine);
+        mine->item = *item;
+        map_put(&x->items, str_from(mine->item.key), mine);
     }
-    if (mine != item)
-        *mine = *item;
     tree_insert(x, mine);
-    return mine;
+    return &mine->item;
 }
 
 bool fleet_index_remove(struct fleet_index *x, struct str key) {
-    struct fleet_item *item = map_remove(&x->items, key);
-    if (!item)
+    struct record *record = map_remove(&x->items, key);
+    if (!record)
         return false;
-    tree_remove(x, item);
-    free(item);
+    tree_remove(x, record);
+    free(record);
     return true;
 }
 
 const struct fleet_item *fleet_index_get(const struct fleet_index *x, struct str key) {
-    return map_get(&x->items, key);
+    const struct record *record = map_get(&x->items, key);
+    return record ? &record->item : NULL;
 }
 
 size_t fleet_index_count(const struct fleet_index *x) {
@@ -394,16 +420,19 @@ static void set_radius(struct search *s, double radius_m) {
 
 /* E's line is within the limit: is E within the radius, and among the K? */
 static void consider(struct search *s, const struct entry *e, double line) {
-    if (line > s->radius_line - SLACK_UNITS && geo_distance_m(s->at, e->at) > s->radius_m)
+    const struct fleet_item *item = &e->record->item;
+    if (line > s->radius_line - SLACK_UNITS && geo_distance_m(s->at, item->at) > s->radius_m)
         return;
-    struct fleet_hit hit = {e->item, line};
+    if (s->newer_than_us && item->at_us <= s->newer_than_us)
+        return;
+    struct fleet_hit hit = {item, line};
     if (s->count < s->k)
         rise(s, s->count++, hit);
     else if (before(s, &hit, &s->hits[0]))
         sink(s, s->count, hit);
     else
         return;
-    __builtin_prefetch(&e->item->at); /* finish() and the caller will look */
+    __builtin_prefetch(&item->at); /* finish() and the caller will look */
     if (s->count == s->k)
         set_limit(s, fmin(s->hits[0].distance_m, s->radius_line));
 }
@@ -414,7 +443,7 @@ static void search_leaf(struct search *s, const struct cell *leaf) {
         double x = e->place[0] - s->place[0], y = e->place[1] - s->place[1],
                z = e->place[2] - s->place[2];
         double line2 = x * x + y * y + z * z;
-        if (line2 <= s->limit2 && (e->kind & s->kinds) && e->at_us > s->newer_than_us)
+        if (line2 <= s->limit2 && (e->kind & s->kinds))
             consider(s, e, sqrt(line2));
     }
 }
@@ -450,14 +479,14 @@ static int push_children(const struct search *s, const struct cell *c, struct pe
                          int height) {
     int first = height;
     for (uint32_t q = 0; q < 4; q++) {
-        const struct cell *child = &c->children[q];
+        const struct cell *child = &c->family->cells[q];
         if (!(child->kinds & s->kinds))
             continue;
         double distance2 = cell_distance2(child, s->place);
         if (distance2 > s->limit2)
             continue;
         /* Its turn comes after that of nearer ones: time for memory to bring what is inside. */
-        __builtin_prefetch(child->children ? (const void *)child->children : child->entries);
+        __builtin_prefetch(child->entries);
         int at = height++;
         for (; at > first && stack[at - 1].distance2 < distance2; at--)
             stack[at] = stack[at - 1];
@@ -472,7 +501,7 @@ int32_t fleet_index_nearest(const struct fleet_index *x, struct point at, double
         return 0;
     struct search s = {.at = at,
                        .kinds = kinds_wanted(f),
-                       .newer_than_us = f && f->newer_than_us ? f->newer_than_us : INT64_MIN,
+                       .newer_than_us = f ? f->newer_than_us : 0,
                        .hits = hits,
                        .k = k};
     place_of(at, s.place);
@@ -485,7 +514,7 @@ int32_t fleet_index_nearest(const struct fleet_index *x, struct point at, double
         struct pending top = stack[--height];
         if (top.distance2 > s.limit2)
             continue;
-        if (!top.cell->children) {
+        if (!top.cell->is_split) {
             search_leaf(&s, top.cell);
             continue;
         }
@@ -536,8 +565,10 @@ static int32_t box_leaf(const struct cell *leaf, struct box b, uint32_t kinds,
     int32_t n = 0;
     for (uint32_t i = 0; i < leaf->count && n < max; i++) {
         const struct entry *e = &leaf->entries[i];
-        if ((e->kind & kinds) && e->at_us > newer_than_us && box_has(b, e->at))
-            ret_items[n++] = e->item;
+        const struct fleet_item *item = &e->record->item;
+        if ((e->kind & kinds) && (!newer_than_us || item->at_us > newer_than_us) &&
+            box_has(b, item->at))
+            ret_items[n++] = item;
     }
     return n;
 }
@@ -547,7 +578,7 @@ int32_t fleet_index_box(const struct fleet_index *x, struct box b, const struct 
     struct span spans[2];
     int span_count = spans_of(b, spans);
     uint32_t kinds = kinds_wanted(f);
-    int64_t newer_than_us = f && f->newer_than_us ? f->newer_than_us : INT64_MIN;
+    int64_t newer_than_us = f ? f->newer_than_us : 0;
     struct {
         const struct cell *cell;
         struct square square;
@@ -560,12 +591,12 @@ int32_t fleet_index_box(const struct fleet_index *x, struct box b, const struct 
         struct square s = stack[height].square;
         if (!(c->kinds & kinds) || !square_meets(s, b, spans, span_count))
             continue;
-        if (!c->children) {
+        if (!c->is_split) {
             n += box_leaf(c, b, kinds, newer_than_us, max - n, ret_items + n);
             continue;
         }
         for (uint32_t q = 0; q < 4; q++)
-            stack[height++] = (typeof(stack[0])){&c->children[q], child_square(s, q)};
+            stack[height++] = (typeof(stack[0])){&c->family->cells[q], child_square(s, q)};
         CHECK(height <= STACK_MAX);
     }
     return n;
