@@ -370,12 +370,55 @@ def check_all(doc, tables, names):
     yield from check_examples(doc)
 
 
+# ---- the WebSocket's messages, api/asyncapi.yaml ----
+
+def merged(messages, doc):
+    """The document of the messages with the schemas that it borrows from openapi.yaml as its own."""
+    text = json.dumps(messages).replace('"openapi.yaml#/', '"#/')
+    whole = json.loads(text)
+    for name, schema in doc['components']['schemas'].items():
+        if whole['components']['schemas'].setdefault(name, schema) is not schema:
+            raise ValueError(f'schema {name} stands in both documents')
+    return whole
+
+
+def messages_of(whole, operation):
+    """{type: message} of one direction."""
+    return {m['payload']['properties']['type']['const']: m
+            for m in (follow(whole, m) for m in whole['operations'][operation]['messages'])}
+
+
+def check_messages(messages, doc, src):
+    whole = merged(messages, doc)
+    broken = list(check_references(whole))
+    yield from broken
+    if broken:
+        return
+    sent = set(re.findall(r'str_is\(f->type, "([\w.]+)"\)', (src / 'notification/session.c').read_text(encoding='utf-8')))
+    documented = messages_of(whole, 'fromClient').keys()
+    for name in sent - documented:
+        yield f'/operations/fromClient: {name} is taken and not documented'
+    for name in documented - sent:
+        yield f'/operations/fromClient: {name} is documented and not taken'
+    directions = documented | messages_of(whole, 'fromServer').keys()
+    for name in whole['components']['messages'].keys() ^ directions:
+        yield f'/components/messages/{name}: goes in no direction, or under another name'
+    for name in whole['components']['messages'].keys() ^ whole['channels']['socket']['messages'].keys():
+        yield f'/channels/socket/messages/{name}: is not in both places'
+    for name, message in whole['components']['messages'].items():
+        if not message.get('examples'):
+            yield f'/components/messages/{name}: has no example'
+        for i, example in enumerate(message.get('examples', [])):
+            for fault in faults(whole, message['payload'], example['payload']):
+                yield f'/components/messages/{name}/examples/{i}/payload{fault}'
+
+
 # ---- for answers of a running server ----
 
 def strict(doc):
     """A copy in which an answer may have no member that is not documented."""
     doc = copy.deepcopy(doc)
-    for _, node in walk({'paths': doc['paths'], 'components': doc['components']}):
+    for _, node in walk(doc):
         if isinstance(node, dict) and isinstance(node.get('properties'), dict) and 'type' in node:
             node.setdefault('additionalProperties', False)
     return doc

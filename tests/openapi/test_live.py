@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Holds a running server against api/openapi.yaml. Every answer of this test's requests must be documented: the
+"""Holds a running server against api/openapi.yaml and api/asyncapi.yaml. Every answer of this test's requests must be documented: the
 status, the body's shape with no member beyond it, the type of a problem, the ETag. In the end every operation must have
 answered well once, every query parameter must have been read, and every route must have let in just the roles that the
-document names.
+document names. Every frame of a socket must be documented, too, and every kind of frame must have come.
 
 Usage: test_live.py LORRY [TEST]...
 """
@@ -31,6 +31,15 @@ class Witness:
         self.operations = surface.operations(self.doc)
         self.seen = set()  # (operationId, status)
         self.validators = {}
+        self.messages = surface.strict(surface.merged(surface.load(ROOT / 'api/asyncapi.yaml'), doc))
+        self.frames = surface.messages_of(self.messages, 'fromServer')
+        self.seen_frames = set()
+
+    def look_at_frame(self, frame):
+        assert frame['type'] in self.frames, f'a frame that is not documented: {frame}'
+        for fault in surface.faults(self.messages, self.frames[frame['type']]['payload'], frame):
+            raise AssertionError(f'frame {frame["type"]}: {fault}\n{frame}')
+        self.seen_frames.add(frame['type'])
 
     def operation(self, method, path):
         """The operation of a request; one with a fixed path before one with parameters."""
@@ -96,6 +105,13 @@ class Watched(Connection):
         return a
 
 
+class WatchedSocket(WebSocket):
+    def receive(self, timeout_s=lorry.WAIT_S):
+        frame = super().receive(timeout_s)
+        witness.look_at_frame(frame)
+        return frame
+
+
 def setUpModule():
     global server, doc, witness, admin, dispatcher, customer, driver
     doc = surface.load(ROOT / 'api/openapi.yaml')
@@ -111,6 +127,8 @@ def everything_was_seen():
     well = {name for name, status in witness.seen if status < 400}
     missing = {op['operationId'] for op in witness.operations.values()} - well
     assert not missing, f'operations that never answered well: {sorted(missing)}'
+    missing = witness.frames.keys() - witness.seen_frames
+    assert not missing, f'frames that never came: {sorted(missing)}'
     wanted = {(op['operationId'], s) for op in witness.operations.values() for s in op['responses'] if s != 'default'}
     rare = sorted(f'{n} {s}' for n, s in wanted if (n, int(s)) not in witness.seen and s != '503')
     print('documented and not seen here:', ', '.join(rare) or 'nothing')
@@ -256,9 +274,61 @@ class MainWay(unittest.TestCase):
         api.problem(405, 'method-not-allowed', 'DELETE', '/v1/me')
         api.problem(400, 'malformed-json', 'POST', '/v1/auth/login', b'{')
         api.problem(415, 'unsupported-media-type', 'POST', '/v1/auth/login', b'a', headers=[('Content-Type', 'text/plain')])
-        with WebSocket(server, customer.token) as socket:
+
+
+class Socket(unittest.TestCase):
+    def test_frames(self):
+        at = (-40.0, -70.0)
+        kim = server.driver(at=at, vehicle='truck', name='Kim Ek', admin=admin)
+        buyer = server.register('customer')
+        with WatchedSocket(server, buyer.token) as socket:
             self.assertEqual(socket.handshake.status, 101)
             witness.seen.add(('openSocket', 101))
+            socket.expect('ready')
+            booking = buyer.book(at, (-40.01, -70.01), vehicle='truck')
+            socket.send({'type': 'watch', 'booking_id': booking['id']})
+            socket.expect('watching')
+            kim.accept(booking['id'])
+            kim.fix(at, speed_mps=3.5, bearing_deg=90)
+            socket.expect('position')
+            socket.send({'type': 'unwatch', 'booking_id': booking['id']})
+            socket.expect('unwatched')
+            buyer.post(f'/v1/bookings/{booking["id"]}/cancel', expect=200)
+            socket.expect('booking.updated', lambda m: m['data']['state'] == 'cancelled')
+        self.drivers_side(kim, at, buyer)
+        self.staffs_side()
+
+    def drivers_side(self, kim, at, buyer):
+        with WatchedSocket(server) as socket:
+            socket.send({'type': 'auth', 'token': kim.token})
+            seq = socket.expect('ready')['seq']
+            socket.send({'type': 'auth', 'token': kim.token})
+            socket.expect('renewed')
+            socket.send({'type': 'resume', 'after': 0})
+            socket.expect('resumed')
+            booking = buyer.book(at, (-40.01, -70.01), vehicle='truck')
+            offer = socket.expect('offer.made', lambda m: m['seq'] > seq)['data']
+            kim.post(f'/v1/bookings/{booking["id"]}/decline', {'offer_id': offer['id']}, expect=204)
+            socket.expect('offer.closed', lambda m: m['data']['id'] == offer['id'])
+            buyer.post(f'/v1/bookings/{booking["id"]}/cancel', expect=200)
+            fix = {'at': rfc3339(time.time()), 'lat': at[0], 'lng': at[1]}
+            socket.send({'type': 'location', 'id': 7, 'fixes': [fix, {}]})
+            self.assertEqual(socket.expect('ack')['id'], 7)
+            for wrong in ({'type': 'location', 'id': 8, 'fixes': []}, {'type': 'location', 'id': -1, 'fixes': [fix]},
+                          {'type': 'location', 'id': 2**53, 'fixes': [fix]}, {'type': 'resume', 'after': -1},
+                          {'type': 'watch', 'bbox': [1, 2, 3, 4]}, {'type': 'hello'}):
+                socket.send(wrong)
+                socket.expect('error')
+            socket.send({'type': 'ping'})
+            socket.expect('pong')
+
+    def staffs_side(self):
+        with WatchedSocket(server, dispatcher.token) as socket:
+            seq = socket.expect('ready')['seq']
+            socket.send({'type': 'watch', 'bbox': [-180, -90, 180, 90]})
+            socket.expect('position', lambda m: 'driver_id' in m['data'])
+            socket.send({'type': 'resume', 'after': seq + 1000})
+            socket.expect('gap')
 
 
 def filled(path):

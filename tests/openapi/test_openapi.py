@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Holds api/openapi.yaml against the route tables, the tables that decode bodies and the table of problems, both
-ways; and, so that it is known to find what is off, plants differences in copies and looks for the complaints.
+ways, and api/asyncapi.yaml against the frames that the socket takes; and, so that it is known to find what is off,
+plants differences in copies and looks for the complaints.
 
 Usage: test_openapi.py DUMP_ROUTES [TEST]...
 """
@@ -17,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def setUpModule():
-    global doc, tables, names
+    global doc, messages, tables, names
+    messages = surface.load(ROOT / 'api/asyncapi.yaml')
     doc = surface.load(ROOT / 'api/openapi.yaml')
     tables = json.loads(subprocess.run([DUMP], capture_output=True, check=True).stdout)
     names = surface.parameters_of_sources(ROOT / 'src/services')
@@ -28,6 +30,10 @@ class Agreement(unittest.TestCase):
         complaints = list(surface.check_all(doc, tables, names))
         self.assertEqual(complaints, [], 'api/openapi.yaml:\n  ' + '\n  '.join(complaints))
         self.assertGreater(len(surface.operations(doc)), 30)
+
+    def test_messages(self):
+        complaints = list(surface.check_messages(messages, doc, ROOT / 'src/services'))
+        self.assertEqual(complaints, [], 'api/asyncapi.yaml:\n  ' + '\n  '.join(complaints))
 
 
 # ---- planted differences: a change, and parts of the complaint that must come ----
@@ -158,6 +164,30 @@ IN_TABLES = {
         lambda t: t['problems'][0].update(title='Nonsense'), 'invalid-request/value/title'),
 }
 
+IN_MESSAGES = {
+    'a frame that is not taken': (
+        lambda m: (m['components']['messages'].update(hello=message(m, 'ping', 'hello')),
+                   m['channels']['socket']['messages'].update(hello={'$ref': '#/components/messages/hello'}),
+                   m['operations']['fromClient']['messages'].append({'$ref': '#/channels/socket/messages/hello'})),
+        'hello is documented and not taken'),
+    'a frame that is not documented': (
+        lambda m: m['operations']['fromClient']['messages'].pop(), 'ping is taken and not documented'),
+    'a reference that leads nowhere': (
+        lambda m: m['components']['messages']['position']['payload'].update({'$ref': 'openapi.yaml#/components/schemas/No'}),
+        '$ref leads nowhere'),
+    'an example that does not fit': (
+        lambda m: m['components']['messages']['ready']['examples'][0]['payload'].pop('seq'), "'seq' is a required"),
+    'a message without an example': (
+        lambda m: m['components']['messages']['ready'].pop('examples'), 'ready: has no example'),
+}
+
+
+def message(m, like, name):
+    copied = copy.deepcopy(m['components']['messages'][like])
+    copied['payload']['properties']['type']['const'] = name
+    copied['examples'][0]['payload']['type'] = name
+    return copied
+
 
 class Planted(unittest.TestCase):
     def finds(self, document, dumped, phrase):
@@ -181,6 +211,14 @@ class Planted(unittest.TestCase):
                 changed = copy.deepcopy(tables)
                 plant(changed)
                 self.finds(doc, changed, phrase)
+
+    def test_in_the_messages(self):
+        for what, (plant, phrase) in IN_MESSAGES.items():
+            with self.subTest(what):
+                changed = copy.deepcopy(messages)
+                plant(changed)
+                complaints = list(surface.check_messages(changed, doc, ROOT / 'src/services'))
+                self.assertTrue(any(phrase in c for c in complaints), f'wanted {phrase!r}, got {complaints}')
 
     def test_a_key_that_comes_twice(self):
         with self.assertRaises(surface.yaml.YAMLError):
