@@ -40,11 +40,10 @@ static void check_claim(struct oracle *o, const struct shadow_driver *old,
                    "%s: the claim of %s is not active any more", d->id, d->booking_id);
         return;
     }
-    bool same_booking = old->claimed && d->claimed && strcmp(old->booking_id, d->booking_id) == 0;
-    if (old->claimed && d->claimed && !same_booking)
+    if (old->claimed && d->claimed)
         SIM_EXPECT(o->sim, has_event(change, EV_DRIVER_DROPPED), "a driver holds one claim",
                    "%s was claimed for %s while he held %s", d->id, d->booking_id, old->booking_id);
-    if (old->claimed && !same_booking)
+    if (old->claimed)
         SIM_EXPECT(o->sim, !is_held(o, old), "only the booking's word ends a claim",
                    "%s let go of %s, which still counts on him", d->id, old->booking_id);
     if (d->claimed && !d->active)

@@ -144,9 +144,10 @@ static const char *refusal(const struct driver *d, const struct ev_claim *want) 
         return "off duty";
     if (driver_active(d))
         return "busy with another booking";
-    /* A dispatcher may give him the booking that he is just being offered. */
-    bool same = d->claim != NULL && want->manual && str_eq(d->claim->booking_id, want->booking_id);
-    if (d->claim != NULL && !same)
+    /* Also if a dispatcher gives him the very booking that he is being asked for: the booking knows
+     * that offer, or is about to, and gives it to him by it. A claim that took its place would
+     * leave an open offer without a claim. */
+    if (d->claim != NULL)
         return "holds another offer";
     if (d->vehicle == NULL || d->vehicle->kind != want->vehicle)
         return "drives another class of vehicle";
@@ -170,8 +171,6 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
         return;
     }
     struct driver *next = driver_edit(cmd, ctx, d, ret);
-    if (next->claim != NULL)
-        remember(next, ctx->arena, next->claim->offer_id);
     next->claim = claim_copy(ctx->arena, &claim);
     next->offered++;
     driver_claim_event(next, &claim, STR_NONE, EV_DISPATCH_OFFERED, cmd, ctx, ret);

@@ -155,7 +155,7 @@ static void test_every_event_in_every_state(void **unused) {
         {"claim, other class", &driver_claim_type, claim(B2, O2, false, VEHICLE_BIKE), ".RRRRRRRR"},
         {"its own claim again", &driver_claim_type, claim(B1, O1, false, VEHICLE_VAN), ".RRO....."},
         {"a dispatcher's, same booking", &driver_claim_type, claim(B1, O3, true, VEHICLE_VAN),
-         ".RROOORRR"},
+         ".RRORRRRR"},
         {"a dispatcher's, another", &driver_claim_type, claim(B2, O3, true, VEHICLE_VAN),
          ".RRORRRRR"},
         {"offered", &driver_offered_type, booking(B1, O1, NULL, BOOKING_OFFERED), "....ss..s"},
