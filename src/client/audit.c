@@ -94,6 +94,23 @@ void audit_seen(struct city *c, struct person *p, struct json_value booking) {
     check_driver(c, b, booking);
 }
 
+void audit_seq(struct city *c, struct person *p, int64_t seq) {
+    if (seq <= p->seq)
+        audit_violation(c, "%s got seq %lld after %lld", p->email, (long long)seq,
+                        (long long)p->seq);
+    p->seq = seq;
+}
+
+void audit_fixes(struct city *c, const struct person *p, int64_t sent, int64_t durable) {
+    if (sent != durable)
+        audit_violation(c, "%s sent %lld fixes and was told of %lld", p->email, (long long)sent,
+                        (long long)durable);
+}
+
+void audit_waiting(struct city *c, const struct person *p) {
+    audit_violation(c, "%s has fixes that were never acknowledged", p->email);
+}
+
 void audit_accepted(struct city *c, struct str booking_id, const char *driver_email, bool had_job) {
     struct audit_booking *b = booking_of(c, booking_id);
     if (had_job)
@@ -127,9 +144,11 @@ bool audit_settled(struct city *c) {
     return true;
 }
 
-void audit_end(struct city *c) {
+void audit_end(struct city *c, int64_t unfinished) {
     size_t iter = 0;
     void *each;
+    if (unfinished > 0)
+        audit_violation(c, "%lld bookings hang", (long long)unfinished);
     while (map_next(&c->bookings, &iter, &each)) {
         struct audit_booking *b = each;
         for (struct audit_view *v = b->views; v != NULL; v = v->next) {

@@ -229,15 +229,12 @@ static void sum_up(struct city *c) {
     struct city_summary *s = &c->sum;
     for (int32_t i = 0; i < c->customer_count; i++)
         s->unfinished += customer_busy(c->customers[i]);
-    if (c->stop_asked <= 1)
-        audit_end(c);
+    if (c->stop_asked <= 1) /* who is stopped at once leaves things half done */
+        audit_end(c, s->unfinished);
     for (int32_t i = 0; c->stop_asked <= 1 && i < c->driver_count; i++) {
         if (driver_has_unacked(c->drivers[i]))
-            audit_violation(c, "%s has fixes that were never acknowledged",
-                            driver_person(c->drivers[i])->email);
+            audit_waiting(c, driver_person(c->drivers[i]));
     }
-    if (s->unfinished > 0 && c->stop_asked <= 1)
-        audit_violation(c, "%lld bookings hang", (long long)s->unfinished);
     s->assign_p50_us = histogram_quantile(&c->assign, 0.5);
     s->assign_p95_us = histogram_quantile(&c->assign, 0.95);
     s->latency_p50_us = histogram_quantile(&c->latency, 0.5);

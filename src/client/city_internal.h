@@ -58,6 +58,7 @@ struct city {
     struct customer **customers;
     int32_t driver_count, customer_count, drivers_ready;
     struct person *admin;
+    struct asking *askings; /* requests that have no answer yet; person.c's */
     struct net_timer *arrival, *clock_timer;
     int64_t started_us;
     bool ending, stopped, reached;
@@ -107,10 +108,17 @@ bool driver_has_unacked(const struct driver *d);
 void audit_acknowledged(struct city *c, struct person *p, struct json_value booking);
 /* P's socket showed a version. */
 void audit_seen(struct city *c, struct person *p, struct json_value booking);
+/* P's socket showed an event with SEQ: they only rise. */
+void audit_seq(struct city *c, struct person *p, int64_t seq);
+/* P sent so many fixes and was told that so many are durable (or were before). */
+void audit_fixes(struct city *c, const struct person *p, int64_t sent, int64_t durable);
+/* P, a driver, was given a booking; HAD_JOB: while on another one. */
 void audit_accepted(struct city *c, struct str booking_id, const char *driver_email, bool had_job);
 void audit_violation(struct city *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Everything acknowledged must have been seen by now. */
-void audit_end(struct city *c);
+/* At the end: everything acknowledged must have been seen, every driver's fixes be durable
+ * (audit_waiting says whose are not), and no booking hang. */
+void audit_end(struct city *c, int64_t unfinished);
+void audit_waiting(struct city *c, const struct person *p);
 bool audit_settled(struct city *c); /* nothing acknowledged is still unseen */
 void audit_free(struct city *c);
 

@@ -148,9 +148,7 @@ static void on_ack(struct driver *d, struct json_value root) {
     if (json_member_i64(root, "id", -1) != d->frame_id || d->in_frame == 0)
         return;
     int64_t taken = json_member_i64(root, "stored", 0) + json_member_i64(root, "duplicates", 0);
-    if (taken != d->in_frame)
-        audit_violation(d->person.city, "%s sent %d fixes and was told of %lld", d->person.email,
-                        d->in_frame, (long long)taken);
+    audit_fixes(d->person.city, &d->person, d->in_frame, taken);
     d->person.city->sum.fixes_acknowledged += d->in_frame;
     d->fix_count -= d->in_frame;
     memmove(d->fixes, d->fixes + d->in_frame, sizeof(d->fixes[0]) * (size_t)d->fix_count);

@@ -8,12 +8,13 @@
 #include <string.h>
 
 #define ANSWER_BYTES_MAX ((size_t)16 << 20)
+#define HEADER_NAME_MAX 1024
 
 struct pending {
     struct pending *next;
     net_answer_fn answer;
     void *arg;
-    int64_t since_us;
+    int64_t since_us, sent_us;
     struct buf request; /* kept until sent */
     bool sent;
 };
@@ -68,6 +69,8 @@ static int on_message_begin(llhttp_t *parser) {
 
 static int on_header_field(llhttp_t *parser, const char *at, size_t len) {
     struct net_conn *c = parser->data;
+    if (c->header.len + len > HEADER_NAME_MAX)
+        return -1;
     buf_add(&c->header, at, len);
     return 0;
 }
@@ -130,6 +133,7 @@ static void let_go(struct net_conn *c) {
 
 static void conn_really_free(struct net_conn *c) {
     let_go(c);
+    c->busy = true; /* whoever is told of the end below may free it again */
     while (c->first != NULL) {
         c->body.len = 0;
         answer_first(c, 0);
@@ -181,10 +185,16 @@ static void http_data(struct stream *s, const char *bytes, size_t len) {
 
 static void http_ended(struct stream *s) {
     struct net_conn *c = ((struct http_stream *)s)->conn;
-    if (c != NULL && c->connecting)
+    if (c == NULL)
+        return;
+    if (c->connecting) {
         let_go(c); /* could not even begin: send_pending sees it */
-    else if (c != NULL)
-        lost(c);
+        return;
+    }
+    c->busy = true;
+    llhttp_finish(&c->parser); /* a body that was to go on until here is whole now */
+    c->busy = false;
+    lost(c);
 }
 
 static const struct stream_events http_events = {http_connected, http_data, http_ended};
@@ -215,6 +225,7 @@ static void send_pending(struct net_conn *c) {
     while (p != NULL && c->stream != NULL) {
         if (!p->sent) {
             p->sent = true;
+            p->sent_us = clock_mono_us();
             stream_write(c->stream, p->request.p, p->request.len);
         }
         p = c->pipelined ? p->next : NULL;
@@ -240,13 +251,18 @@ void net_conn_free(struct net_conn *c) {
         conn_really_free(c);
 }
 
-void conns_sweep(struct net *n, int64_t now_us) {
-    struct net_conn *next;
-    for (struct net_conn *c = n->conns; c != NULL; c = next) {
-        next = c->next;
-        if (c->first != NULL && c->first->sent && now_us - c->first->since_us > NET_TIMEOUT_US)
-            lost(c);
+static struct net_conn *overdue(const struct net *n, int64_t now_us) {
+    for (struct net_conn *c = n->conns; c != NULL; c = c->next) {
+        if (c->first != NULL && c->first->sent && now_us - c->first->sent_us > n->timeout_us)
+            return c;
     }
+    return NULL;
+}
+
+void conns_sweep(struct net *n, int64_t now_us) {
+    struct net_conn *c; /* looked for anew each time: whoever is told may free any of them */
+    while ((c = overdue(n, now_us)) != NULL)
+        lost(c);
 }
 
 /* ---- requests ---- */

@@ -4,9 +4,10 @@
 #include "client/net_internal.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SWEEP_US (INT64_C(250) * 1000)
 
 /* ---- timers ---- */
 
@@ -183,6 +184,11 @@ static void flush(struct stream *s) {
     }
 }
 
+void stream_flush(struct stream *s) {
+    if (s->open && s->out.len > 0)
+        flush(s);
+}
+
 /* Before the loop sleeps: what was written in this turn leaves, one write a stream. */
 static void on_prepare(uv_prepare_t *prepare) {
     struct net *n = prepare->data;
@@ -190,8 +196,7 @@ static void on_prepare(uv_prepare_t *prepare) {
         struct stream *s = n->to_flush;
         n->to_flush = s->flush_next;
         s->flush_queued = false;
-        if (s->open && s->out.len > 0)
-            flush(s);
+        stream_flush(s);
     }
 }
 
@@ -204,20 +209,35 @@ static void on_stop(uv_async_t *async) {
 static void on_sweep(void *arg) {
     struct net *n = arg;
     conns_sweep(n, net_now_us(n));
+    sockets_sweep(n, net_now_us(n));
 }
 
+/* "http://HOST[:PORT][/]" into N. */
 static bool read_url(struct net *n, const char *url) {
-    char host[64];
-    int port = 80;
-    if (sscanf(url, "http://%63[^:/]:%d", host, &port) < 1 || port < 1 || port > 65535)
+    struct str rest = str_from(url);
+    if (!str_starts(rest, "http://"))
         return false;
-    snprintf(n->host, sizeof(n->host), "%s", strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);
-    n->port = port;
-    return uv_ip4_addr(n->host, port, &n->address) == 0;
+    rest = str_sub(rest, 7, rest.len);
+    if (str_ends(rest, "/"))
+        rest.len--;
+    const char *colon = memchr(rest.p, ':', rest.len);
+    struct str host = str_sub(rest, 0, colon != NULL ? (size_t)(colon - rest.p) : rest.len);
+    int64_t port = 80;
+    if (colon != NULL && str_to_i64(str_sub(rest, host.len + 1, rest.len), &port) < 0)
+        return false;
+    if (port < 1 || port > 65535 || host.len >= sizeof(n->host))
+        return false;
+    if (str_is(host, "localhost"))
+        host = STR("127.0.0.1");
+    memcpy(n->host, host.p, host.len);
+    n->host[host.len] = 0;
+    n->port = (int)port;
+    return uv_ip4_addr(n->host, n->port, &n->address) == 0;
 }
 
 struct net *net_new(const char *url, const char **ret_why) {
     struct net *n = xcalloc(1, sizeof(*n));
+    n->timeout_us = NET_TIMEOUT_US;
     if (!read_url(n, url)) {
         *ret_why = "the URL must be http://HOST:PORT with an IPv4 address or localhost";
         free(n);
@@ -230,7 +250,7 @@ struct net *net_new(const char *url, const char **ret_why) {
     n->flusher.data = n;
     uv_prepare_start(&n->flusher, on_prepare);
     n->read_buffer = xmalloc(NET_READ_BYTES);
-    n->sweep = net_every(n, US_PER_S, on_sweep, n);
+    n->sweep = net_every(n, SWEEP_US, on_sweep, n);
     return n;
 }
 
@@ -245,10 +265,15 @@ void net_free(struct net *n) {
         net_cancel(n->timers);
     uv_close((uv_handle_t *)&n->stop, NULL);
     uv_close((uv_handle_t *)&n->flusher, NULL);
-    uv_run(&n->loop, UV_RUN_DEFAULT);
+    while (uv_run(&n->loop, UV_RUN_DEFAULT) != 0) { /* whoever is told of the end may stop it */
+    }
     CHECK(uv_loop_close(&n->loop) == 0);
     free(n->read_buffer);
     free(n);
+}
+
+void net_timeout(struct net *n, int64_t timeout_us) {
+    n->timeout_us = timeout_us;
 }
 
 const char *net_host(const struct net *n) {

@@ -12,7 +12,8 @@
 #include <stdint.h>
 
 #define NET_QUEUE_MAX 64
-#define NET_TIMEOUT_US (INT64_C(30) * 1000000)
+#define NET_TIMEOUT_US                                                                             \
+    (INT64_C(30) * 1000000) /* for an answer, or a handshake; looked at four times a second */
 
 struct net;
 struct net_conn;
@@ -30,6 +31,7 @@ typedef void (*net_answer_fn)(void *arg, const struct net_answer *answer);
 struct net *net_new(const char *url, const char **ret_why);
 void net_free(
     struct net *n); /* closes everything; callbacks of what waits are called with status 0 */
+void net_timeout(struct net *n, int64_t timeout_us); /* instead of NET_TIMEOUT_US */
 const char *net_host(const struct net *n);
 int net_port(const struct net *n);
 /* Runs the loop until net_stop(); timers below fire in it. */
@@ -62,8 +64,9 @@ bool net_send_raw(struct net_conn *c, struct str request, net_answer_fn answer, 
 struct net_socket_events {
     void (*open)(void *arg); /* the handshake is done */
     void (*text)(void *arg, struct str message);
-    void (*closed)(void *arg, int code); /* also a handshake that failed (code: the HTTP status or
-                                            0); the socket is gone afterwards */
+    /* CODE is the server's, 0 if it left without one. Also after a handshake that failed: then it
+     * is the HTTP status or 0. The socket is gone afterwards. */
+    void (*closed)(void *arg, int code);
 };
 struct net_socket *net_socket_open(struct net *n, struct str path, struct str token,
                                    const struct net_socket_events *events, void *arg);

@@ -38,6 +38,7 @@ struct net {
     struct sockaddr_in address;
     char host[64];
     int port;
+    int64_t timeout_us;
     char *read_buffer; /* one for all: a read is used up before the next */
     struct net_conn *conns;
     struct net_socket *sockets;
@@ -47,8 +48,11 @@ struct net {
 
 void stream_open(struct stream *s, struct net *n, const struct stream_events *events);
 void stream_write(struct stream *s, const void *bytes, size_t len);
+void stream_flush(struct stream *s); /* now, because it is about to be closed */
 void stream_close(struct stream *s, void (*closed)(struct stream *s));
 
-void conns_sweep(struct net *n, int64_t now_us); /* requests past their time */
+/* What is past its time ends: requests without an answer, handshakes. */
+void conns_sweep(struct net *n, int64_t now_us);
+void sockets_sweep(struct net *n, int64_t now_us);
 
 #endif

@@ -39,7 +39,9 @@ int64_t city_real_us(const struct city *c, double seconds) {
 /* ---- requests ---- */
 
 struct asking {
+    struct asking *next, *before; /* of the city's */
     struct person *person;
+    struct net_timer *timer; /* until the next try */
     const char *method;
     struct buf path, body, key;
     bool with_token;
@@ -51,6 +53,13 @@ struct asking {
 static void ask(void *arg);
 
 static void asking_free(struct asking *a) {
+    if (a->before != NULL)
+        a->before->next = a->next;
+    else
+        a->person->city->askings = a->next;
+    if (a->next != NULL)
+        a->next->before = a->before;
+    net_cancel(a->timer);
     buf_free(&a->path);
     buf_free(&a->body);
     buf_free(&a->key);
@@ -64,7 +73,7 @@ static void try_later(struct asking *a, int32_t retry_after_s) {
     if (retry_after_s > 0 && retry_after_s < 30 && wait_us < retry_after_s * US_PER_S)
         wait_us = retry_after_s * US_PER_S;
     a->tries++;
-    net_after(c->net, wait_us + (int64_t)rng_below(&c->rng, 100000), ask, a);
+    a->timer = net_after(c->net, wait_us + (int64_t)rng_below(&c->rng, 100000), ask, a);
 }
 
 static void on_answer(void *arg, const struct net_answer *answer) {
@@ -94,6 +103,7 @@ static void on_answer(void *arg, const struct net_answer *answer) {
 static void ask(void *arg) {
     struct asking *a = arg;
     struct person *p = a->person;
+    a->timer = NULL;
     if (p->city->stopped) {
         asking_free(a);
         return;
@@ -104,12 +114,16 @@ static void ask(void *arg) {
                             .idempotency_key = a->key.len > 0 ? buf_str(&a->key) : STR_NONE,
                             .body = a->body.len > 0 ? buf_str(&a->body) : STR_NONE};
     if (!net_send(p->conn, &r, on_answer, a))
-        net_after(p->city->net, RETRY_US, ask, a);
+        a->timer = net_after(p->city->net, RETRY_US, ask, a);
 }
 
 static struct asking *asking_new(struct person *p, const char *method, struct str path,
                                  struct str body) {
     struct asking *a = xcalloc(1, sizeof(*a));
+    a->next = p->city->askings;
+    if (a->next != NULL)
+        a->next->before = a;
+    p->city->askings = a;
     a->person = p;
     a->method = method;
     buf_init(&a->path, NULL, path.len + 1);
@@ -281,11 +295,8 @@ static void socket_text(void *arg, struct str message) {
         p->kind->event(p, type, root);
         return;
     }
-    if (seq > 0 && seq <= p->seq)
-        audit_violation(p->city, "%s got seq %lld after %lld", p->email, (long long)seq,
-                        (long long)p->seq);
     if (seq > 0)
-        p->seq = seq;
+        audit_seq(p->city, p, seq);
     if (str_is(type, "booking.updated"))
         audit_seen(p->city, p, data);
     p->kind->event(p, type, data);
@@ -340,6 +351,12 @@ void person_free(struct person *p) {
     if (p->socket != NULL)
         net_socket_close(p->socket);
     net_conn_free(p->conn);
+    struct asking *next; /* those between two tries, which no connection knows of */
+    for (struct asking *a = p->city->askings; a != NULL; a = next) {
+        next = a->next;
+        if (a->person == p)
+            asking_free(a);
+    }
     buf_free(&p->token);
     buf_free(&p->refresh_token);
 }

@@ -2,6 +2,8 @@
 #include "base/check.h"
 #include "client/net_internal.h"
 
+#include <ctype.h>
+#include <openssl/sha.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,8 @@
 #include <wslay/wslay.h>
 
 #define HEAD_BYTES_MAX 8192
+#define MESSAGE_BYTES_MAX ((size_t)16 << 20)
+#define ACCEPT_LEN 28 /* base64 of a SHA-1 */
 
 struct net_socket {
     struct stream stream;
@@ -17,7 +21,10 @@ struct net_socket {
     const struct net_socket_events *events;
     void *arg;
     wslay_event_context_ptr ws;
-    struct buf head; /* of the answer, until it is whole */
+    struct buf head;             /* of the answer, until it is whole */
+    char accept[ACCEPT_LEN + 1]; /* what proves that the server understood the handshake */
+    int64_t since_us;
+    struct net_timer *failed; /* an end that waits for the caller to return */
     bool upgraded, busy, ending;
     const char *in; /* bytes being given to wslay */
     size_t in_len;
@@ -89,7 +96,9 @@ static void finish(struct net_socket *s) {
         s->net->sockets = s->next;
     if (s->next != NULL)
         s->next->before = s->before;
+    net_cancel(s->failed);
     s->events->closed(s->arg, s->close_code);
+    stream_flush(&s->stream); /* the close frame */
     stream_close(&s->stream, socket_gone);
 }
 
@@ -112,6 +121,34 @@ static void feed(struct net_socket *s, const char *bytes, size_t len) {
         end(s);
 }
 
+/* The value of a header of the answer's HEAD, or STR_NONE. */
+static struct str head_value(struct str head, const char *name) {
+    while (head.len > 0) {
+        const char *stop = memmem(head.p, head.len, "\r\n", 2);
+        struct str line = str_sub(head, 0, stop != NULL ? (size_t)(stop - head.p) : head.len);
+        const char *colon = memchr(line.p, ':', line.len);
+        size_t at = colon != NULL ? (size_t)(colon - line.p) : line.len;
+        if (colon != NULL && str_eq_nocase(str_sub(line, 0, at), name)) {
+            struct str value = str_sub(line, at + 1, line.len);
+            while (value.len > 0 && isspace((unsigned char)value.p[0]))
+                value = str_sub(value, 1, value.len);
+            while (value.len > 0 && isspace((unsigned char)value.p[value.len - 1]))
+                value.len--;
+            return value;
+        }
+        head = str_sub(head, line.len + 2, head.len);
+    }
+    return STR_NONE;
+}
+
+/* The status of "HTTP/1.1 101 …", 0 if it is none. */
+static int head_status(struct str head) {
+    int64_t status;
+    if (!str_starts(head, "HTTP/1.1 ") || str_to_i64(str_sub(head, 9, 3), &status) < 0)
+        return 0;
+    return (int)status;
+}
+
 static void upgrade(struct net_socket *s, const char *bytes, size_t len) {
     buf_add(&s->head, bytes, len);
     const char *stop = memmem(s->head.p, s->head.len, "\r\n\r\n", 4);
@@ -120,23 +157,24 @@ static void upgrade(struct net_socket *s, const char *bytes, size_t len) {
             end(s);
         return;
     }
-    int status = 0;
-    buf_add_char(&s->head, 0);
-    if (sscanf(s->head.p, "HTTP/1.1 %d", &status) != 1 || status != 101) {
-        s->close_code = status;
+    struct str head = str_sub(buf_str(&s->head), 0, (size_t)(stop - s->head.p));
+    int status = head_status(head);
+    if (status != 101 || !str_is(head_value(head, "sec-websocket-accept"), s->accept)) {
+        s->close_code = status != 101 ? status : 0;
         end(s);
         return;
     }
     CHECK(wslay_event_context_client_init(&s->ws, &ws_callbacks, s) == 0);
+    wslay_event_config_set_max_recv_msg_length(s->ws, MESSAGE_BYTES_MAX);
     s->upgraded = true;
     s->busy = true;
     s->events->open(s->arg);
     s->busy = false;
-    size_t used = (size_t)(stop + 4 - s->head.p);
+    size_t used = head.len + 4;
     if (s->ending)
         end(s);
-    else if (s->head.len - 1 > used)
-        feed(s, s->head.p + used, s->head.len - 1 - used);
+    else if (s->head.len > used)
+        feed(s, s->head.p + used, s->head.len - used);
 }
 
 static void socket_connected(struct stream *stream) {
@@ -163,7 +201,42 @@ static const struct stream_events socket_stream_events = {socket_connected, sock
                                                           socket_ended};
 
 static void finish_later(void *arg) {
-    finish(arg);
+    struct net_socket *s = arg;
+    s->failed = NULL;
+    finish(s);
+}
+
+void sockets_sweep(struct net *n, int64_t now_us) {
+    struct net_socket *s = n->sockets;
+    while (s != NULL) {
+        bool late = !s->upgraded && !s->ending && now_us - s->since_us > n->timeout_us;
+        if (late)
+            end(s);
+        s = late ? n->sockets : s->next; /* whoever is told may end others */
+    }
+}
+
+/* Sends the handshake of RFC 6455 §4.1, and notes what its answer must say. */
+static void shake_hands(struct net_socket *s, struct str path, struct str token) {
+    unsigned char random[16], digest[SHA_DIGEST_LENGTH];
+    char key[25], text[64];
+    randombytes_buf(random, sizeof(random));
+    sodium_bin2base64(key, sizeof(key), random, sizeof(random), sodium_base64_VARIANT_ORIGINAL);
+    size_t len =
+        (size_t)snprintf(text, sizeof(text), "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
+    SHA1((const unsigned char *)text, len, digest);
+    sodium_bin2base64(s->accept, sizeof(s->accept), digest, sizeof(digest),
+                      sodium_base64_VARIANT_ORIGINAL);
+    struct buf request;
+    buf_init(&request, NULL, 1024);
+    buf_printf(&request,
+               "GET %.*s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"
+               "Sec-WebSocket-Protocol: lorry.v1%s%.*s\r\n\r\n",
+               STR_ARG(path), s->net->host, s->net->port, key, token.len > 0 ? ", bearer." : "",
+               STR_ARG(token));
+    stream_write(&s->stream, request.p, request.len);
+    buf_free(&request);
 }
 
 struct net_socket *net_socket_open(struct net *n, struct str path, struct str token,
@@ -172,30 +245,19 @@ struct net_socket *net_socket_open(struct net *n, struct str path, struct str to
     s->net = n;
     s->events = events;
     s->arg = arg;
+    s->since_us = net_now_us(n);
     s->next = n->sockets;
     if (s->next != NULL)
         s->next->before = s;
     n->sockets = s;
     buf_init(&s->head, NULL, 512);
-    unsigned char key[16];
-    char text[32];
-    randombytes_buf(key, sizeof(key));
-    sodium_bin2base64(text, sizeof(text), key, sizeof(key), sodium_base64_VARIANT_ORIGINAL);
-    struct buf request;
-    buf_init(&request, NULL, 1024);
-    buf_printf(&request,
-               "GET %.*s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n"
-               "Sec-WebSocket-Protocol: lorry.v1%s%.*s\r\n\r\n",
-               STR_ARG(path), n->host, n->port, text, token.len > 0 ? ", bearer." : "",
-               STR_ARG(token));
     s->busy = true; /* a connect that fails at once must not free S before it is returned */
     stream_open(&s->stream, n, &socket_stream_events);
     s->busy = false;
     if (s->ending)
-        net_after(n, 0, finish_later, s);
-    stream_write(&s->stream, request.p, request.len);
-    buf_free(&request);
+        s->failed = net_after(n, 0, finish_later, s);
+    else
+        shake_hands(s, path, token);
     return s;
 }
 
