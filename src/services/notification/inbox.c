@@ -132,6 +132,8 @@ struct str inbox_frame(const struct inbox_entry *e, struct arena *a) {
 
 /* ---- numbers ---- */
 
+#define INBOX_PRUNE_EACH 128 /* entries between two looks for what is too old */
+
 static struct stream_head *head_of(struct notification_service *n, struct store *store,
                                    struct str stream, struct arena *a) {
     struct stream_head *head = map_get(&n->heads, stream);
@@ -183,12 +185,16 @@ static void entry_decide(const struct command *cmd, const struct decide_ctx *ctx
 }
 
 static void prune_later(struct notification_service *n, const struct inbox_entry *entry) {
-    if (entry->seq % 128 != 0 || entry->seq <= INBOX_KEEP_ENTRIES ||
-        n->prune_count == INBOX_PRUNE_QUEUE_MAX)
+    if (entry->seq % INBOX_PRUNE_EACH != 0 || entry->seq <= inbox_keep(n))
         return;
-    int32_t i = n->prune_count++;
-    memcpy(n->prune[i].stream, entry->stream.p, entry->stream.len);
-    n->prune[i].stream[entry->stream.len] = 0;
+    int32_t i = 0;
+    while (i < n->prune_count && !str_is(entry->stream, n->prune[i].stream))
+        i++;
+    if (i == INBOX_PRUNE_QUEUE_MAX)
+        return; /* the next time, then */
+    if (i == n->prune_count)
+        n->prune_count++;
+    copy_text(n->prune[i].stream, STREAM_MAX, entry->stream);
     n->prune[i].head = entry->seq;
 }
 
@@ -340,23 +346,22 @@ const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
 /* ---- retention: entries go when they are both old and beyond the newest thousand ---- */
 
 #define WATCHABLES_KEPT_US (30 * US_PER_DAY)
+#define WATCHABLES_PRUNED_MAX 1000 /* in one tick */
 
 int64_t inbox_keep(const struct notification_service *n) {
     return n->o.keep_entries > 0 ? n->o.keep_entries : INBOX_KEEP_ENTRIES;
 }
 
-static int32_t prune_inbox(struct notification_service *n, struct store *writer, struct str stream,
-                           int64_t head, int64_t now_us, struct arena *a) {
-    int64_t keep_us = (n->o.keep_s > 0 ? n->o.keep_s * US_PER_S : 7 * US_PER_DAY);
-    int64_t keep = inbox_keep(n);
+/* Removes one page of what may go. Returns how many went, or an error. */
+static int prune_page(struct notification_service *n, struct store *writer, struct json_parser *p,
+                      struct str stream, int64_t head, int64_t now_us, struct arena *a) {
+    int64_t keep_us = n->o.keep_s > 0 ? n->o.keep_s * US_PER_S : 7 * US_PER_DAY;
     struct inbox_entry *entries;
     int32_t count, old = 0;
-    struct json_parser *parser = json_parser_new();
     int err =
-        inbox_read(writer, parser, stream, 0, head - keep, INBOX_PAGE_MAX, a, &entries, &count);
-    json_parser_free(parser);
+        inbox_read(writer, p, stream, 0, head - inbox_keep(n), INBOX_PAGE_MAX, a, &entries, &count);
     if (err < 0)
-        return 0;
+        return err;
     struct store_change *changes = arena_array(a, struct store_change, count);
     for (int32_t i = 0; i < count && entries[i].at_us < now_us - keep_us; i++)
         changes[old++] = (struct store_change){.collection = &inbox_collection,
@@ -365,26 +370,39 @@ static int32_t prune_inbox(struct notification_service *n, struct store *writer,
                                                .remove = true,
                                                .commit_id = STR("prune"),
                                                .at_us = now_us};
-    if (old > 0)
-        writer->ops->commit(writer, changes, old, NULL, 0);
-    return old;
+    err = old > 0 ? writer->ops->commit(writer, changes, old, NULL, 0) : 0;
+    return err < 0 ? err : old;
+}
+
+/* A page of each inbox that waits, in turn, so that a long one holds up no other. */
+static void prune_inboxes(struct notification_service *n, struct store *writer, int64_t now_us,
+                          struct arena *a) {
+    struct json_parser *parser = json_parser_new();
+    for (int page = 0; page < INBOX_PRUNE_PAGES_MAX && n->prune_count > 0; page++) {
+        arena_reset(a);
+        n->prune_next %= n->prune_count;
+        int32_t i = n->prune_next++;
+        int gone = prune_page(n, writer, parser, str_from(n->prune[i].stream), n->prune[i].head,
+                              now_us, a);
+        if (gone < 0)
+            break; /* the store has other worries: the next tick */
+        if (gone < INBOX_PAGE_MAX)
+            n->prune[i] = n->prune[--n->prune_count];
+    }
+    json_parser_free(parser);
 }
 
 void inbox_tick(struct notification_service *n, struct store *writer, int64_t now_us) {
+    /* Only here, between two batches: no number of a head is on its way into the store. */
     if (n->heads.count > INBOX_HEADS_MAX)
         heads_clear(n);
     struct arena a;
     arena_init(&a, 65536);
-    if (n->prune_count > 0) {
-        int32_t i = n->prune_count - 1;
-        int32_t gone =
-            prune_inbox(n, writer, str_from(n->prune[i].stream), n->prune[i].head, now_us, &a);
-        if (gone < INBOX_PAGE_MAX)
-            n->prune_count--;
-    }
+    if (n->prune_count > 0)
+        prune_inboxes(n, writer, now_us, &a);
     struct rng rng;
     rng_seed(&rng, 0);
     struct str old = id_new(&a, "bkg", now_us - WATCHABLES_KEPT_US, &rng);
-    writer->ops->prune_docs(writer, &watchable_collection, old, 100);
+    writer->ops->prune_docs(writer, &watchable_collection, old, WATCHABLES_PRUNED_MAX);
     arena_free(&a);
 }

@@ -3,6 +3,7 @@
  *   inbox.c      entries and watchables: aggregates, commands from events, reading pages
  *   positions.c  the table of newest positions
  *   session.c    one socket: frames in, replay, live, limits
+ *   watch.c      what a socket watches: permission, positions out
  *   part.c       one network thread's sessions: who to tell, watchers' ticks
  *   routes.c     GET /v1/ws, GET /v1/notifications, the tables
  */
@@ -19,20 +20,24 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define STREAM_MAX 32             /* "usr_…" or "staff", with a NUL */
-#define INBOX_PAGE_MAX 100        /* entries read at once in a replay */
-#define INBOX_KEEP_ENTRIES 1000   /* always kept */
-#define INBOX_HEADS_MAX 65536     /* heads kept in memory */
-#define INBOX_PRUNE_QUEUE_MAX 256 /* inboxes that wait to be shortened */
+#define STREAM_MAX 32                       /* "usr_…" or "staff", with a NUL */
+#define INBOX_SEQ_MAX INT64_C(999999999998) /* 12 digits, and one more for an end */
+#define INBOX_PAGE_MAX 100                  /* entries read at once in a replay */
+#define INBOX_KEEP_ENTRIES 1000             /* always kept */
+#define INBOX_HEADS_MAX 65536               /* heads kept in memory */
+#define INBOX_PRUNE_QUEUE_MAX 256           /* inboxes that wait to be shortened */
+#define INBOX_PRUNE_PAGES_MAX 32            /* pages of old entries that go in one tick */
 #define SESSION_WATCHES_MAX 16
 #define SESSION_AUTH_TIMEOUT_US (INT64_C(5) * 1000000)
 #define SESSION_ENDED_TICKS 10   /* how often it is asked whether a sign-in has ended meanwhile */
 #define SESSION_FRAMES_BURST 200 /* frames at once … */
 #define SESSION_FRAMES_PER_S 50  /* … and sustained */
 #define SESSION_LOCATIONS_MAX 32 /* location frames that may wait for their ack */
-#define SESSION_POSITIONS_QUEUE_MAX ((size_t)64 * 1024) /* beyond it a slow reader gets fewer */
+#define SESSION_POSITIONS_QUEUE_MAX ((size_t)64 * 1024)  /* beyond it a slow reader gets fewer */
+#define SESSION_POSITIONS_BURST_MAX ((size_t)192 * 1024) /* leaves room for entries */
+#define WATCH_WAIT_US (INT64_C(1) * 1000000) /* for word of a booking that may be brand-new */
 #define POSITIONS_TICK_US (INT64_C(250) * 1000)
-#define POSITIONS_FRAME_MAX 2000 /* positions sent to one watcher in one tick */
+#define POSITIONS_FRAME_MAX 1000 /* positions sent for one watch in one tick */
 
 /* ---- inbox.c ---- */
 
@@ -74,14 +79,23 @@ void inbox_tick(struct notification_service *n, struct store *writer, int64_t no
 struct position {
     struct signal_position latest;
     uint64_t stamp; /* rises with every change of any */
+    struct position *before, *next;
 };
 struct positions {
     pthread_rwlock_t lock;
     struct map by_driver, by_booking; /* struct position; by_booking: of the active booking */
+    struct position *first, *last;    /* in the order of their last changes */
     uint64_t stamp;
 };
 void positions_init(struct positions *p);
 void positions_free(struct positions *p);
+/* Copies the positions in BOX that have changed after the stamp AFTER into OUT, at most MAX, those
+ * that have waited longest first. *RET_STAMP: all up to it were looked at. Any thread. */
+int32_t positions_in_box(struct positions *p, struct box box, uint64_t after, struct position *out,
+                         int32_t max, uint64_t *ret_stamp);
+/* The position of whoever carries the booking, if it has changed after AFTER: 1, else 0. */
+int32_t positions_of_booking(struct positions *p, struct str booking_id, uint64_t after,
+                             struct position *out, uint64_t *ret_stamp);
 /* bus_signal_fn with the notification_service as consumer. */
 void positions_on_signal(void *consumer, struct str topic, const void *data, size_t len);
 struct str position_frame(const struct signal_position *s, bool for_booking, struct arena *a);
@@ -94,7 +108,8 @@ struct watch {
     bool area;
     struct box box;
     char booking_id[ID_TEXT_MAX];
-    uint64_t stamp; /* of the newest position it was given */
+    uint64_t stamp;   /* up to which it was given all */
+    int64_t asked_us; /* the booking is not known yet; 0: it is, and may be watched */
 };
 
 struct session {
@@ -105,7 +120,6 @@ struct session {
     char stream[STREAM_MAX];
     char user_id[STREAM_MAX];
     char sid[STREAM_MAX]; /* of the session that the token belongs to */
-    char name[64];
     enum role role;
     int64_t expires_us, opened_us;
     enum session_state state;
@@ -114,10 +128,17 @@ struct session {
     int64_t replay_seq;     /* the newest entry replayed; replay ends at ready_seq */
     bool resumed;           /* has asked for a resume */
     bool replaying, behind; /* has entries to read when it can */
+    bool full;              /* its socket took no more: `drained` will come */
     int64_t tokens_us;      /* frame budget, in time */
     struct watch *watches;  /* SESSION_WATCHES_MAX of them, or NULL */
+    int32_t watches_asked;  /* of them, those that are not known yet */
     int32_t watch_count, locations_waiting; /* location frames without an ack */
     uint64_t number;                        /* unique in the part: who may be gone is found by it */
+};
+/* What a client says, whatever it is. */
+struct frame_in {
+    struct str type, token, booking_id;
+    int64_t after, id;
 };
 
 /* S with a NUL, cut to ROOM bytes: what must outlive the arena it came in. */
@@ -130,13 +151,29 @@ static inline void copy_text(char *out, size_t room, struct str s) {
 
 extern const struct socket_events session_events;
 struct session *session_new(struct notification_part *part, int64_t now_us);
-/* Signs the session in; sends "ready". False: the store could not say where the inbox ends; closed.
- */
-bool session_sign_in(struct session *s, const struct identity *who);
+/* The session is WHO's from here on; then, once it has its socket, it begins: `ready`. */
+void session_identify(struct session *s, const struct identity *who);
+void session_begin(struct session *s);
+/* Ends it; nothing is sent any more, and `closed` follows. */
+void session_close(struct session *s, int code, const char *reason);
 /* An entry has become durable: FRAME is it, encoded. */
 void session_push(struct session *s, int64_t seq, struct frame *frame);
 void session_catch_up(struct session *s);
-void session_send_text(struct session *s, struct str text);
+/* False: the socket's queue is full (or it is closing) and the text is lost. */
+bool session_send_text(struct session *s, struct str text);
+/* An error frame; what names the client's frame F (its id, its booking) is repeated. */
+void session_error(struct session *s, const struct frame_in *f, int status, const char *problem,
+                   struct str detail);
+
+/* ---- watch.c ---- */
+
+void session_watch(struct session *s, const struct frame_in *f, struct json_value root,
+                   int64_t now_us);
+void session_unwatch(struct session *s, const struct frame_in *f);
+/* Sends what changed since each watch's stamp. */
+void session_positions(struct session *s);
+/* Looks again for bookings that were not known when they were asked for. */
+void session_watches_asked(struct session *s, int64_t now_us);
 
 /* ---- part.c ---- */
 
@@ -147,6 +184,7 @@ struct notification_part {
     struct map streams; /* stream → first struct session of it */
     struct map numbers; /* the bytes of a session's number → it */
     struct arena scratch;
+    struct position *found; /* POSITIONS_FRAME_MAX of them, or NULL: room for session_positions */
     int64_t next_positions_us;
     uint64_t next_number;
     uint64_t ticks;
@@ -163,8 +201,6 @@ struct str session_key(const struct session *s);
 struct session *part_find(struct notification_part *part, uint64_t number);
 /* Executor thread: tells every network thread that ENTRY is durable. */
 void part_announce(struct notification_service *n, const struct inbox_entry *entry);
-/* Sends what changed since each watch's stamp. */
-void session_positions(struct session *s, struct positions *p);
 
 /* ---- the service ---- */
 
@@ -180,7 +216,7 @@ struct notification_service {
         char stream[STREAM_MAX];
         int64_t head;
     } prune[INBOX_PRUNE_QUEUE_MAX]; /* executor thread */
-    int32_t prune_count;
+    int32_t prune_count, prune_next;
     struct notification_part *parts; /* workers_max */
     pthread_mutex_t lock;
     struct map listeners; /* stream → count of sessions on all threads, under lock */

@@ -151,7 +151,7 @@ int part_start(void *self, struct worker *w) {
     struct notification_service *n = self;
     CHECK(w->index < n->o.workers_max);
     struct notification_part *part = &n->parts[w->index];
-    *part = (struct notification_part){.service = n};
+    CHECK(part->worker == NULL && part->sessions == NULL);
     map_init(&part->streams);
     map_init(&part->numbers);
     arena_init(&part->scratch, 16384);
@@ -168,13 +168,15 @@ void part_stop(void *self, struct worker *w) {
     map_free(&part->streams);
     map_free(&part->numbers);
     arena_free(&part->scratch);
+    free(part->found);
+    part->found = NULL;
 }
 
 static void end_overdue(struct session *s, int64_t now_us) {
     if (s->state == SESSION_NEW && now_us - s->opened_us > SESSION_AUTH_TIMEOUT_US)
-        s->socket->ops->close(s->socket, 1008, "no auth in 5 s");
+        session_close(s, 1008, "no auth in 5 s");
     else if (s->state == SESSION_LIVE && now_us > s->expires_us)
-        s->socket->ops->close(s->socket, 1008, "token expired");
+        session_close(s, 1008, "token expired");
 }
 
 /* Signed out, or disabled: a socket must not outlive that, as a token does not. Each session is
@@ -185,7 +187,7 @@ static void end_signed_out(struct session *s, int64_t now_us) {
     bool due = (s->number + part->ticks) % SESSION_ENDED_TICKS == 0;
     if (due && s->state == SESSION_LIVE && part->service->o.verifier != NULL && who.sid.len > 0 &&
         token_ended(part->service->o.verifier, &who, now_us))
-        s->socket->ops->close(s->socket, 1008, "signed out");
+        session_close(s, 1008, "signed out");
 }
 
 void part_tick(void *self, struct worker *w, int64_t now_us) {
@@ -193,6 +195,8 @@ void part_tick(void *self, struct worker *w, int64_t now_us) {
     struct notification_part *part = w->notification;
     bool missed = atomic_exchange(&part->missed, false);
     part->ticks++;
+    if (part->next_positions_us > now_us + POSITIONS_TICK_US)
+        part->next_positions_us = now_us; /* the clock was put back */
     bool positions = part->watcher_count > 0 && now_us >= part->next_positions_us;
     if (positions)
         part->next_positions_us = now_us + POSITIONS_TICK_US;
@@ -205,8 +209,10 @@ void part_tick(void *self, struct worker *w, int64_t now_us) {
         }
         if (s->state == SESSION_LIVE && s->behind)
             session_catch_up(s);
+        if (s->watches_asked > 0)
+            session_watches_asked(s, now_us);
         if (s->state == SESSION_LIVE && positions && s->watch_count > 0)
-            session_positions(s, &part->service->positions);
+            session_positions(s);
         end_overdue(s, now_us);
         end_signed_out(s, now_us);
     }

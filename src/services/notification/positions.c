@@ -1,6 +1,8 @@
 /* The newest position of every driver, written by whoever signals (the executor's thread) and read
  * by the network threads' ticks. Each change gets a stamp, so that a watcher is given just what is
- * newer than what he has; what he misses in between is never sent.
+ * newer than what he has; what he misses in between is never sent. The table is also a list in the
+ * order of the stamps, so that looking for what is new costs as much as there is new, and he who
+ * cannot take it all gets next time what has waited longest.
  */
 #include "services/notification/internal.h"
 
@@ -31,6 +33,19 @@ static void forget_booking(struct positions *p, struct position *position) {
         map_remove(&p->by_booking, booking_id);
 }
 
+static void move_to_end(struct positions *p, struct position *position) {
+    if (p->last == position)
+        return;
+    if (position->next != NULL) { /* it is in the list */
+        *(position->before != NULL ? &position->before->next : &p->first) = position->next;
+        position->next->before = position->before;
+        position->next = NULL;
+    }
+    position->before = p->last;
+    *(p->last != NULL ? &p->last->next : &p->first) = position;
+    p->last = position;
+}
+
 void positions_on_signal(void *consumer, struct str topic, const void *data, size_t len) {
     (void)topic;
     struct notification_service *n = consumer;
@@ -47,9 +62,46 @@ void positions_on_signal(void *consumer, struct str topic, const void *data, siz
     forget_booking(p, position);
     position->latest = *said;
     position->stamp = ++p->stamp;
+    move_to_end(p, position);
     if (said->booking_id[0] != 0)
         map_put(&p->by_booking, str_from(position->latest.booking_id), position);
     pthread_rwlock_unlock(&p->lock);
+}
+
+int32_t positions_in_box(struct positions *p, struct box box, uint64_t after, struct position *out,
+                         int32_t max, uint64_t *ret_stamp) {
+    int32_t n = 0;
+    pthread_rwlock_rdlock(&p->lock);
+    uint64_t stamp = p->stamp;
+    const struct position *at = NULL;
+    for (const struct position *newer = p->last; newer != NULL && newer->stamp > after;
+         newer = newer->before)
+        at = newer;
+    for (; at != NULL; at = at->next) {
+        /* Who has just come need not hear of those who have gone. */
+        if ((after == 0 && at->latest.off) || !box_has(box, at->latest.at))
+            continue;
+        if (n == max) {
+            stamp = out[n - 1].stamp;
+            break;
+        }
+        out[n++] = *at;
+    }
+    pthread_rwlock_unlock(&p->lock);
+    *ret_stamp = stamp;
+    return n;
+}
+
+int32_t positions_of_booking(struct positions *p, struct str booking_id, uint64_t after,
+                             struct position *out, uint64_t *ret_stamp) {
+    int32_t n = 0;
+    pthread_rwlock_rdlock(&p->lock);
+    *ret_stamp = p->stamp;
+    const struct position *position = map_get(&p->by_booking, booking_id);
+    if (position != NULL && position->stamp > after && !position->latest.off)
+        out[n++] = *position;
+    pthread_rwlock_unlock(&p->lock);
+    return n;
 }
 
 struct str position_frame(const struct signal_position *s, bool for_booking, struct arena *a) {

@@ -7,22 +7,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Offered subprotocols: "lorry.v1, bearer.<token>". */
-static struct str offered(struct call *c, const char *prefix) {
-    struct str list = call_header(c, "sec-websocket-protocol");
-    size_t at = 0;
-    while (at < list.len) {
-        size_t end = at;
-        while (end < list.len && list.p[end] != ',')
-            end++;
-        struct str one = {list.p + at, end - at};
-        while (one.len > 0 && (one.p[0] == ' ' || one.p[0] == '\t'))
-            one = str_sub(one, 1, one.len);
-        while (one.len > 0 && (one.p[one.len - 1] == ' ' || one.p[one.len - 1] == '\t'))
-            one.len--;
-        if (str_starts(one, prefix))
-            return one;
-        at = end + 1;
+static struct str trimmed(struct str s) {
+    while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))
+        s = str_sub(s, 1, s.len);
+    while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+/* The first of the offered subprotocols ("lorry.v1, bearer.<token>") that begins with PREFIX, or,
+ * if WHOLE, that is it. The header may come more than once. */
+static struct str offered(const struct call *c, const char *prefix, bool whole) {
+    for (int32_t i = 0; i < c->request.header_count; i++) {
+        if (!str_is(c->request.headers[i].name, "sec-websocket-protocol"))
+            continue;
+        struct str list = c->request.headers[i].value;
+        for (size_t at = 0, end; at < list.len; at = end + 1) {
+            for (end = at; end < list.len && list.p[end] != ','; end++)
+                ;
+            struct str one = trimmed(str_sub(list, at, end - at));
+            if (whole ? str_is(one, prefix) : str_starts(one, prefix))
+                return one;
+        }
     }
     return STR_NONE;
 }
@@ -38,45 +44,48 @@ void route_socket(struct call *c) {
         c->reply(c);
         return;
     }
-    struct str token = offered(c, "bearer.");
+    struct str token = offered(c, "bearer.", false);
     struct identity who = c->who;
     if (token.p != NULL) {
-        token = str_sub(token, 7, token.len);
+        token = str_sub(token, strlen("bearer."), token.len);
         if (token_verify(n->o.verifier, token, c->now_us, &c->arena, &who) < 0) {
             call_problem(c, PROBLEM_UNAUTHENTICATED, "the access token is not valid");
             return;
         }
     }
-    struct notification_part *part = c->worker->notification;
-    struct session *s = session_new(part, c->now_us);
-    struct str protocol = offered(c, "lorry.v1");
-    char user_id[STREAM_MAX], sid[STREAM_MAX], name[64]; /* the call is gone after accept */
-    struct identity kept = who;
-    copy_text(user_id, sizeof(user_id), who.user_id);
-    copy_text(sid, sizeof(sid), who.sid);
-    copy_text(name, sizeof(name), who.name);
-    kept.user_id = str_from(user_id);
-    kept.sid = str_from(sid);
-    kept.name = str_from(name);
-    s->socket =
-        c->accept(c, str_is(protocol, "lorry.v1") ? STR("lorry.v1") : STR_NONE, &session_events, s);
-    if (kept.role != ROLE_NONE)
-        session_sign_in(s, &kept);
+    struct session *s = session_new(c->worker->notification, c->now_us);
+    if (who.role != ROLE_NONE)
+        session_identify(s, &who); /* the call, and his name in it, are gone after accept */
+    s->socket = c->accept(c, offered(c, "lorry.v1", true), &session_events, s);
+    if (s->role != ROLE_NONE)
+        session_begin(s);
+}
+
+/* The number that a cursor names: it must be an entry of this inbox. */
+static bool cursor_seq(struct call *c, struct str stream, struct str cursor, int64_t *seq) {
+    if (cursor.p == NULL)
+        return true;
+    bool ours = cursor.len > stream.len && str_eq(str_sub(cursor, 0, stream.len), stream) &&
+                cursor.p[stream.len] == ':';
+    if (ours)
+        *seq = inbox_seq_of(cursor);
+    else
+        call_problem(c, PROBLEM_BAD_PARAMETER, "cursor must be the next_cursor of an earlier page");
+    return ours;
 }
 
 void route_notifications(struct call *c) {
     int32_t limit;
-    struct str after_id;
+    struct str cursor, stream = stream_of(&c->who);
     int64_t after = 0;
-    if (!call_page(c, &limit, &after_id) ||
-        !call_query_i64(c, "after", 0, INT64_C(999999999999), &after))
+    if (!call_page(c, &limit, &cursor) ||
+        !call_query_i64(c, "after", 0, INBOX_SEQ_MAX + 1, &after) ||
+        !cursor_seq(c, stream, cursor, &after))
         return;
-    if (after_id.p != NULL)
-        after = inbox_seq_of(after_id);
     struct inbox_entry *entries;
     int32_t count;
-    int err = inbox_read(c->worker->reader, c->worker->parser, stream_of(&c->who), after,
-                         INT64_C(999999999998), limit, &c->arena, &entries, &count);
+    int err = inbox_read(c->worker->reader, c->worker->parser, stream, after, INBOX_SEQ_MAX, limit,
+                         &c->arena, &entries, &count);
     if (err < 0) {
         call_error(c, err);
         return;
@@ -155,6 +164,8 @@ struct notification_service *notification_service_new(const struct notification_
     map_init(&n->listeners);
     pthread_mutex_init(&n->lock, NULL);
     n->parts = xcalloc((size_t)o->workers_max, sizeof(struct notification_part));
+    for (int32_t i = 0; i < o->workers_max; i++)
+        n->parts[i].service = n;
     if (o->bus != NULL)
         CHECK(o->bus->ops->listen(o->bus, SIGNAL_POSITION, positions_on_signal, n) == 0);
     return n;
