@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "base/timestamp.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
@@ -422,6 +423,29 @@ static void one_server_a_folder(void **state) {
     drop(f);
 }
 
+/* POSIX drops all locks that a process has on a file when it closes any descriptor of it. A server
+ * whose demo opened the file a second time had none left, and the next command that looked into the
+ * folder took itself for the last one there and deleted the log under the server. */
+static void second_opening_keeps_the_locks(void **state) {
+    (void)state;
+    struct folder *f = make(collections, 1), second = *f;
+    int status;
+    second.options.beside = true;
+    must_open(&second);
+    sqlite_source_close(second.source);
+    pid_t child = fork();
+    if (child == 0) {
+        char path[128];
+        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        path_of(f, "lorry.db", path);
+        int fd = open(path, O_RDWR);
+        _exit(fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    drop(f);
+}
+
 struct hand {
     struct store *s;
     const char *prefix;
@@ -612,6 +636,7 @@ int main(void) {
         cmocka_unit_test(full_disk),
         cmocka_unit_test(disk_refuses_writes),
         cmocka_unit_test(one_server_a_folder),
+        cmocka_unit_test(second_opening_keeps_the_locks),
         cmocka_unit_test(two_writers_at_once),
         cmocka_unit_test(busy_while_another_writes),
         cmocka_unit_test(refuses_other_files),
