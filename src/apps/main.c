@@ -109,7 +109,25 @@ static int help(const struct config_command *command) {
     return status;
 }
 
+/* The commands of several words that begin with WORD, such as "user". False: there is none. */
+static bool write_group(const char *word, FILE *out) {
+    size_t len = strlen(word);
+    bool found = false;
+    for (const struct config_command *c = commands; c->name != NULL; c++) {
+        if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ')
+            continue;
+        fprintf(out, "%s  lorry %-15s  %s\n", found ? "" : "Usage: one of\n\n", c->name,
+                c->summary);
+        found = true;
+    }
+    if (found)
+        fprintf(out, "\n\"lorry help %s COMMAND\" tells its flags.\n", word);
+    return found;
+}
+
 static int unknown(const char *word) {
+    if (write_group(word, stderr))
+        return 2;
     const char *near = config_command_near(&program, str_from(word));
     fprintf(stderr, "lorry: there is no command \"%s\"", word);
     if (near != NULL)
@@ -149,6 +167,8 @@ int main(int argc, char **argv) {
             return help(NULL);
         const struct config_command *about =
             config_command_find(&program, argc - 2, argv + 2, &used);
+        if (about == NULL && write_group(argv[2], stdout))
+            return 0;
         return about != NULL ? help(about) : unknown(argv[2]);
     }
     const struct config_command *command = config_command_find(&program, argc - 1, argv + 1, &used);
