@@ -10,7 +10,8 @@ mkdir "$home/build"
 ln -s "$(realpath "$1")" "$home/build/lorry"
 cd "$home"
 leave() {
-    kill "$server" 2>/dev/null && wait "$server" || true
+    kill "$server" 2>/dev/null || true
+    wait "$server" || true
     rm -rf "$home"
 }
 build/lorry serve --listen 127.0.0.1:0 >said 2>log &
@@ -41,12 +42,13 @@ boss=$(curl -sS --fail-with-body "$api/auth/login" --json '{"email": "boss@examp
 driver=$(as "$ola" /driver -X PUT --json '{"vehicle": {"class": "van", "plate": "ABC123", "capacity_kg": 800}}' | jq -er .id)
 as "$boss" "/drivers/$driver" -X PATCH --json '{"status": "approved"}' | jq -c '{name, status, duty}'
 as "$ola" /driver/duty --json '{"duty": "on"}' | jq -c '{name, status, duty}'
-as "$ola" /driver/locations --json "{\"fixes\": [{\"at\": \"$(date -u +%FT%TZ)\", \"lat\": 57.7120, \"lng\": 11.9700}]}"
+as "$ola" /driver/locations --json "{\"fixes\": [{\"at\": \"$(date -u +%FT%TZ)\", \"lat\": 57.7120, \"lng\": 11.9700}]}" |
+    jq -c .
 
 # Asha asks for a price, from Drottningtorget to Korsvägen in Göteborg, and books it.
 quote=$(as "$asha" /quotes --json '{"vehicle": "van", "stops": [{"lat": 57.7089, "lng": 11.9746,
     "address": "Drottningtorget"}, {"lat": 57.6969, "lng": 11.9865, "address": "Korsvägen"}]}' | jq -c '.quotes[0]')
-jq '{distance_m, duration_s, currency, total, items, pickup_eta_s}' <<<"$quote"
+jq -c '{distance_m, duration_s, pickup_eta_s, currency, total}, .items[]' <<<"$quote"
 booking=$(as "$asha" /bookings -H 'Idempotency-Key: tour-1' --json "{\"quote_id\": $(jq .id <<<"$quote"),
     \"notes\": \"ring twice\", \"stops\": [{}, {\"contact\": {\"name\": \"Bo Ek\", \"phone\": \"+46702223344\"}}]}")
 jq -c '{id, code, state, version}' <<<"$booking"
@@ -54,11 +56,11 @@ id=$(jq -er .id <<<"$booking")
 
 # A moment later Ola is asked, and accepts.
 until offer=$(as "$ola" /driver/offers | jq -ce '.items[0]'); do sleep 0.1; done
-jq '{pickup, dropoff, pickup_distance_m, pickup_eta_s, earning}' <<<"$offer"
+jq -c '{pickup, dropoff}, {pickup_distance_m, pickup_eta_s, earning}' <<<"$offer"
 as "$ola" "/bookings/$id/accept" --json "{\"offer_id\": $(jq .id <<<"$offer")}" | jq -c '{state, version}'
 
 # Who waits for the goods needs no account, only the link.
-curl -sS --fail-with-body "$api/track/$(jq -er .tracking_token <<<"$booking")" | jq -c '{state, driver, position}'
+curl -sS --fail-with-body "$api/track/$(jq -er .tracking_token <<<"$booking")" | jq -c '.state, .driver, .position'
 
 # Ola drives, and the booking follows.
 for status in arrived_pickup picked_up arrived_dropoff delivered; do
@@ -68,7 +70,6 @@ done
 # Asha rates him; then everybody looks at what has come of it.
 as "$asha" "/bookings/$id/rating" --json '{"stars": 5, "comment": "Careful with the boxes"}' | jq -c .rating
 as "$asha" "/bookings/$id/timeline" | jq -r '.items[] | "\(.seq) \(.type) by \(.actor.kind)"'
-as "$asha" /notifications | jq -c '[.items[] | .data.state]'
-as "$ola" /driver/earnings | jq -c '{currency, total, bookings}'
 as "$boss" "/bookings/$id/dispatch" | jq -c '.rounds[].candidates[] | {name, rank, distance_m, pickup_eta_s, outcome, reason}'
+until as "$ola" /driver/earnings | jq -ce 'select(.bookings == 1) | {currency, total, bookings}'; do sleep 0.1; done
 # ---- README ends ----
