@@ -543,7 +543,7 @@ static int spans_of(struct box b, struct span spans[2]) {
         return 1;
     }
     /* Over the antimeridian, or up to it: from the west to the end, and on from the start. */
-    spans[0] = (struct span){west, b.west_e7 == most ? west : last};
+    spans[0] = (struct span){west, last};
     spans[1] = (struct span){first, east};
     return 2;
 }

@@ -175,6 +175,25 @@ static void test_fastest(void **state) {
     town_close(&t);
 }
 
+/* Ways that lie on one another are one road, open as either is, as fast as the faster is. */
+static void test_on_one_another(void **state) {
+    (void)state;
+    struct town t;
+    struct buf b;
+    city_begin(&b);
+    struct point east[2] = {at(0, 0), at(0, 1000)}, west[2] = {at(0, 1000), at(0, 0)};
+    city_line(&b, east, 2, "\"highway\":\"residential\",\"maxspeed\":\"50\",\"oneway\":\"yes\"");
+    city_line(&b, west, 2, "\"highway\":\"residential\",\"maxspeed\":\"25\",\"oneway\":\"yes\"");
+    city_line(&b, east, 2, "\"highway\":\"service\",\"maxspeed\":\"20\",\"name\":\"Gården\"");
+    city_end(&b);
+    town_open(&t, buf_str(&b));
+    assert_int_equal(t.info.edges, 1);
+    assert_near(ask(&t, at(0, 0), at(0, 1000), VEHICLE_CAR).duration_s, 90, 1);  /* 40 km/h */
+    assert_near(ask(&t, at(0, 1000), at(0, 0), VEHICLE_CAR).duration_s, 180, 1); /* 20 km/h */
+    assert_str(streets_name_near(t.streets, at(0, 500), 10), "Gården");
+    town_close(&t);
+}
+
 static void test_stops_in_order(void **state) {
     (void)state;
     struct town t;
@@ -536,6 +555,7 @@ int main(void) {
                                        cmocka_unit_test(test_against_the_line),
                                        cmocka_unit_test(test_implied_one_way),
                                        cmocka_unit_test(test_fastest),
+                                       cmocka_unit_test(test_on_one_another),
                                        cmocka_unit_test(test_stops_in_order),
                                        cmocka_unit_test(test_off_the_road),
                                        cmocka_unit_test(test_what_is_left_out),
