@@ -2,16 +2,17 @@
 #include "adapters/crow/crow.h"
 #include "apps/city_places.h"
 #include "apps/commands.h"
+#include "apps/platform.h"
 #include "apps/settings.h"
 #include "base/err.h"
 #include "base/timestamp.h"
 #include "client/city.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct config_setting settings[] = {
@@ -42,7 +43,7 @@ static const struct config_setting settings[] = {
      .kind = CONFIG_DURATION,
      .fallback = "5m",
      .min = 0,
-     .max = 30 * 86400,
+     .max = INT64_C(30) * 86400,
      .help = "How long, in real time; 0 until Ctrl-C"},
     {.key = "settle",
      .kind = CONFIG_DURATION,
@@ -70,7 +71,10 @@ static const struct config_setting settings[] = {
      .kind = CONFIG_STRING,
      .placeholder = "E-MAIL",
      .help = "An admin who approves the drivers, where the server wants that"},
-    {.key = "admin_password", .kind = CONFIG_STRING, .secret = true, .help = "His password"},
+    {.key = "admin_password",
+     .kind = CONFIG_STRING,
+     .secret = true,
+     .help = "The password of that admin"},
 };
 static const struct config_table simulation = {"Simulation", settings,
                                                (int32_t)(sizeof(settings) / sizeof(settings[0]))};
@@ -78,13 +82,14 @@ const struct config_table *const simulate_tables[] = {&simulation, &settings_out
 
 /* The binary form of a graph made for one run, in a temporary file that is gone at once. */
 static int open_streets(const char *geojson, struct router *crow, struct streets **ret) {
-    char path[] = "/tmp/lorry-streets-XXXXXX";
+    char path[PATH_MAX];
+    const char *dir = getenv("TMPDIR");
+    snprintf(path, sizeof(path), "%s/lorry-streets-XXXXXX", dir != NULL ? dir : "/tmp");
     int fd = mkstemp(path);
     if (fd < 0)
         return ERR_IO;
     close(fd);
-    struct streets_info info;
-    int err = streets_build(geojson, path, &info);
+    int err = streets_build(geojson, path, NULL);
     if (err == 0)
         err = streets_open(path, crow, ret);
     unlink(path);
@@ -142,7 +147,9 @@ int command_simulate(struct config *c) {
     const char *geojson = config_cstr(c, "streets");
     int err = geojson != NULL ? open_streets(geojson, crow, &streets) : 0;
     if (err < 0) {
-        fprintf(stderr, "lorry: cannot use the streets of %s: %s\n", geojson, err_text(err));
+        struct str why = streets_problem(geojson, err, &c->arena);
+        fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));
+        crow->ops->close(crow);
         return 2;
     }
     struct city_places places = {streets, point_of(CITY_CENTRE_LAT, CITY_CENTRE_LNG), 4000};

@@ -506,7 +506,7 @@ static void tick(struct executor *x, int64_t now_us) {
 }
 
 /* A store that cannot even be asked is not asked the faster for it. */
-#define UNSEEN_PAUSE_NS (2 * 1000 * 1000)
+#define UNSEEN_PAUSE_NS 2000000L /* 2 ms */
 
 static int32_t gather(struct executor *x, int64_t wait_us) {
     int32_t count = 0;
