@@ -212,8 +212,9 @@ static int load_run(struct load *l, int32_t seconds) {
     net_run(l->net);
     net_cancel(pacer);
     if (l->failed > l->done / 1000) {
+        int64_t all = l->done + l->failed;
         fprintf(stderr, "bench: %lld of %lld answers were not 2xx\n", (long long)l->failed,
-                (long long)(l->done + l->failed));
+                (long long)all);
         return ERR_UNAVAILABLE;
     }
     return 0;

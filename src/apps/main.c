@@ -5,8 +5,11 @@
 #include "base/err.h"
 #include "runtime/token.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <uv.h>
 
 extern char **environ;
 
@@ -70,8 +73,8 @@ static const struct config_program program = {
     "lorry", "self-hosted, on-demand logistics: booking, dispatch, tracking", commands};
 
 static int flush_to(FILE *out, struct buf *text) {
-    fwrite(text->p, 1, text->len, out);
-    return fflush(out) == 0 ? 0 : 1;
+    bool whole = fwrite(text->p, 1, text->len, out) == text->len;
+    return fflush(out) == 0 && whole ? 0 : 1;
 }
 
 int command_config(struct config *c) {
@@ -88,10 +91,19 @@ int command_config(struct config *c) {
     return flush_to(status == 0 ? stdout : stderr, &out) | status;
 }
 
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+/* No date: the same source gives the same binary. */
 static int version(void) {
-    printf("lorry %s\nbuilt %s with %s%s\n", LORRY_VERSION, __DATE__, "gcc-compatible ",
-           __VERSION__);
-    return 0;
+    struct utsname machine;
+    printf("lorry %s\nbuilt with %s%s%s\nlibuv %s, libsodium %s\n", LORRY_VERSION, COMPILER,
+           uname(&machine) == 0 ? ", runs on " : "", uname(&machine) == 0 ? machine.machine : "",
+           uv_version_string(), sodium_version_string());
+    return fflush(stdout) == 0 ? 0 : 1;
 }
 
 /* `lorry help`, `lorry help serve`, `lorry serve --help`. */

@@ -14,6 +14,7 @@
 #include "services/driver/driver_service.h"
 #include "services/notification/notification_service.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,19 +99,34 @@ static bool newer(const char *a, const char *b) {
     return stat(a, &sa) == 0 && stat(b, &sb) == 0 && sa.st_mtime >= sb.st_mtime;
 }
 
+struct str streets_problem(const char *geojson, int err, struct arena *a) {
+    struct stat st;
+    if (stat(geojson, &st) != 0 || access(geojson, R_OK) != 0)
+        return arena_printf(a, "cannot read the streets: %s: %s", geojson, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return arena_printf(a, "cannot read the streets: %s is not a file", geojson);
+    if (err == ERR_INVALID)
+        return arena_printf(a,
+                            "the streets of %s cannot be used: it must be a GeoJSON "
+                            "FeatureCollection of road lines (LineString, with OSM's tags)",
+                            geojson);
+    if (err == ERR_LIMIT)
+        return arena_printf(a, "the streets of %s are too many", geojson);
+    return arena_printf(a, "cannot use the streets of %s: %s", geojson, err_text(err));
+}
+
 /* Opens the binary form beside the data, building it first if it is missing, old or damaged. */
 static int open_streets(struct platform *p, const char *geojson, struct str *ret_why) {
     struct str cache = arena_printf(&p->arena, "%s/streets.graph", config_cstr(p->config, "data"));
     if (newer(cache.p, geojson) && streets_open(cache.p, p->crow, &p->streets) == 0)
         return 0;
-    log_info(&p->log, "building the road graph from %s (once)", geojson);
-    struct streets_info info;
-    int err = streets_build(geojson, cache.p, &info);
+    if (access(geojson, R_OK) == 0)
+        log_info(&p->log, "building the road graph from %s (once)", geojson);
+    int err = streets_build(geojson, cache.p, NULL);
     if (err == 0)
         err = streets_open(cache.p, p->crow, &p->streets);
     if (err < 0)
-        *ret_why =
-            arena_printf(&p->arena, "cannot use the streets of %s: %s", geojson, err_text(err));
+        *ret_why = streets_problem(geojson, err, &p->arena);
     return err;
 }
 
@@ -166,6 +182,12 @@ static void make_driver(struct platform *p) {
     });
 }
 
+/* WHY names the file; whose it is shows which setting is meant. */
+static int refuse_file(struct platform *p, const char *key, struct str *why) {
+    *why = arena_printf(&p->arena, "the %s cannot be used: %.*s", key, STR_ARG(*why));
+    return ERR_INVALID;
+}
+
 static int make_booking(struct platform *p, struct str *ret_why) {
     const struct config *c = p->config;
     int64_t commission = config_int(c, "commission_percent");
@@ -182,12 +204,12 @@ static int make_booking(struct platform *p, struct str *ret_why) {
     if (config_is_given(c, "tariffs")) {
         o.tariffs = booking_tariffs_load(config_cstr(c, "tariffs"), &p->arena, ret_why);
         if (o.tariffs == NULL)
-            return ERR_INVALID;
+            return refuse_file(p, "tariffs", ret_why);
     }
     if (config_is_given(c, "area")) {
         o.area = booking_area_load(config_cstr(c, "area"), &p->arena, ret_why);
         if (o.area == NULL)
-            return ERR_INVALID;
+            return refuse_file(p, "area", ret_why);
     }
     p->booking = booking_service_new(&o);
     return 0;

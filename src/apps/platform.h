@@ -51,6 +51,10 @@ int platform_open_store(const struct config *config, struct arena *a,
                         struct sqlite_source **ret_source, struct store **ret_store,
                         struct str *ret_why);
 
+/* What is wrong with GEOJSON as road lines, a sentence in A, when streets_build or streets_open
+ * gave ERR. */
+struct str streets_problem(const char *geojson, int err, struct arena *a);
+
 void entropy_machine(struct entropy *e); /* libsodium's */
 void clock_machine(struct clock *c);
 

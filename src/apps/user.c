@@ -18,13 +18,12 @@ static const struct config_setting who_settings[] = {
 };
 static const struct config_table who = {"Account", who_settings, 1};
 
-static const struct config_setting role_settings[] = {
-    {.key = "role",
-     .kind = CONFIG_ENUM,
-     .names = role_names + 1,
-     .help = "customer, driver, dispatcher or admin"},
-};
+#define ROLE(help_text)                                                                            \
+    { {.key = "role", .kind = CONFIG_ENUM, .names = role_names + 1, .help = (help_text)}, }
+static const struct config_setting role_settings[] = ROLE("What the person may do");
+static const struct config_setting only_settings[] = ROLE("List only those who are this");
 static const struct config_table role = {"Role", role_settings, 1};
+static const struct config_table only = {"Filter", only_settings, 1};
 
 static const struct config_setting add_settings[] = {
     {.key = "name", .kind = CONFIG_STRING, .placeholder = "NAME", .help = "The person's name"},
@@ -32,7 +31,7 @@ static const struct config_setting add_settings[] = {
     {.key = "password",
      .kind = CONFIG_STRING,
      .secret = true,
-     .help = "8 to 128 characters; without it read from standard input"},
+     .help = "A file with the password, 8 to 128 characters; without it standard input"},
 };
 static const struct config_table add = {"Person", add_settings, 3};
 
@@ -42,7 +41,7 @@ static const struct config_setting undo_settings[] = {
 static const struct config_table undo = {"Undo", undo_settings, 1};
 
 const struct config_table *const user_add_tables[] = {&settings_data, &who, &role, &add, NULL};
-const struct config_table *const user_list_tables[] = {&settings_data, &role, &settings_output,
+const struct config_table *const user_list_tables[] = {&settings_data, &only, &settings_output,
                                                        NULL};
 const struct config_table *const user_set_role_tables[] = {&settings_data, &who, &role, NULL};
 const struct config_table *const user_disable_tables[] = {&settings_data, &who, &undo, NULL};
@@ -57,8 +56,14 @@ struct opened {
     struct clock clock;
 };
 
-static bool open_admin(struct config *c, struct opened *o) {
+/* Only `user add` begins a store: for the others a folder without one is a slip of the pen. */
+static bool open_admin(struct config *c, struct opened *o, bool begin) {
     struct str why;
+    const char *dir = config_cstr(c, "data");
+    if (!begin && access(dir, F_OK) != 0) {
+        fprintf(stderr, "lorry: there is no folder %s; --data names the one of the server\n", dir);
+        return false;
+    }
     if (platform_open_store(c, &c->arena, &o->source, &o->store, &why) < 0) {
         fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));
         return false;
@@ -127,8 +132,10 @@ int command_user_add(struct config *c) {
     struct opened o;
     struct auth_admin_user user = {0};
     if (!needed(c, "email") || !needed(c, "role") || !needed(c, "name") ||
-        !read_password(c, &user.password) || !open_admin(c, &o))
+        !read_password(c, &user.password))
         return 2;
+    if (!open_admin(c, &o, true))
+        return 1;
     user.email = config_text(c, "email");
     user.name = config_text(c, "name");
     user.phone = config_text(c, "phone");
@@ -171,7 +178,7 @@ static void print_account(void *arg, const struct account *account) {
 
 int command_user_list(struct config *c) {
     struct opened o;
-    if (!open_admin(c, &o))
+    if (!open_admin(c, &o, false))
         return 1;
     struct listing l = {config_bool(c, "json"), &c->arena};
     struct str why = STR_NONE;
@@ -181,8 +188,10 @@ int command_user_list(struct config *c) {
 
 int command_user_set_role(struct config *c) {
     struct opened o;
-    if (!needed(c, "email") || !needed(c, "role") || !open_admin(c, &o))
+    if (!needed(c, "email") || !needed(c, "role"))
         return 2;
+    if (!open_admin(c, &o, false))
+        return 1;
     struct str why = STR_NONE;
     int err = auth_admin_set_role(o.admin, config_text(c, "email"), role_of(c), &c->arena, &why);
     if (err == 0)
@@ -192,8 +201,10 @@ int command_user_set_role(struct config *c) {
 
 int command_user_disable(struct config *c) {
     struct opened o;
-    if (!needed(c, "email") || !open_admin(c, &o))
+    if (!needed(c, "email"))
         return 2;
+    if (!open_admin(c, &o, false))
+        return 1;
     struct str why = STR_NONE;
     bool disable = !config_bool(c, "undo");
     int err = auth_admin_disable(o.admin, config_text(c, "email"), disable, &c->arena, &why);
