@@ -41,9 +41,28 @@ static void waits_double_up_to_a_bound(void **state) {
     b->ops->close(b); /* with an event still on its way */
 }
 
+/* An operator, or NTP, sets the clock a day back: a rest is no longer for that. */
+static void clock_put_back(void **state) {
+    (void)state;
+    static const char *const types[] = {"t", NULL};
+    struct bus *b = inproc_bus_new();
+    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 1};
+    const int64_t day_us = INT64_C(86400000000), now_us = 2 * day_us;
+    int given = 0;
+    b->ops->subscribe(b, "g", types, refuse, &given);
+    assert_int_equal(b->ops->publish(b, &e, never, NULL), 0);
+    b->ops->poll(b, now_us);
+    assert_int_equal(given, 1);
+    int64_t next_us = b->ops->poll(b, now_us - day_us);
+    assert_int_equal(given, 2);
+    assert_int_equal(next_us, now_us - day_us + 2 * INPROC_BACKOFF_MIN_US);
+    b->ops->close(b);
+}
+
 int main(void) {
     const struct bus_factory f = {"inproc bus", inproc_bus_new, INPROC_IN_FLIGHT_MAX};
-    const struct CMUnitTest own[] = {cmocka_unit_test(waits_double_up_to_a_bound)};
+    const struct CMUnitTest own[] = {cmocka_unit_test(waits_double_up_to_a_bound),
+                                     cmocka_unit_test(clock_put_back)};
     int failed = bus_contract(&f);
     return failed + cmocka_run_group_tests_name("inproc bus's own", own, NULL, NULL);
 }

@@ -397,7 +397,9 @@ static int64_t poll(struct bus *bus, int64_t now_us) {
     pthread_mutex_lock(&b->lock);
     for (int32_t step = 0; step < BACKOFF_STEPS; step++) {
         struct delivery_list *l = &b->resting[step];
-        while (l->first && l->first->due_us <= now_us) {
+        /* Due later than a whole rest from now: the clock was put back meanwhile. */
+        while (l->first &&
+               (l->first->due_us <= now_us || l->first->due_us - now_us > backoff_us(step))) {
             b->stats.resting--;
             list_add(&b->ready, list_take(l));
         }
