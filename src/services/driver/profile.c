@@ -284,6 +284,8 @@ const struct command_type driver_duty_type = PROFILE_COMMAND("driver.duty", deci
 
 void on_account(struct event_turn *t, const void *data) {
     const struct ev_account *account = data;
+    if (account->user_id.p == NULL)
+        return; /* nobody's */
     struct account_args *args = arena_new(t->arena, struct account_args);
     *args = (struct account_args){account, t->event->at_us};
     event_command(t, &driver_account_type, driver_id_of(t->arena, account->user_id), args);
