@@ -2,7 +2,8 @@
  * never renamed. Each struct's schema is what travels as `data` (JSON). Event type names are the
  * constants below; `key` of an event is the booking's (or user's, driver's) id.
  *
- *   account.*   auth          → driver (profile), notification, revocation
+ *   account.*   auth          → driver (profile)
+ *   session.*   auth          → auth (every process forgets what it may still believe of a token)
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
  *   driver.*    driver        → booking
@@ -10,6 +11,7 @@
 #ifndef LORRY_EVENTS_EVENTS_H
 #define LORRY_EVENTS_EVENTS_H
 
+#include "base/id.h"
 #include "base/units.h"
 #include "json/schema.h"
 
@@ -123,8 +125,8 @@ extern const struct schema ev_account_schema, ev_session_schema, ev_booking_sche
 /* ---- signals: newest counts, may be lost; C structs inside one process ---- */
 #define SIGNAL_POSITION "position" /* struct signal_position */
 struct signal_position {
-    char driver_id[32];
-    char booking_id[32]; /* "" when free */
+    char driver_id[ID_TEXT_MAX];
+    char booking_id[ID_TEXT_MAX]; /* "" when free */
     struct point at;
     int32_t bearing_deg; /* -1 unknown */
     int32_t speed_cmps;  /* -1 unknown */

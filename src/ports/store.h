@@ -53,7 +53,7 @@ struct event {
 
 /* The answer to a request with an Idempotency-Key, kept at least 24 h. */
 struct store_answer {
-    struct str key;     /* account + method + path + key, hashed by the runtime */
+    struct str key; /* the client's, with account, method and path; the runtime's to put together */
     uint64_t body_hash; /* of the request */
     int32_t status;
     struct str etag, body;
@@ -119,9 +119,9 @@ struct store_ops {
     /* Drops up to LIMIT documents of C whose id is below ID (in id order). For retention. */
     int (*prune_docs)(struct store *s, const struct store_collection *c, struct str below_id,
                       int32_t limit);
-    /* Optional (NULL): a batch of reads and one commit follow on this writing handle, and the store may
-     * hold on to what makes them cheap (a transaction) from begin to end. An error from begin means
-     * only that nothing is held. */
+    /* Optional (NULL): a batch of reads and one commit follow on this writing handle, and the store
+     * may hold on to what makes them cheap (a transaction) from begin to end. An error from begin
+     * means only that nothing is held. */
     int (*begin)(struct store *s);
     void (*end)(struct store *s);
     void (*close)(struct store *s);

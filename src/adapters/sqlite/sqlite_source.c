@@ -133,7 +133,7 @@ static int set_wal(sqlite3 *db, struct arena *a, struct str *ret_why) {
 
 static int open_database(struct sqlite_source *s, struct arena *a, struct str *ret_why) {
     /* Made here and not by SQLite, so that nobody else may read what is in it. One that is there is
-     * left alone: to close it would drop the locks of all connections that this process has on it. */
+     * left alone: closing it would drop the locks of all connections this process has on it. */
     int fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);

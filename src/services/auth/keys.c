@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define URLSAFE sodium_base64_VARIANT_URLSAFE_NO_PADDING
-#define KEY_B64_MAX sodium_base64_ENCODED_LEN(32, URLSAFE)
 
 _Static_assert(KEY_SEED_BYTES == crypto_sign_SEEDBYTES, "a seed is what libsodium takes");
 _Static_assert(sizeof(((struct signer *)0)->secret) == crypto_sign_SECRETKEYBYTES, "and gives");

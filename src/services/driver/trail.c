@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "ports/locations.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 
 #define KEPT(member) .flags = S_STORE, .offset = offsetof(struct trail_chunk, member)
-#define CHUNK_ROWS_MAX 1000
+#define CHUNK_ROWS_MAX LOCATIONS_FIXES_MAX /* a batch may be one chunk */
 
 static const struct schema_field chunk_fields[] = {
     {"id", S_STR, .flags = S_OUT, .offset = offsetof(struct trail_chunk, head.id)},
