@@ -186,6 +186,8 @@ static const struct refusal *headers_check(struct exchange *ex) {
             if (!host_sound(h.value))
                 return &refusal_host;
         } else if (str_is(h.name, "transfer-encoding")) {
+            if (coding.p != NULL) /* together they are a list, which others may read otherwise */
+                return &refusal_coding;
             coding = h.value;
         } else if (str_is(h.name, "expect")) {
             expect = h.value;

@@ -122,6 +122,7 @@ static const struct {
     BAD(400, P "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT),
     BAD(400, P "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" NEXT),
     BAD(501, P "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" NEXT),
+    BAD(501, P "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT),
     BAD(501, P "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" NEXT),
     BAD(400, P "Transfer-Encoding: \x0b"
                "chunked\r\n\r\n0\r\n\r\n" NEXT),
