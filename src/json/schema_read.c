@@ -108,14 +108,23 @@ static int refuse_count(struct reading *r, const struct step *step, const char *
                   limits.max, unit);
 }
 
-/* The code points of S (valid UTF-8), or -1 when a control character (C0 but ALLOWED, DEL, C1) is
- * in it. */
+/* Does P begin with one that ends a line or turns the direction of what follows? Shown beside other
+ * text, it would make that read as what it is not: U+2028 to U+202E, U+2066 to U+2069. */
+static bool disguises(const char *p) {
+    unsigned char second = (unsigned char)p[1], third = (unsigned char)p[2]; /* of three */
+    return (second == 0x80 && third >= 0xA8 && third <= 0xAE) ||
+           (second == 0x81 && third >= 0xA6 && third <= 0xA9);
+}
+
+/* The code points of S (valid UTF-8), or -1 when a control character (C0 but ALLOWED, DEL, C1, or
+ * one that disguises) is in it. */
 static int64_t count_chars(struct str s, char allowed) {
     int64_t chars = 0;
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.p[i];
         bool c1 = c == 0xC2 && (unsigned char)s.p[i + 1] < 0xA0; /* a second byte follows */
-        if ((c < 0x20 && !(allowed && c == (unsigned char)allowed)) || c == 0x7F || c1)
+        if ((c < 0x20 && !(allowed && c == (unsigned char)allowed)) || c == 0x7F || c1 ||
+            (c == 0xE2 && disguises(s.p + i)))
             return -1;
         chars += (c & 0xC0) != 0x80;
     }

@@ -187,6 +187,9 @@ static void words_for_people(void **state) {
     assert_refused("{\"name\":\"a\\u0000b\"}", "/name", "must not contain control characters");
     assert_refused("{\"name\":\"a\\u0085b\"}", "/name", "must not contain control characters");
     assert_refused("{\"name\":\"a\\u007f\"}", "/name", "must not contain control characters");
+    assert_refused("{\"name\":\"a\\u202eb\"}", "/name", "must not contain control characters");
+    assert_refused("{\"name\":\"a\\u2069\"}", "/name", "must not contain control characters");
+    assert_refused(NAMED "\"notes\":\"\\u2028\"}", "/notes", "must not contain control characters");
     assert_refused(NAMED "\"notes\":\"\\t\"}", "/notes", "must not contain control characters");
     assert_refused(NAMED "\"notes\":\"\"}", "/notes", "must be 1 to 1000 characters; be brief");
     assert_refused(NAMED "\"secret\":\"123456\"}", "/secret", "must be at most 5 characters");
