@@ -11,6 +11,7 @@
 #include "base/timestamp.h"
 #include "services/auth/auth_service.h"
 #include "services/booking/booking_service.h"
+#include "services/booking/tariff.h"
 #include "services/driver/driver_service.h"
 #include "services/notification/notification_service.h"
 
@@ -23,6 +24,7 @@
 
 #define CACHE_ENTRIES_MAX 200000
 #define BATCH_MAX STORE_BATCH_MAX
+#define HELD_BYTES_MIN (INT64_C(16) << 20) /* of one network thread */
 
 /* ---- the machine's clock and randomness ---- */
 
@@ -178,7 +180,7 @@ static void make_driver(struct platform *p) {
         .search_radius_m = config_int(c, "search_radius_m"),
         .search_radius_max_m = config_int(c, "search_radius_max_m"),
         .trail_keep_days = config_int(c, "trail_days"),
-        .currency = config_cstr(c, "currency"),
+        .currency = p->tariffs->currency,
     });
 }
 
@@ -192,6 +194,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
     const struct config *c = p->config;
     int64_t commission = config_int(c, "commission_percent");
     struct booking_options o = {
+        .tariffs = p->tariffs,
         .router = p->router,
         .entropy = &p->entropy,
         .fleet = driver_service_fleet(p->driver),
@@ -234,6 +237,11 @@ static void make_notification(struct platform *p) {
 }
 
 static int make_services(struct platform *p, struct str *ret_why) {
+    p->tariffs = &tariffs_default;
+    if (config_is_given(p->config, "tariffs"))
+        p->tariffs = booking_tariffs_load(config_cstr(p->config, "tariffs"), &p->arena, ret_why);
+    if (p->tariffs == NULL)
+        return ERR_INVALID;
     make_auth(p);
     make_driver(p);
     make_notification(p);
@@ -305,6 +313,10 @@ static int listen_on(struct platform *p, struct str *ret_why) {
     const struct config *c = p->config;
     struct http_limits limits = http_limits_default;
     limits.connections_max = (int32_t)config_int(c, "connections_max");
+    /* Of one thread: all together may hold no more on a machine with many processors. */
+    limits.held_bytes_max /= worker_count(c);
+    if (limits.held_bytes_max < HELD_BYTES_MIN)
+        limits.held_bytes_max = HELD_BYTES_MIN;
     const char *why = "";
     int err = http_start(&(struct http_options){.address = config_host(c, "listen"),
                                                 .port = config_port(c, "listen"),
