@@ -2,12 +2,29 @@
 
 #include "base/timestamp.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 static struct str email_key(struct call *c, struct str email_id) {
     return arena_printf(&c->arena, "login:%.*s", STR_ARG(email_id));
 }
 
+struct str guard_network(struct str peer, struct arena *a) {
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char text[INET6_ADDRSTRLEN] = "";
+    unsigned char b[16];
+    if (peer.len >= sizeof(text))
+        return peer;
+    memcpy(text, peer.p, peer.len);
+    if (inet_pton(AF_INET6, text, b) != 1 || memcmp(b, mapped, sizeof(mapped)) == 0)
+        return peer;
+    return arena_printf(a, "%02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", b[0], b[1], b[2], b[3], b[4],
+                        b[5], b[6], b[7]);
+}
+
 static struct str address_key(struct call *c) {
-    return arena_printf(&c->arena, "failures:%.*s", STR_ARG(c->request.peer));
+    struct str network = guard_network(c->request.peer, &c->arena);
+    return arena_printf(&c->arena, "failures:%.*s", STR_ARG(network));
 }
 
 static int32_t seconds_until(int64_t at_us, int64_t now_us) {
@@ -80,7 +97,8 @@ void guard_login_wrong(struct auth_service *a, struct call *c) {
 
 bool guard_register(struct auth_service *a, struct call *c) {
     int64_t value, until_us;
-    struct str key = arena_printf(&c->arena, "registers:%.*s", STR_ARG(c->request.peer));
+    struct str network = guard_network(c->request.peer, &c->arena);
+    struct str key = arena_printf(&c->arena, "registers:%.*s", STR_ARG(network));
     if (a->registers_per_hour_max == 0 ||
         a->cache->ops->add(a->cache, key, 1, REGISTER_WINDOW_US, c->now_us, &value, &until_us) <
             0 ||

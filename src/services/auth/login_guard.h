@@ -24,5 +24,8 @@ void guard_login_wrong(struct auth_service *a, struct call *c);
 void guard_login_undone(struct auth_service *a, struct call *c, struct str email_id);
 /* May C register? Counts it. False: replied 429. */
 bool guard_register(struct auth_service *a, struct call *c);
+/* What stands for PEER's address in the counters: an IPv6 address is its /64, because whoever has
+ * one has all of them; others are themselves. */
+struct str guard_network(struct str peer, struct arena *a);
 
 #endif

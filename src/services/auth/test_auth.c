@@ -404,6 +404,37 @@ static void registering_is_limited_per_address(void **state) {
     registered(f, "u4@example.com");
 }
 
+static void an_address_of_ipv6_counts_with_its_network(void **state) {
+    struct fixture *f = *state;
+    static const char *const pairs[][2] = {
+        {"127.0.0.1", "127.0.0.1"},
+        {"::ffff:192.0.2.7", "::ffff:192.0.2.7"},
+        {"2001:db8:1:2::3", "2001:0db8:0001:0002::/64"},
+        {"2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:0db8:0001:0002::/64"},
+        {"2001:db8:1:3::3", "2001:0db8:0001:0003::/64"},
+        {"not an address, and longer than any address would be", NULL},
+        {"", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        const char *want = pairs[i][1] != NULL ? pairs[i][1] : pairs[i][0];
+        assert_true(str_is(guard_network(str_from(pairs[i][0]), f->arena), want));
+    }
+}
+
+static void a_name_shows(void **state) {
+    (void)state;
+    static const char *const blank[] = {"", " ", "\xE2\x80\x8B", " \xEF\xBB\xBF\xC2\xA0",
+                                        "\xE3\x85\xA4"};
+    static const char *const good[] = {"A", " A", "\xE2\x80\x8F\xD7\x90",
+                                       "\xE2\x80\x9C"
+                                       "A",
+                                       "\xC3\x85"};
+    for (size_t i = 0; i < COUNT_OF(blank); i++)
+        assert_non_null(name_fault(str_from(blank[i])));
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        assert_null(name_fault(str_from(good[i])));
+}
+
 /* ---- signing in ---- */
 
 static struct str without_request_id(struct fixture *f, struct str body) {
@@ -1213,6 +1244,8 @@ int main(void) {
         TEST(a_slow_twin_takes_nothing_over),
         TEST(a_late_account_is_not_created),
         TEST(registering_is_limited_per_address),
+        TEST(an_address_of_ipv6_counts_with_its_network),
+        TEST(a_name_shows),
         TEST(wrong_and_unknown_sound_the_same),
         TEST(five_wrong_ones_lock_for_a_while),
         TEST(many_at_once_get_no_more_tries),

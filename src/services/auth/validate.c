@@ -1,5 +1,7 @@
 #include "services/auth/validate.h"
 
+#include "base/check.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,8 +80,35 @@ const char *phone_fault(struct str phone) {
     return good ? NULL : "must be 6 to 15 digits after a +, as in +46701234567";
 }
 
+/* The length of the white space or invisible character that NAME (valid UTF-8) begins with, or 0.
+ */
+static size_t blank_at(struct str name) {
+    static const char *const blanks[] = {" ",
+                                         "\xC2\xA0",
+                                         "\xC2\xAD",
+                                         "\xE1\x85\x9F",
+                                         "\xE1\x85\xA0",
+                                         "\xE2\x80\xAF",
+                                         "\xE2\x81\x9F",
+                                         "\xE2\x81\xA0",
+                                         "\xE2\xA0\x80",
+                                         "\xE3\x80\x80",
+                                         "\xE3\x85\xA4",
+                                         "\xEF\xBB\xBF",
+                                         "\xEF\xBE\xA0"};
+    for (size_t i = 0; i < COUNT_OF(blanks); i++) {
+        if (str_starts(name, blanks[i]))
+            return strlen(blanks[i]);
+    }
+    bool general = str_starts(name, "\xE2\x80") && (unsigned char)name.p[2] <= 0x8F; /* to U+200F */
+    return general ? 3 : 0;
+}
+
 const char *name_fault(struct str name) {
-    return trim(name).len == 0 ? "must not be blank" : NULL;
+    size_t at = 0, blank;
+    while ((blank = blank_at(str_sub(name, at, name.len - at))) > 0)
+        at += blank;
+    return at == name.len ? "must not be blank" : NULL;
 }
 
 static int compare(const void *key, const void *item) {
