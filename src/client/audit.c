@@ -148,7 +148,8 @@ void audit_end(struct city *c, int64_t unfinished) {
     size_t iter = 0;
     void *each;
     if (unfinished > 0)
-        audit_violation(c, "%lld bookings hang", (long long)unfinished);
+        audit_violation(c, "%lld bookings had not ended when the time to settle was over",
+                        (long long)unfinished);
     while (map_next(&c->bookings, &iter, &each)) {
         struct audit_booking *b = each;
         for (struct audit_view *v = b->views; v != NULL; v = v->next) {

@@ -8,29 +8,50 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define SETTLE_US (120 * US_PER_S)
 #define PROGRESS_US (INT64_C(5) * US_PER_S)
 #define PROGRESS_LINES_US (INT64_C(30) * US_PER_S) /* between lines for people */
 #define AHEAD_MAX 8                                /* people who are signing in at once */
 
+#define REACH_US (INT64_C(6) * US_PER_S) /* how long to knock at a server that is not there */
+/* Who is cut off in the middle would be told of what he cannot see any more: when even the time to
+ * settle is over nobody asks anything more, and what was asked has so long to be answered and seen.
+ */
+#define HUSH_US (INT64_C(3) * US_PER_S)
+#define LIVE_LINE_MAX 256
+#define LIVE_COLUMNS 79 /* where the terminal does not tell */
+
 static void arrive(void *arg);
 
 /* ---- output ---- */
+
+/* One line that is drawn over itself: cut to the terminal's width, else it would wrap and stay. */
+static void status_line(struct city *c, double elapsed_s, int64_t open) {
+    const struct city_summary *s = &c->sum;
+    struct winsize size = {0};
+    char line[LIVE_LINE_MAX];
+    snprintf(line, sizeof(line),
+             "%5.0f s%s  drivers %d/%d  bookings %lld  on their way %lld  delivered %lld  "
+             "cancelled %lld  expired %lld  fixes %lld  p99 %.1f ms",
+             elapsed_s,
+             s->violations > 0 ? "  AUDIT FAILED"
+             : c->ending       ? "  ending"
+                               : "",
+             c->drivers_ready, c->driver_count, (long long)s->requested, (long long)open,
+             (long long)s->delivered, (long long)s->cancelled, (long long)s->expired,
+             (long long)s->fixes_acknowledged, (double)histogram_quantile(&c->latency, 0.99) / 1e3);
+    bool known = ioctl(fileno(c->o.out), TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    fprintf(c->o.out, "\r\033[K%.*s", known ? size.ws_col - 1 : LIVE_COLUMNS, line);
+}
 
 static void progress(struct city *c) {
     const struct city_summary *s = &c->sum;
     double elapsed_s = (double)(net_now_us(c->net) - c->started_us) / 1e6;
     int64_t open = s->requested - s->delivered - s->cancelled - s->expired - s->failed;
     if (c->o.output == CITY_LIVE)
-        fprintf(c->o.out,
-                "\r\033[K%5.0f s  drivers %d/%d  bookings %lld  on their way %lld  delivered %lld  "
-                "cancelled %lld  expired %lld  fixes %lld  p99 %.1f ms%s",
-                elapsed_s, c->drivers_ready, c->driver_count, (long long)s->requested,
-                (long long)open, (long long)s->delivered, (long long)s->cancelled,
-                (long long)s->expired, (long long)s->fixes_acknowledged,
-                (double)histogram_quantile(&c->latency, 0.99) / 1e3,
-                s->violations > 0 ? "  AUDIT FAILED" : "");
+        status_line(c, elapsed_s, open);
     else if (c->o.output == CITY_LINES)
         fprintf(c->o.out,
                 "  %.0f s: %d drivers on duty, %lld bookings on their way, %lld delivered, "
@@ -205,15 +226,20 @@ static void clock_tick(void *arg) {
     int64_t settle_us = c->o.settle_us > 0 ? c->o.settle_us : SETTLE_US;
     int64_t every_us = c->o.output == CITY_LINES ? PROGRESS_LINES_US : PROGRESS_US;
     int asked = c->stop_asked;
-    if (!c->reached && elapsed_us > 15 * US_PER_S) {
+    if (!c->reached && (asked > 0 || elapsed_us > REACH_US)) {
         end(c);
         return;
     }
     if (!c->ending && (asked > 0 || (c->o.duration_us > 0 && elapsed_us >= c->o.duration_us))) {
         begin_end(c, elapsed_us);
     }
-    bool late = c->ending && elapsed_us - c->sum.elapsed_us > settle_us;
-    if (c->ending && (asked > 1 || late || all_settled(c))) {
+    int64_t over_us = c->ending ? elapsed_us - c->sum.elapsed_us - settle_us : -1;
+    if (c->ending && (asked > 1 || all_settled(c) || over_us > HUSH_US)) {
+        end(c);
+        return;
+    }
+    c->hushed = over_us > 0;
+    if (c->hushed && c->askings == NULL && audit_settled(c)) {
         end(c);
         return;
     }
@@ -221,14 +247,15 @@ static void clock_tick(void *arg) {
         customer_end(c->customers[i]);
     if (!c->ending)
         grow(c);
+    if (!c->reached)
+        return;
     if (c->o.output == CITY_LIVE || elapsed_us / every_us != (elapsed_us - US_PER_S / 4) / every_us)
         progress(c);
 }
 
 static void sum_up(struct city *c) {
     struct city_summary *s = &c->sum;
-    for (int32_t i = 0; i < c->customer_count; i++)
-        s->unfinished += customer_busy(c->customers[i]);
+    s->unfinished = s->requested - s->delivered - s->cancelled - s->expired - s->failed;
     if (c->stop_asked <= 1) /* who is stopped at once leaves things half done */
         audit_end(c, s->unfinished);
     for (int32_t i = 0; c->stop_asked <= 1 && i < c->driver_count; i++) {
@@ -292,7 +319,7 @@ int city_run(struct city *c, struct city_summary *ret_summary) {
     net_run(c->net);
     if (c->o.output == CITY_LIVE)
         fputs("\n", c->o.out);
-    if (!c->reached)
+    if (!c->reached && c->stop_asked == 0)
         return ERR_UNAVAILABLE;
     sum_up(c);
     *ret_summary = c->sum;

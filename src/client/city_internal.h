@@ -62,6 +62,7 @@ struct city {
     struct net_timer *arrival, *clock_timer;
     int64_t started_us;
     bool ending, stopped, reached;
+    bool hushed; /* nobody asks anything any more */
     _Atomic int stop_asked;
     struct histogram latency, assign;
     struct map bookings; /* id → struct audit_booking */

@@ -104,7 +104,7 @@ static void ask(void *arg) {
     struct asking *a = arg;
     struct person *p = a->person;
     a->timer = NULL;
-    if (p->city->stopped) {
+    if (p->city->stopped || p->city->hushed) {
         asking_free(a);
         return;
     }
