@@ -372,18 +372,24 @@ struct search {
     int32_t count, k;
 };
 
-/* Does A come before B? The order is exact; the line is enough to know it, most of the time. */
-static bool before(const struct search *s, const struct fleet_hit *a, const struct fleet_hit *b) {
-    double longer = a->distance_m - b->distance_m;
-    if (fabs(longer) > SLACK_UNITS)
-        return longer < 0;
-    struct point pa = a->item->at, pb = b->item->at;
-    if (pa.lat_e7 != pb.lat_e7 || pa.lng_e7 != pb.lng_e7) {
-        double a_m = geo_distance_m(s->at, pa), b_m = geo_distance_m(s->at, pb);
+/* The order of two whose lines do not tell. Rare, and so kept out of the way of the rest. */
+static __attribute__((noinline)) bool
+before_by_distance(struct point at, const struct fleet_item *a, const struct fleet_item *b) {
+    if (a->at.lat_e7 != b->at.lat_e7 || a->at.lng_e7 != b->at.lng_e7) {
+        double a_m = geo_distance_m(at, a->at), b_m = geo_distance_m(at, b->at);
         if (a_m != b_m)
             return a_m < b_m;
     }
-    return strcmp(a->item->key, b->item->key) < 0;
+    return strcmp(a->key, b->key) < 0;
+}
+
+/* Does A come before B? */
+static inline bool before(const struct search *s, const struct fleet_hit *a,
+                          const struct fleet_hit *b) {
+    double longer = a->distance_m - b->distance_m;
+    if (fabs(longer) > SLACK_UNITS)
+        return longer < 0;
+    return before_by_distance(s->at, a->item, b->item);
 }
 
 /* Puts HIT where the top was and lets it sink among COUNT. */
