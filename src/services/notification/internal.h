@@ -79,20 +79,22 @@ void inbox_tick(struct notification_service *n, struct store *writer, int64_t no
 struct position {
     struct signal_position latest;
     uint64_t stamp; /* rises with every change of any */
-    struct position *before, *next;
+    int32_t index;  /* its place in `all`, for good */
 };
 struct positions {
     pthread_rwlock_t lock;
     struct map by_driver, by_booking; /* struct position; by_booking: of the active booking */
-    struct position *first, *last;    /* in the order of their last changes */
+    struct position **all;            /* in the order of their coming */
+    uint64_t *stamps;                 /* of all, side by side: looking through them is quick */
+    int32_t count, cap;
     uint64_t stamp;
 };
 void positions_init(struct positions *p);
 void positions_free(struct positions *p);
-/* Copies the positions in BOX that have changed after the stamp AFTER into OUT, at most MAX, those
- * that have waited longest first. *RET_STAMP: all up to it were looked at. Any thread. */
-int32_t positions_in_box(struct positions *p, struct box box, uint64_t after, struct position *out,
-                         int32_t max, uint64_t *ret_stamp);
+/* Copies the positions in BOX that have changed after the stamp AFTER into OUT, at most MAX, from
+ * index AT on. *RET_AT: where to go on, 0: that was the end. *RET_STAMP: the newest. Any thread. */
+int32_t positions_in_box(struct positions *p, struct box box, uint64_t after, int32_t at,
+                         struct position *out, int32_t max, int32_t *ret_at, uint64_t *ret_stamp);
 /* The position of whoever carries the booking, if it has changed after AFTER: 1, else 0. */
 int32_t positions_of_booking(struct positions *p, struct str booking_id, uint64_t after,
                              struct position *out, uint64_t *ret_stamp);
@@ -109,6 +111,8 @@ struct watch {
     struct box box;
     char booking_id[ID_TEXT_MAX];
     uint64_t stamp;   /* up to which it was given all */
+    uint64_t round;   /* an area: the stamp when this round through the fleet began, … */
+    int32_t at;       /* … and how far it has come */
     int64_t asked_us; /* the booking is not known yet; 0: it is, and may be watched */
 };
 

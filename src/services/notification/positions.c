@@ -1,8 +1,8 @@
 /* The newest position of every driver, written by whoever signals (the executor's thread) and read
  * by the network threads' ticks. Each change gets a stamp, so that a watcher is given just what is
- * newer than what he has; what he misses in between is never sent. The table is also a list in the
- * order of the stamps, so that looking for what is new costs as much as there is new, and he who
- * cannot take it all gets next time what has waited longest.
+ * newer than what he has; what he misses in between is never sent. He goes through the fleet in
+ * rounds: as much as he can take in one tick, and on from there in the next, so that nobody is left
+ * out however often others move.
  */
 #include "services/notification/internal.h"
 
@@ -18,10 +18,10 @@ void positions_init(struct positions *p) {
 }
 
 void positions_free(struct positions *p) {
-    size_t iter = 0;
-    void *position;
-    while (map_next(&p->by_driver, &iter, &position))
-        free(position);
+    for (int32_t i = 0; i < p->count; i++)
+        free(p->all[i]);
+    free(p->all);
+    free(p->stamps);
     map_free(&p->by_driver);
     map_free(&p->by_booking);
     pthread_rwlock_destroy(&p->lock);
@@ -33,17 +33,19 @@ static void forget_booking(struct positions *p, struct position *position) {
         map_remove(&p->by_booking, booking_id);
 }
 
-static void move_to_end(struct positions *p, struct position *position) {
-    if (p->last == position)
-        return;
-    if (position->next != NULL) { /* it is in the list */
-        *(position->before != NULL ? &position->before->next : &p->first) = position->next;
-        position->next->before = position->before;
-        position->next = NULL;
+/* A place in the table for a driver who was never heard of. */
+static struct position *position_add(struct positions *p, const char *driver_id, size_t len) {
+    struct position *position = xcalloc(1, sizeof(*position));
+    memcpy(position->latest.driver_id, driver_id, len);
+    map_put(&p->by_driver, str_from(position->latest.driver_id), position);
+    if (p->count == p->cap) {
+        p->cap = p->cap > 0 ? p->cap * 2 : 64;
+        p->all = xrealloc(p->all, (size_t)p->cap * sizeof(struct position *));
+        p->stamps = xrealloc(p->stamps, (size_t)p->cap * sizeof(*p->stamps));
     }
-    position->before = p->last;
-    *(p->last != NULL ? &p->last->next : &p->first) = position;
-    p->last = position;
+    position->index = p->count;
+    p->all[p->count++] = position;
+    return position;
 }
 
 void positions_on_signal(void *consumer, struct str topic, const void *data, size_t len) {
@@ -54,41 +56,33 @@ void positions_on_signal(void *consumer, struct str topic, const void *data, siz
     const struct signal_position *said = data;
     pthread_rwlock_wrlock(&p->lock);
     struct position *position = map_get(&p->by_driver, str_from(said->driver_id));
-    if (position == NULL) {
-        position = xcalloc(1, sizeof(*position));
-        memcpy(position->latest.driver_id, said->driver_id, sizeof(said->driver_id));
-        map_put(&p->by_driver, str_from(position->latest.driver_id), position);
-    }
+    if (position == NULL)
+        position = position_add(p, said->driver_id, sizeof(said->driver_id));
     forget_booking(p, position);
     position->latest = *said;
-    position->stamp = ++p->stamp;
-    move_to_end(p, position);
+    position->stamp = p->stamps[position->index] = ++p->stamp;
     if (said->booking_id[0] != 0)
         map_put(&p->by_booking, str_from(position->latest.booking_id), position);
     pthread_rwlock_unlock(&p->lock);
 }
 
-int32_t positions_in_box(struct positions *p, struct box box, uint64_t after, struct position *out,
-                         int32_t max, uint64_t *ret_stamp) {
+int32_t positions_in_box(struct positions *p, struct box box, uint64_t after, int32_t at,
+                         struct position *out, int32_t max, int32_t *ret_at, uint64_t *ret_stamp) {
     int32_t n = 0;
     pthread_rwlock_rdlock(&p->lock);
-    uint64_t stamp = p->stamp;
-    const struct position *at = NULL;
-    for (const struct position *newer = p->last; newer != NULL && newer->stamp > after;
-         newer = newer->before)
-        at = newer;
-    for (; at != NULL; at = at->next) {
+    for (; at < p->count; at++) {
+        const struct position *position = p->all[at];
         /* Who has just come need not hear of those who have gone. */
-        if ((after == 0 && at->latest.off) || !box_has(box, at->latest.at))
+        if (p->stamps[at] <= after || (after == 0 && position->latest.off) ||
+            !box_has(box, position->latest.at))
             continue;
-        if (n == max) {
-            stamp = out[n - 1].stamp;
+        if (n == max)
             break;
-        }
-        out[n++] = *at;
+        out[n++] = *position;
     }
+    *ret_at = at < p->count ? at : 0;
+    *ret_stamp = p->stamp;
     pthread_rwlock_unlock(&p->lock);
-    *ret_stamp = stamp;
     return n;
 }
 

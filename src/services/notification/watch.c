@@ -199,25 +199,45 @@ void session_unwatch(struct session *s, const struct frame_in *f) {
 
 /* ---- positions ---- */
 
-/* False: the client has enough to read; what he was not sent counts as not seen. */
-static bool send_positions(struct session *s, struct watch *watch) {
-    struct positions *p = &s->part->service->positions;
-    struct position *found = s->part->found;
+/* False: the client has enough to read. */
+static bool send_position(struct session *s, const struct position *p, bool for_booking) {
+    arena_reset(&s->part->scratch);
+    struct str text = position_frame(&p->latest, for_booking, &s->part->scratch);
+    if (s->socket->ops->queued_bytes(s->socket) > SESSION_POSITIONS_BURST_MAX ||
+        !session_send_text(s, text))
+        return false;
+    s->part->service->positions_sent++;
+    return true;
+}
+
+static bool send_booking(struct session *s, struct watch *watch) {
     uint64_t stamp;
-    int32_t n =
-        watch->area
-            ? positions_in_box(p, watch->box, watch->stamp, found, POSITIONS_FRAME_MAX, &stamp)
-            : positions_of_booking(p, str_from(watch->booking_id), watch->stamp, found, &stamp);
-    for (int32_t i = 0; i < n; i++) {
-        arena_reset(&s->part->scratch);
-        struct str text = position_frame(&found[i].latest, !watch->area, &s->part->scratch);
-        if (s->socket->ops->queued_bytes(s->socket) > SESSION_POSITIONS_BURST_MAX ||
-            !session_send_text(s, text))
-            return false;
-        watch->stamp = found[i].stamp;
-        s->part->service->positions_sent++;
-    }
+    struct position found;
+    struct positions *p = &s->part->service->positions;
+    if (positions_of_booking(p, str_from(watch->booking_id), watch->stamp, &found, &stamp) > 0 &&
+        !send_position(s, &found, true))
+        return false;
     watch->stamp = stamp;
+    return true;
+}
+
+static bool send_area(struct session *s, struct watch *watch) {
+    uint64_t stamp;
+    int32_t end;
+    struct position *found = s->part->found;
+    int32_t n = positions_in_box(&s->part->service->positions, watch->box, watch->stamp, watch->at,
+                                 found, POSITIONS_FRAME_MAX, &end, &stamp);
+    if (watch->at == 0)
+        watch->round = stamp;
+    for (int32_t i = 0; i < n; i++) {
+        if (!send_position(s, &found[i], false)) {
+            watch->at = found[i].index;
+            return false;
+        }
+    }
+    watch->at = end;
+    if (end == 0)
+        watch->stamp = watch->round;
     return true;
 }
 
@@ -227,7 +247,8 @@ void session_positions(struct session *s) {
     if (s->part->found == NULL)
         s->part->found = xcalloc(POSITIONS_FRAME_MAX, sizeof(struct position));
     for (int32_t i = 0; i < s->watch_count; i++) {
-        if (s->watches[i].asked_us == 0 && !send_positions(s, &s->watches[i]))
+        struct watch *w = &s->watches[i];
+        if (w->asked_us == 0 && !(w->area ? send_area(s, w) : send_booking(s, w)))
             return;
     }
 }
