@@ -25,6 +25,7 @@ struct platform {
     struct hasher *hasher;
     struct router *crow, *router;
     struct streets *streets; /* NULL: none */
+    const struct tariffs *tariffs;
     struct auth_service *auth;
     struct booking_service *booking;
     struct driver_service *driver;

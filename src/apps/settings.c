@@ -9,25 +9,6 @@
 
 #define YEAR_S (INT64_C(366) * 86400)
 
-static bool is_currency(struct str s) {
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.p[i] < 'A' || s.p[i] > 'Z')
-            return false;
-    }
-    return s.len == 3;
-}
-
-/* A name of the tz database in form; that there is such a zone shows when it is loaded. */
-static bool is_timezone(struct str s) {
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.p[i];
-        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        if (!letter && !(i > 0 && (strchr("/_+-", c) || (c >= '0' && c <= '9'))))
-            return false;
-    }
-    return true;
-}
-
 /* What may stand as `iss` in a token: a StringOrURI without spaces. */
 static bool is_issuer(struct str s) {
     return !memchr(s.p, ' ', s.len);
@@ -160,24 +141,6 @@ static const struct config_setting booking[] = {
      .min = 0,
      .max = 100,
      .help = "What the house keeps of a price; the rest is the driver's earning"},
-    {.key = "currency",
-     .kind = CONFIG_STRING,
-     .fallback = "SEK",
-     .min = 3,
-     .max = 3,
-     .valid = is_currency,
-     .expects = "three capital letters of ISO 4217, such as SEK",
-     .placeholder = "CODE",
-     .help = "What prices are in"},
-    {.key = "timezone",
-     .kind = CONFIG_STRING,
-     .fallback = "Europe/Stockholm",
-     .min = 1,
-     .max = 64,
-     .valid = is_timezone,
-     .expects = "a name of the tz database, such as Europe/Stockholm",
-     .placeholder = "ZONE",
-     .help = "Whose days earnings are counted by"},
 };
 TABLE(booking, "Bookings");
 
