@@ -1,7 +1,7 @@
 /* Files that nobody should have written: GeoJSON and graphs. An error each time, never a crash, and
  * of a graph that was damaged always ERR_CORRUPT. */
 #include "adapters/crow/crow.h"
-#include "adapters/streets/graph.h"
+#include "adapters/streets/build.h"
 #include "adapters/streets/test_support.h"
 #include "base/check.h"
 #include "base/err.h"
@@ -139,20 +139,48 @@ static void shuffle_bytes(struct rng *rng, char *p, size_t len) {
     }
 }
 
+/* All of a build but the file: that would only wait for the disk. */
+static int build_nowhere(struct json_parser *parser, struct str text) {
+    struct json_value root;
+    struct roads roads;
+    struct network network;
+    struct hierarchy hierarchy;
+    int err = json_parse(parser, text, &root);
+    if (err)
+        return err;
+    err = roads_read(root, &roads);
+    if (err)
+        return err;
+    err = network_build(&roads, &network);
+    roads_free(&roads);
+    if (err)
+        return err;
+    err = hierarchy_build(&network, &hierarchy);
+    network_free(&network);
+    if (!err)
+        hierarchy_free(&hierarchy);
+    return err;
+}
+
 static void test_mangled_geojson(void **state) {
     (void)state;
-    struct temporary t;
     struct rng rng;
-    temporary_make(&t);
-    for (uint64_t seed = 0; seed < 150; seed++) {
+    struct json_parser *parser = json_parser_new();
+    const char *seeds = getenv("LORRY_TEST_SEEDS");
+    uint64_t count = seeds ? strtoull(seeds, NULL, 10) : 1000;
+    int built = 0;
+    for (uint64_t seed = 0; seed < count; seed++) {
         rng_seed(&rng, seed);
         struct str text = random_city(&rng, here, 3, 2);
         shuffle_bytes(&rng, (char *)text.p, text.len);
-        int err = build_text(&t, text, NULL);
+        int err = build_nowhere(parser, text);
+        free((char *)text.p);
         if (err != 0 && err != ERR_INVALID)
             fail_msg("seed %llu: %d", (unsigned long long)seed, err);
+        built += err == 0;
     }
-    temporary_remove(&t);
+    assert_true(built > 0); /* a digit here or there */
+    json_parser_free(parser);
 }
 
 /* ---- graphs ---- */
