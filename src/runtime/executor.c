@@ -532,8 +532,23 @@ static int64_t patience(struct executor *x, int64_t now_us, int64_t wait_us, int
     return until > now_us ? until - now_us : 0;
 }
 
+/* An operator, or NTP, has put the clock back: what waits for a time to come would wait for that
+ * long, too. It is due now instead, and waits as it should from then on. */
+static void clock_put_back(struct executor *x, int64_t now_us) {
+    x->next_timer_us = x->next_tick_us = now_us;
+    x->outbox.next_poll_us = x->outbox.again_at_us = now_us;
+    x->outbox.confirmed_since_us = now_us;
+    for (int32_t i = 0; i < x->timer_count; i++)
+        x->timers[i].rest_until_us = now_us;
+    for (int32_t i = 0; i < x->parked_count; i++)
+        x->parked[i].deadline_us = now_us + EXECUTOR_PARK_TIMEOUT_US;
+}
+
 int32_t executor_turn(struct executor *x, int64_t wait_us) {
     int64_t now_us = x->o.clock->now_us(x->o.clock);
+    if (now_us < x->turn_at_us)
+        clock_put_back(x, now_us);
+    x->turn_at_us = now_us;
     arena_reset(&x->batch_arena);
     int64_t bus_wants_us = x->o.bus->ops->poll(x->o.bus, now_us);
     outbox_pump(x, now_us);

@@ -70,7 +70,7 @@ struct executor {
     int64_t next_timer_us;
     void (*tick)(void *arg, struct store *writer, int64_t now_us);
     void *tick_arg;
-    int64_t next_tick_us;
+    int64_t next_tick_us, turn_at_us; /* turn_at_us: the clock at the last turn */
     struct outbox outbox;
     struct parked_call parked[EXECUTOR_PARKED_MAX];
     int32_t parked_count;

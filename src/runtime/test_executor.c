@@ -501,6 +501,21 @@ static void test_timers_wait_for_the_store(void **state) {
     house_free(h);
 }
 
+/* An operator, or NTP, sets the clock a day back: what comes due then does not wait for a day. */
+static void test_clock_put_back(void **state) {
+    (void)state;
+    struct memory m;
+    struct house *h = open_house(8, &m);
+    struct job job;
+    house_advance(h, US_PER_S);
+    h->now_us -= US_PER_DAY;
+    begin(h, &m, &job, "a", &(struct add_args){.by = 1, .alarm_at_us = h->now_us + 10 * US_PER_S});
+    house_settle(h);
+    house_advance(h, 20 * US_PER_S);
+    assert_int_equal(stored(h, "a", NULL), 1001);
+    house_free(h);
+}
+
 /* However many are due, and however slow the batches: none waits twice. */
 static void test_timers_once_each(void **state) {
     (void)state;
@@ -793,6 +808,7 @@ int main(void) {
         cmocka_unit_test(test_parked_max),
         cmocka_unit_test(test_wake_key_is_kept),
         cmocka_unit_test(test_timers_wait_for_the_store),
+        cmocka_unit_test(test_clock_put_back),
         cmocka_unit_test(test_timers_once_each),
         cmocka_unit_test(test_timer_that_cannot),
         cmocka_unit_test(test_split_event),
