@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 #include <uv.h>
-
-extern char **environ;
 
 static const struct config_command commands[] = {
     {.name = "serve",

@@ -20,8 +20,9 @@
 #define OUTBOX_RETRY_US (INT64_C(100) * 1000)
 #define TIMER_POLL_US (INT64_C(25) * 1000)
 #define TICK_US (INT64_C(1) * 1000000)
-#define TIMER_REST_US (INT64_C(1) * 1000000) /* of a source with a document that cannot be woken   \
-                                              */
+#define TIMER_REST_US                                                                              \
+    (INT64_C(1) * 1000000) /* of a source with a document that cannot be woken                     \
+                            */
 #define TIMERS_MAX 8
 #define TIMER_PAGE_MAX 128
 
