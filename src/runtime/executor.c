@@ -2,8 +2,7 @@
  *
  * A command of the batch that changed a document is what the next one on the same document sees
  * (`latest`); whoever built on a change that then failed is decided again, before anything else
- * that waits. Commit ids are "<batch>.<ordinal>": a command whose commit lost its answer was
- * written if its document carries an id of the same batch with its own ordinal or a later one.
+ * that waits. What became of commits whose answer was lost is found in lost.c.
  */
 #include "base/check.h"
 #include "base/err.h"
@@ -13,12 +12,6 @@
 
 #include <stdlib.h>
 #include <time.h>
-
-/* What prepare and settle say of a command (cmd->outcome is 0, an error, or one of these). */
-enum {
-    OUTCOME_AGAIN = 1, /* to be decided in a later batch */
-    OUTCOME_UNSEEN = 2 /* the store could not be asked about its lost commit: ask again */
-};
 
 struct executor *executor_new(const struct executor_options *o) {
     CHECK(o->batch_max > 0 && o->batch_max <= STORE_BATCH_MAX);
@@ -109,7 +102,7 @@ void executor_enqueue(struct executor *x, struct command *cmd) {
 
 /* ---- prepare ---- */
 
-static struct str latest_key(struct executor *x, const struct command *cmd) {
+struct str executor_latest_key(struct executor *x, const struct command *cmd) {
     return arena_printf(&x->batch_arena, "%s/%.*s", cmd->type->aggregate->collection->name,
                         STR_ARG(cmd->id));
 }
@@ -144,7 +137,7 @@ static bool answer_again(struct executor *x, struct command *cmd) {
 /* The aggregate as this command must see it: what an earlier one of the batch made of it, or the
  * store's. Returns 0 with *ret_state NULL when there is none. */
 static int find_state(struct executor *x, struct command *cmd, void **ret_state) {
-    struct command *before = map_get(&x->latest, latest_key(x, cmd));
+    struct command *before = map_get(&x->latest, executor_latest_key(x, cmd));
     cmd->builds_on = before; /* whoever fails takes those with him who built on him */
     if (before != NULL && before->outcome != 0)
         return before->outcome; /* nobody knows what it did: after it, then */
@@ -172,50 +165,6 @@ static void check_precondition(struct command *cmd, const void *state) {
     cmd->decision = (struct decision){0};
     decision_problem(&cmd->decision, cmd, PROBLEM_PRECONDITION_FAILED,
                      "the current version is %lld", head != NULL ? (long long)head->version : 0LL);
-}
-
-#define COMMIT_ID_BATCH_LEN (4 + ULID_TEXT_LEN) /* "cmt_…" */
-
-/* Is LATEST, the id on the document, of the same batch as MINE and not before it? */
-static bool commit_reached(struct str latest, struct str mine) {
-    return latest.len == mine.len &&
-           str_eq(str_sub(latest, 0, COMMIT_ID_BATCH_LEN), str_sub(mine, 0, COMMIT_ID_BATCH_LEN)) &&
-           str_cmp(latest, mine) >= 0;
-}
-
-/* Asks the store what became of CMD's document. False: it could not be asked. */
-static bool look(struct executor *x, struct command *cmd, struct store_doc *ret_doc) {
-    const struct command *before = map_get(&x->latest, latest_key(x, cmd));
-    if (before != NULL && before->outcome == OUTCOME_UNSEEN)
-        return false; /* memory follows in order: after the one before it */
-    int err = x->o.store->ops->get(x->o.store, cmd->type->aggregate->collection, cmd->id,
-                                   cmd->arena, ret_doc);
-    if (err == ERR_NOT_FOUND)
-        *ret_doc = (struct store_doc){0};
-    return err == 0 || err == ERR_NOT_FOUND;
-}
-
-/* Did a commit whose answer was lost get there after all? True: nothing to decide now. */
-static bool found_again(struct executor *x, struct command *cmd) {
-    struct store_doc doc;
-    if (!look(x, cmd, &doc)) {
-        /* Another write of this document would wipe out the trace: it waits, too. */
-        cmd->outcome = OUTCOME_UNSEEN;
-        map_put(&x->latest, latest_key(x, cmd), cmd);
-        return true;
-    }
-    struct str lost = cmd->lost_commit_id;
-    cmd->lost_commit_id = STR_NONE;
-    bool there = doc.id.p != NULL ? commit_reached(doc.commit_id, lost) : cmd->decision.remove;
-    if (!there) {
-        /* After its last attempt a command was only looked for. */
-        if (cmd->attempts >= EXECUTOR_ATTEMPTS_MAX)
-            cmd->outcome = ERR_UNAVAILABLE;
-        return cmd->outcome != 0;
-    }
-    if (cmd->type->applied != NULL)
-        cmd->type->applied(cmd, &cmd->decision, cmd->decision.state);
-    return true;
 }
 
 static const struct store_answer *answer_for(struct command *cmd, int64_t now_us) {
@@ -262,7 +211,7 @@ static void make_change(struct executor *x, struct command *cmd, int64_t now_us)
             g->keys(d->state, cmd->arena, cmd->change.keys);
     }
     cmd->changed = true;
-    map_put(&x->latest, latest_key(x, cmd), cmd);
+    map_put(&x->latest, executor_latest_key(x, cmd), cmd);
     if (cmd->answer_key.p != NULL)
         map_put(&x->keys, cmd->answer_key, cmd);
     if (cmd->dedupe.p != NULL)
@@ -281,13 +230,12 @@ static bool seen_before(struct executor *x, struct command *cmd) {
     return true;
 }
 
-/* Before anything of the batch is decided, for all of it: who was lost may stand behind others. */
-static void recall(struct executor *x, struct command *cmd) {
+static void begin_attempt(struct executor *x, struct command *cmd) {
     cmd->outcome = 0;
     cmd->changed = false;
     cmd->loaded = false;
     cmd->builds_on = NULL;
-    cmd->recalled = cmd->lost_commit_id.p != NULL && found_again(x, cmd);
+    executor_recall(x, cmd); /* for the whole batch first: who was lost may stand behind others */
 }
 
 static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
@@ -325,18 +273,6 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
 
 /* ---- commit and settle ---- */
 
-/* Nobody knows whether CMD is in the store. Later, when it turns out that it is, its decision still
- * counts: so the state, which may lean on other commands' memory, is made anew in its own. */
-static void keep_lost(struct executor *x, struct command *cmd) {
-    const struct store_change *change = &cmd->change;
-    struct store_doc doc = {
-        .id = change->id, .version = change->expected_version + 1, .state = change->state};
-    cmd->lost_commit_id = arena_str(cmd->arena, change->commit_id);
-    if (!change->remove)
-        CHECK(aggregate_decode(cmd->type->aggregate, &doc, x->parser, cmd->arena,
-                               &cmd->decision.state) == 0);
-}
-
 /* Commits the batch's changes and gives each command its outcome. */
 static void commit(struct executor *x, int32_t count, int64_t now_us) {
     struct str batch_id = id_new(&x->batch_arena, "cmt", now_us, &x->rng);
@@ -372,7 +308,7 @@ static void commit(struct executor *x, int32_t count, int64_t now_us) {
         else if (err < 0 && cmd->builds_on != NULL)
             cmd->outcome = err; /* it built on what is not there */
         if (cmd->changed && err == ERR_UNKNOWN)
-            keep_lost(x, cmd);
+            executor_keep_lost(x, cmd);
     }
 }
 
@@ -570,7 +506,7 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
     if (store->begin != NULL)
         store->begin(x->o.store);
     for (int32_t i = 0; i < count; i++)
-        recall(x, x->batch[i]);
+        begin_attempt(x, x->batch[i]);
     for (int32_t i = 0; i < count; i++)
         prepare(x, x->batch[i], now_us);
     commit(x, count, now_us);

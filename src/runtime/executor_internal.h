@@ -1,5 +1,6 @@
-/* What the parts of the executor share: the batch (executor.c), the outbox pump (outbox.c) and
- * parked replies (parked.c). Executor thread only, but for the mailbox and the atomic counters.
+/* What the parts of the executor share: the batch (executor.c), the look for lost commits
+ * (lost.c), the outbox pump (outbox.c) and parked replies (parked.c). Executor thread only, but for
+ * the mailbox and the atomic counters.
  */
 #ifndef LORRY_RUNTIME_EXECUTOR_INTERNAL_H
 #define LORRY_RUNTIME_EXECUTOR_INTERNAL_H
@@ -25,6 +26,12 @@
                             */
 #define TIMERS_MAX 8
 #define TIMER_PAGE_MAX 128
+
+/* What prepare and settle say of a command (cmd->outcome is 0, an error, or one of these). */
+enum {
+    OUTCOME_AGAIN = 1, /* to be decided in a later batch */
+    OUTCOME_UNSEEN = 2 /* the store could not be asked about its lost commit: ask again */
+};
 
 /* Events that the bus has, and has not confirmed. Unordered: one that is stuck holds up no other.
  */
@@ -87,6 +94,15 @@ struct executor {
 
 void executor_enqueue(struct executor *x, struct command *cmd); /* executor thread */
 bool executor_transient(int err); /* an error that may be gone the next time */
+
+struct str executor_latest_key(struct executor *x, const struct command *cmd); /* in `latest` */
+
+/* lost.c */
+void executor_recall(struct executor *x, struct command *cmd); /* sets cmd->recalled if settled */
+/* The commit of CMD has no answer: notes what is needed to find it. What was decided still counts
+ * when it is found, so the state, which may lean on other commands' memory, is made anew in CMD's.
+ */
+void executor_keep_lost(struct executor *x, struct command *cmd);
 
 /* outbox.c */
 void outbox_pump(struct executor *x, int64_t now_us);

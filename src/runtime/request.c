@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define IDEMPOTENCY_KEY_MAX 128
+#define WRITES_WINDOW_US (60 * US_PER_S)
 
 /* ---- counting: the reply of a routed call passes through here ---- */
 
@@ -91,6 +92,27 @@ static bool authorised(struct runtime *r, struct call *c) {
     return role_fits(c);
 }
 
+/* One account's requests that may write, a minute: whoever registers can otherwise fill the disk.
+ * The counter lives in the cache, so it may be lost; then the minute begins anew. False: replied.
+ */
+static bool within_rate(struct runtime *r, struct call *c) {
+    int64_t value, until_us;
+    if (r->o.writes_per_minute_max == 0 || c->who.role == ROLE_NONE ||
+        str_is(c->request.method, "GET") || str_is(c->request.method, "HEAD"))
+        return true;
+    struct str key = arena_printf(&c->arena, "writes:%.*s", STR_ARG(c->who.user_id));
+    if (r->o.cache->ops->add(r->o.cache, key, 1, WRITES_WINDOW_US, c->now_us, &value, &until_us) <
+            0 ||
+        value <= r->o.writes_per_minute_max)
+        return true;
+    int64_t wait_s = (until_us - c->now_us + US_PER_S - 1) / US_PER_S;
+    problem_fill_more(&c->response, &c->arena, c->request_id, PROBLEM_TOO_MANY_REQUESTS,
+                      STR("this account has sent as many changes as a minute may have"), NULL,
+                      STR_NONE, wait_s < 1 ? 1 : (int32_t)wait_s);
+    c->reply(c);
+    return false;
+}
+
 /* ---- bodies ---- */
 
 static bool is_json(struct str type) {
@@ -165,7 +187,7 @@ void runtime_request(struct runtime *r, struct call *c) {
     c->route = slot->entry;
     c->service = slot->service;
     count_call(r, c, slot);
-    if (authorised(r, c) && body_read(c))
+    if (authorised(r, c) && within_rate(r, c) && body_read(c))
         slot->entry->handle(c);
 }
 

@@ -95,6 +95,7 @@ struct runtime_options {
     struct token_verifier *verifier;
     struct executor *executor;
     const struct log *log;
+    int32_t writes_per_minute_max; /* of one account, all but GET; 0: no limit */
 };
 struct runtime;
 
