@@ -4,6 +4,7 @@
 #include "client/net_internal.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,7 +124,7 @@ void stream_open(struct stream *s, struct net *n, const struct stream_events *ev
     CHECK(uv_tcp_init(&n->loop, &s->tcp) == 0);
     s->tcp.data = s;
     s->connect.data = s;
-    if (uv_tcp_connect(&s->connect, &s->tcp, (const struct sockaddr *)&n->address, on_connect) != 0)
+    if (uv_tcp_connect(&s->connect, &s->tcp, &n->address.any, on_connect) != 0)
         stream_ended(s);
 }
 
@@ -212,6 +213,20 @@ static void on_sweep(void *arg) {
     sockets_sweep(n, net_now_us(n));
 }
 
+/* HOST, a numeric address or localhost; one of IPv6 stands in brackets. */
+static bool read_host(struct net *n, struct str host) {
+    char text[sizeof(n->host)];
+    if (host.len == 0 || host.len >= sizeof(n->host))
+        return false;
+    if (str_is(host, "localhost"))
+        host = STR("127.0.0.1");
+    snprintf(n->host, sizeof(n->host), "%.*s", STR_ARG(host));
+    bool six = n->host[0] == '[' && n->host[host.len - 1] == ']';
+    snprintf(text, sizeof(text), "%.*s", (int)host.len - (six ? 2 : 0), n->host + (six ? 1 : 0));
+    return six ? uv_ip6_addr(text, n->port, &n->address.six) == 0
+               : uv_ip4_addr(text, n->port, &n->address.four) == 0;
+}
+
 /* "http://HOST[:PORT][/]" into N. */
 static bool read_url(struct net *n, const char *url) {
     struct str rest = str_from(url);
@@ -220,26 +235,23 @@ static bool read_url(struct net *n, const char *url) {
     rest = str_sub(rest, 7, rest.len);
     if (str_ends(rest, "/"))
         rest.len--;
-    const char *colon = memchr(rest.p, ':', rest.len);
-    struct str host = str_sub(rest, 0, colon != NULL ? (size_t)(colon - rest.p) : rest.len);
+    const char *bracket = memchr(rest.p, ']', rest.len);
+    size_t from = bracket != NULL ? (size_t)(bracket - rest.p) : 0;
+    const char *colon = memchr(rest.p + from, ':', rest.len - from);
+    size_t host_len = colon != NULL ? (size_t)(colon - rest.p) : rest.len;
     int64_t port = 80;
-    if (colon != NULL && str_to_i64(str_sub(rest, host.len + 1, rest.len), &port) < 0)
+    if (colon != NULL && str_to_i64(str_sub(rest, host_len + 1, rest.len), &port) < 0)
         return false;
-    if (port < 1 || port > 65535 || host.len >= sizeof(n->host))
-        return false;
-    if (str_is(host, "localhost"))
-        host = STR("127.0.0.1");
-    memcpy(n->host, host.p, host.len);
-    n->host[host.len] = 0;
     n->port = (int)port;
-    return uv_ip4_addr(n->host, n->port, &n->address) == 0;
+    return port >= 1 && port <= 65535 && read_host(n, str_sub(rest, 0, host_len));
 }
 
 struct net *net_new(const char *url, const char **ret_why) {
     struct net *n = xcalloc(1, sizeof(*n));
     n->timeout_us = NET_TIMEOUT_US;
     if (!read_url(n, url)) {
-        *ret_why = "the URL must be http://HOST:PORT with an IPv4 address or localhost";
+        *ret_why = "the URL must be http://HOST:PORT, where HOST is an IP address ([::1] for IPv6) "
+                   "or localhost";
         free(n);
         return NULL;
     }

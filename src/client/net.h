@@ -27,7 +27,8 @@ struct net_answer {
 };
 typedef void (*net_answer_fn)(void *arg, const struct net_answer *answer);
 
-/* URL: "http://127.0.0.1:8080". NULL and *RET_WHY when it cannot be used. */
+/* URL: "http://127.0.0.1:8080" or "http://[::1]:8080"; no names but localhost. NULL and *RET_WHY
+ * when it cannot be used. */
 struct net *net_new(const char *url, const char **ret_why);
 void net_free(
     struct net *n); /* closes everything; callbacks of what waits are called with status 0 */

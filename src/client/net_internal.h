@@ -35,7 +35,11 @@ struct net {
     uv_async_t stop;
     uv_prepare_t flusher;
     struct stream *to_flush;
-    struct sockaddr_in address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } address;
     char host[64];
     int port;
     int64_t timeout_us;

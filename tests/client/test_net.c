@@ -155,7 +155,8 @@ static struct asked one_get(struct script *s) {
 static void test_urls(void **state) {
     (void)state;
     static const char *const good[] = {"http://127.0.0.1:8080", "http://127.0.0.1:8080/",
-                                       "http://localhost:1", "http://10.0.0.1"};
+                                       "http://localhost:1",    "http://10.0.0.1",
+                                       "http://[::1]:8080",     "http://[2001:db8::7]"};
     static const char *const bad[] = {"",
                                       "127.0.0.1:8080",
                                       "https://127.0.0.1",
@@ -166,7 +167,11 @@ static void test_urls(void **state) {
                                       "http://127.0.0.1:80x",
                                       "http://127.0.0.1/api",
                                       "http://example.com",
-                                      "http://1.2.3.4.5"};
+                                      "http://1.2.3.4.5",
+                                      "http://::1:8080",
+                                      "http://[::1",
+                                      "http://[127.0.0.1]:80",
+                                      "http://[]:80"};
     const char *why = NULL;
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         struct net *n = net_new(good[i], &why);
