@@ -64,13 +64,15 @@ void house_open(struct house *h, const struct service *services, int32_t count) 
                                    .entropy = &h->entropy,
                                    .name = "house",
                                    .batch_max = 64});
-    h->runtime = runtime_new(&(struct runtime_options){.clock = &h->clock,
-                                                       .entropy = &h->entropy,
-                                                       .bus = h->bus,
-                                                       .cache = h->cache,
-                                                       .verifier = h->verifier,
-                                                       .executor = h->executor},
-                             services, count);
+    h->runtime =
+        runtime_new(&(struct runtime_options){.clock = &h->clock,
+                                              .entropy = &h->entropy,
+                                              .bus = h->bus,
+                                              .cache = h->cache,
+                                              .verifier = h->verifier,
+                                              .writes_per_minute_max = h->writes_per_minute_max,
+                                              .executor = h->executor},
+                    services, count);
     h->worker = (struct worker){.parser = json_parser_new(),
                                 .reader = memory_disk_open(h->disk, false, NULL),
                                 .rng = &h->rng,
@@ -148,6 +150,8 @@ static int house_send(struct socket *s, struct frame *f) {
     }
     CHECK(hs->frame_count < HOUSE_SOCKET_FRAMES_MAX && hs->close_code == 0);
     hs->frames[hs->frame_count++] = arena_str(&hs->house->arena, (struct str){f->bytes, f->len});
+    if (hs->room > 0 && --hs->room == 0)
+        hs->stuck = true;
     return 0;
 }
 

@@ -25,6 +25,7 @@ struct house {
     struct memory_disk *disk;
     struct memory_store_faults faults; /* of the writer: set any time */
     struct token_verifier *verifier;
+    int32_t writes_per_minute_max; /* before house_open; 0: no limit */
     struct executor *executor;
     struct runtime *runtime;
     struct worker worker;
@@ -51,6 +52,7 @@ struct house_socket {
     int32_t frame_count;
     int close_code; /* 0: open */
     bool stuck;     /* sends are refused with ERR_FULL until house_socket_drain */
+    int32_t room;   /* > 0: after so many more frames it is stuck */
     bool was_full;
 };
 

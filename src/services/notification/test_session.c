@@ -366,6 +366,38 @@ static void a_replay_waits_for_a_slow_reader(void **state) {
     kit_free(k);
 }
 
+/* A queue that fills up in the middle of a page. */
+static void what_was_taken_is_not_sent_again(void **state) {
+    (void)state;
+    struct kit *k = kit_new(31, 0, 0);
+    kit_fill(k, ASHA, 260);
+    struct client *c = ready(k, 260);
+    c->s->room = 7;
+    resume(c, 0);
+    kit_fill(k, ASHA, 2);
+    expect_range(c, 0, 7);
+    for (int64_t at = 7; at < 253; at += 41) {
+        expect_nothing(c);
+        c->s->room = 41;
+        house_socket_drain(c->s);
+        expect_range(c, at, at + 41);
+    }
+    expect_nothing(c);
+    c->s->room = 7; /* all entries, but not the word that they were all */
+    house_socket_drain(c->s);
+    expect_range(c, 253, 260);
+    expect_nothing(c);
+    c->s->room = 2;
+    house_socket_drain(c->s);
+    expect_resumed(c, 260);
+    expect_entry(c, "booking.updated", 261);
+    expect_nothing(c);
+    house_socket_drain(c->s);
+    expect_entry(c, "booking.updated", 262);
+    expect_nothing(c);
+    kit_free(k);
+}
+
 /* The word that a replay has ended must come, too. */
 static void resumed_comes_though_the_queue_was_full(void **state) {
     (void)state;
@@ -649,6 +681,7 @@ int main(void) {
         cmocka_unit_test(an_unused_number_is_no_gap),
         cmocka_unit_test(a_long_replay_goes_in_parts_between_which_live_waits),
         cmocka_unit_test(a_replay_waits_for_a_slow_reader),
+        cmocka_unit_test(what_was_taken_is_not_sent_again),
         cmocka_unit_test(resumed_comes_though_the_queue_was_full),
         cmocka_unit_test(a_gap_that_cannot_be_told_ends_it),
         cmocka_unit_test(a_busy_store_delays_a_replay),

@@ -282,6 +282,35 @@ static void a_slow_reader_gets_fewer(void **state) {
 
 /* ---- areas ---- */
 
+/* A round that the queue interrupts goes on where it stood, with what is newest by then. */
+static void a_round_goes_on_where_it_stood(void **state) {
+    (void)state;
+    struct world w = world_new(14);
+    struct kit *k = w.k;
+    struct str drivers[10];
+    house_socket_text(w.staff->s, "{\"type\":\"watch\",\"bbox\":[-1,-90,1,90]}");
+    client_skip(w.staff);
+    for (int i = 0; i < 10; i++)
+        drivers[i] = house_id(k->h, "drv");
+    for (int i = 0; i < 10; i++)
+        kit_position(k, drivers[i], STR(""), i + 1, 0, false);
+    w.staff->s->room = 4;
+    tick(k);
+    kit_position(k, drivers[2], STR(""), 73, 0, false); /* was sent in this round already */
+    kit_position(k, drivers[6], STR(""), 77, 0, false); /* was not */
+    for (int i = 0; i < 4; i++)
+        expect_position(w.staff, i + 1);
+    expect_nothing(w.staff);
+    house_socket_drain(w.staff->s);
+    tick(k);
+    static const double rest[] = {5, 6, 77, 8, 9, 10};
+    for (int i = 0; i < 6; i++)
+        expect_position(w.staff, rest[i]);
+    tick(k);
+    expect_position(w.staff, 73);
+    kit_free(k);
+}
+
 static void an_area_is_for_staff(void **state) {
     (void)state;
     struct world w = world_new(20);
@@ -557,6 +586,7 @@ int main(void) {
         cmocka_unit_test(positions_stop_with_the_booking),
         cmocka_unit_test(a_booking_is_where_its_last_driver_is),
         cmocka_unit_test(a_slow_reader_gets_fewer),
+        cmocka_unit_test(a_round_goes_on_where_it_stood),
         cmocka_unit_test(an_area_is_for_staff),
         cmocka_unit_test(a_bad_bbox_is_refused),
         cmocka_unit_test(staff_see_who_is_in_view),
