@@ -70,16 +70,20 @@ static const struct config_program bench_program = {"lorry", "", &serve_command}
 
 /* The child: serves until it is told to end. */
 static void serve(struct bench_server *s, int32_t fill, const char *streets, int ready) {
-    char *argv[12] = {"--data",
-                      s->dir,
-                      "--listen",
-                      "127.0.0.1:0",
-                      "--driver-approval",
-                      "auto",
-                      "--log-level",
-                      "error",
-                      streets != NULL ? "--streets" : NULL,
-                      (char *)streets};
+    char *argv[] = {"--data",
+                    s->dir,
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--driver-approval",
+                    "auto",
+                    "--log-level",
+                    "error",
+                    "--writes-per-minute-max",
+                    "0", /* a load has few accounts */
+                    streets != NULL ? "--streets" : NULL,
+                    (char *)streets,
+                    NULL};
+    int argc = streets != NULL ? 12 : 10;
     char *envp[] = {NULL};
     sigset_t set;
     sigemptyset(&set);
@@ -89,7 +93,7 @@ static void serve(struct bench_server *s, int32_t fill, const char *streets, int
     struct config *c = xcalloc(1, sizeof(*c));
     struct platform p;
     struct str why;
-    if (config_load(c, &bench_program, &serve_command, streets != NULL ? 10 : 8, argv, envp) < 0 ||
+    if (config_load(c, &bench_program, &serve_command, argc, argv, envp) < 0 ||
         platform_open(&p, c, &why) < 0)
         _exit(1);
     fill_map(&p, fill);

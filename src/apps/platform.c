@@ -271,7 +271,9 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
                                                        .cache = p->cache,
                                                        .verifier = p->verifier,
                                                        .executor = p->executor,
-                                                       .log = &p->log},
+                                                       .log = &p->log,
+                                                       .writes_per_minute_max = (int32_t)config_int(
+                                                           p->config, "writes_per_minute_max")},
                              services, COUNT_OF(services));
     err = runtime_start(p->runtime, writer);
     if (err < 0)

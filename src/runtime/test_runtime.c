@@ -287,6 +287,24 @@ static void test_idempotency(void **state) {
     house_free(h);
 }
 
+/* One account's changes in a minute are counted, reads are not, and the minute passes. */
+static void test_rate(void **state) {
+    (void)state;
+    struct house *h = house_new(9);
+    h->writes_per_minute_max = 3;
+    house_open(h, &(struct service){&def, NULL}, 1);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(post(h, "/v1/counters/a", "{\"by\":1}", NULL, NULL).status, 200);
+    struct house_answer refused = post(h, "/v1/counters/a", "{\"by\":1}", NULL, NULL);
+    assert_int_equal(refused.status, 429);
+    assert_true(str_is(header_of(&refused, "Retry-After"), "60"));
+    assert_int_equal(get(h, "/v1/counters/a").status, 200);
+    assert_true(has(get(h, "/v1/counters/a").body, "\"value\":3"));
+    house_advance(h, 61 * US_PER_S);
+    assert_int_equal(post(h, "/v1/counters/a", "{\"by\":1}", NULL, NULL).status, 200);
+    house_free(h);
+}
+
 static void test_if_match_and_batch(void **state) {
     (void)state;
     struct house *h = open_house(4);
@@ -459,6 +477,7 @@ int main(void) {
         cmocka_unit_test(test_command_and_event),
         cmocka_unit_test(test_problems),
         cmocka_unit_test(test_idempotency),
+        cmocka_unit_test(test_rate),
         cmocka_unit_test(test_if_match_and_batch),
         cmocka_unit_test(test_timer_and_crash),
         cmocka_unit_test(test_faults),
