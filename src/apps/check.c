@@ -61,7 +61,7 @@ static const struct config_setting settings[] = {
     {.key = "keep_going",
      .kind = CONFIG_BOOL,
      .fallback = "true",
-     .help = "Go on after a seed has failed"},
+     .help = "Whether to go on after a seed has failed"},
     {.key = "calm", .kind = CONFIG_BOOL, .fallback = "false", .help = "No faults at all"},
     {.key = "trace",
      .kind = CONFIG_BOOL,
