@@ -142,6 +142,10 @@ static int run(struct config *c, const struct city_options *o) {
 }
 
 int command_simulate(struct config *c) {
+    if (config_is_given(c, "admin") != config_is_given(c, "admin_password")) {
+        fputs("lorry: --admin and --admin-password-file go together\n", stderr);
+        return 2;
+    }
     struct router *crow = crow_new(NULL);
     struct streets *streets = NULL;
     const char *geojson = config_cstr(c, "streets");

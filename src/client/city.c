@@ -20,6 +20,7 @@
  * settle is over nobody asks anything more, and what was asked has so long to be answered and seen.
  */
 #define HUSH_US (INT64_C(3) * US_PER_S)
+#define COMPLAINTS_MAX 5
 #define LIVE_LINE_MAX 256
 #define LIVE_COLUMNS 79 /* where the terminal does not tell */
 
@@ -90,6 +91,21 @@ void city_fate(struct city *c, struct str booking_id, const char *fate, int64_t 
         break;
     }
     fflush(c->o.out);
+}
+
+void city_complain(struct city *c, const struct person *p, const char *what,
+                   const struct net_answer *a) {
+    struct json_value root;
+    if (c->complaints++ >= COMPLAINTS_MAX)
+        return;
+    struct str why = city_json(c, a->body, &root) ? json_member(root, "detail") : STR_NONE;
+    if (c->o.output == CITY_LIVE)
+        fputs("\r\033[K", c->o.out);
+    fflush(c->o.out);
+    fprintf(stderr, "simulate: %s %s: status %d%s%.*s\n", p->email, what, a->status,
+            why.len > 0 ? ", " : "", STR_ARG(why));
+    if (c->complaints == COMPLAINTS_MAX)
+        fputs("simulate: (further ones are not shown)\n", stderr);
 }
 
 void city_print_summary(const struct city_summary *s, bool json, FILE *out) {
@@ -258,6 +274,8 @@ static void sum_up(struct city *c) {
     s->unfinished = s->requested - s->delivered - s->cancelled - s->expired - s->failed;
     if (c->stop_asked <= 1) /* who is stopped at once leaves things half done */
         audit_end(c, s->unfinished);
+    if (c->stop_asked == 0 && c->drivers_ready == 0)
+        audit_violation(c, "no driver could go on duty, so nothing was tried");
     for (int32_t i = 0; c->stop_asked <= 1 && i < c->driver_count; i++) {
         if (driver_has_unacked(c->drivers[i]))
             audit_waiting(c, driver_person(c->drivers[i]));

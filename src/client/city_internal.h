@@ -58,7 +58,7 @@ struct city {
     struct arena scratch; /* of one callback */
     struct driver **drivers;
     struct customer **customers;
-    int32_t driver_count, customer_count, drivers_ready;
+    int32_t driver_count, customer_count, drivers_ready, complaints;
     struct person *admin;
     struct asking *askings; /* requests that have no answer yet; person.c's */
     struct net_timer *arrival, *clock_timer;
@@ -126,6 +126,10 @@ bool audit_settled(struct city *c); /* nothing acknowledged is still unseen */
 void audit_free(struct city *c);
 
 /* ---- city.c ---- */
+/* Something that will not mend itself, to standard error; the first few of a run. P's request was
+ * answered by A. */
+void city_complain(struct city *c, const struct person *p, const char *what,
+                   const struct net_answer *a);
 void city_fate(struct city *c, struct str booking_id, const char *fate, int64_t took_us,
                int64_t total, struct str currency);
 

@@ -405,8 +405,13 @@ static void earlier_answer(struct person *p, void *arg, const struct net_answer 
 static void duty_answer(struct person *p, void *arg, const struct net_answer *a) {
     (void)arg;
     if (a->status != 200) {
-        fprintf(stderr, "simulate: %s cannot go on duty: status %d %.*s\n", p->email, a->status,
-                (int)(a->body.len < 200 ? a->body.len : 200), a->body.p);
+        city_complain(
+            p->city, p,
+            a->status == 403
+                ? "cannot go on duty (the server wants drivers approved: give an --admin, "
+                  "or start it with --driver-approval auto)"
+                : "cannot go on duty",
+            a);
         return;
     }
     person_call(p, "GET", STR("/v1/bookings?state=active&limit=1"), STR_NONE, false, earlier_answer,

@@ -91,6 +91,8 @@ static void on_answer(void *arg, const struct net_answer *answer) {
         asking_free(a);
         return;
     }
+    if (answer->status == 429 && !a->with_token) /* it may last longer than the run */
+        city_complain(c, a->person, "has to wait before signing in", answer);
     if (again && (c->reached || a->tries < 20)) {
         try_later(a, answer->retry_after_s);
         return;
@@ -202,17 +204,11 @@ static void keep(struct buf *out, struct str s) {
     buf_add_str(out, s);
 }
 
-/* A failed sign-in that will not mend itself: say so once and leave the person out. */
-static void give_up(struct person *p, const char *what, const struct net_answer *a) {
-    fprintf(stderr, "simulate: %s %s: status %d %.*s\n", p->email, what, a->status,
-            (int)(a->body.len < 300 ? a->body.len : 300), a->body.p);
-}
-
 static void on_signed_in(struct person *p, void *arg, const struct net_answer *a) {
     (void)arg;
     struct json_value root, user;
     if ((a->status != 200 && a->status != 201) || !city_json(p->city, a->body, &root)) {
-        give_up(p, "cannot sign in", a);
+        city_complain(p->city, p, "cannot sign in", a); /* and is left out */
         return;
     }
     keep(&p->token, json_member(root, "access_token"));
