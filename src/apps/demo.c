@@ -17,7 +17,7 @@ struct demo {
     struct city_places places;
     struct city_summary summary;
     pthread_t thread;
-    char url[96];
+    char url[PLATFORM_URL_MAX];
     int result;
     bool running;
 };
@@ -95,7 +95,7 @@ int demo_start(struct platform *p, struct demo **ret_demo) {
     if (make_people(p) < 0)
         return 1;
     struct demo *d = xcalloc(1, sizeof(*d));
-    snprintf(d->url, sizeof(d->url), "http://%s:%d", config_host(p->config, "listen"), p->port);
+    platform_url(p, d->url);
     d->places = (struct city_places){p->streets, point_of(CITY_CENTRE_LAT, CITY_CENTRE_LNG),
                                      .radius_m = 4000};
     uint64_t seed;

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -383,6 +384,13 @@ int platform_open(struct platform *p, const struct config *config, struct str *r
         *ret_why = arena_str(&p->arena, (struct str){why, len});
     }
     return err;
+}
+
+void platform_url(const struct platform *p, char out[PLATFORM_URL_MAX]) {
+    const char *host = config_host(p->config, "listen");
+    bool six = strchr(host, ':') != NULL;
+    snprintf(out, PLATFORM_URL_MAX, "http://%s%s%s:%d", six ? "[" : "", host, six ? "]" : "",
+             p->port);
 }
 
 void platform_close(struct platform *p) {

@@ -44,6 +44,9 @@ int platform_collections(const struct store_collection *ret[PLATFORM_COLLECTIONS
  * failure *RET_WHY (in P's arena) says in a sentence what is wrong, and P is closed. P is zeroed by
  * it first. */
 int platform_open(struct platform *p, const struct config *config, struct str *ret_why);
+/* Where it listens, as a URL without a path: "http://127.0.0.1:8080", "http://[::1]:8080". */
+#define PLATFORM_URL_MAX 96
+void platform_url(const struct platform *p, char out[PLATFORM_URL_MAX]);
 /* Drains: not ready, no new connections, what is in flight is finished. Then closes all. */
 void platform_close(struct platform *p);
 

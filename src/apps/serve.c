@@ -63,11 +63,12 @@ static void print_next(struct platform *p) {
         reader->ops->close(reader);
     }
     const char *dir = config_cstr(p->config, "data");
-    printf("  API         http://%s:%d/v1\n"
-           "  health      http://%s:%d/healthz  /readyz  /metrics\n"
+    char url[PLATFORM_URL_MAX];
+    platform_url(p, url);
+    printf("  API         %s/v1\n"
+           "  health      %s/healthz  /readyz  /metrics\n"
            "  data        %s\n",
-           config_host(p->config, "listen"), p->port, config_host(p->config, "listen"), p->port,
-           dir);
+           url, url, dir);
     if (empty)
         printf(
             "\nNobody can administer this platform yet. In another terminal, make the first "
