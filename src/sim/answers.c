@@ -13,8 +13,7 @@ static bool is_write(const struct sim_call *c) {
 static void check_durable(struct oracle *o, const struct sim_call *c, const char *collection,
                           struct str id, int64_t version) {
     int64_t durable = shadow_version(o, collection, id);
-    SIM_EXPECT(o->sim, version >= 1 && version <= durable,
-               "what is acknowledged is durable",
+    SIM_EXPECT(o->sim, version >= 1 && version <= durable, "what is acknowledged is durable",
                "%s %.*s was answered %d with version %lld of %.*s, but %lld is durable",
                c->request->method, STR_ARG(c->request->path), c->answer.status, (long long)version,
                STR_ARG(id), (long long)durable);

@@ -32,6 +32,7 @@ enum sim_fault {
     SIM_PARTITION,
     SIM_STORE_FAULT, /* busy, conflict, I/O error, unknown */
     SIM_CACHE_LOST,
+    SIM_CLOCK_SET, /* forward or back */
     SIM_CRASH,
     SIM_CRASH_COMMIT, /* right after a commit, before anybody was told */
     SIM_GPS_LATE,

@@ -309,6 +309,8 @@ static void strike_node(struct sim *sim, struct sim_node *n) {
         sim_node_crash(n);
     if (sim->bus != NULL && sim_strikes(sim, SIM_PARTITION))
         n->cut_until_us = sim->now_us + rng_between(&sim->rng, 1, 15) * US_PER_S;
+    if (sim_strikes(sim, SIM_CLOCK_SET))
+        n->offset_us = rng_between(&sim->rng, -2 * US_PER_S, 2 * US_PER_S);
 }
 
 static void end_faults(struct sim *sim) {

@@ -19,6 +19,7 @@ const char *const sim_fault_names[SIM_FAULT_COUNT] = {
     [SIM_PARTITION] = "partitions",
     [SIM_STORE_FAULT] = "commits refused or in doubt",
     [SIM_CACHE_LOST] = "caches lost",
+    [SIM_CLOCK_SET] = "clocks set",
     [SIM_CRASH] = "crashes",
     [SIM_CRASH_COMMIT] = "crashes after a commit",
     [SIM_GPS_LATE] = "late or doubled GPS batches",
@@ -38,12 +39,12 @@ bool sim_strikes(struct sim *sim, enum sim_fault fault) {
 
 /* Highest chance of each, where it can strike. Zero: not by chance (see sim_disasters). */
 static const double fault_max[SIM_FAULT_COUNT] = {
-    [SIM_CALL_LOST] = 0.06,     [SIM_REPLY_LOST] = 0.06,   [SIM_CALL_TWICE] = 0.06,
-    [SIM_SOCKET_CUT] = 0.01,    [SIM_SLOW_READER] = 0.01,  [SIM_NOTE_LOST] = 0.02,
-    [SIM_EVENT_DROPPED] = 0.08, [SIM_CONFIRM_LOST] = 0.05, [SIM_EVENT_TWICE] = 0.08,
-    [SIM_EVENT_LATE] = 0.08,    [SIM_ACK_LOST] = 0.05,     [SIM_BUS_FULL] = 0.05,
-    [SIM_PARTITION] = 0.03,     [SIM_CACHE_LOST] = 0.02,   [SIM_CRASH] = 0.04,
-    [SIM_CRASH_COMMIT] = 0.004, [SIM_GPS_LATE] = 0.2,
+    [SIM_CALL_LOST] = 0.06,     [SIM_REPLY_LOST] = 0.06,    [SIM_CALL_TWICE] = 0.06,
+    [SIM_SOCKET_CUT] = 0.01,    [SIM_SLOW_READER] = 0.01,   [SIM_NOTE_LOST] = 0.02,
+    [SIM_EVENT_DROPPED] = 0.08, [SIM_CONFIRM_LOST] = 0.05,  [SIM_EVENT_TWICE] = 0.08,
+    [SIM_EVENT_LATE] = 0.08,    [SIM_ACK_LOST] = 0.05,      [SIM_BUS_FULL] = 0.05,
+    [SIM_PARTITION] = 0.03,     [SIM_CACHE_LOST] = 0.02,    [SIM_CLOCK_SET] = 0.01,
+    [SIM_CRASH] = 0.04,         [SIM_CRASH_COMMIT] = 0.004, [SIM_GPS_LATE] = 0.2,
 };
 
 static void draw_faults(struct sim *sim) {
