@@ -480,6 +480,36 @@ static void a_slow_reader_costs_nothing_until_he_reads(void **state) {
     kit_free(k);
 }
 
+/* An entry becomes durable just when somebody signs in: after his inbox's end was read. */
+static struct kit *kit_in_between;
+static int list_in_between(struct store *s, const struct store_query *q, struct arena *a,
+                           struct store_doc **ret_docs, int32_t *ret_count) {
+    struct kit *k = kit_in_between;
+    int err = list_really(s, q, a, ret_docs, ret_count);
+    kit_in_between = NULL;
+    if (k != NULL) {
+        struct ev_booking b = kit_booking(k, ASHA);
+        kit_publish(k, kit_event(k, EV_BOOKING_REQUESTED, &b));
+        executor_turn(k->h->executor, 0);
+    }
+    return err;
+}
+
+static void an_entry_that_comes_with_the_sign_in_is_not_lost(void **state) {
+    (void)state;
+    struct kit *k = kit_new(43, 0, 0);
+    kit_fill(k, ASHA, 1);
+    struct store_ops hooked = *k->h->worker.reader->ops;
+    list_really = hooked.list;
+    hooked.list = list_in_between;
+    k->h->worker.reader->ops = &hooked;
+    kit_in_between = k;
+    struct client *c = ready(k, 1);
+    expect_entry(c, "booking.updated", 2);
+    expect_nothing(c);
+    kit_free(k);
+}
+
 static void a_full_mailbox_delays_and_loses_nothing(void **state) {
     (void)state;
     struct kit *k = kit_new(41, 0, 0);
@@ -686,6 +716,7 @@ int main(void) {
         cmocka_unit_test(a_gap_that_cannot_be_told_ends_it),
         cmocka_unit_test(a_busy_store_delays_a_replay),
         cmocka_unit_test(a_slow_reader_costs_nothing_until_he_reads),
+        cmocka_unit_test(an_entry_that_comes_with_the_sign_in_is_not_lost),
         cmocka_unit_test(a_full_mailbox_delays_and_loses_nothing),
         cmocka_unit_test(nothing_is_sent_after_the_end),
         cmocka_unit_test(bad_frames_get_an_error_and_the_socket_stays),
