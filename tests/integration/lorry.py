@@ -267,10 +267,13 @@ def check_answer(a, request_id=None):
 class Connection:
     """A TCP connection that speaks as badly as it is told to."""
 
-    def __init__(self, server, timeout=None):
-        self.sock = socket.create_connection(('127.0.0.1', server.port), timeout or WAIT_S)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, server, timeout=None, rcvbuf=None):
+        self.sock = socket.socket()
+        if rcvbuf is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(timeout or WAIT_S)
+        self.sock.connect(('127.0.0.1', server.port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest = b''
 
     def __enter__(self):
@@ -483,9 +486,9 @@ class Closed(Exception):
 
 
 class WebSocket:
-    def __init__(self, server, token=None, protocols=None, timeout=None, headers=()):
+    def __init__(self, server, token=None, protocols=None, timeout=None, headers=(), rcvbuf=None):
         """TOKEN: sent as a subprotocol. PROTOCOLS: the header's value instead."""
-        self.connection = Connection(server, timeout)
+        self.connection = Connection(server, timeout, rcvbuf)
         if protocols is None:
             protocols = 'lorry.v1' if token is None else f'lorry.v1, bearer.{token}'
         key = base64.b64encode(os.urandom(16)).decode()
