@@ -337,7 +337,7 @@ static inline int64_t kit_i64(struct json_value v, const char *key) {
 }
 
 static inline struct seen kit_read(struct kit *k, struct str frame) {
-    struct json_value root, type;
+    struct json_value root, type = {0};
     struct seen s = {.type = ""};
     if (frame.p == NULL)
         return s;

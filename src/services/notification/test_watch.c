@@ -434,8 +434,8 @@ static void a_large_fleet_is_seen_whole(void **state) {
         int32_t n = w.staff->s->frame_count;
         assert_true(n - w.staff->read <= 2 * POSITIONS_FRAME_MAX); /* two ticks in 300 ms at most */
         for (int32_t f = w.staff->read; f < n; f++) {
-            struct json_value root, data, id, lat;
-            double value;
+            struct json_value root, data = {0}, id = {0}, lat = {0};
+            double value = 0;
             assert_int_equal(json_parse(k->parser, w.staff->s->frames[f], &root), 0);
             assert_true(json_get(root, "data", &data) && json_get(data, "driver_id", &id) &&
                         json_get(data, "lat", &lat));
