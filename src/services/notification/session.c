@@ -88,7 +88,7 @@ static bool send_entry(struct session *s, const struct inbox_entry *entry, struc
  * what is missing among the newest that are always kept was never there. */
 static int pruned_after(struct session *s, int64_t at, struct arena *a, bool *ret_pruned,
                         int64_t *ret_oldest) {
-    int64_t head, oldest;
+    int64_t head = 0, oldest;
     struct store *reader = s->part->worker->reader;
     int err = inbox_oldest(reader, str_from(s->stream), a, &oldest);
     if (err == 0)
@@ -116,8 +116,9 @@ static bool send_range(struct session *s, int64_t *at, int64_t until) {
                        &entries, &count) < 0)
             return false;
         /* Looked at page by page, because entries are also pruned while a client reads on. */
-        bool whole = count > 0 ? entries[0].seq == *at + 1 : *at >= until, pruned = false;
-        int64_t oldest;
+        bool whole = count > 0 ? entries[0].seq == *at + 1 : *at >= until;
+        bool pruned = false;
+        int64_t oldest = 0;
         if (s->replaying && !whole && pruned_after(s, *at, a, &pruned, &oldest) < 0)
             return false;
         if (pruned) {
