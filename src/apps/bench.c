@@ -101,13 +101,33 @@ static int bench_bookings(struct bench_run *r) {
 
 /* ---- start ---- */
 
+/* The program itself, as people start it: until it says that it is ready. */
 static int bench_start(struct bench_run *r) {
-    struct bench_server s;
-    int err = bench_server_start(&s, 0, NULL);
-    r->figures[0] = (double)s.ready_us / 1e3;
+    struct bench_server s = {0};
+    int fds[2];
+    char line[256] = "";
+    bench_dir_make(s.dir);
+    if (pipe(fds) != 0)
+        return ERR_LIMIT;
+    int64_t since_us = clock_mono_us();
+    s.pid = fork();
+    if (s.pid == 0) {
+        dup2(fds[1], 1);
+        close(fds[0]);
+        execl("/proc/self/exe", "lorry", "serve", "--data", s.dir, "--listen", "127.0.0.1:0",
+              (char *)NULL);
+        _exit(127);
+    }
+    close(fds[1]);
+    FILE *said = fdopen(fds[0], "r");
+    bool ready =
+        said != NULL && fgets(line, sizeof(line), said) != NULL && strstr(line, "is ready") != NULL;
+    r->figures[0] = (double)(clock_mono_us() - since_us) / 1e3;
     r->figures[1] = (double)bench_server_memory(&s, "VmRSS") / (1 << 20);
     bench_server_stop(&s);
-    return err;
+    if (said != NULL)
+        fclose(said);
+    return ready ? 0 : ERR_UNAVAILABLE;
 }
 
 /* ---- streets ---- */
