@@ -223,12 +223,10 @@ struct notification_service {
     int32_t prune_count, prune_next;
     struct notification_part *parts; /* workers_max */
     pthread_mutex_t lock;
-    struct map listeners; /* stream → count of sessions on all threads, under lock */
+    struct map listeners; /* stream → the threads that have sessions of it; under lock */
     _Atomic int64_t sessions_open;
     _Atomic uint64_t pushed, replayed, positions_sent, slow;
 };
-bool listeners_has(struct notification_service *n, struct str stream);
-void listeners_add(struct notification_service *n, struct str stream, int by);
 
 void route_socket(struct call *c);
 void route_notifications(struct call *c);

@@ -14,13 +14,15 @@
 #include "ports/locations.h"
 #include "runtime/service.h"
 
+#define NOTIFICATION_WORKERS_MAX 64
+
 struct notification_options {
     const struct clock *clock;
     struct bus *bus; /* positions are heard from it */
     struct token_verifier *verifier;
     struct locations *locations; /* takes location frames; NULL: they are refused */
     const struct log *log;
-    int32_t workers_max; /* network threads there can be */
+    int32_t workers_max; /* network threads there can be, 1..NOTIFICATION_WORKERS_MAX */
     /* In seconds; 0 for the defaults: 7 days and 1,000 entries are always kept. */
     int64_t keep_s;
     int32_t keep_entries;

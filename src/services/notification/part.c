@@ -12,28 +12,32 @@
 /* ---- who listens: all threads, under one lock ---- */
 
 struct listener {
-    int count;
+    uint64_t parts; /* a bit for each thread with sessions of it */
     char stream[STREAM_MAX];
 };
 
-bool listeners_has(struct notification_service *n, struct str stream) {
+static uint64_t listeners_of(struct notification_service *n, struct str stream) {
     pthread_mutex_lock(&n->lock);
-    bool has = map_get(&n->listeners, stream) != NULL;
+    const struct listener *l = map_get(&n->listeners, stream);
+    uint64_t parts = l != NULL ? l->parts : 0;
     pthread_mutex_unlock(&n->lock);
-    return has;
+    return parts;
 }
 
-void listeners_add(struct notification_service *n, struct str stream, int by) {
+/* PART has its first session of STREAM, or no more of them. */
+static void listen_changed(struct notification_part *part, struct str stream, bool listens) {
+    struct notification_service *n = part->service;
+    uint64_t bit = UINT64_C(1) << (part - n->parts);
     pthread_mutex_lock(&n->lock);
     struct listener *l = map_get(&n->listeners, stream);
     if (l == NULL) {
-        CHECK(by > 0);
         l = xcalloc(1, sizeof(*l));
-        memcpy(l->stream, stream.p, stream.len);
+        copy_text(l->stream, STREAM_MAX, stream);
         map_put(&n->listeners, str_from(l->stream), l);
     }
-    l->count += by;
-    if (l->count == 0) {
+    CHECK(((l->parts & bit) != 0) != listens);
+    l->parts ^= bit;
+    if (l->parts == 0) {
         map_remove(&n->listeners, stream);
         free(l);
     }
@@ -45,30 +49,28 @@ void listeners_add(struct notification_service *n, struct str stream, int by) {
 void part_join(struct session *s) {
     struct notification_part *part = s->part;
     struct str stream = str_from(s->stream);
-    struct session *first = map_get(&part->streams, stream);
+    struct session *first = map_put(&part->streams, stream, s);
     s->stream_before = NULL;
     s->stream_next = first;
-    if (first != NULL) {
+    if (first != NULL)
         first->stream_before = s;
-        map_remove(&part->streams, stream); /* its key lies in the one that was first */
-    }
-    map_put(&part->streams, stream, s);
-    listeners_add(part->service, stream, 1);
+    else
+        listen_changed(part, stream, true);
 }
 
 static void leave_stream(struct session *s) {
     struct notification_part *part = s->part;
     struct str stream = str_from(s->stream);
-    if (map_get(&part->streams, stream) == s) {
-        map_remove(&part->streams, stream);
-        if (s->stream_next != NULL)
-            map_put(&part->streams, str_from(s->stream_next->stream), s->stream_next);
-    }
-    if (s->stream_before != NULL)
-        s->stream_before->stream_next = s->stream_next;
     if (s->stream_next != NULL)
         s->stream_next->stream_before = s->stream_before;
-    listeners_add(part->service, stream, -1);
+    if (s->stream_before != NULL) {
+        s->stream_before->stream_next = s->stream_next;
+    } else if (s->stream_next != NULL) {
+        map_put(&part->streams, str_from(s->stream_next->stream), s->stream_next);
+    } else {
+        map_remove(&part->streams, stream);
+        listen_changed(part, stream, false);
+    }
 }
 
 void part_leave(struct session *s) {
@@ -133,14 +135,16 @@ static void announce_to(struct notification_part *part, const struct inbox_entry
 }
 
 void part_announce(struct notification_service *n, const struct inbox_entry *entry) {
-    if (!listeners_has(n, entry->stream))
+    uint64_t parts = listeners_of(n, entry->stream);
+    if (parts == 0)
         return;
     struct arena a;
     arena_init(&a, 4096);
     struct frame *frame = frame_new(inbox_frame(entry, &a));
     arena_free(&a);
     for (int32_t i = 0; i < n->o.workers_max; i++) {
-        announce_to(&n->parts[i], entry, frame);
+        if ((parts >> i & 1) != 0)
+            announce_to(&n->parts[i], entry, frame);
     }
     frame_unref(frame);
 }

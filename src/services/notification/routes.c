@@ -156,7 +156,7 @@ struct service notification_service(struct notification_service *n) {
 }
 
 struct notification_service *notification_service_new(const struct notification_options *o) {
-    CHECK(o->workers_max > 0);
+    CHECK(o->workers_max > 0 && o->workers_max <= NOTIFICATION_WORKERS_MAX);
     struct notification_service *n = xcalloc(1, sizeof(*n));
     n->o = *o;
     positions_init(&n->positions);
