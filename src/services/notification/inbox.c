@@ -250,6 +250,8 @@ static const struct command_type watchable_type = {
 
 static void on_booking(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
+    if (b->booking_id.p == NULL)
+        return; /* of no booking: nobody's */
     bool who_changes = str_is(t->event->type, EV_BOOKING_REQUESTED) ||
                        str_is(t->event->type, EV_BOOKING_ASSIGNED) || b->state >= BOOKING_DELIVERED;
     if (who_changes) {
@@ -400,9 +402,11 @@ void inbox_tick(struct notification_service *n, struct store *writer, int64_t no
     arena_init(&a, 65536);
     if (n->prune_count > 0)
         prune_inboxes(n, writer, now_us, &a);
-    struct rng rng;
-    rng_seed(&rng, 0);
-    struct str old = id_new(&a, "bkg", now_us - WATCHABLES_KEPT_US, &rng);
-    writer->ops->prune_docs(writer, &watchable_collection, old, WATCHABLES_PRUNED_MAX);
+    if (now_us > WATCHABLES_KEPT_US) { /* a clock that stands before 1970-02 prunes nothing */
+        struct rng rng;
+        rng_seed(&rng, 0);
+        struct str old = id_new(&a, "bkg", now_us - WATCHABLES_KEPT_US, &rng);
+        writer->ops->prune_docs(writer, &watchable_collection, old, WATCHABLES_PRUNED_MAX);
+    }
     arena_free(&a);
 }
