@@ -18,7 +18,7 @@ import unittest
 import uuid
 
 import lorry
-from lorry import PASSWORD, Connection, Refused, Server, WebSocket, check_answer, request_bytes, rfc3339, until
+from lorry import PASSWORD, UNLIMITED, Connection, Refused, Server, WebSocket, check_answer, request_bytes, rfc3339, until
 
 
 class Writer:
@@ -114,7 +114,7 @@ class FullDisk(unittest.TestCase):
 
     def test_files_may_not_grow(self):
         """RLIMIT_FSIZE: no file may grow any more. The server must not die of SIGXFSZ either."""
-        with Server('--search-timeout-s', 5, '--offer-timeout-s', 2, '--log-level', 'off') as server:
+        with Server(*UNLIMITED, '--search-timeout-s', 5, '--offer-timeout-s', 2, '--log-level', 'off') as server:
             hard = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)[1]
 
             def limit(size):
@@ -142,7 +142,7 @@ class FullDisk(unittest.TestCase):
                     except OSError:
                         pass
 
-        with Server('--search-timeout-s', 5, '--offer-timeout-s', 2, '--log-level', 'off', data=os.path.join(where, 'data'), start=False) as server:
+        with Server(*UNLIMITED, '--search-timeout-s', 5, '--offer-timeout-s', 2, '--log-level', 'off', data=os.path.join(where, 'data'), start=False) as server:
             os.mkdir(server.data)
             server.start()
             self.goes_through_it(server, fill, lambda: os.unlink(ballast))
@@ -251,7 +251,7 @@ class Draining(unittest.TestCase):
             self.assertEqual(server.process.wait(10 * lorry.SLOW), 0)
 
     def test_under_load_nothing_acknowledged_is_lost(self):
-        with Server() as server:
+        with Server(*UNLIMITED) as server:
             dispatcher = server.staff('dispatcher')
             writers = [Writer(server) for _ in range(6)]
             surprises = []

@@ -12,7 +12,7 @@ import unittest
 import zlib
 
 import lorry
-from lorry import PASSWORD, Connection, Server, WebSocket, check_answer, request_bytes, rfc3339, until
+from lorry import PASSWORD, UNLIMITED, Connection, Server, WebSocket, check_answer, request_bytes, rfc3339, until
 
 SEED = int(os.environ.get('LORRY_TEST_SEED', str(random.randrange(1 << 30))))
 RSS_KB_MAX = 160 * 1024  # far above what it needs, far below what would be a leak; plain builds only
@@ -23,7 +23,7 @@ def setUpModule():
     global server, admin, dispatcher, customer, driver, rider, booking, assigned, rss_kb
     lorry.say(f'LORRY_TEST_SEED={SEED} does the same again')
     server = Server('--driver-approval', 'auto', '--search-timeout-s', 3600, '--offer-timeout-s', 3600, '--search-radius-m', 200,
-                    '--search-radius-max-m', 200, '--log-level', 'warn')
+                    '--search-radius-max-m', 200, '--log-level', 'warn', *UNLIMITED)
     admin, dispatcher, customer = server.staff('admin'), server.staff('dispatcher'), server.register()
     driver = server.driver((10, 10), name='Driver of the other end')  # offered: nothing; assigned by hand
     rider = server.register('driver')
@@ -617,6 +617,16 @@ class Slow(Attack):
 
 
 class Overload(unittest.TestCase):
+    def test_an_account_that_writes_too_much(self):
+        with Server('--writes-per-minute-max', 20) as small:
+            eager, other = small.register(), small.register()
+            statuses = [eager.patch('/v1/me', {'name': f'Name {i}'}).status for i in range(30)]
+            self.assertEqual(statuses, [200] * 20 + [429] * 10)
+            answer = eager.problem(429, 'too-many-requests', 'POST', '/v1/quotes', {'stops': []})
+            self.assertLessEqual(int(answer.header('retry-after')), 60)
+            self.assertEqual(eager.get('/v1/me', expect=200).json['name'], 'Name 19')
+            other.patch('/v1/me', {'name': 'Another'}, expect=200)
+
     def test_more_passwords_than_can_be_hashed(self):
         with Server('--hash-workers', 1, '--hash-queue', 2) as small:
             email = small.register().user['email']

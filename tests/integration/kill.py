@@ -2,20 +2,25 @@
 five seconds on the same folder and port. The simulated city audits what it was promised; beside it clients of our own
 write down every word the server gave them, and hold it to that at the end."""
 import contextlib
+import multiprocessing
 import os
 import random
+import select
 import signal
 import sqlite3
 import subprocess
 import threading
 import time
+import types
 import unittest
 import uuid
 
 import lorry
-from lorry import Server, WebSocket, rfc3339, say, until
+from lorry import UNLIMITED, Connection, Server, WebSocket, request_bytes, rfc3339, say, until
 
 KILLS = 10
+FLOODS = 2
+FLOOD_WIDTH = 24
 READY_S_MAX = 5
 BETWEEN_S = (0.4, 3.2)
 FINAL = {'delivered', 'cancelled', 'expired', 'failed'}
@@ -119,6 +124,63 @@ class Driver(threading.Thread):
         time.sleep(0.05)
 
 
+def flood(port, token, begin_s, stopping, result):
+    """A process of its own that keeps FLOOD_WIDTH small writes on their way without a pause, so that whenever the kill
+    comes a commit is under way. Gives the times of all fixes that were acknowledged. A connection for each: were there
+    more requests on one, the kernel would answer the kill with RST, and take back what the server had said last."""
+    server, stored, at = types.SimpleNamespace(port=port), [], begin_s
+    waiting = {}  # connection → the time of its fix
+    while not stopping.is_set():
+        try:
+            while len(waiting) < FLOOD_WIDTH:
+                waiting[Connection(server, timeout=5)] = None
+            for c in [c for c, sent in waiting.items() if sent is None]:
+                at += 1
+                body = {'fixes': [{'at': rfc3339(at), 'lat': 57.7, 'lng': 11.9}]}
+                waiting[c] = at
+                c.send(request_bytes('POST', '/v1/driver/locations', body, [('Authorization', f'Bearer {token}')]))
+        except OSError:
+            pass  # found out below, when all that was said has been read
+        if not waiting:
+            time.sleep(0.02)
+            continue
+        by_socket = {c.sock: c for c in waiting}
+        for ready in select.select(list(by_socket), [], [], 1)[0]:
+            c = by_socket[ready]
+            try:
+                answer = c.answer('POST')
+            except OSError:
+                del waiting[c]  # what was on its way may be stored or not: nobody has said
+                continue
+            if answer.status != 200 or answer.json['stored'] + answer.json['duplicates'] != 1:
+                result.put(repr(answer))
+                return
+            stored.append(waiting[c])
+            waiting[c] = None
+    result.put(stored)
+
+
+class Flood:
+    """The process that floods, and a driver for it."""
+
+    def __init__(self, server):
+        fork = multiprocessing.get_context('fork')
+        api = server.register('driver')
+        api.get('/v1/driver', expect=200)
+        self.driver_id = 'drv' + api.user['id'][3:]
+        self.begin_s = int(time.time()) - 10 * 86400
+        self.stopping, self.result = fork.Event(), fork.Queue()
+        args = (server.port, api.token, self.begin_s, self.stopping, self.result)
+        self.process = fork.Process(target=flood, args=args, daemon=True)
+        self.process.start()
+
+    def end(self):
+        self.stopping.set()
+        stored = self.result.get(timeout=30)
+        self.process.join(30)
+        return stored
+
+
 class KillNine(unittest.TestCase):
     def setUp(self):
         self.seed = int(os.environ.get('LORRY_TEST_SEED', str(random.randrange(1 << 30))))
@@ -126,8 +188,9 @@ class KillNine(unittest.TestCase):
         say(f'LORRY_TEST_SEED={self.seed} does the same again, as far as chance is ours')
 
     def test_ten_times(self):
-        with Server('--driver-approval', 'auto', '--offer-timeout-s', 3, '--search-timeout-s', 15) as server:
+        with Server('--driver-approval', 'auto', '--offer-timeout-s', 3, '--search-timeout-s', 15, *UNLIMITED) as server:
             dispatcher = server.staff('dispatcher')
+            floods = [Flood(server) for _ in range(FLOODS)]
             city = self.city(server)
             stopping = threading.Event()
             people = [Customer(server, stopping, self.seed + i) for i in range(4)] + [Driver(server, stopping) for _ in range(2)]
@@ -139,6 +202,7 @@ class KillNine(unittest.TestCase):
                 stopping.set()
                 for person in people:
                     person.join(30)
+                flooded = [(each, each.end()) for each in floods]
             say(f'{KILLS} kills, ready again in at most {slowest:.2f} s')
             for person in people:
                 self.assertIsNone(person.fault, f'{person.fault!r}')
@@ -150,6 +214,7 @@ class KillNine(unittest.TestCase):
             self.kept(server, dispatcher, customers)
             self.inboxes(customers)
             self.trails(dispatcher, drivers)
+            self.flooded(dispatcher, flooded)
             self.assertEqual(server.stop(), 0, server.log()[-2000:])
             with contextlib.closing(sqlite3.connect(f'file:{server.data}/lorry.db?mode=ro', uri=True)) as db:
                 self.assertEqual(db.execute('PRAGMA integrity_check').fetchall(), [('ok',)])
@@ -259,6 +324,20 @@ class KillNine(unittest.TestCase):
             missing = set(same(t) for t in driver.stored) - set(same(t) for t in stored)
             self.assertEqual(missing, set(), f'{len(missing)} acknowledged fixes are not there')
             say(f'{len(driver.stored)} acknowledged fixes held; asked again {driver.me.again} times')
+
+
+    def flooded(self, dispatcher, flooded):
+        for each, promised in flooded:
+            self.assertIsInstance(promised, list, promised)
+            path = f'/v1/drivers/{each.driver_id}/trail?from={rfc3339(each.begin_s)}&to={rfc3339(time.time())}'
+            stored, cursor = set(), ''
+            while cursor is not None:
+                page = dispatcher.get(path + (f'&cursor={cursor}' if cursor else ''), expect=200).json
+                stored.update(f['at'] for f in page['fixes'])
+                cursor = page['next_cursor']
+            lost = [at for at in promised if time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(at)) not in stored]
+            self.assertEqual(lost, [], f'{len(lost)} of {len(promised)} acknowledged fixes are lost')
+            say(f'{len(promised)} acknowledged fixes of a flood held')
 
 
 def same(text):

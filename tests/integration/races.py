@@ -10,7 +10,7 @@ import time
 import unittest
 
 import lorry
-from lorry import Server, WebSocket, rfc3339, until
+from lorry import UNLIMITED, Server, WebSocket, rfc3339, until
 
 _places = itertools.product(range(-50, 51, 5), range(-170, 171, 5))
 
@@ -18,7 +18,7 @@ _places = itertools.product(range(-50, 51, 5), range(-170, 171, 5))
 def setUpModule():
     global server, dispatcher
     server = Server('--driver-approval', 'auto', '--offer-wave', 5, '--offer-timeout-s', 30, '--search-radius-m', 1000,
-                    '--search-radius-max-m', 1000)
+                    '--search-radius-max-m', 1000, *UNLIMITED)
     dispatcher = server.staff('dispatcher')
 
 
