@@ -2,6 +2,7 @@
 #include "events/events.h"
 
 #include <stddef.h>
+#include <string.h>
 
 const char *const booking_state_names[] = {
     NULL,
@@ -97,3 +98,19 @@ static const struct schema_field claim_fields[] = {
     {"currency", S_STR, AT(ev_claim, currency)},
 };
 const struct schema ev_claim_schema = SCHEMA(struct ev_claim, "ClaimEvent", claim_fields);
+
+bool signal_position_read(const void *data, size_t len, struct signal_position *ret) {
+    if (len != sizeof(*ret))
+        return false;
+    /* A bool must not be looked at before it is known to be one. */
+    unsigned char off = ((const unsigned char *)data)[offsetof(struct signal_position, off)];
+    struct signal_position s;
+    if (off > 1)
+        return false;
+    memcpy(&s, data, sizeof(s));
+    if (!memchr(s.driver_id, 0, sizeof(s.driver_id)) || s.driver_id[0] == 0 ||
+        !memchr(s.booking_id, 0, sizeof(s.booking_id)) || s.vehicle >= VEHICLE_COUNT)
+        return false;
+    *ret = s;
+    return true;
+}

@@ -122,7 +122,9 @@ struct ev_claim {
 
 extern const struct schema ev_account_schema, ev_session_schema, ev_booking_schema, ev_claim_schema;
 
-/* ---- signals: newest counts, may be lost; C structs inside one process ---- */
+/* ---- signals: newest counts, may be lost ----
+ * C structs as they lie in memory: replicas run on machines of one kind. A struct that changes gets
+ * another topic, so that replicas of two builds do not misread each other. */
 #define SIGNAL_POSITION "position" /* struct signal_position */
 struct signal_position {
     char driver_id[ID_TEXT_MAX];
@@ -134,5 +136,7 @@ struct signal_position {
     uint8_t vehicle; /* enum vehicle */
     bool off;        /* off duty: he leaves the map */
 };
+/* What was heard, if it can be one: its length is right, its texts end, its enums exist. */
+bool signal_position_read(const void *data, size_t len, struct signal_position *ret);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef LORRY_PORTS_BUS_H
 #define LORRY_PORTS_BUS_H
 
+#include "ports/signals.h"
 #include "ports/store.h"
 
 struct bus;
@@ -21,9 +22,6 @@ typedef void (*bus_deliver_fn)(void *consumer, struct bus_delivery *d);
 /* The bus has the event safely (every consumer's copy): it may leave the outbox. Called on the
  * publisher's executor thread. RESULT < 0: publish again. */
 typedef void (*bus_confirm_fn)(void *publisher, int64_t seq, int result);
-/* A position or another thing of which only the newest counts: lost on any failure. */
-typedef void (*bus_signal_fn)(void *consumer, struct str topic, const void *data, size_t len);
-
 struct bus_ops {
     /* GROUP is the consumer's durable name ("notification"); replicas of one share a group. TYPES
      * is a NULL-terminated list of exact event types. Before start only. */
@@ -31,11 +29,13 @@ struct bus_ops {
                      bus_deliver_fn deliver, void *consumer);
     /* Takes a copy of the event. ERR_FULL: later. */
     int (*publish)(struct bus *b, const struct event *e, bus_confirm_fn confirm, void *publisher);
-    int (*listen)(struct bus *b, const char *topic, bus_signal_fn fn,
-                  void *consumer); /* before start */
+    /* The signals port as the bus's users see it (ports/signals.h): an adapter for many processes
+     * is given one and passes these on. listen() before start only. */
+    int (*listen)(struct bus *b, const char *topic, signal_fn fn, void *consumer);
     void (*signal)(struct bus *b, const char *topic, const void *data, size_t len);
-    /* Gives due redeliveries; called by the executor's thread once a turn. Returns when it wants to
-     * be called again at the latest (µs wall clock), 0 for whenever. */
+    /* Gives due redeliveries and the signals of others; called by the executor's thread once a
+     * turn. Returns when it wants to be called again at the latest (µs wall clock), 0 for whenever.
+     */
     int64_t (*poll)(struct bus *b, int64_t now_us);
     void (*close)(struct bus *b);
 };

@@ -22,7 +22,6 @@
 #define GROUPS_MAX 8
 #define LISTENERS_MAX 16
 #define TYPES_MAX 64
-#define SIGNAL_BYTES_MAX 256
 #define OUT_MAX 256 /* unacknowledged at one consumer */
 #define LATE_US (20 * US_PER_S)
 #define REFUSED_US (300 * US_PER_MS)
@@ -60,7 +59,7 @@ struct group {
 
 struct listener {
     const char *topic;
-    bus_signal_fn fn;
+    signal_fn fn;
     void *consumer;
     struct sim_node *node;
     uint64_t life;
@@ -116,7 +115,7 @@ static int subscribe(struct bus *bus, const char *name, const char *const *types
     return 0;
 }
 
-static int listen_topic(struct bus *bus, const char *topic, bus_signal_fn fn, void *consumer) {
+static int listen_topic(struct bus *bus, const char *topic, signal_fn fn, void *consumer) {
     struct endpoint *e = (struct endpoint *)bus;
     for (int i = 0; i < LISTENERS_MAX; i++) {
         struct listener *l = &e->broker->listeners[i];
@@ -419,7 +418,7 @@ static int tap_publish(struct bus *bus, const struct event *e, bus_confirm_fn co
     return t->inner->ops->publish(t->inner, e, tap_confirm, t);
 }
 
-static int tap_listen(struct bus *bus, const char *topic, bus_signal_fn fn, void *consumer) {
+static int tap_listen(struct bus *bus, const char *topic, signal_fn fn, void *consumer) {
     struct tap *t = (struct tap *)bus;
     return t->inner->ops->listen(t->inner, topic, fn, consumer);
 }

@@ -337,13 +337,13 @@ static void replicas_share(void **state) {
     free(p);
 }
 
-struct signals {
+struct heard {
     int32_t count;
     char last[16];
 };
 
 static void on_signal(void *arg, struct str topic, const void *data, size_t len) {
-    struct signals *s = arg;
+    struct heard *s = arg;
     assert_true(str_starts(topic, "pos"));
     s->count++;
     copy(s->last, sizeof s->last, (struct str){data, len});
@@ -352,7 +352,7 @@ static void on_signal(void *arg, struct str topic, const void *data, size_t len)
 static void signals(void **state) {
     const struct bus_factory *factory = *state;
     struct bus *b = factory->make();
-    struct signals one = {0}, two = {0}, other = {0};
+    struct heard one = {0}, two = {0}, other = {0};
     b->ops->listen(b, "position", on_signal, &one);
     b->ops->listen(b, "position", on_signal, &two);
     b->ops->listen(b, "posture", on_signal, &other);

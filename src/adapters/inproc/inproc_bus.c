@@ -17,6 +17,7 @@
  */
 #include "adapters/inproc/inproc_bus.h"
 
+#include "adapters/inproc/inproc_signals.h"
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/err.h"
@@ -93,12 +94,6 @@ struct flight_list {
     struct flight *first, *last;
 };
 
-struct listener {
-    const char *topic;
-    bus_signal_fn fn;
-    void *consumer;
-};
-
 struct inproc_bus {
     struct bus bus; /* first: the port's view */
 
@@ -106,10 +101,9 @@ struct inproc_bus {
     struct group *groups[INPROC_GROUPS_MAX];
     int32_t group_count;
     struct map routes; /* type → route */
-    struct listener listeners[INPROC_LISTENERS_MAX];
-    int32_t listener_count;
 
-    _Atomic uint64_t signals;
+    struct signals *signals;
+    _Atomic uint64_t signal_count;
 
     pthread_mutex_t lock; /* guards everything below */
     bool started;
@@ -204,11 +198,10 @@ static int subscribe(struct bus *bus, const char *group, const char *const *type
     return 0;
 }
 
-static int listen_topic(struct bus *bus, const char *topic, bus_signal_fn fn, void *consumer) {
+static int listen_topic(struct bus *bus, const char *topic, signal_fn fn, void *consumer) {
     struct inproc_bus *b = self(bus);
-    CHECK(!b->started && b->listener_count < INPROC_LISTENERS_MAX);
-    b->listeners[b->listener_count++] = (struct listener){topic, fn, consumer};
-    return 0;
+    CHECK(!b->started);
+    return b->signals->ops->listen(b->signals, topic, fn, consumer);
 }
 
 /* --- lanes ------------------------------------------------------------------------------------ */
@@ -375,12 +368,8 @@ static int publish(struct bus *bus, const struct event *e, bus_confirm_fn confir
 
 static void signal_topic(struct bus *bus, const char *topic, const void *data, size_t len) {
     struct inproc_bus *b = self(bus);
-    atomic_fetch_add_explicit(&b->signals, 1, memory_order_relaxed);
-    for (int32_t i = 0; i < b->listener_count; i++) {
-        const struct listener *l = &b->listeners[i];
-        if (!strcmp(l->topic, topic))
-            l->fn(l->consumer, str_from(topic), data, len);
-    }
+    atomic_fetch_add_explicit(&b->signal_count, 1, memory_order_relaxed);
+    b->signals->ops->signal(b->signals, topic, data, len);
 }
 
 /* --- redelivery ------------------------------------------------------------------------------- */
@@ -448,6 +437,7 @@ static void close_bus(struct bus *bus) {
         map_free(&b->groups[g]->lanes);
         free(b->groups[g]);
     }
+    b->signals->ops->close(b->signals);
     pthread_mutex_destroy(&b->lock);
     free(b);
 }
@@ -464,6 +454,7 @@ static const struct bus_ops inproc_ops = {
 struct bus *inproc_bus_new(void) {
     struct inproc_bus *b = xcalloc(1, sizeof *b);
     b->bus.ops = &inproc_ops;
+    b->signals = inproc_signals_new();
     map_init(&b->routes);
     CHECK(pthread_mutex_init(&b->lock, NULL) == 0);
     return &b->bus;
@@ -473,6 +464,6 @@ void inproc_bus_stats(struct bus *bus, struct inproc_bus_stats *ret) {
     struct inproc_bus *b = self(bus);
     pthread_mutex_lock(&b->lock);
     *ret = b->stats;
-    ret->signals = b->signals;
+    ret->signals = b->signal_count;
     pthread_mutex_unlock(&b->lock);
 }

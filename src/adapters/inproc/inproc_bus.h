@@ -23,8 +23,7 @@
 
 #define INPROC_IN_FLIGHT_MAX 8192 /* events not yet acknowledged by all; then publish: ERR_FULL */
 #define INPROC_GROUPS_MAX 32
-#define INPROC_MEMBERS_MAX 16   /* subscriptions of one group to one type */
-#define INPROC_LISTENERS_MAX 64 /* of signals */
+#define INPROC_MEMBERS_MAX 16 /* subscriptions of one group to one type */
 #define INPROC_BACKOFF_MIN_US INT64_C(10000)
 #define INPROC_BACKOFF_MAX_US INT64_C(5000000)
 

@@ -98,7 +98,7 @@ int32_t positions_in_box(struct positions *p, struct box box, uint64_t after, in
 /* The position of whoever carries the booking, if it has changed after AFTER: 1, else 0. */
 int32_t positions_of_booking(struct positions *p, struct str booking_id, uint64_t after,
                              struct position *out, uint64_t *ret_stamp);
-/* bus_signal_fn with the notification_service as consumer. */
+/* signal_fn with the notification_service as consumer. */
 void positions_on_signal(void *consumer, struct str topic, const void *data, size_t len);
 struct str position_frame(const struct signal_position *s, bool for_booking, struct arena *a);
 

@@ -6,8 +6,6 @@
  */
 #include "services/notification/internal.h"
 
-#include "base/check.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,8 +50,10 @@ void positions_on_signal(void *consumer, struct str topic, const void *data, siz
     (void)topic;
     struct notification_service *n = consumer;
     struct positions *p = &n->positions;
-    CHECK(len == sizeof(struct signal_position));
-    const struct signal_position *said = data;
+    struct signal_position copy;
+    if (!signal_position_read(data, len, &copy))
+        return;
+    const struct signal_position *said = &copy;
     pthread_rwlock_wrlock(&p->lock);
     struct position *position = map_get(&p->by_driver, str_from(said->driver_id));
     if (position == NULL)
