@@ -40,6 +40,8 @@ def own_sources(build, only):
 def dependencies(entry):
     """The file and the project's headers it includes."""
     words = shlex.split(entry["command"])
+    if Path(words[0]).name == "ccache":
+        words = words[1:]
     command = ["clang++" if "++" in words[0] else "clang"]
     skip = False
     for word in words[1:]:

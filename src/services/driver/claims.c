@@ -212,12 +212,18 @@ static void decide_closed(const struct command *cmd, const struct decide_ctx *ct
     count_close(next, offer->reason);
 }
 
-/* The booking is his: it decides, whatever was known here before. */
+static bool offer_has_ended(const struct driver *d, const struct ev_offer *offer) {
+    return offer != NULL && offer->id.p != NULL && has_ended(d, offer->id);
+}
+
+/* The booking is his: it decides, whatever was known here before. But an offer that was closed is
+ * not won: if it was, the booking was over by the time it was closed (it had been asked for its
+ * word, and that overtook this), and he may hold another claim by now. */
 static void decide_assigned(const struct command *cmd, const struct decide_ctx *ctx,
                             const void *state, struct decision *ret) {
     const struct driver *d = state;
     const struct ev_booking *b = cmd->args;
-    if (d == NULL || has_ended(d, b->booking_id))
+    if (d == NULL || has_ended(d, b->booking_id) || offer_has_ended(d, b->offer))
         return;
     if (driver_active(d))
         return; /* this one, heard again; two at a time are not possible */

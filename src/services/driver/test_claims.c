@@ -212,6 +212,30 @@ static void test_duty_after_the_end(void **unused) {
     arena_reset(&arena);
 }
 
+/* He asked what had become of his claim, and the answer, that it was all over, overtook the news
+ * that he had won it. When that comes he holds another claim, which is none of its business. */
+static void test_won_and_over_before_it_was_heard(void **unused) {
+    (void)unused;
+    struct decision d;
+    const struct driver *s = make(CLAIMED);
+    s = apply(&driver_ask_type, NULL, s, NOW + 1, &d);
+    assert_string_equal(d.events[0].type.p, EV_DRIVER_CLAIM_STALE);
+    s = apply(&driver_closed_type, booking(B1, O1, "withdrawn", BOOKING_DELIVERED), s, NOW, &d);
+    assert_null(s->claim);
+    s = apply(&driver_claim_type, claim(B2, O2, false, VEHICLE_VAN), s, NOW, &d);
+    const struct driver *held = s;
+    s = apply(&driver_assigned_type, booking(B1, O1, NULL, BOOKING_ASSIGNED), s, NOW, &d);
+    assert_int_equal(d.event_count, 0);
+    assert_ptr_equal(s, held);
+    s = apply(&driver_ended_type, booking(B1, O1, NULL, BOOKING_DELIVERED), s, NOW, &d);
+    assert_int_equal(s->delivered, 1);
+    assert_true(str_is(s->claim->offer_id, O2));
+    /* the other he may still win */
+    s = apply(&driver_assigned_type, booking(B2, O2, NULL, BOOKING_ASSIGNED), s, NOW, &d);
+    assert_true(driver_active(s));
+    arena_reset(&arena);
+}
+
 static void test_refusals_say_why(void **unused) {
     (void)unused;
     static const struct {
@@ -326,7 +350,7 @@ static void booking_hears(struct world *w, const struct message *m) {
         else
             close_offer(w, m->booking, o, NULL);
     } else if (strcmp(m->event, EV_DRIVER_CLAIM_STALE) == 0) {
-        if (b->won == o)
+        if (b->won == o && !b->over)
             tell(w, m->booking, o, &driver_assigned_type, BOOKING_ASSIGNED);
         else
             close_offer(w, m->booking, o, "timed_out");
@@ -346,6 +370,8 @@ static void driver_hears(struct world *w, const struct message *m) {
         for (int32_t b = 0; b < BOOKINGS; b++)
             out.booking = str_eq(w->bookings[b].id, out.claim.booking_id) ? b : out.booking;
         CHECK(out.booking >= 0);
+        if (m->type == &driver_assigned_type)
+            fail_msg("what he won took another claim from him: %s", out.event);
         if (strcmp(out.event, EV_DISPATCH_REFUSED) != 0)
             send(w, &out);
     }
@@ -502,6 +528,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_event_in_every_state),
         cmocka_unit_test(test_duty_after_the_end),
+        cmocka_unit_test(test_won_and_over_before_it_was_heard),
         cmocka_unit_test(test_refusals_say_why),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_bookings_over_a_bad_network),
