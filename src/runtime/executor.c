@@ -107,6 +107,14 @@ struct str executor_latest_key(struct executor *x, const struct command *cmd) {
                         STR_ARG(cmd->id));
 }
 
+/* Where a new thing is follows from what made it, so that nobody needs to keep it. */
+static void say_where(struct command *cmd) {
+    struct response *r = &cmd->decision.response;
+    if (cmd->type->location != NULL && r->status == 201)
+        response_header(r, "Location",
+                        arena_printf(cmd->arena, "%s%.*s", cmd->type->location, STR_ARG(cmd->id)));
+}
+
 /* Answers a repeated Idempotency-Key. True: the command is answered. */
 static bool answer_again(struct executor *x, struct command *cmd) {
     if (map_get(&x->keys, cmd->answer_key) != NULL) {
@@ -130,6 +138,7 @@ static bool answer_again(struct executor *x, struct command *cmd) {
     decision_json(d, answer.status, answer.body);
     if (answer.etag.p != NULL)
         response_header(&d->response, "ETag", answer.etag);
+    say_where(cmd);
     response_header(&d->response, "Idempotency-Replayed", STR("true"));
     return true;
 }
@@ -267,6 +276,7 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
     d->park_key = arena_str(cmd->arena, d->park_key);
     d->wake_key = arena_str(cmd->arena, d->wake_key);
     check_precondition(cmd, cmd->old_state);
+    say_where(cmd);
     if (d->state != NULL || d->remove || d->event_count > 0)
         make_change(x, cmd, now_us);
 }

@@ -65,6 +65,10 @@ struct command_type {
      * reserved. (When a commit whose answer was lost turns out to be there, applied follows after
      * all, without another load.) */
     void (*undone)(const struct command *cmd);
+    /* Optional, of a type that creates: "/v1/bookings/". An answer of 201 says with it and the
+     * command's id where the new thing is (Location), the first time and whenever its
+     * Idempotency-Key is sent again; so the id must follow from the request alone. */
+    const char *location;
 };
 
 struct command {

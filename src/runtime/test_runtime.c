@@ -68,6 +68,18 @@ static void raise_decide(const struct command *cmd, const struct decide_ctx *ctx
 static const struct command_type raise_type = {
     "counter.raise", &counter_aggregate, NULL, raise_decide, NULL, NULL};
 
+/* Creating is raising what is not there yet. */
+static void create_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
+                          struct decision *ret) {
+    raise_decide(cmd, ctx, old, ret);
+    if (old == NULL)
+        ret->response.status = 201;
+}
+static const struct command_type create_type = {.name = "counter.create",
+                                                .aggregate = &counter_aggregate,
+                                                .decide = create_decide,
+                                                .location = "/v1/counters/"};
+
 static void alarm_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
                          struct decision *ret) {
     const struct counter *before = old;
@@ -114,6 +126,9 @@ static const struct command_type open_type = {
 
 static void handle_raise(struct call *c) {
     call_command(c, &raise_type, c->params[0], c->body);
+}
+static void handle_create(struct call *c) {
+    call_command(c, &create_type, c->params[0], c->body);
 }
 static void handle_park(struct call *c) {
     call_command(c, &park_type, c->params[0], c->body);
@@ -163,6 +178,8 @@ static void handle_list(struct call *c) {
 static const struct route_entry routes[] = {
     {"POST", "/v1/counters/{id}", ROLES(ROLE_CUSTOMER), handle_raise, &raise_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "raise"},
+    {"PUT", "/v1/counters/{id}", ROLES(ROLE_CUSTOMER), handle_create, &raise_schema,
+     ROUTE_IDEMPOTENT, "create"},
     {"POST", "/v1/counters/{id}/park", ROLES(ROLE_CUSTOMER), handle_park, &raise_schema, 0, "park"},
     {"POST", "/v1/counters/{id}/open", ROLES(ROLE_CUSTOMER), handle_open, NULL, 0, "open"},
     {"GET", "/v1/counters/{id}", ROLES_ANY, handle_get, NULL, 0, "get"},
@@ -190,9 +207,9 @@ static struct house *open_house(uint64_t seed) {
     return h;
 }
 
-static struct house_answer post(struct house *h, const char *path, const char *body,
-                                const char *key, const char *if_match) {
-    struct house_request r = {.method = "POST",
+static struct house_answer request(struct house *h, const char *method, const char *path,
+                                   const char *body, const char *key, const char *if_match) {
+    struct house_request r = {.method = method,
                               .path = path,
                               .body = body,
                               .who = house_who(h, ROLE_CUSTOMER, "usr_01JD0000000000000000000000")};
@@ -202,6 +219,10 @@ static struct house_answer post(struct house *h, const char *path, const char *b
     if (if_match != NULL)
         r.headers[n++] = (struct header){STR("if-match"), str_from(if_match)};
     return house_call(h, &r);
+}
+static struct house_answer post(struct house *h, const char *path, const char *body,
+                                const char *key, const char *if_match) {
+    return request(h, "POST", path, body, key, if_match);
 }
 static struct house_answer get(struct house *h, const char *path) {
     return house_call(h, &(struct house_request){.method = "GET",
@@ -246,7 +267,7 @@ static void test_problems(void **state) {
     struct house_request r = {.method = "DELETE", .path = "/v1/counters/a"};
     struct house_answer a = house_call(h, &r);
     assert_int_equal(a.status, 405);
-    assert_true(str_is(header_of(&a, "Allow"), "POST, GET"));
+    assert_true(str_is(header_of(&a, "Allow"), "POST, PUT, GET"));
     r = (struct house_request){.method = "GET", .path = "/v1/counters/a"};
     a = house_call(h, &r);
     assert_int_equal(a.status, 401);
@@ -284,6 +305,29 @@ static void test_idempotency(void **state) {
     assert_int_equal(x.status, 200);
     assert_true(str_eq(x.body, y.body));
     assert_true(has(get(h, "/v1/counters/a").body, "\"value\":12"));
+    house_free(h);
+}
+
+/* A repeated answer has what the first had: where the new thing is, too; nothing else says it. */
+static void test_location(void **state) {
+    (void)state;
+    struct house *h = open_house(10);
+    struct house_answer a = request(h, "PUT", "/v1/counters/a", "{\"by\":5}", "k1", NULL);
+    assert_int_equal(a.status, 201);
+    assert_true(str_is(header_of(&a, "Location"), "/v1/counters/a"));
+    assert_true(header_of(&a, "Idempotency-Replayed").p == NULL);
+    struct house_answer b = request(h, "PUT", "/v1/counters/a", "{\"by\":5}", "k1", NULL);
+    assert_int_equal(b.status, 201);
+    assert_true(str_is(header_of(&b, "Location"), "/v1/counters/a"));
+    assert_true(str_is(header_of(&b, "ETag"), "\"1\""));
+    assert_true(str_is(header_of(&b, "Idempotency-Replayed"), "true"));
+    assert_true(str_eq(a.body, b.body));
+    struct house_answer other = request(h, "PUT", "/v1/counters/a", "{\"by\":6}", "k1", NULL);
+    assert_int_equal(other.status, 422);
+    assert_true(header_of(&other, "Location").p == NULL);
+    struct house_answer raised = request(h, "PUT", "/v1/counters/a", "{\"by\":5}", "k2", NULL);
+    assert_int_equal(raised.status, 200);
+    assert_true(header_of(&raised, "Location").p == NULL);
     house_free(h);
 }
 
@@ -477,6 +521,7 @@ int main(void) {
         cmocka_unit_test(test_command_and_event),
         cmocka_unit_test(test_problems),
         cmocka_unit_test(test_idempotency),
+        cmocka_unit_test(test_location),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_if_match_and_batch),
         cmocka_unit_test(test_timer_and_crash),

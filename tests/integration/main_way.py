@@ -296,6 +296,9 @@ class QuotesAndBookings(unittest.TestCase):
         first = self.customer.post('/v1/bookings', body, key='k-1', expect=201)
         again = self.customer.post('/v1/bookings', body, key='k-1', expect=201)
         self.assertEqual(first.body, again.body)
+        self.assertEqual(again.header('idempotency-replayed'), 'true')
+        for name, value in (('location', f"/v1/bookings/{first.json['id']}"), ('etag', '"1"')):
+            self.assertEqual([first.header(name), again.header(name)], [value, value])
         self.customer.problem(422, 'idempotency-mismatch', 'POST', '/v1/bookings', body | {'notes': 'x'}, key='k-1')
         self.customer.post('/v1/bookings', {'quote_id': other['id']}, key='k-2', expect=201)
         self.customer.problem(422, 'bad-parameter', 'POST', '/v1/bookings', body, key='with space')

@@ -128,8 +128,6 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     edit_event(&e, ENTRY_REQUESTED, NULL);
     edit_commit(&e, ret);
     edit_reply(&e, ret, 201);
-    response_header(&ret->response, "Location",
-                    arena_printf(ctx->arena, "/v1/bookings/%.*s", STR_ARG(b->head.id)));
 }
 
 const struct command_type booking_create = {
@@ -138,4 +136,5 @@ const struct command_type booking_create = {
     .load = load_create,
     .decide = decide_create,
     .applied = booking_applied,
+    .location = "/v1/bookings/",
 };
