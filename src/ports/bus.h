@@ -10,6 +10,8 @@
 #include "ports/signals.h"
 #include "ports/store.h"
 
+#define BUS_WAKERS_MAX 16 /* executors on one bus */
+
 struct bus;
 
 /* One delivery to one consumer. Call done exactly once, from the consumer's executor thread:
@@ -37,6 +39,11 @@ struct bus_ops {
      * turn. Returns when it wants to be called again at the latest (µs wall clock), 0 for whenever.
      */
     int64_t (*poll)(struct bus *b, int64_t now_us);
+    /* Optional (NULL: nothing comes of its own accord). WAKE is called when a poll would find
+     * something that the last one did not: on any thread, with the bus locked, so it must neither
+     * wait nor call the bus. Each executor registers its own; WAKE NULL takes back the
+     * one of ARG, which is not called any more from then on. */
+    void (*on_ready)(struct bus *b, void (*wake)(void *arg), void *arg);
     void (*close)(struct bus *b);
 };
 struct bus {

@@ -13,11 +13,17 @@
 #include <stdlib.h>
 #include <time.h>
 
+static void wake_mailbox(void *arg) {
+    mailbox_wake(arg);
+}
+
 struct executor *executor_new(const struct executor_options *o) {
     CHECK(o->batch_max > 0 && o->batch_max <= STORE_BATCH_MAX);
     struct executor *x = xcalloc(1, sizeof(*x));
     x->o = *o;
     x->mailbox = mailbox_new(EXECUTOR_MAILBOX_MAX, NULL, NULL);
+    if (o->bus->ops->on_ready != NULL)
+        o->bus->ops->on_ready(o->bus, wake_mailbox, x->mailbox);
     x->parser = json_parser_new();
     arena_init(&x->batch_arena, 65536);
     map_init(&x->latest);
@@ -58,6 +64,8 @@ void executor_free(struct executor *x) {
         return;
     mailbox_close(x->mailbox);
     abandon(x);
+    if (x->o.bus->ops->on_ready != NULL)
+        x->o.bus->ops->on_ready(x->o.bus, NULL, x->mailbox);
     mailbox_free(x->mailbox);
     json_parser_free(x->parser);
     arena_free(&x->batch_arena);

@@ -9,6 +9,7 @@
 #include "base/timestamp.h"
 #include "testing/house.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -608,6 +609,8 @@ static void test_poison_event(void **state) {
 #define SENT_MAX 4096
 struct fake_bus {
     struct bus bus;
+    void (*wake)(void *arg); /* the executor's */
+    void *wake_arg;
     bool full;
     int32_t sent, open;
     struct {
@@ -636,11 +639,19 @@ static int64_t fake_poll(struct bus *b, int64_t now_us) {
     (void)b, (void)now_us;
     return 0;
 }
+static void fake_on_ready(struct bus *b, void (*wake)(void *arg), void *arg) {
+    struct fake_bus *f = (struct fake_bus *)b;
+    f->wake = wake;
+    f->wake_arg = arg;
+}
 static void fake_close(struct bus *b) {
     free(b);
 }
-static const struct bus_ops fake_ops = {
-    .subscribe = fake_subscribe, .publish = fake_publish, .poll = fake_poll, .close = fake_close};
+static const struct bus_ops fake_ops = {.subscribe = fake_subscribe,
+                                        .publish = fake_publish,
+                                        .poll = fake_poll,
+                                        .on_ready = fake_on_ready,
+                                        .close = fake_close};
 
 /* Says RESULT of everything it has not spoken of yet. */
 static void fake_say(struct fake_bus *f, int result) {
@@ -665,6 +676,38 @@ static int64_t outbox_rows(struct house *h) {
     struct memory_disk_stats stats;
     memory_disk_stats(h->disk, &stats);
     return stats.outbox_rows;
+}
+
+#define TURN_US (30 * US_PER_S)
+static void *one_turn(void *executor) {
+    executor_turn(executor, TURN_US);
+    return NULL;
+}
+
+/* What comes in over the bus does not wait for the end of the executor's patience. */
+static void test_bus_wakes(void **state) {
+    (void)state;
+    struct house *h = house_new(12);
+    struct fake_bus *bus = xcalloc(1, sizeof(*bus));
+    bus->bus.ops = &fake_ops;
+    struct executor *x =
+        executor_new(&(struct executor_options){.store = memory_disk_open(h->disk, true, NULL),
+                                                .bus = &bus->bus,
+                                                .clock = &h->clock,
+                                                .entropy = &h->entropy,
+                                                .name = "alone",
+                                                .batch_max = 1});
+    assert_non_null(bus->wake);
+    pthread_t thread;
+    int64_t began_us = clock_mono_us();
+    assert_int_equal(pthread_create(&thread, NULL, one_turn, x), 0);
+    bus->wake(bus->wake_arg); /* before it sleeps or while it does: both count */
+    pthread_join(thread, NULL);
+    assert_true(clock_mono_us() - began_us < TURN_US / 2);
+    executor_free(x);
+    assert_null(bus->wake);
+    bus->bus.ops->close(&bus->bus);
+    house_free(h);
 }
 
 /* More events than may be in flight: the window holds, then all leave, in order, once. */
@@ -813,6 +856,7 @@ int main(void) {
         cmocka_unit_test(test_timer_that_cannot),
         cmocka_unit_test(test_split_event),
         cmocka_unit_test(test_poison_event),
+        cmocka_unit_test(test_bus_wakes),
         cmocka_unit_test(test_outbox_window),
         cmocka_unit_test(test_outbox_refused),
         cmocka_unit_test(test_outbox_full_bus),

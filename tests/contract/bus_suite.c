@@ -5,6 +5,7 @@
 #include "base/rng.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -447,9 +448,16 @@ static void *sender_run(void *arg) {
     return NULL;
 }
 
+static void count_wake(void *arg) {
+    atomic_fetch_add((_Atomic int *)arg, 1);
+}
+
 static void across_threads(void **state) {
     const struct bus_factory *factory = *state;
     struct bus *b = factory->make();
+    _Atomic int wakes = 0;
+    if (b->ops->on_ready)
+        b->ops->on_ready(b, count_wake, &wakes);
     struct remote *r[2];
     struct sender s[2] = {{.bus = b, .index = 0}, {.bus = b, .index = 1}};
     pthread_t consumers[2], senders[2];
@@ -475,6 +483,10 @@ static void across_threads(void **state) {
         assert_false(s[i].wrong_thread);
         assert_false(r[i]->disorder);
         free(r[i]);
+    }
+    if (b->ops->on_ready) {
+        assert_true(wakes > 0); /* whoever acknowledged woke whoever waited for the confirm */
+        b->ops->on_ready(b, NULL, &wakes);
     }
     b->ops->close(b);
 }

@@ -94,6 +94,11 @@ struct flight_list {
     struct flight *first, *last;
 };
 
+struct waker {
+    void (*wake)(void *arg);
+    void *arg;
+};
+
 struct inproc_bus {
     struct bus bus; /* first: the port's view */
 
@@ -111,6 +116,8 @@ struct inproc_bus {
     bool crossed;  /* consumers on other threads than the publisher's have been seen */
     struct flight_list flying, landed;
     struct delivery_list ready, refused, resting[BACKOFF_STEPS];
+    struct waker wakers[BUS_WAKERS_MAX];
+    int32_t waker_count;
     struct inproc_bus_stats stats;
 };
 
@@ -279,6 +286,13 @@ static void settle(struct inproc_bus *b) {
     b->settling = false;
 }
 
+/* The flight's publisher is another thread, which may be asleep. */
+static void wake_others(struct inproc_bus *b) {
+    b->crossed = true;
+    for (int32_t i = 0; i < b->waker_count; i++)
+        b->wakers[i].wake(b->wakers[i].arg);
+}
+
 static void done(struct bus_delivery *port, int result) {
     struct delivery *d = (struct delivery *)port;
     struct inproc_bus *b = d->bus;
@@ -287,7 +301,7 @@ static void done(struct bus_delivery *port, int result) {
     CHECK(d->out);
     d->out = false;
     if (!pthread_equal(f->thread, pthread_self()))
-        b->crossed = true;
+        wake_others(b);
     if (result != 0) {
         list_add(&b->refused, d); /* rests from the next poll on, whose clock counts */
         b->stats.resting++;
@@ -412,6 +426,22 @@ static int64_t poll(struct bus *bus, int64_t now_us) {
     return next_us;
 }
 
+static void on_ready(struct bus *bus, void (*wake)(void *arg), void *arg) {
+    struct inproc_bus *b = self(bus);
+    pthread_mutex_lock(&b->lock);
+    if (wake) {
+        CHECK(b->waker_count < BUS_WAKERS_MAX);
+        b->wakers[b->waker_count++] = (struct waker){wake, arg};
+    }
+    for (int32_t i = 0; !wake && i < b->waker_count; i++) {
+        if (b->wakers[i].arg == arg) {
+            b->wakers[i] = b->wakers[--b->waker_count];
+            break;
+        }
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 static void flights_free(struct flight *f) {
@@ -448,6 +478,7 @@ static const struct bus_ops inproc_ops = {
     .listen = listen_topic,
     .signal = signal_topic,
     .poll = poll,
+    .on_ready = on_ready,
     .close = close_bus,
 };
 
