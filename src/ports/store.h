@@ -5,8 +5,22 @@
  * Adapters: sqlite (one file, a batch is one transaction), memory (the simulator's, with faults).
  * To come: mongo, postgres. The one contract suite in tests/contract holds them to this text.
  *
- * Threads: a `store` handle belongs to one thread. Adapters open any number of handles on the same
- * data; exactly one of them writes (the executor's), the others read what has been committed.
+ * Threads and processes: a `store` handle belongs to one thread. Any number of handles, of any
+ * number of processes, may be open on the same data and write at once: `expected_version` decides
+ * who wins, dedupe and answer keys hold for all of them together. (sqlite and memory have one
+ * writing handle, the executor's.) Every handle reads what any of them has committed.
+ *
+ * Each event is owned by one writing handle: the one that committed it, and when that is gone
+ * (closed, or dead with its process) one of those that live. Only the owner's outbox_read returns
+ * it, so nothing is published by two living handles; after a takeover, what the dead one had
+ * published may be published again, and consumers drop it by its id. What a handle that was opened
+ * beside the servers commits (`lorry user`) is owned by nobody, and a living writer takes it over.
+ * Order is kept within what one handle committed.
+ *
+ * States: JSON objects. What comes back is the same value; white space and the order of members may
+ * have changed. Strings have no U+0000. All other texts (keys, answers' bodies, events' data) come
+ * back byte for byte.
+ *
  * Memory: what a call returns lives in the arena it was given.
  */
 #ifndef LORRY_PORTS_STORE_H
@@ -35,7 +49,7 @@ struct store_collection {
 struct store_doc {
     struct str id;
     int64_t version;      /* 1 after the create, then +1 a commit */
-    struct str state;     /* JSON text */
+    struct str state;     /* a JSON object */
     int64_t wake_at_us;   /* 0: none */
     struct str commit_id; /* of the last commit */
 };
@@ -48,7 +62,7 @@ struct event {
     int64_t at_us;
     struct str request_id; /* of the request that caused it; may be absent */
     struct str data;       /* JSON text, shape given by its type in events/ */
-    int64_t seq;           /* set by outbox_read: the outbox's own order */
+    int64_t seq;           /* set by outbox_read: rises in the order of the owning handle */
 };
 
 /* The answer to a request with an Idempotency-Key, kept at least 24 h. */
@@ -75,7 +89,8 @@ struct store_change {
     int64_t at_us;     /* when this was decided: the dedupe key ages from it. 0: from the answer's
                           or the first event's time, else from the adapter's clock */
     const struct store_answer *answer; /* or NULL */
-    int result; /* out: 0, ERR_CONFLICT (version), ERR_DUPLICATE (dedupe or answer key) */
+    int result; /* out: 0, ERR_CONFLICT (version), ERR_DUPLICATE (dedupe or answer key), ERR_INVALID
+                   (text that the store cannot keep) */
 };
 
 struct store_query {
@@ -90,16 +105,20 @@ struct store_query {
 
 struct store;
 struct store_ops {
-    /* ERR_NOT_FOUND, ERR_BUSY, ERR_IO. */
+    /* ERR_NOT_FOUND, ERR_BUSY, ERR_IO; ERR_UNAVAILABLE: the server is away (any of the calls). Sees
+     * whatever was committed before the call. */
     int (*get)(struct store *s, const struct store_collection *c, struct str id, struct arena *a,
                struct store_doc *ret_doc);
+    /* On a reading handle it may be a little behind (a read replica). */
     int (*list)(struct store *s, const struct store_query *q, struct arena *a,
                 struct store_doc **ret_docs, int32_t *ret_count);
     /* All changes in one durable write, in order; each gets its own result, and one that fails
      * touches nothing while the others go through. A change sees those before it in the batch.
-     * The return value speaks for the whole: 0 (look at each result), ERR_BUSY, ERR_FULL or ERR_IO
-     * (nothing was written), ERR_UNKNOWN (all or nothing was written, and nobody knows which).
-     * REMOVE_SEQS are outbox rows that the bus has confirmed, removed in the same write. */
+     * The return value speaks for the whole: 0 (look at each result), ERR_BUSY, ERR_UNAVAILABLE,
+     * ERR_FULL or ERR_IO (nothing was written), ERR_UNKNOWN (all or nothing was written, and nobody
+     * knows which; as soon as this handle answers a get again, it is decided).
+     * REMOVE_SEQS are outbox rows of this handle that the bus has confirmed, removed in the same
+     * write. */
     int (*commit)(struct store *s, struct store_change *changes, int32_t count,
                   const int64_t *remove_seqs, int32_t remove_count);
     /* ERR_NOT_FOUND. */
@@ -107,10 +126,13 @@ struct store_ops {
                   struct store_answer *ret_answer);
     /* Was this dedupe key committed? (Used to skip work early; commit is what decides.) */
     bool (*seen)(struct store *s, struct str dedupe);
-    /* Events with seq > AFTER in order, at most LIMIT. */
+    /* Events that this writing handle owns with seq > AFTER in order, at most LIMIT. Those it takes
+     * over from handles that are gone get seqs beyond its own last: it looks for them here, about
+     * once a second and when it hears of some. No seq is ever given twice by one handle. */
     int (*outbox_read)(struct store *s, int64_t after_seq, int32_t limit, struct arena *a,
                        struct event **ret_events, int32_t *ret_count);
-    /* Documents whose wake_at_us <= NOW, earliest first, ids only matter; at most LIMIT. */
+    /* Documents whose wake_at_us <= NOW, earliest first, at most LIMIT. Only id and wake_at_us are
+     * sure to be there. Several handles may get the same ones: who commits first wins. */
     int (*due)(struct store *s, const struct store_collection *c, int64_t now_us, int32_t limit,
                struct arena *a, struct store_doc **ret_docs, int32_t *ret_count);
     /* Drops answers and dedupe keys older than BEFORE, at most LIMIT of each. Returns how many or

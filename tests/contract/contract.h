@@ -22,8 +22,15 @@ struct store_factory {
     struct store_source *(*source)(void *data);
     void (*reopen)(void *data); /* all handles are closed: as after a restart */
     void (*drop)(void *data);
+    /* NULL: one handle writes. Else one more source on the same data, as another process has it
+     * (it is called in a forked one, too); BESIDE: what it commits is owned by nobody. */
+    struct store_source *(*join)(void *data, bool beside);
+    void (*leave)(void *data, struct store_source *src);
+    int takeover_ms; /* by then the events of a handle that is gone belong to a living one */
 };
 int store_contract(const struct store_factory *f); /* the number of failed tests */
+int store_writers_contract(
+    const struct store_factory *f); /* its part for several writing handles */
 
 struct bus_factory {
     const char *name;
