@@ -80,10 +80,12 @@ static void serve(struct bench_server *s, int32_t fill, const char *streets, int
                     "error",
                     "--writes-per-minute-max",
                     "0", /* a load has few accounts */
+                    "--fixes-per-hour-max",
+                    "0",
                     streets != NULL ? "--streets" : NULL,
                     (char *)streets,
                     NULL};
-    int argc = streets != NULL ? 12 : 10;
+    int argc = streets != NULL ? 14 : 12;
     char *envp[] = {NULL};
     sigset_t set;
     sigemptyset(&set);

@@ -180,6 +180,8 @@ static void make_driver(struct platform *p) {
         .offer_timeout_s = config_int(c, "offer_timeout_s"),
         .search_radius_m = config_int(c, "search_radius_m"),
         .search_radius_max_m = config_int(c, "search_radius_max_m"),
+        .cache = p->cache,
+        .fixes_per_hour_max = (int32_t)config_int(c, "fixes_per_hour_max"),
         .trail_keep_days = config_int(c, "trail_days"),
         .currency = p->tariffs->currency,
     });

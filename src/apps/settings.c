@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "ports/locations.h"
 
 #include <string.h>
 
@@ -187,6 +188,11 @@ static const struct config_setting dispatch[] = {
      .min = 5,
      .max = 86400,
      .help = "When a booking that nobody takes expires"},
+    {.key = "fixes_per_hour_max",
+     .kind = CONFIG_INT,
+     .fallback = "100000",
+     .max = 1000000000,
+     .help = "Positions of one driver that an hour may store; 0 for no limit"},
     {.key = "trail_days",
      .kind = CONFIG_INT,
      .fallback = "30",
@@ -247,5 +253,9 @@ int settings_check(struct config *c) {
     if (config_int(c, "search_timeout_s") < offer)
         config_refuse(c, "search_timeout_s", "must not be below offer_timeout_s, which is %lld",
                       (long long)offer);
+    int64_t fixes = config_int(c, "fixes_per_hour_max");
+    if (fixes > 0 && fixes < LOCATIONS_FIXES_MAX)
+        config_refuse(c, "fixes_per_hour_max", "must be 0 or have room for one batch, which is %d",
+                      LOCATIONS_FIXES_MAX);
     return c->problems.count > before ? ERR_INVALID : 0;
 }

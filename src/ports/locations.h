@@ -25,10 +25,13 @@ struct locations;
 struct locations_ops {
     /* Takes the fixes of {"fixes":[…]} in BODY for the driver who is USER_ID ("usr_…", copied).
      * 0: DONE follows exactly once, and until then arena A belongs to the port. Else DONE is not
-     * called: ERR_INVALID: the shape is wrong, as ERRORS says; ERR_FULL: too much waits. BODY is
-     * read before it returns. Any thread that may use BODY's parser. */
+     * called: ERR_INVALID: the shape is wrong, as ERRORS says; ERR_FULL: too much waits;
+     * ERR_LIMIT: the driver has sent as many as an hour may have, and nothing of these is stored;
+     * he may come again in *RET_WAIT_S. BODY is read before it returns. Any thread that may use
+     * BODY's parser. */
     int (*submit)(struct locations *l, struct str user_id, struct json_value body, int64_t now_us,
-                  struct arena *a, struct field_errors *errors, locations_done_fn done, void *arg);
+                  struct arena *a, struct field_errors *errors, locations_done_fn done, void *arg,
+                  int32_t *ret_wait_s);
 };
 struct locations {
     const struct locations_ops *ops;

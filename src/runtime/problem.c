@@ -176,6 +176,13 @@ void call_problem(struct call *c, enum problem p, const char *format, ...) {
     c->reply(c);
 }
 
+void call_too_many(struct call *c, struct str detail, int32_t wait_s) {
+    CHECK(wait_s > 0);
+    problem_fill_more(&c->response, &c->arena, c->request_id, PROBLEM_TOO_MANY_REQUESTS, detail,
+                      NULL, STR_NONE, wait_s);
+    c->reply(c);
+}
+
 void call_invalid(struct call *c, const struct field_errors *errors) {
     int n = errors->count + errors->more;
     struct str detail =

@@ -106,10 +106,8 @@ static bool within_rate(struct runtime *r, struct call *c) {
         value <= r->o.writes_per_minute_max)
         return true;
     int64_t wait_s = (until_us - c->now_us + US_PER_S - 1) / US_PER_S;
-    problem_fill_more(&c->response, &c->arena, c->request_id, PROBLEM_TOO_MANY_REQUESTS,
-                      STR("this account has sent as many changes as a minute may have"), NULL,
-                      STR_NONE, wait_s < 1 ? 1 : (int32_t)wait_s);
-    c->reply(c);
+    call_too_many(c, STR("this account has sent as many changes as a minute may have"),
+                  wait_s < 1 ? 1 : (int32_t)wait_s);
     return false;
 }
 

@@ -19,6 +19,7 @@
 
 #define TICK_US (100 * US_PER_MS) /* of the worker */
 #define CACHE_ENTRIES_MAX 4096
+#define FIXES_PER_HOUR_MAX 100000 /* out of reach: what is not stored must come back to it */
 #define BUSY_TURN_US INT64_C(50)
 
 struct sim_posted {
@@ -137,7 +138,9 @@ static void make_services(struct sim_node *n) {
             driver_service_new(&(struct driver_options){.clock = &n->clock,
                                                         .entropy = &n->entropy,
                                                         .bus = n->bus,
+                                                        .cache = n->cache,
                                                         .router = n->router,
+                                                        .fixes_per_hour_max = FIXES_PER_HOUR_MAX,
                                                         .approval_auto = p->approval_auto,
                                                         .offer_wave = p->offer_wave,
                                                         .offer_timeout_s = p->offer_timeout_s});

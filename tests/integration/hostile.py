@@ -627,6 +627,32 @@ class Overload(unittest.TestCase):
             self.assertEqual(eager.get('/v1/me', expect=200).json['name'], 'Name 19')
             other.patch('/v1/me', {'name': 'Another'}, expect=200)
 
+    def test_a_driver_who_sends_too_many_fixes(self):
+        """Over HTTP and the socket from one budget; a batch that has no room is refused whole."""
+        with Server('--fixes-per-hour-max', 1000, '--driver-approval', 'auto') as small:
+            driver, dispatcher = small.driver(), small.staff('dispatcher')
+            now = time.time()
+            batch = [{'at': rfc3339(now - 3000 + i), 'lat': 57.7, 'lng': 11.9} for i in range(2000)]
+
+            def stored():
+                since = rfc3339(now - 3001), rfc3339(now - 999)
+                return len(dispatcher.get(f'/v1/drivers/{driver.driver_id}/trail?from={since[0]}&to={since[1]}', expect=200).json['fixes'])
+
+            with WebSocket(small, driver.token) as ws:
+                ws.expect('ready')
+                self.assertEqual(driver.post('/v1/driver/locations', {'fixes': batch[:500]}, expect=200).json['stored'], 500)
+                self.assertEqual(driver.post('/v1/driver/locations', {'fixes': batch[:400]}, expect=200).json['duplicates'], 400)
+                ws.send({'type': 'location', 'id': 1, 'fixes': batch[500:900]})
+                self.assertEqual(ws.expect('ack')['stored'], 400)
+                ws.send({'type': 'location', 'id': 2, 'fixes': batch[900:1400]})
+                error = ws.expect('error')
+                self.assertEqual((error['status'], error['id'], error['problem']), (429, 2, '/problems/too-many-requests'))
+                self.assertTrue(0 < error['retry_after_s'] <= 3600, error)
+                answer = driver.problem(429, 'too-many-requests', 'POST', '/v1/driver/locations', {'fixes': batch[900:1400]})
+                self.assertTrue(0 < int(answer.header('retry-after')) <= 3600)
+                self.assertEqual(stored(), 900)
+                self.assertEqual(driver.post('/v1/driver/locations', {'fixes': batch[900:990]}, expect=200).json['stored'], 90)
+
     def test_more_passwords_than_can_be_hashed(self):
         with Server('--hash-workers', 1, '--hash-queue', 2) as small:
             email = small.register().user['email']

@@ -180,6 +180,7 @@ static int64_t or_default(int64_t value, int64_t standard) {
 
 struct driver_service *driver_service_new(const struct driver_options *options) {
     CHECK(options->clock && options->entropy && options->bus && options->router);
+    CHECK(options->cache != NULL || options->fixes_per_hour_max == 0);
     struct driver_service *s = xcalloc(1, sizeof(*s));
     s->o = *options;
     struct driver_options *o = &s->o;

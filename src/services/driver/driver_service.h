@@ -8,6 +8,7 @@
 #ifndef LORRY_DRIVER_SERVICE_H
 #define LORRY_DRIVER_SERVICE_H
 
+#include "ports/cache.h"
 #include "ports/locations.h"
 #include "runtime/service.h"
 
@@ -15,6 +16,7 @@ struct driver_options {
     const struct clock *clock;
     struct entropy *entropy;
     struct bus *bus;           /* positions are signalled on it */
+    struct cache *cache;       /* counts fixes; may be NULL where fixes_per_hour_max is 0 */
     struct router *router;     /* how long to the pickup */
     struct executor *executor; /* fixes are submitted to it. May be set later: see below */
     const struct log *log;
@@ -23,6 +25,7 @@ struct driver_options {
     int64_t offer_timeout_s;     /* 0: 20 */
     int64_t search_radius_m;     /* the first circle; 0: 1500 */
     int64_t search_radius_max_m; /* the last one; 0: 12000 */
+    int32_t fixes_per_hour_max;  /* of one driver, stored; 0: no limit */
     int64_t trail_keep_days;     /* trails and traces older than this go; 0: 90 */
     const char *currency;        /* of earnings where there are none yet; NULL: "SEK". Static */
 };

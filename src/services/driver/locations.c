@@ -26,6 +26,7 @@ struct batch {
     struct str driver_id;
     struct fix *fixes; /* in order, no two at the same time */
     int32_t count, next, stale;
+    int32_t charged; /* to the driver's hour; what is not stored of them goes back */
     struct locations_result result;
     locations_done_fn done;
     void *done_arg;
@@ -227,6 +228,9 @@ static void batch_finish(struct command *cmd, int result, struct response *respo
         if (result == 0)
             return;
     }
+    const struct clock *clock = b->service->o.clock;
+    fix_budget_return(b->service, b->driver_id, b->charged - b->result.stored, clock->now_us(clock),
+                      b->arena);
     b->service->stats.fixes += (uint64_t)b->result.stored;
     b->service->stats.duplicates += (uint64_t)b->result.duplicates;
     b->done(b->done_arg, result, &b->result);
@@ -309,7 +313,8 @@ static int find_fixes(struct json_value body, struct arena *a, struct field_erro
 }
 
 static int submit(struct locations *l, struct str user_id, struct json_value body, int64_t now_us,
-                  struct arena *a, struct field_errors *errors, locations_done_fn done, void *arg) {
+                  struct arena *a, struct field_errors *errors, locations_done_fn done, void *arg,
+                  int32_t *ret_wait_s) {
     struct driver_service *s =
         (struct driver_service *)((char *)l - offsetof(struct driver_service, locations));
     struct json_value fixes;
@@ -322,7 +327,16 @@ static int submit(struct locations *l, struct str user_id, struct json_value bod
     b->done_arg = arg;
     b->fixes = arena_array(a, struct fix, json_count(fixes));
     read_fixes(b, fixes, now_us);
-    return batch_send(b);
+    int32_t wait_s = fix_budget_take(s, b->driver_id, b->count, now_us, a);
+    if (wait_s > 0) {
+        *ret_wait_s = wait_s;
+        return ERR_LIMIT;
+    }
+    b->charged = b->count;
+    err = batch_send(b);
+    if (err < 0)
+        fix_budget_return(s, b->driver_id, b->charged, now_us, a);
+    return err;
 }
 
 const struct locations_ops driver_locations_ops = {.submit = submit};
@@ -357,10 +371,13 @@ static void call_done(void *arg, int err, const struct locations_result *r) {
 void locations_post(struct call *c) {
     struct driver_service *s = c->service;
     struct field_errors errors = {0};
+    int32_t wait_s;
     int err = driver_locations_ops.submit(&s->locations, c->who.user_id, c->json, c->now_us,
-                                          &c->arena, &errors, call_done, c);
+                                          &c->arena, &errors, call_done, c, &wait_s);
     if (err == ERR_INVALID)
         call_invalid(c, &errors);
+    else if (err == ERR_LIMIT)
+        call_too_many(c, STR("as many fixes as an hour may have are stored"), wait_s);
     else if (err < 0)
         call_problem(c, PROBLEM_OVERLOADED, "too many requests wait to be written");
 }

@@ -97,6 +97,15 @@ void driver_write(struct jw *w, const struct driver *d, const struct fleet_posit
 /* The id of the driver who is this user. */
 struct str driver_id_of(struct arena *a, struct str user_id);
 
+/* ---- fix_budget.c, any thread ---- */
+/* Takes COUNT fixes out of the driver's hour. 0: they are his; else nothing was taken and he may
+ * come again in so many seconds. Scratch in A. */
+int32_t fix_budget_take(struct driver_service *s, struct str driver_id, int32_t count,
+                        int64_t now_us, struct arena *a);
+/* COUNT of those taken were not stored. */
+void fix_budget_return(struct driver_service *s, struct str driver_id, int32_t count,
+                       int64_t now_us, struct arena *a);
+
 /* locations.c */
 extern const struct locations_ops driver_locations_ops;
 /* nearby.c */

@@ -439,6 +439,73 @@ static void test_rows_are_plain_json(void **state) {
     arena_free(&a);
 }
 
+/* ---- the budget of an hour ---- */
+
+static struct house_answer send_row(struct rig *r, const char *user, int64_t first_us,
+                                    int32_t count) {
+    struct sent s = {.count = count};
+    for (int32_t i = 0; i < count; i++)
+        s.at_us[i] = first_us + i * US_PER_S;
+    return rig_call(r, ROLE_DRIVER, user, "POST", LOCATIONS, batch_body(r, &s));
+}
+
+static int64_t stored_of(struct rig *r, const char *user) {
+    char path[128];
+    snprintf(path, sizeof path, "/v1/drivers/%s/trail?from=2026-11-01T00:00:00Z",
+             rig_driver_id(r, user));
+    struct str body = rig_expect(r, 200, ROLE_DISPATCHER, NULL, "GET", path, NULL);
+    int64_t n = 0;
+    for (const char *at = body.p; (at = strstr(at, "\"at\":")) != NULL; at++)
+        n++;
+    return n;
+}
+
+static void test_an_hour_stores_so_many(void **state) {
+    (void)state;
+    struct rig *r = rig_new(9);
+    r->options.fixes_per_hour_max = 40;
+    rig_reopen(r);
+    const char *user = rig_driver(r, "van", 57.7, 11.97), *other = house_id(r->house, "usr").p;
+    r->house->now_us += 3600 * US_PER_S; /* the fix he began with is of another hour */
+    int64_t begin_us = r->house->now_us - 1800 * US_PER_S;
+    assert_int_equal(send_row(r, user, begin_us, 20).status, 200);
+    /* What is there already costs nothing, nor does what the store refuses. */
+    struct house_answer again = send_row(r, user, begin_us, 20);
+    assert_int_equal(number(r, again.body, "duplicates"), 20);
+    r->house->faults.io = 1;
+    assert_int_equal(send_row(r, user, begin_us + 100 * US_PER_S, 20).status, 503);
+    r->house->faults.io = 0;
+    /* A batch has room or has none: nothing is half stored, and a smaller one may still fit. */
+    struct house_answer full = send_row(r, user, begin_us + 20 * US_PER_S, 21);
+    assert_int_equal(full.status, 429);
+    assert_has(full.body, "/problems/too-many-requests");
+    assert_int_equal(stored_of(r, user), 21);
+    assert_int_equal(send_row(r, user, begin_us + 20 * US_PER_S, 20).status, 200);
+    assert_int_equal(send_row(r, user, begin_us + 60 * US_PER_S, 1).status, 429);
+    assert_int_equal(stored_of(r, user), 41);
+    assert_int_equal(send_row(r, other, begin_us, 20).status, 200); /* each has his own */
+    r->house->now_us += 3600 * US_PER_S;
+    assert_int_equal(send_row(r, user, begin_us + 60 * US_PER_S, 20).status, 200);
+    assert_int_equal(stored_of(r, user), 61);
+    rig_free(r);
+}
+
+/* What is given back after the hour has ended is no credit on the next one. */
+static void test_a_budget_has_no_credit(void **state) {
+    (void)state;
+    struct rig *r = rig_new(10);
+    r->options.fixes_per_hour_max = 10;
+    rig_reopen(r);
+    struct str id = STR("drv_01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    int64_t now_us = r->house->now_us, later_us = now_us + 3601 * US_PER_S;
+    assert_int_equal(fix_budget_take(r->service, id, 10, now_us, &r->arena), 0);
+    assert_int_equal(fix_budget_take(r->service, id, 1, now_us + 1, &r->arena), 3600);
+    fix_budget_return(r->service, id, 10, later_us, &r->arena);
+    assert_int_equal(fix_budget_take(r->service, id, 10, later_us, &r->arena), 0);
+    assert_int_not_equal(fix_budget_take(r->service, id, 1, later_us, &r->arena), 0);
+    rig_free(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
@@ -447,6 +514,8 @@ int main(void) {
         cmocka_unit_test(test_who_is_told),
         cmocka_unit_test(test_through_after_late_fixes),
         cmocka_unit_test(test_rows_are_plain_json),
+        cmocka_unit_test(test_an_hour_stores_so_many),
+        cmocka_unit_test(test_a_budget_has_no_credit),
         cmocka_unit_test(test_twin_one_by_one),
         cmocka_unit_test(test_twin_several_at_once),
         cmocka_unit_test(test_twin_with_faults),

@@ -50,6 +50,7 @@ static void open_house(struct rig *r) {
     r->options.clock = &h->clock;
     r->options.entropy = &h->entropy;
     r->options.bus = h->bus;
+    r->options.cache = h->cache;
     r->options.router = &r->router;
     r->service = driver_service_new(&r->options);
     struct service service = driver_service(r->service);

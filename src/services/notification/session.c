@@ -47,8 +47,9 @@ static void send_or_close(struct session *s, struct str text) {
         session_close(s, 1013, "too slow");
 }
 
-void session_error(struct session *s, const struct frame_in *f, int status, const char *problem,
-                   struct str detail) {
+/* WAIT_S 0: not known. */
+static void send_error(struct session *s, const struct frame_in *f, int status, const char *problem,
+                       struct str detail, int32_t wait_s) {
     struct buf out;
     struct arena *a = &s->part->scratch;
     buf_init(&out, a, 256);
@@ -63,8 +64,15 @@ void session_error(struct session *s, const struct frame_in *f, int status, cons
         jw_kv_str(&w, "booking_id", f->booking_id);
     jw_kv_str(&w, "problem", arena_printf(a, "/problems/%s", problem));
     jw_kv_str(&w, "detail", detail);
+    if (wait_s > 0)
+        jw_kv_i64(&w, "retry_after_s", wait_s);
     jw_end(&w);
     session_send_text(s, buf_str(&out)); /* a client that reads nothing misses his errors first */
+}
+
+void session_error(struct session *s, const struct frame_in *f, int status, const char *problem,
+                   struct str detail) {
+    send_error(s, f, status, problem, detail, 0);
 }
 
 void session_close(struct session *s, int code, const char *reason) {
@@ -384,13 +392,17 @@ static void on_location(struct session *s, const struct frame_in *f, struct json
     wait->id = f->id;
     struct field_errors errors = {0};
     s->locations_waiting++;
+    int32_t wait_s;
     int err = l->ops->submit(l, str_from(s->user_id), root, now_us, &wait->arena, &errors,
-                             location_done, wait);
+                             location_done, wait, &wait_s);
     if (err == 0)
         return;
     s->locations_waiting--;
     if (err == ERR_INVALID)
         send_location_errors(s, f->id, &errors);
+    else if (err == ERR_LIMIT)
+        send_error(s, f, 429, "too-many-requests",
+                   STR("as many fixes as an hour may have are stored"), wait_s);
     else
         session_error(s, f, 503, "overloaded", STR("too much waits to be written; send it again"));
     arena_free(&wait->arena);

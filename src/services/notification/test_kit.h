@@ -69,10 +69,11 @@ static inline bool kit_post(struct worker *w, void (*fn)(struct worker *w, void 
 
 static inline int kit_submit(struct locations *l, struct str user_id, struct json_value body,
                              int64_t now_us, struct arena *a, struct field_errors *errors,
-                             locations_done_fn done, void *arg) {
+                             locations_done_fn done, void *arg, int32_t *ret_wait_s) {
     struct kit_locations *own = (struct kit_locations *)l;
     struct json_value fixes;
     (void)now_us;
+    *ret_wait_s = 77;
     if (own->refuse != 0)
         return own->refuse;
     if (!json_get(body, "fixes", &fixes) || json_kind(fixes) != JSON_IS_ARRAY) {

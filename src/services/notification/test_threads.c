@@ -168,12 +168,14 @@ static int emit_send(struct emit *e, struct str id) {
 }
 
 static int submit(struct locations *l, struct str user_id, struct json_value body, int64_t now_us,
-                  struct arena *a, struct field_errors *errors, locations_done_fn done, void *arg) {
+                  struct arena *a, struct field_errors *errors, locations_done_fn done, void *arg,
+                  int32_t *ret_wait_s) {
     struct town *t = (struct town *)((char *)l - offsetof(struct town, locations));
     (void)body;
     (void)now_us;
     (void)a;
     (void)errors;
+    (void)ret_wait_s;
     struct emit *e = emit_new(t);
     e->done = done;
     e->done_arg = arg;

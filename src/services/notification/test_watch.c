@@ -494,6 +494,11 @@ static void fixes_that_cannot_be_taken_are_said_so(void **state) {
     house_socket_text(w.d->s, "{\"type\":\"location\",\"id\":9,\"fixes\":[1]}");
     frame = client_take(w.d);
     assert_true(kit_has(frame, "\"status\":503,\"id\":9"));
+    k->locations.refuse = ERR_LIMIT;
+    house_socket_text(w.d->s, "{\"type\":\"location\",\"id\":9,\"fixes\":[1]}");
+    frame = client_take(w.d);
+    assert_true(kit_has(frame, "\"status\":429,\"id\":9") &&
+                kit_has(frame, "\"retry_after_s\":77"));
     k->locations.refuse = 0;
     static const struct {
         int err;
