@@ -3,7 +3,7 @@
 #   make test CC=clang               the same with another compiler      (in build-clang/)
 #   make test SAN=address,undefined  the same under sanitizers           (in build-asan-ubsan/)
 #   make test SAN=thread             …                                   (in build-tsan/)
-#   make test SUITE=unit             one suite: unit, contract, check, integration
+#   make test SUITE=unit             one suite: unit, contract, check, integration, deploy
 #   make test TEST='base json'       some tests by name
 #   make run ARGS='--listen 127.0.0.1:9000'
 
@@ -45,7 +45,7 @@ run: ## Install what is missing, build, and serve the demo city
 	@exec $(BUILD)/lorry serve --demo $$([ -f $(streets) ] && echo --streets $(streets)) $(ARGS)
 
 test: ## Install what is missing, build, and run every test (SAN=, CC=, SUITE=, TEST=)
-	@scripts/install-deps.sh build test $(if $(findstring clang,$(CC)),clang)
+	@scripts/install-deps.sh build test deploy $(if $(findstring clang,$(CC)),clang)
 	@$(MAKE) --no-print-directory build
 	@scripts/get-streets.sh || echo 'Tests that need the streets will be skipped.' >&2
 	@scripts/run-tests.sh $(BUILD) '$(SUITE)' $(TEST)
@@ -69,7 +69,7 @@ format: ## Put every source file in the house's format
 	@git ls-files -z '*.c' '*.h' '*.cc' | xargs -0 clang-format -i
 
 deps: ## Install what building, testing and linting need (Debian 12)
-	@scripts/install-deps.sh build test lint streets
+	@scripts/install-deps.sh build test deploy lint streets
 
 streets: ## Fetch the demo city's road network
 	@scripts/get-streets.sh

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for the named purposes, and nothing when none is.
-# Usage: install-deps.sh [build] [test] [lint] [clang] [streets]      (default: build)
+# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [deploy]      (default: build)
 # Works as root or through sudo. LORRY_DEPS=skip trusts that everything is there already.
 set -euo pipefail
 
 packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node-llhttp libwslay-dev
     libsqlite3-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev libcmocka-dev)
 packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3)
+# What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
+packages_deploy=(nginx-light openssl)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
 packages_clang=(clang)
 packages_streets=(ca-certificates)
@@ -26,8 +28,9 @@ for purpose in "${@:-build}"; do
     test) wanted+=("${packages_test[@]}") ;;
     lint) wanted+=("${packages_lint[@]}") ;;
     clang) wanted+=("${packages_clang[@]}") ;;
+    deploy) wanted+=("${packages_deploy[@]}") ;;
     streets) wanted+=("${packages_streets[@]}") ;;
-    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets" ;;
+    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, deploy" ;;
     esac
 done
 
@@ -59,7 +62,16 @@ fi
 printf 'Installing: %s\n' "${missing[*]}"
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120)
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+clean_up() { rm -f "$log"; }
+trap clean_up EXIT
+
+# The programs are wanted, not daemons on their usual ports: nothing that is installed here is started.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    clean_up() { rm -f "$log" && "${as_root[@]}" rm -f "$policy"; }
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
+fi
 for step in update "install --no-install-recommends ${missing[*]}"; do
     # shellcheck disable=SC2086 # the step is meant to be split
     if ! "${apt[@]}" $step >"$log" 2>&1 </dev/null; then

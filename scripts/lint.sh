@@ -16,7 +16,7 @@ check_format() {
     return $wrong
 }
 check_scripts() {
-    { find scripts tests .ci -name '*.sh' -o -path .ci/run; grep -rlE '^#!.*\b(ba)?sh\b' scripts tests .ci; } |
+    { find scripts tests deploy .ci -name '*.sh' -o -path .ci/run; grep -rlE '^#!.*\b(ba)?sh\b' scripts tests deploy .ci; } |
         sort -u | xargs -r shellcheck
 }
 check_cppcheck() {

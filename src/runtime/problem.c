@@ -117,6 +117,13 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
     ROW(NOT_IMPLEMENTED, "not-implemented", 501, "Not implemented",
         "The method, the version of HTTP or the transfer coding is one that this server does not "
         "speak."),
+    ROW(BAD_GATEWAY, "bad-gateway", 502, "No server could be reached",
+        "The proxy in front of the servers found none that answers. Whether a request that changes "
+        "something has counted is not known: with an Idempotency-Key it may simply be sent again."),
+    ROW(GATEWAY_TIMEOUT, "gateway-timeout", 504, "No answer in time",
+        "The proxy in front of the servers waited for an answer in vain. Whether a request that "
+        "changes something has counted is not known: with an Idempotency-Key it may simply be sent "
+        "again."),
 };
 
 void problem_fill_more(struct response *ret, struct arena *a, struct str request_id, enum problem p,

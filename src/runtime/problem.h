@@ -49,6 +49,9 @@ enum problem {
     PROBLEM_EXPECTATION_FAILED, /* 417 */
     PROBLEM_HEADERS_TOO_LARGE,  /* 431 */
     PROBLEM_NOT_IMPLEMENTED,    /* 501, 505 */
+    /* what a proxy in front of the servers says (deploy/nginx) */
+    PROBLEM_BAD_GATEWAY,     /* 502 */
+    PROBLEM_GATEWAY_TIMEOUT, /* 504 */
     PROBLEM_COUNT
 };
 struct problem_def {

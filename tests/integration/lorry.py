@@ -275,6 +275,8 @@ class Connection:
         self.sock.settimeout(timeout or WAIT_S)
         self.sock.connect(('127.0.0.1', server.port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if getattr(server, 'tls', None) is not None:  # what stands in front of servers may speak TLS
+            self.sock = server.tls.wrap_socket(self.sock, server_hostname='lorry.test')
         self.rest = b''
 
     def __enter__(self):

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = ['README.md', *(f'docs/{n}.md' for n in ('architecture', 'design', 'operations'))]
 TICKS = re.compile(r'`([^`\n]+)`')
-TOPS = 'src|tests|api|docs|scripts'
+TOPS = 'src|tests|api|docs|scripts|deploy'
 
 
 def paragraphs(text):
