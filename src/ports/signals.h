@@ -25,7 +25,7 @@
 
 #define SIGNAL_GAP ""         /* the topic of gaps; never sent */
 #define SIGNAL_TOPIC_MAX 64   /* bytes */
-#define SIGNAL_BYTES_MAX 1024 /* of data */
+#define SIGNAL_BYTES_MAX 8192 /* of data */
 
 struct signals;
 

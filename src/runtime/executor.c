@@ -34,6 +34,8 @@ struct executor *executor_new(const struct executor_options *o) {
     uint64_t seed;
     o->entropy->fill(o->entropy, &seed, sizeof(seed));
     rng_seed(&x->rng, seed);
+    if (o->peers != NULL)
+        parked_listen(x);
     return x;
 }
 
@@ -284,6 +286,10 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
     d->park_key = arena_str(cmd->arena, d->park_key);
     d->wake_key = arena_str(cmd->arena, d->wake_key);
     check_precondition(cmd, cmd->old_state);
+    if (d->event_count > 0 && cmd->refusable && x->outbox.behind >= OUTBOX_BEHIND_MAX) {
+        cmd->outcome = ERR_FULL; /* the bus is away, and what is written for it is bounded */
+        return;
+    }
     say_where(cmd);
     if (d->state != NULL || d->remove || d->event_count > 0)
         make_change(x, cmd, now_us);
@@ -295,14 +301,14 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
 static void commit(struct executor *x, int32_t count, int64_t now_us) {
     struct str batch_id = id_new(&x->batch_arena, "cmt", now_us, &x->rng);
     int32_t changes = 0;
-    bool events = false;
+    int32_t events = 0;
     for (int32_t i = 0; i < count; i++) {
         if (!x->batch[i]->changed)
             continue;
         x->batch[i]->change.commit_id =
             arena_printf(&x->batch_arena, "%.*s.%04d", STR_ARG(batch_id), changes);
         x->changes[changes++] = x->batch[i]->change;
-        events = events || x->batch[i]->change.event_count > 0;
+        events += x->batch[i]->change.event_count;
     }
     int32_t removes = x->outbox.confirmed_count;
     if (changes == 0 && removes == 0)
@@ -314,8 +320,10 @@ static void commit(struct executor *x, int32_t count, int64_t now_us) {
         outbox_removed(x, removes);
     else
         x->stats.store_errors++;
-    if (events && (err == 0 || err == ERR_UNKNOWN))
+    if (events > 0 && (err == 0 || err == ERR_UNKNOWN)) {
         x->outbox.dirty = true;
+        x->outbox.behind += x->o.peers != NULL ? events : 0;
+    }
     int32_t at = 0;
     for (int32_t i = 0; i < count; i++) {
         struct command *cmd = x->batch[i];
@@ -438,7 +446,9 @@ static void fire_timer(struct executor *x, struct timer_source *t, struct str id
 static void fire_timers(struct executor *x, int64_t now_us) {
     if (now_us < x->next_timer_us)
         return;
-    x->next_timer_us = now_us + TIMER_POLL_US;
+    x->next_timer_us = now_us + (x->o.peers == NULL ? TIMER_POLL_US
+                                                    : rng_between(&x->rng, TIMER_SHARED_MIN_US,
+                                                                  TIMER_SHARED_MAX_US));
     for (int32_t i = 0; i < x->timer_count; i++) {
         struct store_doc *docs;
         int32_t count;
@@ -607,6 +617,7 @@ void executor_stats(struct executor *x, struct executor_stats *ret) {
         .mailbox_depth = (int64_t)mailbox_count(x->mailbox),
         .outbox_in_flight = x->stats.in_flight,
         .outbox_oldest_us = x->stats.oldest_us,
+        .outbox_behind = x->stats.behind,
         .parked = x->stats.parked,
     };
 }

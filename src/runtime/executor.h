@@ -16,6 +16,7 @@
 #include "ports/entropy.h"
 #include "runtime/aggregate.h"
 #include "runtime/call.h"
+#include "runtime/peers.h"
 #include "runtime/problem.h"
 
 #define EXECUTOR_ATTEMPTS_MAX 8
@@ -82,6 +83,7 @@ struct command {
     struct str answer_key; /* Idempotency-Key, with account, method and path; absent: none */
     uint64_t body_hash;
     int64_t if_match; /* version; 0: none; -1: "*" (must exist) */
+    bool refusable;   /* a client's: told to come again while too many events wait for the bus */
     struct arena *arena;
     struct executor *executor;
     /* Executor thread, exactly once: RESULT 0 and a response (of a call), or an error: nothing of
@@ -107,8 +109,9 @@ struct executor_options {
     const struct clock *clock;
     struct entropy *entropy;
     const struct log *log;
-    const char *name;  /* in logs and metrics */
-    int32_t batch_max; /* ≤ STORE_BATCH_MAX */
+    struct peers *peers; /* others that write to the same store; NULL: nobody */
+    const char *name;    /* in logs and metrics */
+    int32_t batch_max;   /* ≤ STORE_BATCH_MAX */
 };
 struct executor *executor_new(const struct executor_options *o);
 void executor_free(struct executor *x); /* after stop */
@@ -136,7 +139,7 @@ bool executor_idle(struct executor *x);
 struct executor_stats {
     uint64_t commands, batches, commits, conflicts, duplicates, store_errors, timers,
         events_published, events_confirmed;
-    int64_t mailbox_depth, outbox_in_flight, outbox_oldest_us, parked;
+    int64_t mailbox_depth, outbox_in_flight, outbox_oldest_us, outbox_behind, parked;
 };
 void executor_stats(struct executor *x, struct executor_stats *ret); /* any thread */
 struct json_parser *executor_parser(struct executor *x);             /* executor thread */

@@ -19,7 +19,12 @@
 #define OUTBOX_POLL_US (INT64_C(1) * 1000000) /* rows that another process wrote */
 #define OUTBOX_FLUSH_US (INT64_C(50) * 1000)  /* how long confirmed rows may wait for a commit */
 #define OUTBOX_RETRY_US (INT64_C(100) * 1000)
+#define OUTBOX_BEHIND_MAX 20000 /* events that wait for the bus; then clients are told to wait */
 #define TIMER_POLL_US (INT64_C(25) * 1000)
+/* Where several look for the same wake-ups each does so more seldom, and at moments of its own, so
+ * that mostly one of them has done it when the next one looks. */
+#define TIMER_SHARED_MIN_US (INT64_C(70) * 1000)
+#define TIMER_SHARED_MAX_US (INT64_C(130) * 1000)
 #define TICK_US (INT64_C(1) * 1000000)
 #define TIMER_REST_US                                                                              \
     (INT64_C(1) * 1000000) /* of a source with a document that cannot be woken                     \
@@ -45,7 +50,8 @@ struct outbox {
     int64_t confirmed[OUTBOX_CONFIRMED_MAX]; /* leave the store with the next commit */
     int32_t confirmed_count;
     int64_t confirmed_since_us, next_poll_us, oldest_us;
-    bool dirty; /* there may be rows beyond pumped_seq */
+    int64_t behind; /* committed and not confirmed, about */
+    bool dirty;     /* there may be rows beyond pumped_seq */
 };
 
 struct parked_call {
@@ -88,7 +94,7 @@ struct executor {
     struct {
         _Atomic uint64_t commands, batches, commits, conflicts, duplicates, store_errors, timers,
             published, confirmed;
-        _Atomic int64_t in_flight, oldest_us, parked;
+        _Atomic int64_t in_flight, oldest_us, behind, parked;
     } stats;
 };
 
@@ -113,6 +119,7 @@ bool outbox_idle(const struct executor *x);
 /* parked.c */
 bool parked_hold(struct executor *x, struct command *cmd, int64_t now_us); /* false: no room */
 void parked_wake(struct executor *x, struct str key, const struct response *response);
+void parked_listen(struct executor *x); /* for those that others wake */
 void parked_expire(struct executor *x, int64_t now_us, bool all);
 
 #endif

@@ -2,21 +2,61 @@
 #include "base/check.h"
 #include "runtime/runtime_internal.h"
 
+#include "base/timestamp.h"
+
 #include <stdio.h>
 #include <string.h>
+
+#define STORE_SILENT_US (3 * US_PER_S)
 
 static void healthz(struct call *c) {
     call_json(c, 200, STR("{\"status\":\"alive\"}"));
 }
 
+/* A store beside the process may go away; one in it is there. The executor asks it once a second,
+ * and has no time to while it waits for it. */
+static bool store_ok(const struct runtime *r) {
+    return r->o.peers == NULL || clock_mono_us() - r->store_ok_us < STORE_SILENT_US;
+}
+
+static void write_part(struct jw *w, const char *name, bool ok) {
+    jw_kv_str(w, name, ok ? STR("ok") : STR("away"));
+}
+
+/* Not ready while a part is away without which no request could be served. */
+static bool write_parts(struct jw *w, const struct runtime *r) {
+    bool ready = store_ok(r);
+    write_part(w, "store", ready);
+    for (int32_t i = 0; i < RUNTIME_HEALTH_MAX && r->o.health[i].name != NULL; i++) {
+        const struct health *h = &r->o.health[i];
+        bool ok = h->ok(h->arg);
+        write_part(w, h->name, ok);
+        ready = ready && (ok || !h->needed);
+    }
+    return ready;
+}
+
 static void readyz(struct call *c) {
     const struct runtime *r = c->service;
-    if (r->draining) {
-        response_header(&c->response, "Retry-After", STR("5"));
-        call_json(c, 503, STR("{\"status\":\"draining\"}"));
-        return;
+    struct buf parts, out;
+    struct jw w;
+    bool ready = true;
+    buf_init(&parts, &c->arena, 128);
+    if (r->o.peers != NULL) {
+        jw_init(&w, &parts);
+        jw_object(&w);
+        ready = write_parts(&w, r);
+        jw_end(&w);
     }
-    call_json(c, 200, STR("{\"status\":\"ready\"}"));
+    const char *status = r->draining ? "draining" : ready ? "ready" : "waiting";
+    buf_init(&out, &c->arena, 192);
+    buf_printf(&out, "{\"status\":\"%s\"", status);
+    if (r->o.peers != NULL)
+        buf_printf(&out, ",\"parts\":%.*s", STR_ARG(buf_str(&parts)));
+    buf_add_cstr(&out, "}");
+    if (r->draining || !ready)
+        response_header(&c->response, "Retry-After", STR("5"));
+    call_json(c, r->draining || !ready ? 503 : 200, buf_str(&out));
 }
 
 static void problem_page(struct call *c) {
@@ -122,6 +162,9 @@ static void executor_metrics(struct buf *out, struct executor *x, int64_t now_us
     metric(out, "lorry_mailbox_depth", "gauge", "Commands that wait.", (double)s.mailbox_depth);
     metric(out, "lorry_outbox_in_flight", "gauge", "Events published and not confirmed.",
            (double)s.outbox_in_flight);
+    metric(out, "lorry_outbox_behind", "gauge",
+           "Events written by this process that the bus has not confirmed, with several processes.",
+           (double)s.outbox_behind);
     double age = s.outbox_in_flight > 0 ? (double)(now_us - s.outbox_oldest_us) / 1e6 : 0;
     metric(out, "lorry_outbox_age_seconds", "gauge", "Age of the oldest event of the last page.",
            age > 0 ? age : 0);

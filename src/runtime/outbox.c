@@ -32,6 +32,7 @@ static void on_confirm(void *publisher, int64_t seq, int result) {
     if (o->confirmed_count == 0)
         o->confirmed_since_us = x->o.clock->now_us(x->o.clock);
     o->confirmed[o->confirmed_count++] = seq;
+    o->behind -= o->behind > 0;
     x->stats.confirmed++;
 }
 
@@ -107,7 +108,11 @@ void outbox_pump(struct executor *x, int64_t now_us) {
         if (n < limit)
             o->dirty = n > 0;
     }
+    if (!o->dirty && o->in_flight_count + o->again_count == 0)
+        o->behind =
+            0; /* it is counted anew from here on: commits in doubt and others' rows blur it */
     x->stats.in_flight = o->in_flight_count + o->again_count;
+    x->stats.behind = o->behind;
 }
 
 void outbox_removed(struct executor *x, int32_t count) {

@@ -254,6 +254,7 @@ void call_command(struct call *c, const struct command_type *type, struct str id
     cmd->arena = &c->arena;
     cmd->finish = call_finish;
     cmd->finish_arg = c;
+    cmd->refusable = true;
     if (!take_idempotency_key(c, cmd) || !take_if_match(c, cmd))
         return;
     if (executor_submit(c->runtime->o.executor, cmd) < 0)

@@ -22,11 +22,17 @@ static int subscribe(struct runtime *r, const struct service *s, struct subscrip
 /* Once a second on the executor's thread: what is past its time goes, a little at a time. */
 static void executor_tick(void *arg, struct store *writer, int64_t now_us) {
     struct runtime *r = arg;
-    writer->ops->prune(writer, now_us - ANSWERS_KEPT_US, PRUNE_MAX);
+    if (writer->ops->prune(writer, now_us - ANSWERS_KEPT_US, PRUNE_MAX) >= 0)
+        r->store_ok_us = clock_mono_us();
     for (int32_t i = 0; i < r->service_count; i++) {
-        if (r->services[i].def->tick != NULL)
-            r->services[i].def->tick(r->services[i].self, writer, now_us);
+        const struct service *s = &r->services[i];
+        if (s->def->tick != NULL && !s->passive)
+            s->def->tick(s->self, writer, now_us);
+        if (s->def->follow != NULL)
+            s->def->follow(s->self, writer, now_us);
     }
+    if (r->o.peers != NULL)
+        peers_beat(r->o.peers, now_us);
 }
 
 struct runtime *runtime_new(const struct runtime_options *o, const struct service *services,
@@ -36,12 +42,15 @@ struct runtime *runtime_new(const struct runtime_options *o, const struct servic
     r->o = *o;
     r->service_count = count;
     r->started_us = o->clock->now_us(o->clock);
+    r->store_ok_us = clock_mono_us();
     r->subscriptions = xcalloc(RUNTIME_SERVICES_MAX, sizeof(struct subscription));
     executor_ticker(o->executor, executor_tick, r);
     routes_add(&r->routes, operations_routes, operations_route_count, r);
     for (int32_t i = 0; i < count; i++) {
         struct service *s = &r->services[i];
         *s = services[i];
+        if (s->passive)
+            continue;
         routes_add(&r->routes, s->def->routes, s->def->route_count, s->self);
         for (int32_t t = 0; s->def->timers != NULL && s->def->timers[t] != NULL; t++)
             executor_timer(o->executor, s->def->timers[t], s->self);

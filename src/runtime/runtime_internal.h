@@ -15,6 +15,7 @@ struct runtime {
     struct routes routes;
     _Atomic uint64_t unrouted; /* answers 404, 405 without a route */
     _Atomic bool draining;
+    _Atomic int64_t store_ok_us; /* when the store last answered the tick, with peers */
     int64_t started_us;
     struct subscription *subscriptions; /* one a service that takes events in */
 };

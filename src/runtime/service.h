@@ -74,6 +74,9 @@ struct service_def {
     int (*start)(void *self, struct store *reader, int64_t now_us);
     /* Optional: on the executor's thread about once a second: retention and the like. */
     void (*tick)(void *self, struct store *writer, int64_t now_us);
+    /* Optional: the same, but also where the service is passive: what memory must still hold of
+     * what others have written. After `tick`. */
+    void (*follow)(void *self, struct store *writer, int64_t now_us);
     /* Optional: on each network thread. */
     int (*worker_start)(void *self, struct worker *w);
     void (*worker_tick)(void *self, struct worker *w, int64_t now_us);
@@ -81,12 +84,17 @@ struct service_def {
     /* Optional: adds lines to /metrics. */
     void (*metrics)(void *self, struct buf *out);
 };
+/* A passive service is there for the others of its process only (a socket's fixes, the map of the
+ * fleet): no routes, no events, no wake-ups, no ticks. What it keeps in memory it keeps all the
+ * same. */
 struct service {
     const struct service_def *def;
     void *self;
+    bool passive;
 };
 
 #define RUNTIME_SERVICES_MAX 8
+#define RUNTIME_HEALTH_MAX 4
 struct runtime_options {
     const struct clock *clock;
     struct entropy *entropy;
@@ -96,6 +104,14 @@ struct runtime_options {
     struct executor *executor;
     const struct log *log;
     int32_t writes_per_minute_max; /* of one account, all but GET; 0: no limit */
+    struct peers *peers;           /* others that write to the same store; NULL: nobody */
+    /* Optional: is it there? /readyz names them. Any thread, must not wait. */
+    struct health {
+        const char *name;
+        bool (*ok)(void *arg);
+        void *arg;
+        bool needed; /* without it nothing works: not ready */
+    } health[RUNTIME_HEALTH_MAX];
 };
 struct runtime;
 

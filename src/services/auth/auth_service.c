@@ -1,5 +1,7 @@
 /* The auth service put together: its tables, what it reads at the start, and what it keeps in
- * memory. Memory is the signing key, the JWKS text and counters; all of it can be read again.
+ * memory. Memory is the signing key, the JWKS text, what has ended lately, and counters; all of it
+ * can be read again, and with other processes on the same store it is, when their signals were
+ * missed.
  */
 #include "services/auth/auth_service.h"
 
@@ -11,8 +13,18 @@
 
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define RING_READ_US (10 * US_PER_S) /* how soon a rotation by another process is heard of */
+#define RING_READ_US (10 * US_PER_S)  /* how soon a rotation by another process is heard of */
+#define ENDED_READ_US (20 * US_PER_S) /* how often, at most, what has ended is read again */
+
+#define SIGNAL_ENDED "ended" /* struct signal_ended: C, as it lies in memory */
+#define SIGNAL_KEYS "keys"   /* no data: there is a new ring */
+struct signal_ended {
+    char id[ID_TEXT_MAX];
+    int64_t at_us;
+};
+static void listen(struct auth_service *a);
 
 struct auth_options auth_options_default(void) {
     return (struct auth_options){.issuer = "lorry",
@@ -33,6 +45,8 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     a->verifier = o->verifier;
     a->entropy = o->entropy;
     a->log = o->log;
+    a->bus = o->bus;
+    a->peers = o->peers;
     a->issuer = str_from(o->issuer);
     a->access_ttl_us = o->access_ttl_s * US_PER_S;
     a->refresh_ttl_us = o->refresh_ttl_s * US_PER_S;
@@ -45,6 +59,8 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     a->parser = json_parser_new();
     pthread_mutex_init(&a->lock, NULL);
     buf_init(&a->jwks, NULL, 0);
+    if (o->peers != NULL)
+        listen(a);
     return a;
 }
 
@@ -61,9 +77,23 @@ struct auth_service *auth_service_free(struct auth_service *a) {
 
 /* ---- memory ---- */
 
-void auth_revoke(struct auth_service *a, struct str id, int64_t at_us) {
+static void revoke(struct auth_service *a, struct str id, int64_t at_us) {
     if (a->verifier != NULL)
         token_revoke(a->verifier, id, auth_token_life_us(a), at_us);
+}
+
+void auth_revoke(struct auth_service *a, struct str id, int64_t at_us) {
+    revoke(a, id, at_us);
+    struct signal_ended said = {.at_us = at_us};
+    if (a->peers == NULL || id.len >= sizeof(said.id))
+        return;
+    memcpy(said.id, id.p, id.len);
+    a->bus->ops->signal(a->bus, SIGNAL_ENDED, &said, sizeof(said));
+}
+
+void auth_tell_ring(struct auth_service *a) {
+    if (a->peers != NULL)
+        a->bus->ops->signal(a->bus, SIGNAL_KEYS, "", 0);
 }
 
 int auth_take_ring(struct auth_service *a, const struct key_ring *ring) {
@@ -109,16 +139,42 @@ static int read_ring(struct auth_service *a, struct store *store) {
     return err;
 }
 
+/* ---- what other processes say ---- */
+
+static void on_ended(void *consumer, struct str topic, const void *data, size_t len) {
+    (void)topic;
+    struct signal_ended said;
+    if (len != sizeof(said))
+        return;
+    memcpy(&said, data, sizeof(said));
+    if (memchr(said.id, 0, sizeof(said.id)))
+        revoke(consumer, str_from(said.id), said.at_us);
+}
+
+static void on_keys(void *consumer, struct str topic, const void *data, size_t len) {
+    (void)topic;
+    (void)data;
+    (void)len;
+    struct auth_service *a = consumer;
+    if (a->store == NULL || read_ring(a, a->store) < 0)
+        a->next_ring_read_us = 0; /* with the next tick, then */
+}
+
+static void listen(struct auth_service *a) {
+    CHECK(a->bus->ops->listen(a->bus, SIGNAL_ENDED, on_ended, a) == 0);
+    CHECK(a->bus->ops->listen(a->bus, SIGNAL_KEYS, on_keys, a) == 0);
+}
+
 /* ---- the start: what has ended lately must stay ended ---- */
 
 static void revoke_session(struct auth_service *a, const void *state) {
     const struct session *s = state;
-    auth_revoke(a, s->head.id, s->ended_us);
+    revoke(a, s->head.id, s->ended_us);
 }
 
 static void revoke_user(struct auth_service *a, const void *state) {
     const struct account *account = state;
-    auth_revoke(a, account->head.id, account->sessions_void_us);
+    revoke(a, account->head.id, account->sessions_void_us);
 }
 
 /* Calls EACH for every document of G whose INDEX says that something of it ended in HOUR. */
@@ -156,9 +212,8 @@ static int each_ended(struct auth_service *a, struct store *store, const struct 
     return err;
 }
 
-static int auth_start(void *self, struct store *reader, int64_t now_us) {
-    struct auth_service *a = self;
-    int err = read_ring(a, reader);
+static int read_ended(struct auth_service *a, struct store *reader, int64_t now_us) {
+    int err = 0;
     int64_t from_us = now_us - auth_token_life_us(a);
     for (int64_t at_us = from_us - from_us % ENDED_HOUR_US; err == 0 && at_us <= now_us;
          at_us += ENDED_HOUR_US) {
@@ -175,9 +230,30 @@ static int auth_start(void *self, struct store *reader, int64_t now_us) {
     return err;
 }
 
-static void auth_tick(void *self, struct store *writer, int64_t now_us) {
+static int auth_start(void *self, struct store *reader, int64_t now_us) {
     struct auth_service *a = self;
-    if (now_us < a->next_ring_read_us)
+    int err = read_ring(a, reader);
+    if (err == 0)
+        err = read_ended(a, reader, now_us);
+    a->ended_read_us = now_us;
+    if (a->peers != NULL)
+        a->store = reader;
+    return err;
+}
+
+/* Again, if its signals were missed. What cannot be read now is read later: tokens are short. */
+static void follow_ended(struct auth_service *a, struct store *writer, int64_t now_us) {
+    if (a->peers == NULL || a->ended_read_us >= peers_missed_us(a->peers, now_us) ||
+        now_us - a->ended_read_us < ENDED_READ_US)
+        return;
+    if (read_ended(a, writer, now_us) == 0)
+        a->ended_read_us = now_us;
+}
+
+static void auth_follow(void *self, struct store *writer, int64_t now_us) {
+    struct auth_service *a = self;
+    follow_ended(a, writer, now_us);
+    if (a->has_keys && now_us < a->next_ring_read_us)
         return;
     a->next_ring_read_us = now_us + RING_READ_US;
     int err = read_ring(a, writer);
@@ -233,7 +309,7 @@ struct service auth_service(struct auth_service *a) {
                                            .timers = auth_timers,
                                            .collections = auth_collections,
                                            .start = auth_start,
-                                           .tick = auth_tick,
+                                           .follow = auth_follow,
                                            .metrics = auth_metrics};
     return (struct service){&def, a};
 }

@@ -18,6 +18,8 @@ struct auth_options {
     struct token_verifier *verifier;
     struct entropy *entropy; /* used on network threads and the executor's: any thread */
     const struct log *log;
+    struct bus *bus;        /* with peers: what has ended, and new keys, are signalled on it */
+    struct peers *peers;    /* others that write to the same store; NULL: nobody */
     const char *issuer;     /* "lorry": the verifier's */
     int64_t access_ttl_s;   /* 900; 1..ACCESS_TTL_S_MAX */
     int64_t refresh_ttl_s;  /* 30 days; over access_ttl_s */

@@ -23,6 +23,9 @@ struct auth_service {
     struct token_verifier *verifier;
     struct entropy *entropy;
     const struct log *log;
+    struct bus *bus;
+    struct peers *peers; /* NULL: nobody else writes to the store */
+    struct store *store; /* with peers: the executor's, on its thread */
     struct str issuer;
     int64_t access_ttl_us, refresh_ttl_us, key_rotation_us;
     int32_t login_failures_max, address_failures_max, registers_per_hour_max;
@@ -31,6 +34,7 @@ struct auth_service {
     const struct command *admin_guard; /* the one command that may take an administrator away */
     struct signer signer;
     int64_t ring_version, next_ring_read_us;
+    int64_t ended_read_us; /* with peers: when what has ended lately was last read */
     _Atomic bool has_keys;
 
     pthread_mutex_t lock;
@@ -43,8 +47,11 @@ struct auth_service {
 static inline int64_t auth_token_life_us(const struct auth_service *a) {
     return a->access_ttl_us + 2 * TOKEN_SKEW_US;
 }
-/* ID ("ses_…" or "usr_…") has ended at AT: access tokens from before are void. Any thread. */
+/* ID ("ses_…" or "usr_…") has ended at AT: access tokens from before are void, here and, with
+ * peers, in every process. Executor thread. */
 void auth_revoke(struct auth_service *a, struct str id, int64_t at_us);
+/* The ring has changed: with peers, they read it. Executor thread. */
+void auth_tell_ring(struct auth_service *a);
 /* Signs with this ring from here on, and publishes it. Executor thread. ERR_CORRUPT. */
 int auth_take_ring(struct auth_service *a, const struct key_ring *ring);
 /* The JWKS document, copied into ARENA; absent while there is no ring. Any thread. */

@@ -126,9 +126,10 @@ static void tend_decide(const struct command *cmd, const struct decide_ctx *ctx,
 }
 
 static void tend_applied(const struct command *cmd, const struct decision *d, const void *state) {
-    (void)d;
     struct auth_service *auth = cmd->service;
     int err = state != NULL ? auth_take_ring(auth, state) : 0;
+    if (d->state != NULL)
+        auth_tell_ring(auth);
     if (err < 0)
         log_error(auth->log, "the signing keys cannot be used: %s", err_text(err));
 }

@@ -2,7 +2,6 @@
 #include "services/driver/driver_service.h"
 
 #include "base/check.h"
-#include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "services/driver/search.h"
@@ -56,60 +55,11 @@ static const struct event_entry events[] = {
 
 static const struct command_type *const timers[] = {&driver_ask_type, &search_wake_type, NULL};
 static const struct store_collection *const collections[] = {
-    &driver_collection, &trail_collection, &earnings_collection, &search_collection, NULL};
-
-/* ---- start: the roster from the documents ---- */
-
-static int meet(struct driver_service *s, struct store *reader, struct json_parser *p,
-                const struct store_doc *doc, struct arena *a) {
-    void *state;
-    int err = aggregate_decode(&driver_aggregate, doc, p, a, &state);
-    if (err < 0)
-        return err;
-    struct member *m = roster_meet(s->roster, doc->id);
-    struct fix newest;
-    err = trail_newest(reader, p, doc->id, a, &newest);
-    if (err < 0 && err != ERR_NOT_FOUND)
-        return err;
-    m->known = true;
-    if (err == 0)
-        roster_fix(s->roster, m, &newest);
-    roster_driver(s->roster, state);
-    return 0;
-}
+    &driver_collection, &trail_collection,  &earnings_collection,
+    &search_collection, &secret_collection, NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
-    (void)now_us;
-    struct driver_service *s = self;
-    struct json_parser *parser = json_parser_new();
-    struct arena arena;
-    arena_init(&arena, 65536);
-    char after[STORE_ID_MAX + 1];
-    struct store_query q = {.collection = &driver_collection,
-                            .index = "live",
-                            .key = STR("1"),
-                            .ascending = true,
-                            .limit = STORE_LIST_MAX};
-    int err;
-    int32_t count;
-    do {
-        struct store_doc *docs;
-        err = reader->ops->list(reader, &q, &arena, &docs, &count);
-        for (int32_t i = 0; err == 0 && i < count; i++) {
-            err = meet(s, reader, parser, &docs[i], &arena);
-            q.after = docs[i].id;
-        }
-        if (err == 0 && count > 0) { /* the cursor outlives its page */
-            CHECK(q.after.len < sizeof after);
-            for (size_t i = 0; i < q.after.len; i++)
-                after[i] = q.after.p[i];
-            q.after.p = after;
-        }
-        arena_reset(&arena);
-    } while (err == 0 && count == q.limit);
-    arena_free(&arena);
-    json_parser_free(parser);
-    return err;
+    return follow_start(self, reader, now_us);
 }
 
 /* ---- once a second ---- */
@@ -133,7 +83,6 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
                                 PRUNE_SEARCHES_MAX);
     }
     arena_free(&arena);
-    roster_trim(s->roster, ROSTER_IDLE_MAX);
 }
 
 static void metrics(void *self, struct buf *out) {
@@ -169,6 +118,7 @@ static const struct service_def def = {.name = "driver",
                                        .collections = collections,
                                        .start = start,
                                        .tick = tick,
+                                       .follow = follow_tick,
                                        .metrics = metrics};
 
 /* ---- making it ---- */
@@ -195,8 +145,10 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
     o->currency = o->currency != NULL ? o->currency : "SEK";
     s->fleet.ops = &driver_fleet_ops;
     s->locations.ops = &driver_locations_ops;
-    s->roster = roster_new(o->bus);
+    s->roster = roster_new(o->bus, o->peers != NULL);
     o->entropy->fill(o->entropy, s->ref_secret, sizeof s->ref_secret);
+    if (o->peers != NULL)
+        follow_listen(s);
     return s;
 }
 
@@ -210,6 +162,12 @@ struct driver_service *driver_service_free(struct driver_service *s) {
 
 void driver_service_executor(struct driver_service *s, struct executor *x) {
     s->o.executor = x;
+}
+
+void driver_service_placed(struct driver_service *s,
+                           void (*fn)(void *arg, const struct signal_position *s), void *arg) {
+    s->follow.placed = fn;
+    s->follow.placed_arg = arg;
 }
 
 struct service driver_service(struct driver_service *s) {

@@ -8,6 +8,7 @@
 #ifndef LORRY_DRIVER_SERVICE_H
 #define LORRY_DRIVER_SERVICE_H
 
+#include "events/events.h"
 #include "ports/cache.h"
 #include "ports/locations.h"
 #include "runtime/service.h"
@@ -20,6 +21,7 @@ struct driver_options {
     struct router *router;     /* how long to the pickup */
     struct executor *executor; /* fixes are submitted to it. May be set later: see below */
     const struct log *log;
+    struct peers *peers;         /* others that write to the same store; NULL: nobody */
     bool approval_auto;          /* driver_approval: auto approves whoever has a vehicle */
     int32_t offer_wave;          /* drivers asked at once, 1..DISPATCH_WAVE_MAX; 0: 1 */
     int64_t offer_timeout_s;     /* 0: 20 */
@@ -36,6 +38,11 @@ struct driver_service *driver_service_new(const struct driver_options *options);
 struct driver_service *driver_service_free(struct driver_service *s); /* NULL ok; returns NULL */
 /* For an executor that is made after its services: before the first request. */
 void driver_service_executor(struct driver_service *s, struct executor *x);
+
+/* FN hears where drivers are as that is read from the store: at the start and, with peers, when
+ * their signals were missed. The executor's thread, or the one that starts the service. */
+void driver_service_placed(struct driver_service *s,
+                           void (*fn)(void *arg, const struct signal_position *s), void *arg);
 
 struct service driver_service(struct driver_service *s); /* for runtime_new */
 /* What the other services see of it; they live as long as the service. */

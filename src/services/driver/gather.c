@@ -81,6 +81,8 @@ static void reserve(struct driver_service *s, const struct command *cmd,
         m->reserved_until_us = now_us + SEARCH_RESERVE_US;
         memset(m->reserved_for, 0, sizeof m->reserved_for);
         memcpy(m->reserved_for, cmd->id.p, cmd->id.len);
+        if (s->o.peers != NULL)
+            follow_reserved(s, m);
     }
 }
 

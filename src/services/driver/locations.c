@@ -48,22 +48,6 @@ struct piece {
 
 /* ---- the command ---- */
 
-static int know(struct member *m, struct command *cmd, struct store *store) {
-    if (m->known)
-        return 0;
-    struct fix newest;
-    int err =
-        trail_newest(store, executor_parser(cmd->executor), str_from(m->id), cmd->arena, &newest);
-    if (err < 0 && err != ERR_NOT_FOUND)
-        return err;
-    m->known = true;
-    if (err == 0) {
-        struct driver_service *s = cmd->service;
-        roster_fix(s->roster, m, &newest);
-    }
-    return 0;
-}
-
 /* How many fixes from the front of the batch make one chunk. */
 static int32_t piece_length(const struct batch *b, const struct member *m) {
     const struct fix *first = &b->fixes[b->next];
@@ -106,14 +90,13 @@ static int leave_out_stored(struct piece *p, struct command *cmd, struct store *
 }
 
 static int locations_load(struct command *cmd, struct store *store, int64_t now_us) {
-    (void)now_us;
     const struct batch *b = cmd->args;
     struct driver_service *s = cmd->service;
     struct piece *p = arena_new(cmd->arena, struct piece);
     cmd->facts = p;
     cmd->id = trail_id(cmd->arena, b->driver_id, 0);
     p->member = roster_meet(s->roster, b->driver_id);
-    int err = know(p->member, cmd, store);
+    int err = follow_know(s, p->member, cmd, store, now_us);
     if (err < 0)
         return err;
     struct member *m = p->member;
@@ -180,6 +163,7 @@ static void locations_applied(const struct command *cmd, const struct decision *
         m->known = false;
         return;
     }
+    m->known_us = s->o.clock->now_us(s->o.clock);
     roster_fix(s->roster, m, &p->newest);
 }
 

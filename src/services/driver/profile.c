@@ -100,18 +100,11 @@ static struct str driver_json(struct arena *a, const struct driver *d,
 
 /* Where he is, for the answer: the roster's word, which decide may not ask itself. */
 static int load_position(struct command *cmd, struct store *store, int64_t now_us) {
-    (void)now_us;
     struct driver_service *s = cmd->service;
     struct member *m = roster_meet(s->roster, cmd->id);
-    if (!m->known) { /* he may go on duty: then the map shows where he was last */
-        struct fix newest;
-        int err = trail_newest(store, executor_parser(cmd->executor), cmd->id, cmd->arena, &newest);
-        if (err < 0 && err != ERR_NOT_FOUND)
-            return err;
-        m->known = true;
-        if (err == 0)
-            roster_fix(s->roster, m, &newest);
-    }
+    int err = follow_know(s, m, cmd, store, now_us); /* the map shows where he was last */
+    if (err < 0)
+        return err;
     if (m->has_fix) {
         struct fleet_position *p = arena_new(cmd->arena, struct fleet_position);
         *p = (struct fleet_position){m->newest.at, m->newest.bearing_deg, m->newest.speed_cmps,

@@ -1,6 +1,7 @@
 /* Members live on the heap, owned by the map of the roster; an item of the index points at its
  * member, so a member is freed only after it has left the index. A signal goes out for each new
- * position of somebody on duty, and one when he goes.
+ * position of somebody on duty, and one when he goes; where others share the store, one for each
+ * change of his document, too.
  */
 #include "services/driver/roster.h"
 
@@ -18,12 +19,14 @@ struct roster {
     struct fleet_index *index;
     pthread_rwlock_t lock; /* guards index and the public part of members */
     struct bus *bus;
+    bool shared;
     _Atomic int64_t on, busy, count;
 };
 
-struct roster *roster_new(struct bus *bus) {
+struct roster *roster_new(struct bus *bus, bool shared) {
     struct roster *r = xcalloc(1, sizeof(*r));
     r->bus = bus;
+    r->shared = shared;
     r->index = fleet_index_new();
     map_init(&r->members);
     /* Readers come thirty thousand times a second; they must not keep the writer out for good. */
@@ -72,7 +75,7 @@ struct member *roster_meet(struct roster *r, struct str driver_id) {
 
 /* ---- the map ---- */
 
-static void signal_member(struct roster *r, const struct member *m, bool off) {
+struct signal_position roster_signal(const struct member *m) {
     struct signal_position s;
     memset(&s, 0, sizeof s);
     memcpy(s.driver_id, m->id, sizeof s.driver_id);
@@ -82,7 +85,12 @@ static void signal_member(struct roster *r, const struct member *m, bool off) {
     s.speed_cmps = m->newest.speed_cmps;
     s.at_us = m->newest.at_us;
     s.vehicle = m->vehicle;
-    s.off = off;
+    s.off = !m->placed;
+    return s;
+}
+
+static void signal_member(struct roster *r, const struct member *m) {
+    struct signal_position s = roster_signal(m);
     r->bus->ops->signal(r->bus, SIGNAL_POSITION, &s, sizeof s);
 }
 
@@ -121,45 +129,116 @@ static void count_duty(struct roster *r, uint8_t duty, int64_t by) {
         r->busy += by;
 }
 
-void roster_driver(struct roster *r, const struct driver *d) {
-    struct member *m = roster_meet(r, d->head.id);
-    if (d->head.version <= m->version)
-        return; /* a commit whose answer was lost is heard of late */
-    m->version = d->head.version;
-    if (d->claim != NULL)
+static struct signal_driver news_of(const struct driver *d) {
+    struct signal_driver n;
+    memset(&n, 0, sizeof n);
+    CHECK(d->head.id.len < sizeof n.driver_id);
+    memcpy(n.driver_id, d->head.id.p, d->head.id.len);
+    if (driver_active(d))
+        memcpy(n.booking_id, d->claim->booking_id.p, d->claim->booking_id.len);
+    size_t name = d->name.len < sizeof n.name ? d->name.len : sizeof n.name - 1;
+    if (name > 0)
+        memcpy(n.name, d->name.p, name);
+    n.duty = (uint8_t)d->duty;
+    n.vehicle = d->vehicle != NULL ? (uint8_t)d->vehicle->kind : VEHICLE_NONE;
+    n.claimed = d->claim != NULL;
+    n.version = d->head.version;
+    return n;
+}
+
+/* False: it is known. */
+static bool take(struct roster *r, struct member *m, const struct signal_driver *d) {
+    if (d->version <= m->version)
+        return false; /* a commit whose answer was lost is heard of late */
+    m->version = d->version;
+    if (d->claimed)
         m->reserved_until_us = 0; /* what he was reserved for has come */
-    bool was_placed = m->placed;
-    uint8_t vehicle = d->vehicle != NULL ? (uint8_t)d->vehicle->kind : VEHICLE_NONE;
     pthread_rwlock_wrlock(&r->lock);
     count_duty(r, m->duty, -1);
-    m->duty = (uint8_t)d->duty;
+    m->duty = d->duty;
     count_duty(r, m->duty, 1);
-    m->vehicle = vehicle;
-    m->claimed = d->claim != NULL;
-    memset(m->booking_id, 0, sizeof m->booking_id);
-    if (driver_active(d))
-        memcpy(m->booking_id, d->claim->booking_id.p, d->claim->booking_id.len);
-    if (!str_eq(m->name, d->name)) {
+    m->vehicle = d->vehicle;
+    m->claimed = d->claimed;
+    memcpy(m->booking_id, d->booking_id, sizeof m->booking_id);
+    if (!str_is(m->name, d->name)) {
         free((void *)(uintptr_t)m->name.p);
-        m->name = name_copy(d->name);
+        m->name = d->name[0] != '\0' ? name_copy(str_from(d->name)) : STR_NONE;
     }
     place(r, m);
     pthread_rwlock_unlock(&r->lock);
-    if (m->placed || was_placed)
-        signal_member(r, m, !m->placed);
+    return true;
 }
 
-void roster_fix(struct roster *r, struct member *m, const struct fix *f) {
-    if (m->has_fix && f->at_us <= m->newest.at_us)
+void roster_driver(struct roster *r, const struct driver *d) {
+    struct member *m = roster_meet(r, d->head.id);
+    const struct signal_driver news = news_of(d);
+    bool was_placed = m->placed;
+    if (!take(r, m, &news))
         return;
+    if (m->placed || was_placed)
+        signal_member(r, m);
+    if (r->shared)
+        r->bus->ops->signal(r->bus, SIGNAL_DRIVER, &news, sizeof news);
+}
+
+struct member *roster_found(struct roster *r, const struct driver *d) {
+    struct member *m = roster_meet(r, d->head.id);
+    const struct signal_driver news = news_of(d);
+    take(r, m, &news);
+    return m;
+}
+
+void roster_heard(struct roster *r, const struct signal_driver *d) {
+    take(r, roster_meet(r, str_from(d->driver_id)), d);
+}
+
+/* False: he has a newer one. */
+static bool take_fix(struct roster *r, struct member *m, const struct fix *f) {
+    if (m->has_fix && f->at_us <= m->newest.at_us)
+        return false;
     m->newest = *f;
     m->has_fix = true;
     if (m->duty == DUTY_OFF)
-        return;
+        return false;
     pthread_rwlock_wrlock(&r->lock);
     place(r, m);
     pthread_rwlock_unlock(&r->lock);
-    signal_member(r, m, false);
+    return true;
+}
+
+void roster_fix(struct roster *r, struct member *m, const struct fix *f) {
+    if (take_fix(r, m, f))
+        signal_member(r, m);
+}
+
+void roster_found_fix(struct roster *r, struct member *m, const struct fix *f) {
+    take_fix(r, m, f);
+}
+
+void roster_heard_position(struct roster *r, const struct signal_position *s, int64_t now_us) {
+    if (s->off)
+        return; /* his document says so, too */
+    struct member *m = roster_find(r, str_from(s->driver_id));
+    if (m == NULL) {
+        m = roster_meet(r, str_from(s->driver_id));
+        m->known = true; /* who signals knows what the store has */
+    }
+    if (m->known)
+        m->known_us = now_us;
+    take_fix(r, m,
+             &(struct fix){.at_us = s->at_us,
+                           .at = s->at,
+                           .accuracy_cm = -1,
+                           .speed_cmps = s->speed_cmps,
+                           .bearing_deg = s->bearing_deg});
+}
+
+void roster_each_live(struct roster *r, void (*each)(void *arg, struct member *m), void *arg) {
+    void *m;
+    for (size_t i = 0; map_next(&r->members, &i, &m);) {
+        if (((struct member *)m)->duty != DUTY_OFF || ((struct member *)m)->claimed)
+            each(arg, m);
+    }
 }
 
 const struct fleet_index *roster_index(const struct roster *r) {

@@ -26,6 +26,18 @@ struct trail_range {
     struct trail_range *next;
 };
 
+/* What the roster keeps of a driver's document; also how replicas tell each other of it. A C struct
+ * as it lies in memory: one that changes gets another topic. */
+#define SIGNAL_DRIVER "driver"
+#define SIGNAL_NAME_BYTES_MAX 400 /* a longer name is cut, on maps only */
+struct signal_driver {
+    char driver_id[ID_TEXT_MAX];
+    char booking_id[ID_TEXT_MAX]; /* under way; "" none */
+    char name[SIGNAL_NAME_BYTES_MAX + 1];
+    uint8_t duty, vehicle, claimed; /* enum duty, enum vehicle, 0 or 1 */
+    int64_t version;
+};
+
 struct member {
     /* public: behind the lock */
     char id[ID_TEXT_MAX];
@@ -34,8 +46,10 @@ struct member {
     uint8_t duty, vehicle;        /* enum duty, enum vehicle */
     bool claimed, placed;         /* placed: stands in the index */
     /* the executor's */
-    int64_t version; /* of the document this was made from */
-    bool known;      /* newest is what the store has */
+    int64_t version;  /* of the document this was made from */
+    bool known;       /* newest is what the store has, or had … */
+    int64_t known_us; /* … at this time: others may write this driver's trail */
+    int64_t heard_us; /* when the version was last looked at or changed */
     bool has_fix;
     struct fix newest;
     struct trail_range *pending;
@@ -44,7 +58,8 @@ struct member {
 };
 
 struct roster;
-struct roster *roster_new(struct bus *bus);
+/* SHARED: other processes write to the same store, and hear by signals of what this one writes. */
+struct roster *roster_new(struct bus *bus, bool shared);
 struct roster *roster_free(struct roster *r); /* NULL ok; returns NULL */
 
 /* ---- executor's thread ---- */
@@ -54,6 +69,14 @@ struct member *roster_meet(struct roster *r, struct str driver_id); /* makes him
 void roster_driver(struct roster *r, const struct driver *d);
 /* F is durable: if it is his newest it becomes his position. */
 void roster_fix(struct roster *r, struct member *m, const struct fix *f);
+/* The same where it is no news to others: read from the store, or heard from them. No signals. */
+struct member *roster_found(struct roster *r, const struct driver *d);
+void roster_heard(struct roster *r, const struct signal_driver *d);
+void roster_heard_position(struct roster *r, const struct signal_position *s, int64_t now_us);
+void roster_found_fix(struct roster *r, struct member *m, const struct fix *f);
+struct signal_position roster_signal(const struct member *m); /* as it would be signalled */
+/* Calls EACH for every member on duty or claimed. It may change him, but make no new one. */
+void roster_each_live(struct roster *r, void (*each)(void *arg, struct member *m), void *arg);
 /* For reading on the executor's thread without the lock. */
 const struct fleet_index *roster_index(const struct roster *r);
 /* Forgets members off duty when there are more than MAX of them. */

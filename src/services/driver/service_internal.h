@@ -14,6 +14,13 @@ struct driver_service {
     struct fleet fleet;
     struct locations locations;
     struct roster *roster;
+    struct driver_follow { /* executor's thread; follow.c */
+        char after[STORE_ID_MAX + 1];
+        int64_t began_us; /* of the round through all who are live; 0: none is under way */
+        int64_t whole_us; /* when the last whole round began */
+        void (*placed)(void *arg, const struct signal_position *s);
+        void *placed_arg;
+    } follow;
     unsigned char ref_secret[SIPHASH_KEY_BYTES]; /* of the references that customers see */
     struct {
         _Atomic uint64_t fixes, duplicates, rejected, rounds, claims;
@@ -105,6 +112,18 @@ int32_t fix_budget_take(struct driver_service *s, struct str driver_id, int32_t 
 /* COUNT of those taken were not stored. */
 void fix_budget_return(struct driver_service *s, struct str driver_id, int32_t count,
                        int64_t now_us, struct arena *a);
+
+/* follow.c */
+extern const struct store_collection secret_collection;
+/* Reads from STORE all who are live: 0 or its error. */
+int follow_start(struct driver_service *s, struct store *store, int64_t now_us);
+void follow_listen(struct driver_service *s); /* with peers: before the bus's first poll */
+void follow_tick(void *self, struct store *writer, int64_t now_us);
+/* Is M's newest fix what the store has? Reads it if that is not known, or not any more. */
+int follow_know(struct driver_service *s, struct member *m, struct command *cmd,
+                struct store *store, int64_t now_us);
+/* A search is about to claim M: others leave him alone, too. */
+void follow_reserved(struct driver_service *s, const struct member *m);
 
 /* locations.c */
 extern const struct locations_ops driver_locations_ops;

@@ -175,6 +175,16 @@ static int read_chunks(struct reading *r, struct store *store, struct str driver
     return ERR_LIMIT;
 }
 
+/* Two replicas may each have stored what a driver sent again: it counts once. */
+static int32_t leave_out_twice(struct fix *fixes, int32_t count) {
+    int32_t kept = count > 0;
+    for (int32_t i = 1; i < count; i++) {
+        if (fixes[i].at_us != fixes[kept - 1].at_us)
+            fixes[kept++] = fixes[i];
+    }
+    return kept;
+}
+
 int trail_read(struct store *store, struct json_parser *p, struct str driver_id, int64_t from_us,
                int64_t until_us, int32_t limit, struct arena *a, struct trail_page *ret_page) {
     CHECK(limit > 0);
@@ -183,6 +193,7 @@ int trail_read(struct store *store, struct json_parser *p, struct str driver_id,
     int err = from_us <= until_us ? read_chunks(&r, store, driver_id) : 0;
     if (err == 0) {
         fix_sort(r.fixes, r.count, a);
+        r.count = leave_out_twice(r.fixes, r.count);
         ret_page->more = r.count > limit;
         ret_page->count = ret_page->more ? limit : r.count;
         ret_page->fixes = arena_copy(a, r.fixes, (size_t)ret_page->count * sizeof(struct fix));

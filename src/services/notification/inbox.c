@@ -1,7 +1,8 @@
 /* Inboxes. An entry is one small document whose id is its inbox and its number, so that reading an
- * inbox in order is reading a range of ids, on any store. Numbers are given by the one executor: it
+ * inbox in order is reading a range of ids, on any store. Numbers are given by the executor: it
  * remembers the newest of each inbox that it has lately written to, and asks the store for the
- * others.
+ * others. Where replicas share the store each follows the numbers of the others as they say them;
+ * two that give the same number meet in the commit, and the loser takes another.
  *
  * A watchable says who may watch a booking: the facts of its events that this service needs later.
  */
@@ -135,18 +136,29 @@ struct str inbox_frame(const struct inbox_entry *e, struct arena *a) {
 #define INBOX_PRUNE_EACH 128 /* entries between two looks for what is too old */
 
 static struct stream_head *head_of(struct notification_service *n, struct store *store,
-                                   struct str stream, struct arena *a) {
+                                   struct str stream, struct arena *a, int64_t now_us) {
     struct stream_head *head = map_get(&n->heads, stream);
     int64_t seq;
-    if (head != NULL)
+    bool deaf = head != NULL && head->read_us != now_us && n->o.peers != NULL &&
+                peers_silent(n->o.peers, now_us); /* others may have written to it: once a batch */
+    if (head != NULL && !deaf)
         return head;
     if (stream.len >= STREAM_MAX || inbox_head(store, stream, a, &seq) < 0)
         return NULL;
-    head = xcalloc(1, sizeof(*head));
-    memcpy(head->stream, stream.p, stream.len);
+    if (head == NULL) {
+        head = xcalloc(1, sizeof(*head));
+        memcpy(head->stream, stream.p, stream.len);
+        map_put(&n->heads, str_from(head->stream), head);
+    }
     head->seq = seq;
-    map_put(&n->heads, str_from(head->stream), head);
+    head->read_us = now_us;
     return head;
+}
+
+void inbox_heard(struct notification_service *n, struct str stream, int64_t seq) {
+    struct stream_head *head = map_get(&n->heads, stream);
+    if (head != NULL && head->seq < seq)
+        head->seq = seq;
 }
 
 static void heads_forget(struct notification_service *n, struct str stream) {
@@ -164,9 +176,8 @@ static void heads_clear(struct notification_service *n) {
 /* ---- the entry command ---- */
 
 static int entry_load(struct command *cmd, struct store *store, int64_t now_us) {
-    (void)now_us;
     struct inbox_entry *entry = cmd->args;
-    struct stream_head *head = head_of(cmd->service, store, entry->stream, cmd->arena);
+    struct stream_head *head = head_of(cmd->service, store, entry->stream, cmd->arena, now_us);
     if (head == NULL)
         return ERR_BUSY;
     entry->seq = ++head->seq;

@@ -35,6 +35,12 @@
 #define SESSION_LOCATIONS_MAX 32 /* location frames that may wait for their ack */
 #define SESSION_POSITIONS_QUEUE_MAX ((size_t)64 * 1024)  /* beyond it a slow reader gets fewer */
 #define SESSION_POSITIONS_BURST_MAX ((size_t)192 * 1024) /* leaves room for entries */
+/* Where several replicas write entries a number may become visible before a lower one. A gap right
+ * before a fresh entry is waited for; what is missing for longer, or before an old one, never was
+ * there. */
+#define SESSION_GAP_WAIT_US (INT64_C(2) * 1000000)
+#define SESSION_GAP_FRESH_US (INT64_C(60) * 1000000)
+#define SESSION_LOOK_TICKS 30 /* while no replica is heard: how often each looks into its inbox */
 #define WATCH_WAIT_US (INT64_C(1) * 1000000) /* for word of a booking that may be brand-new */
 #define POSITIONS_TICK_US (INT64_C(250) * 1000)
 #define POSITIONS_FRAME_MAX 1000 /* positions sent for one watch in one tick */
@@ -72,6 +78,8 @@ struct str inbox_frame(const struct inbox_entry *e,
                        struct arena *a);                  /* as it goes over the socket */
 int64_t inbox_seq_of(struct str id);                      /* from an entry's id */
 int64_t inbox_keep(const struct notification_service *n); /* newest entries that always stay */
+/* Another replica has written the entry SEQ. Executor thread. */
+void inbox_heard(struct notification_service *n, struct str stream, int64_t seq);
 void inbox_tick(struct notification_service *n, struct store *writer, int64_t now_us);
 
 /* ---- positions.c ---- */
@@ -130,6 +138,8 @@ struct session {
     int64_t sent_seq;       /* the newest live entry it was sent */
     int64_t ready_seq;      /* live begins after it */
     int64_t replay_seq;     /* the newest entry replayed; replay ends at ready_seq */
+    int64_t gap_seq;        /* the last number before a gap that is being waited for … */
+    int64_t gap_us;         /* … since when; 0: none */
     bool resumed;           /* has asked for a resume */
     bool replaying, behind; /* has entries to read when it can */
     bool full;              /* its socket took no more: `drained` will come */
@@ -194,6 +204,7 @@ struct notification_part {
     uint64_t ticks;
     int32_t watcher_count;
     _Atomic bool missed; /* a note could not be posted: look at the store */
+    int64_t looked_us;   /* with peers: all inboxes were looked at after what was missed then */
 };
 int part_start(void *self, struct worker *w);
 void part_stop(void *self, struct worker *w);
@@ -203,13 +214,17 @@ void part_leave(struct session *s); /* out of everything */
 /* The bytes of its number, as a map's key. */
 struct str session_key(const struct session *s);
 struct session *part_find(struct notification_part *part, uint64_t number);
-/* Executor thread: tells every network thread that ENTRY is durable. */
+/* Executor thread: tells every network thread, and the other replicas, that ENTRY is durable. */
 void part_announce(struct notification_service *n, const struct inbox_entry *entry);
+void part_listen(struct notification_service *n); /* with peers: to their announcements */
+/* May the entry E follow the number AT, or is there a gap to be waited for? Network thread. */
+bool session_follows(struct session *s, int64_t at, const struct inbox_entry *e);
 
 /* ---- the service ---- */
 
 struct stream_head {
     int64_t seq;
+    int64_t read_us; /* the time of the batch that read it from the store */
     char stream[STREAM_MAX];
 };
 struct notification_service {
@@ -221,6 +236,7 @@ struct notification_service {
         int64_t head;
     } prune[INBOX_PRUNE_QUEUE_MAX]; /* executor thread */
     int32_t prune_count, prune_next;
+    bool announcing; /* executor thread: what is heard now is this process's own word */
     struct notification_part *parts; /* workers_max */
     pthread_mutex_t lock;
     struct map listeners; /* stream → the threads that have sessions of it; under lock */

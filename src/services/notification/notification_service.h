@@ -11,6 +11,7 @@
 #ifndef LORRY_SERVICES_NOTIFICATION_NOTIFICATION_SERVICE_H
 #define LORRY_SERVICES_NOTIFICATION_NOTIFICATION_SERVICE_H
 
+#include "events/events.h"
 #include "ports/locations.h"
 #include "runtime/service.h"
 
@@ -22,6 +23,7 @@ struct notification_options {
     struct token_verifier *verifier;
     struct locations *locations; /* takes location frames; NULL: they are refused */
     const struct log *log;
+    struct peers *peers; /* others that write to the same store; NULL: nobody */
     int32_t workers_max; /* network threads there can be, 1..NOTIFICATION_WORKERS_MAX */
     /* In seconds; 0 for the defaults: 7 days and 1,000 entries are always kept. */
     int64_t keep_s;
@@ -31,6 +33,10 @@ struct notification_options {
 struct notification_service;
 struct notification_service *notification_service_new(const struct notification_options *o);
 struct notification_service *notification_service_free(struct notification_service *n);
+/* Where a driver is, for those who watch; what is older than what is known is passed over. Any one
+ * thread at a time. */
+void notification_service_position(struct notification_service *n,
+                                   const struct signal_position *said);
 struct service notification_service(struct notification_service *n);
 
 #endif

@@ -102,39 +102,118 @@ struct session *part_find(struct notification_part *part, uint64_t number) {
 struct note {
     struct notification_part *part;
     int64_t seq;
-    struct frame *frame;
+    struct frame *frame; /* NULL: another replica wrote it, and it is read from the store */
     char stream[STREAM_MAX];
 };
+
+static void note_free(struct note *note) {
+    if (note->frame != NULL)
+        frame_unref(note->frame);
+    free(note);
+}
+
+static void push_all(struct session *first, int64_t seq, struct frame *frame) {
+    struct session *next;
+    for (struct session *s = first; s != NULL; s = next) {
+        next = s->stream_next;
+        session_push(s, seq, frame);
+    }
+}
+
+/* Of those who can be told at once, the one who has seen least; NULL: nobody lacks SEQ. */
+static struct session *least_seen(struct session *first, int64_t seq) {
+    struct session *least = NULL;
+    for (struct session *s = first; s != NULL; s = s->stream_next) {
+        bool waits = s->state == SESSION_LIVE && !s->behind && !s->replaying && s->sent_seq < seq;
+        if (waits && (least == NULL || s->sent_seq < least->sent_seq))
+            least = s;
+    }
+    return least;
+}
+
+/* Reads once for all sessions of STREAM what they lack up to SEQ. Who lacks it still reads on by
+ * himself, with the tick. */
+static void fetch(struct notification_part *part, struct str stream, int64_t seq) {
+    struct worker *w = part->worker;
+    struct session *first = map_get(&part->streams, stream);
+    struct session *least = least_seen(first, seq);
+    struct inbox_entry *entries;
+    int32_t count = 0;
+    if (least == NULL)
+        return;
+    struct arena a; /* not the part's own, which serves those who read on meanwhile */
+    arena_init(&a, 16384);
+    if (inbox_read(w->reader, w->parser, stream, least->sent_seq, INBOX_SEQ_MAX, INBOX_PAGE_MAX, &a,
+                   &entries, &count) < 0)
+        count = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (!session_follows(least, least->sent_seq, &entries[i]))
+            break;
+        struct frame *frame = frame_new(inbox_frame(&entries[i], &a));
+        push_all(first, entries[i].seq, frame);
+        frame_unref(frame);
+        if (least->sent_seq != entries[i].seq)
+            break; /* his socket is full */
+    }
+    arena_free(&a);
+    for (struct session *s = first; s != NULL; s = s->stream_next)
+        s->behind = s->behind || (s->state == SESSION_LIVE && s->sent_seq < seq);
+}
 
 static void on_note(struct worker *w, void *arg) {
     (void)w;
     struct note *note = arg;
-    struct session *s = map_get(&note->part->streams, str_from(note->stream));
-    while (s != NULL) {
-        struct session *next = s->stream_next;
-        session_push(s, note->seq, note->frame);
-        s = next;
-    }
-    frame_unref(note->frame);
-    free(note);
+    struct str stream = str_from(note->stream);
+    if (note->frame != NULL)
+        push_all(map_get(&note->part->streams, stream), note->seq, note->frame);
+    else
+        fetch(note->part, stream, note->seq);
+    note_free(note);
 }
 
-static void announce_to(struct notification_part *part, const struct inbox_entry *entry,
+static void announce_to(struct notification_part *part, struct str stream, int64_t seq,
                         struct frame *frame) {
     struct note *note = xcalloc(1, sizeof(*note));
     note->part = part;
-    note->seq = entry->seq;
-    note->frame = frame_ref(frame);
-    memcpy(note->stream, entry->stream.p, entry->stream.len);
+    note->seq = seq;
+    note->frame = frame != NULL ? frame_ref(frame) : NULL;
+    copy_text(note->stream, STREAM_MAX, stream);
     struct worker *w = part->worker;
     if (w == NULL || !w->post(w, on_note, note)) {
         part->missed = true; /* its tick looks into the store instead */
-        frame_unref(note->frame);
-        free(note);
+        note_free(note);
     }
 }
 
+/* To each thread with sessions of STREAM; FRAME may be NULL. */
+static void announce_here(struct notification_service *n, uint64_t parts, struct str stream,
+                          int64_t seq, struct frame *frame) {
+    for (int32_t i = 0; i < n->o.workers_max; i++) {
+        if ((parts >> i & 1) != 0)
+            announce_to(&n->parts[i], stream, seq, frame);
+    }
+}
+
+/* ---- what replicas tell each other ---- */
+
+/* A C struct as it lies in memory: one that changes gets another topic. */
+#define SIGNAL_ENTRY "entry"
+struct signal_entry {
+    int64_t seq;
+    char stream[STREAM_MAX];
+};
+
+static void tell_others(struct notification_service *n, const struct inbox_entry *entry) {
+    struct signal_entry said = {.seq = entry->seq};
+    copy_text(said.stream, STREAM_MAX, entry->stream);
+    n->announcing = true;
+    n->o.bus->ops->signal(n->o.bus, SIGNAL_ENTRY, &said, sizeof(said));
+    n->announcing = false;
+}
+
 void part_announce(struct notification_service *n, const struct inbox_entry *entry) {
+    if (n->o.peers != NULL)
+        tell_others(n, entry);
     uint64_t parts = listeners_of(n, entry->stream);
     if (parts == 0)
         return;
@@ -142,11 +221,26 @@ void part_announce(struct notification_service *n, const struct inbox_entry *ent
     arena_init(&a, 4096);
     struct frame *frame = frame_new(inbox_frame(entry, &a));
     arena_free(&a);
-    for (int32_t i = 0; i < n->o.workers_max; i++) {
-        if ((parts >> i & 1) != 0)
-            announce_to(&n->parts[i], entry, frame);
-    }
+    announce_here(n, parts, entry->stream, entry->seq, frame);
     frame_unref(frame);
+}
+
+static void on_entry(void *consumer, struct str topic, const void *data, size_t len) {
+    (void)topic;
+    struct notification_service *n = consumer;
+    struct signal_entry said;
+    if (n->announcing || len != sizeof(said))
+        return;
+    memcpy(&said, data, sizeof(said));
+    if (!memchr(said.stream, 0, STREAM_MAX) || said.seq <= 0 || said.seq > INBOX_SEQ_MAX)
+        return;
+    struct str stream = str_from(said.stream);
+    inbox_heard(n, stream, said.seq);
+    announce_here(n, listeners_of(n, stream), stream, said.seq, NULL);
+}
+
+void part_listen(struct notification_service *n) {
+    CHECK(n->o.bus->ops->listen(n->o.bus, SIGNAL_ENTRY, on_entry, n) == 0);
 }
 
 /* ---- the thread's life ---- */
@@ -194,10 +288,25 @@ static void end_signed_out(struct session *s, int64_t now_us) {
         session_close(s, 1008, "signed out");
 }
 
+/* Must all sessions look into their inboxes, because what replicas said was missed? */
+static bool unheard(struct notification_part *part, int64_t now_us) {
+    const struct peers *peers = part->service->o.peers;
+    if (peers == NULL || peers_silent(peers, now_us) ||
+        part->looked_us >= peers_missed_us(peers, now_us))
+        return false; /* while nobody is heard each session looks for itself, now and then */
+    part->looked_us = now_us;
+    return true;
+}
+
+static bool looks(const struct session *s, bool silent) {
+    return silent && (s->number + s->part->ticks) % SESSION_LOOK_TICKS == 0;
+}
+
 void part_tick(void *self, struct worker *w, int64_t now_us) {
-    (void)self;
+    struct notification_service *n = self;
     struct notification_part *part = w->notification;
-    bool missed = atomic_exchange(&part->missed, false);
+    bool missed = atomic_exchange(&part->missed, false), all = unheard(part, now_us);
+    bool silent = n->o.peers != NULL && peers_silent(n->o.peers, now_us);
     part->ticks++;
     if (part->next_positions_us > now_us + POSITIONS_TICK_US)
         part->next_positions_us = now_us; /* the clock was put back */
@@ -211,6 +320,7 @@ void part_tick(void *self, struct worker *w, int64_t now_us) {
             s->behind = true;
             s->locations_waiting = 0;
         }
+        s->behind = s->behind || all || looks(s, silent);
         if (s->state == SESSION_LIVE && s->behind)
             session_catch_up(s);
         if (s->watches_asked > 0)

@@ -49,13 +49,21 @@ static struct position *position_add(struct positions *p, const char *driver_id,
 void positions_on_signal(void *consumer, struct str topic, const void *data, size_t len) {
     (void)topic;
     struct notification_service *n = consumer;
-    struct positions *p = &n->positions;
     struct signal_position copy;
     if (!signal_position_read(data, len, &copy))
         return;
-    const struct signal_position *said = &copy;
+    notification_service_position(n, &copy);
+}
+
+void notification_service_position(struct notification_service *n,
+                                   const struct signal_position *said) {
+    struct positions *p = &n->positions;
     pthread_rwlock_wrlock(&p->lock);
     struct position *position = map_get(&p->by_driver, str_from(said->driver_id));
+    if (position != NULL && said->at_us < position->latest.at_us) {
+        pthread_rwlock_unlock(&p->lock);
+        return; /* what was read from the store, or another replica, is behind */
+    }
     if (position == NULL)
         position = position_add(p, said->driver_id, sizeof(said->driver_id));
     forget_booking(p, position);

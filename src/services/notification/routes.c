@@ -168,6 +168,8 @@ struct notification_service *notification_service_new(const struct notification_
         n->parts[i].service = n;
     if (o->bus != NULL)
         CHECK(o->bus->ops->listen(o->bus, SIGNAL_POSITION, positions_on_signal, n) == 0);
+    if (o->peers != NULL)
+        part_listen(n);
     return n;
 }
 

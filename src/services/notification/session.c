@@ -113,6 +113,20 @@ static void send_gap(struct session *s, int64_t from) {
     send_or_close(s, arena_printf(scratch(s), "{\"type\":\"gap\",\"from\":%lld}", (long long)from));
 }
 
+bool session_follows(struct session *s, int64_t at, const struct inbox_entry *e) {
+    const struct notification_service *n = s->part->service;
+    if (n->o.peers == NULL || e->seq == at + 1)
+        return true;
+    int64_t now_us = n->o.clock->now_us(n->o.clock);
+    if (now_us - e->at_us > SESSION_GAP_FRESH_US)
+        return true;
+    if (s->gap_us == 0 || s->gap_seq != at || now_us < s->gap_us) {
+        s->gap_seq = at;
+        s->gap_us = now_us;
+    }
+    return now_us - s->gap_us >= SESSION_GAP_WAIT_US;
+}
+
 /* Reads entries beyond *AT up to UNTIL and sends them. True when it got to the end. */
 static bool send_range(struct session *s, int64_t *at, int64_t until) {
     struct worker *w = s->part->worker;
@@ -134,7 +148,7 @@ static bool send_range(struct session *s, int64_t *at, int64_t until) {
             return false;
         }
         for (int32_t i = 0; i < count; i++) {
-            if (!send_entry(s, &entries[i], a))
+            if (!session_follows(s, *at, &entries[i]) || !send_entry(s, &entries[i], a))
                 return false;
             *at = entries[i].seq;
         }
