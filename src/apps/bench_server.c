@@ -82,10 +82,12 @@ static void serve(struct bench_server *s, int32_t fill, const char *streets, int
                     "0", /* a load has few accounts */
                     "--fixes-per-hour-max",
                     "0",
+                    "--open-bookings-max",
+                    "0",
                     streets != NULL ? "--streets" : NULL,
                     (char *)streets,
                     NULL};
-    int argc = streets != NULL ? 14 : 12;
+    int argc = streets != NULL ? 16 : 14;
     char *envp[] = {NULL};
     sigset_t set;
     sigemptyset(&set);

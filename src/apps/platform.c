@@ -196,6 +196,7 @@ static int refuse_file(struct platform *p, const char *key, struct str *why) {
 static int make_booking(struct platform *p, struct str *ret_why) {
     const struct config *c = p->config;
     int64_t commission = config_int(c, "commission_percent");
+    int64_t open_max = config_int(c, "open_bookings_max");
     struct booking_options o = {
         .tariffs = p->tariffs,
         .router = p->router,
@@ -206,6 +207,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .search_timeout_us = config_int(c, "search_timeout_s") * US_PER_S,
         .commission_percent = commission > 0 ? (int32_t)commission : -1,
         .trip_max_km = (int32_t)config_int(c, "trip_max_km"),
+        .open_bookings_max = open_max > 0 ? (int32_t)open_max : -1,
     };
     if (config_is_given(c, "tariffs")) {
         o.tariffs = booking_tariffs_load(config_cstr(c, "tariffs"), &p->arena, ret_why);

@@ -83,6 +83,10 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "A quote's price holds until its expires_at. Ask for a new one."),
     ROW(QUOTE_USED, "quote-used", 409, "Quote used",
         "A quote serves for one booking, and this one has served. Ask for a new one."),
+    ROW(TOO_MANY_OPEN, "too-many-open-bookings", 409, "Too many open bookings",
+        "An account may have only so many bookings that are not delivered, cancelled or expired "
+        "yet. Book again when one of them has ended. A business that needs more at once asks the "
+        "operator."),
     ROW(ILLEGAL_TRANSITION, "illegal-transition", 409, "Not possible in this state",
         "The booking's state does not allow this. The answer has the state and the moves that are "
         "allowed from it."),

@@ -653,6 +653,26 @@ class Overload(unittest.TestCase):
                 self.assertEqual(stored(), 900)
                 self.assertEqual(driver.post('/v1/driver/locations', {'fixes': batch[900:990]}, expect=200).json['stored'], 90)
 
+    def test_a_customer_who_would_occupy_all_drivers(self):
+        with Server('--open-bookings-max', 5) as small:
+            greedy, other = small.register(), small.register()
+            quotes = [greedy.quote()['id'] for _ in range(40)]
+
+            def book(quote_id):
+                return greedy.call('POST', '/v1/bookings', {'quote_id': quote_id}, key=quote_id)
+
+            with concurrent.futures.ThreadPoolExecutor(10) as pool:
+                answers = list(pool.map(book, quotes))
+            self.assertEqual(sorted(a.status for a in answers), [201] * 5 + [409] * 35)
+            self.assertLessEqual({a.type for a in answers if a.status == 409}, {'too-many-open-bookings'})
+            other.book()
+            made = next(a for a in answers if a.status == 201)
+            greedy.post(f"/v1/bookings/{made.json['id']}/cancel", {}, expect=200)
+            refused = quotes[next(i for i, a in enumerate(answers) if a.status == 409)]
+            self.assertEqual(book(refused).status, 201)  # a refusal is not kept: the same key may try again
+            self.assertEqual(len(greedy.get('/v1/bookings?state=active', expect=200).json['items']), 5)
+            self.assertEqual(len(greedy.get('/v1/bookings', expect=200).json['items']), 6)
+
     def test_more_passwords_than_can_be_hashed(self):
         with Server('--hash-workers', 1, '--hash-queue', 2) as small:
             email = small.register().user['email']

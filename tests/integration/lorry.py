@@ -32,7 +32,7 @@ SLOW = int(os.environ.get('LORRY_TEST_SLOW', '1'))
 PASSWORD = 'correct horse 9'
 CENTRE = (57.7089, 11.9746)
 WAIT_S = 20 * SLOW
-UNLIMITED = ('--writes-per-minute-max', '0')  # for tests that write more than people do
+UNLIMITED = ('--writes-per-minute-max', '0', '--open-bookings-max', '0')  # for tests that do more than people do
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)

@@ -23,6 +23,8 @@ struct booking_options {
     int64_t search_timeout_us;     /* 180 s */
     int32_t trip_max_km;           /* 200: between any two stops */
     int32_t commission_percent;    /* 20: what the house keeps; -1: nothing */
+    int32_t open_bookings_max;     /* 100: of one customer; staff may have any number; -1: no limit.
+                                      Several executors on one store may pass it by as many times */
 };
 
 struct booking_service;

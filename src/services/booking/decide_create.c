@@ -20,11 +20,14 @@ static int load_create(struct command *cmd, struct store *store, int64_t now_us)
         tracking_secret(bytes, facts->secret);
         cmd->facts = facts;
     }
+    int err = open_reserve(cmd, store);
+    if (err < 0)
+        return err;
     if (facts->set != NULL) /* decided once already, or the bench's */
         return 0;
     void *set;
-    int err = aggregate_get(&quote_aggregate, store, executor_parser(cmd->executor),
-                            id_variant(cmd->arena, body->quote_id, 0), cmd->arena, &set);
+    err = aggregate_get(&quote_aggregate, store, executor_parser(cmd->executor),
+                        id_variant(cmd->arena, body->quote_id, 0), cmd->arena, &set);
     if (err == 0)
         facts->set = set;
     return err == ERR_NOT_FOUND ? 0 : err;
@@ -71,6 +74,13 @@ static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
                          facts->set->stop_count);
         problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
                           STR("1 field is not valid"), &errors, STR_NONE, 0);
+        return false;
+    }
+    if (facts->too_many) {
+        const struct booking_service *s = cmd->service;
+        decision_problem(ret, cmd, PROBLEM_TOO_MANY_OPEN,
+                         "you have %d open bookings, which is as many as an account may have",
+                         s->o.open_bookings_max);
         return false;
     }
     return true;
@@ -130,11 +140,17 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     edit_reply(&e, ret, 201);
 }
 
+static void create_applied(const struct command *cmd, const struct decision *d, const void *state) {
+    open_release(cmd);
+    booking_applied(cmd, d, state);
+}
+
 const struct command_type booking_create = {
     .name = "booking.create",
     .aggregate = &booking_aggregate,
     .load = load_create,
     .decide = decide_create,
-    .applied = booking_applied,
+    .applied = create_applied,
+    .undone = open_release,
     .location = "/v1/bookings/",
 };

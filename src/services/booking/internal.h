@@ -5,6 +5,7 @@
 #define LORRY_BOOKING_INTERNAL_H
 
 #include "base/id.h"
+#include "base/map.h"
 #include "services/booking/area.h"
 #include "services/booking/booking_service.h"
 #include "services/booking/machine.h"
@@ -17,6 +18,7 @@ struct booking_service {
     _Atomic uint64_t events_by_type[ENTRY_TYPE_COUNT];
     _Atomic uint64_t quotes;
     int64_t next_prune_us; /* executor thread */
+    struct map opening;    /* executor thread: customers whom this batch opens bookings for */
 };
 
 /* ---- bodies of requests: also the args of the commands ---- */
@@ -65,7 +67,13 @@ extern const struct schema quote_body_schema, create_body_schema, cancel_body_sc
 struct create_facts {
     const struct quote_set *set; /* NULL: no such quote */
     char secret[SECRET_LEN + 1];
+    bool too_many;   /* the customer has as many open bookings as he may */
+    bool reserved;   /* this command counts among those of its batch */
+    int32_t opening; /* of a batch's first for its customer: how many they are */
 };
+/* open.c: for load (ERR of the store); for applied and undone. */
+int open_reserve(const struct command *cmd, struct store *store);
+void open_release(const struct command *cmd);
 
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
     booking_rate, booking_accept, booking_decline, booking_assign, booking_wake, booking_offered,

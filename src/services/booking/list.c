@@ -1,5 +1,6 @@
-/* GET /v1/bookings: newest first. The narrowest index that fits is walked: a customer's own, a
- * driver's own; staff see all, by phase when the filter is one. What the index does not say is
+/* GET /v1/bookings: newest first. The narrowest index that fits is walked: a customer's own (two
+ * keys of it, the open ones and those that have ended, merged), a driver's own; staff see all, by
+ * phase when the filter is one. What the index does not say is
  * filtered on the way. A page that would have to look through more than LIST_SCAN_MAX documents
  * ends early, with a cursor that goes on from there: so a page may be short, and only a null
  * next_cursor means the end.
@@ -110,6 +111,50 @@ static int write_docs(struct call *c, struct page *p, unsigned mask, const struc
     return 0;
 }
 
+/* The next documents of Q and of OPEN (its key alone differs), in one order. Where one of the two
+ * may have more than it gave, the order is only known up to its last: the rest comes next time.
+ * OPEN is read first: what ends meanwhile comes twice then, rather than not at all, and once is
+ * taken out. */
+static int merged_docs(struct store *reader, const struct store_query *q,
+                       const struct store_query *open, struct arena *a, struct store_doc **ret_docs,
+                       int32_t *ret_count, bool *ret_end) {
+    struct store_doc *x = NULL, *y = NULL;
+    int32_t x_count = 0, y_count = 0, n = 0, i = 0, j = 0;
+    int err = reader->ops->list(reader, open, a, &x, &x_count);
+    if (err == 0)
+        err = reader->ops->list(reader, q, a, &y, &y_count);
+    if (err < 0)
+        return err;
+    struct store_doc *docs = arena_array(a, struct store_doc, x_count + y_count + 1);
+    bool x_more = x_count == q->limit, y_more = y_count == q->limit;
+    while ((i < x_count || j < y_count) && !(x_more && i == x_count) && !(y_more && j == y_count)) {
+        int order = i == x_count ? 1 : j == y_count ? -1 : str_cmp(y[j].id, x[i].id);
+        i += order <= 0;
+        if (order < 0)
+            docs[n++] = x[i - 1];
+        else
+            docs[n++] = y[j++];
+    }
+    *ret_docs = docs;
+    *ret_count = n;
+    *ret_end = !x_more && !y_more;
+    return 0;
+}
+
+static int next_docs(struct call *c, const struct store_query *q, struct store_doc **ret_docs,
+                     int32_t *ret_count, bool *ret_end) {
+    struct store *reader = c->worker->reader;
+    if (c->who.role == ROLE_CUSTOMER) {
+        struct store_query open = *q;
+        open.key = customer_open_key(&c->arena, q->key);
+        return merged_docs(reader, q, &open, &c->arena, ret_docs, ret_count, ret_end);
+    }
+    int err = reader->ops->list(reader, q, &c->arena, ret_docs, ret_count);
+    if (err == 0)
+        *ret_end = *ret_count < q->limit;
+    return err;
+}
+
 void handle_list(struct call *c) {
     struct page p = {0};
     unsigned mask;
@@ -124,18 +169,16 @@ void handle_list(struct call *c) {
     jw_object(&p.w);
     jw_key(&p.w, "items");
     jw_array(&p.w);
-    struct store *reader = c->worker->reader;
     for (bool end = false; !end && !p.more;) {
         struct store_doc *docs;
         int32_t count;
-        int err = reader->ops->list(reader, &q, &c->arena, &docs, &count);
+        int err = next_docs(c, &q, &docs, &count, &end);
         if (err == 0)
             err = write_docs(c, &p, mask, docs, count);
         if (err < 0) {
             call_error(c, err);
             return;
         }
-        end = count < q.limit;
         q.after = p.last_id;
     }
     jw_end(&p.w);

@@ -11,6 +11,7 @@
 #define SEARCH_TIMEOUT_US (180 * US_PER_S)
 #define TRIP_MAX_KM 200
 #define COMMISSION_PERCENT 20
+#define OPEN_BOOKINGS_MAX 100
 /* Quotes are kept a while beyond their end, so that a late booking hears "expired". */
 #define QUOTES_KEPT_US (2 * US_PER_DAY)
 #define PRUNE_EVERY_US (30 * US_PER_S)
@@ -140,12 +141,18 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.commission_percent = COMMISSION_PERCENT;
     if (s->o.commission_percent < 0)
         s->o.commission_percent = 0;
+    if (s->o.open_bookings_max == 0)
+        s->o.open_bookings_max = OPEN_BOOKINGS_MAX;
+    map_init(&s->opening);
     CHECK(s->o.quote_ttl_us > 0 && s->o.offer_timeout_us > 0 && s->o.search_timeout_us > 0 &&
           s->o.trip_max_km > 0 && s->o.commission_percent <= 100);
     return s;
 }
 
 struct booking_service *booking_service_free(struct booking_service *s) {
+    if (s == NULL)
+        return NULL;
+    map_free(&s->opening);
     free(s);
     return NULL;
 }

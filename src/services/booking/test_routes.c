@@ -236,9 +236,7 @@ static void test_clock(void **unused) {
     house_advance(t->h, 25 * US_PER_S);
     assert_true(has(ask(t, t->customer, "GET", path, NULL), "\"state\":\"requested\""));
     /* all memory is lost; the timers are in the store */
-    house_crash(t->h);
-    booking_service_free(t->service);
-    open_town(t);
+    town_reopen(t, 0);
     house_advance(t->h, 180 * US_PER_S);
     assert_true(has(ask(t, t->customer, "GET", path, NULL), "\"state\":\"expired\""));
     town_free(t);
@@ -342,6 +340,95 @@ static void test_list(void **unused) {
     town_free(t);
 }
 
+/* The two keys of a customer's index are one list, whatever has ended between. */
+static void test_list_merged(void **unused) {
+    (void)unused;
+    struct town *t = town_new(14);
+    const char *ids[23];
+    for (int i = 0; i < 23; i++) {
+        t->h->now_us += 1000;
+        book(t, t->customer);
+        ids[i] = t->booking;
+        if (i % 3 == 0 || (i > 9 && i < 15))
+            assert_int_equal(act(t, t->customer, "cancel", NULL).status, 200);
+    }
+    for (int limit = 1; limit <= 24; limit++) {
+        const char *cursor = NULL;
+        int seen = 0;
+        do {
+            const char *more = cursor != NULL ? format(t, "&cursor=%s", cursor) : "";
+            struct house_answer a =
+                ask(t, t->customer, "GET", format(t, "/v1/bookings?limit=%d%s", limit, more), NULL);
+            int n = items(t, a, &cursor);
+            assert_int_equal(n, limit < 23 - seen ? limit : 23 - seen);
+            assert_string_equal(member(t, a, "id"), ids[22 - seen]); /* newest first */
+            seen += n;
+        } while (cursor != NULL);
+        assert_int_equal(seen, 23);
+    }
+    town_free(t);
+}
+
+/* ---- how many may be open ---- */
+
+static const char *quoted(struct town *t, struct identity who) {
+    struct house_answer q = ask(t, who, "POST", "/v1/quotes", VAN_QUOTE);
+    return format(t, "{\"quote_id\":\"%s\"}", member(t, q, "id"));
+}
+
+static void test_open_max(void **unused) {
+    (void)unused;
+    struct town *t = town_new(15);
+    town_reopen(t, 3);
+    const char *body = quoted(t, t->customer);
+    for (int i = 0; i < 3; i++)
+        book(t, t->customer);
+    take(t, t->driver); /* a driver on the way leaves it open */
+    struct house_answer a = ask(t, t->customer, "POST", "/v1/bookings", body);
+    assert_int_equal(a.status, 409);
+    assert_true(has(a, "/problems/too-many-open-bookings") && has(a, "you have 3 open bookings"));
+    assert_int_equal(listed(t, t->customer, ""), 3);
+    book(t, t->other); /* each has his own */
+    for (int i = 0; i < 5; i++)
+        book(t, t->staff);
+    /* an end makes room for one, and the quote serves still */
+    t->booking = member(t, ask(t, t->customer, "GET", "/v1/bookings", NULL), "id");
+    assert_int_equal(act(t, t->customer, "cancel", NULL).status, 200);
+    assert_int_equal(ask(t, t->customer, "POST", "/v1/bookings", body).status, 201);
+    body = quoted(t, t->customer);
+    assert_int_equal(ask(t, t->customer, "POST", "/v1/bookings", body).status, 409);
+    town_free(t);
+}
+
+/* Those that meet in one batch count each other. */
+static void test_open_max_at_once(void **unused) {
+    (void)unused;
+    struct town *t = town_new(16);
+    town_reopen(t, 3);
+    book(t, t->customer);
+    struct house_answer answers[7];
+    struct house_request requests[COUNT_OF(answers)];
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < COUNT_OF(answers); i++)
+            requests[i] = (struct house_request){.method = "POST",
+                                                 .path = "/v1/bookings",
+                                                 .body = quoted(t, t->customer),
+                                                 .who = t->customer};
+        for (size_t i = 0; i < COUNT_OF(answers); i++)
+            house_begin(t->h, &requests[i], &answers[i]);
+        house_settle(t->h);
+        int made = 0, refused = 0;
+        for (size_t i = 0; i < COUNT_OF(answers); i++) {
+            made += answers[i].status == 201;
+            refused += answers[i].status == 409;
+        }
+        assert_int_equal(made, round == 0 ? 2 : 0);
+        assert_int_equal(made + refused, COUNT_OF(answers));
+    }
+    assert_int_equal(listed(t, t->customer, "?state=active"), 3);
+    town_free(t);
+}
+
 /* ---- tracking ---- */
 
 static void test_track(void **unused) {
@@ -410,6 +497,9 @@ int main(void) {
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_assign),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_list_merged),
+        cmocka_unit_test(test_open_max),
+        cmocka_unit_test(test_open_max_at_once),
         cmocka_unit_test(test_track),
         cmocka_unit_test(test_bench),
     };

@@ -41,6 +41,14 @@ static inline void open_town(struct town *t) {
     house_open(t->h, (struct service[]){booking_service(t->service)}, 1);
 }
 
+/* The process again, after a crash, with a bound on open bookings; 0: the default. */
+static inline void town_reopen(struct town *t, int32_t open_bookings_max) {
+    house_crash(t->h);
+    booking_service_free(t->service);
+    t->options.open_bookings_max = open_bookings_max;
+    open_town(t);
+}
+
 static inline struct town *town_new(uint64_t seed) {
     struct town *t = calloc(1, sizeof(*t));
     t->h = house_new(seed);

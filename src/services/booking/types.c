@@ -181,12 +181,16 @@ const struct store_collection booking_collection = {
     .timers = true,
 };
 
+struct str customer_open_key(struct arena *a, struct str customer_id) {
+    return arena_printf(a, "%.*s/" PHASE_OPEN, STR_ARG(customer_id));
+}
+
 static void booking_keys(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
-    (void)a;
     const struct booking *b = state;
-    ret_keys[0] = b->customer_id;
+    bool final = booking_is_final(b->state);
+    ret_keys[0] = final ? b->customer_id : customer_open_key(a, b->customer_id);
     ret_keys[1] = b->driver != NULL ? b->driver->id : STR_NONE;
-    ret_keys[2] = str_from(booking_is_final(b->state) ? booking_state_names[b->state] : PHASE_OPEN);
+    ret_keys[2] = str_from(final ? booking_state_names[b->state] : PHASE_OPEN);
 }
 
 /* While nobody has it: the end of the search, or of the first offer that runs out. */

@@ -183,6 +183,11 @@ extern const struct store_collection quote_collection, booking_collection;
  */
 #define PHASE_OPEN "open"
 
+/* Key of the index "customer_id" for a customer's open bookings; the bare id is for those that have
+ * ended. So both are counted and listed without looking through the other, by one index that costs
+ * no more than it would without the difference. */
+struct str customer_open_key(struct arena *a, struct str customer_id);
+
 static inline bool booking_is_final(int32_t state) {
     return state >= BOOKING_DELIVERED;
 }
