@@ -159,6 +159,7 @@ static void make_auth(struct platform *p) {
     o.access_ttl_s = config_int(p->config, "access_ttl_s");
     o.refresh_ttl_s = config_int(p->config, "refresh_ttl_s");
     o.login_failures_max = (int32_t)config_int(p->config, "login_failures_max");
+    o.account_failures_max = (int32_t)config_int(p->config, "account_failures_max");
     o.address_failures_max = (int32_t)config_int(p->config, "address_failures_max");
     o.registers_per_hour_max = (int32_t)config_int(p->config, "registers_per_hour_max");
     if (config_bool(p->config, "demo"))

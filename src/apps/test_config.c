@@ -596,7 +596,7 @@ static void test_settings_of_serve(void **state) {
     char *no_words[] = {NULL};
     assert_int_equal(config_load(&f->c, &real, &serve[0], 0, no_words, no_words), 0);
     assert_int_equal(settings_check(&f->c), 0);
-    assert_int_equal(f->c.count, 35);
+    assert_int_equal(f->c.count, 36);
 
     f->out.len = 0;
     config_write_command_help(&real, &serve[0], &f->out);

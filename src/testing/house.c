@@ -205,7 +205,7 @@ static void begin(struct house *h, const struct house_request *request, struct h
     r->query = question != NULL ? str_from(question + 1) : STR_NONE;
     r->method = str_from(request->method);
     r->body = arena_str(&c->arena, str_from(request->body));
-    r->peer = STR("127.0.0.1");
+    r->peer = arena_str(&c->arena, str_from(request->peer != NULL ? request->peer : "127.0.0.1"));
     r->upgrade = ret_socket != NULL;
     r->headers = arena_array(&c->arena, struct header, 8);
     if (request->body != NULL)

@@ -38,6 +38,7 @@ struct house_request {
     const char *body;          /* NULL: none */
     struct identity who;       /* role NONE: nobody, or whoever a token in headers says */
     struct header headers[6];  /* name NULL ends */
+    const char *peer;          /* NULL: 127.0.0.1 */
 };
 struct house_answer {
     int status; /* 0: not answered yet */

@@ -92,6 +92,7 @@ struct flow {
     struct hash_job job;
     struct account *account; /* who is signing in; login with an unknown e-mail: NULL */
     struct str email_id;
+    struct login_try tried;
     struct session_args session;
     struct refresh_token token; /* the one that goes out */
     int status;                 /* of the answer when all goes well */
@@ -182,6 +183,7 @@ static void reply_tokens(struct flow *f, const struct command *cmd) {
         call_error(c, ERR_CORRUPT);
         return;
     }
+    guard_home(f->auth, c, email_id(&c->arena, facts->account->email));
     response_header(&c->response, "Cache-Control", STR("no-store"));
     call_json(c, f->status, tokens_json(f, facts->account));
 }
@@ -299,13 +301,13 @@ static void login_checked(struct hash_job *job) {
     struct flow *f = job->arg;
     struct call *c = f->call;
     if (job->result == ERR_UNAVAILABLE) {
-        guard_login_undone(f->auth, c, f->email_id);
+        guard_login_undone(f->auth, c, &f->tried);
         call_problem(c, PROBLEM_OVERLOADED, "passwords cannot be checked now");
     } else if (job->result < 0 || f->account == NULL) {
         guard_login_wrong(f->auth, c);
         call_problem(c, PROBLEM_INVALID_CREDENTIALS, "no account has this e-mail and password");
     } else {
-        guard_login_right(f->auth, c, f->email_id);
+        guard_login_right(f->auth, c, &f->tried);
         open_with_keys(f, NULL);
     }
 }
@@ -321,11 +323,11 @@ static void handle_login(struct call *c) {
         hasher_full(c);
         return;
     }
-    if (!guard_login(auth, c, f->email_id))
+    if (!guard_login(auth, c, f->email_id, &f->tried))
         return;
     int err = account_by_email(c->worker->reader, c->worker->parser, email, &c->arena, &f->account);
     if (err < 0 && err != ERR_NOT_FOUND) {
-        guard_login_undone(auth, c, f->email_id);
+        guard_login_undone(auth, c, &f->tried);
         call_error(c, err);
         return;
     }
@@ -337,7 +339,7 @@ static void handle_login(struct call *c) {
     draw_session(f);
     if (!hash(f, body->password, login_checked)) {
         auth->logins[LOGIN_OVERLOADED]++;
-        guard_login_undone(auth, c, f->email_id);
+        guard_login_undone(auth, c, &f->tried);
         hasher_full(c);
     }
 }

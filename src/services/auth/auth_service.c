@@ -32,6 +32,7 @@ struct auth_options auth_options_default(void) {
                                  .refresh_ttl_s = 30 * INT64_C(86400),
                                  .key_rotation_s = 30 * INT64_C(86400),
                                  .login_failures_max = 5,
+                                 .account_failures_max = 100,
                                  .address_failures_max = 50,
                                  .registers_per_hour_max = 600};
 }
@@ -54,6 +55,7 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     /* So that a rotation by the clock never meets a ring full of keys that are still needed. */
     CHECK(a->key_rotation_us > auth_token_life_us(a));
     a->login_failures_max = o->login_failures_max;
+    a->account_failures_max = o->account_failures_max;
     a->address_failures_max = o->address_failures_max;
     a->registers_per_hour_max = o->registers_per_hour_max;
     a->parser = json_parser_new();

@@ -25,8 +25,9 @@ struct auth_options {
     int64_t refresh_ttl_s;  /* 30 days; over access_ttl_s */
     int64_t key_rotation_s; /* 30 days; over access_ttl_s and a minute */
     /* Rates; 0: no limit. */
-    int32_t login_failures_max;     /* 5 wrong passwords for one e-mail in 15 minutes */
-    int32_t address_failures_max;   /* 50 from one address in 15 minutes */
+    int32_t login_failures_max;   /* 5 wrong passwords for one e-mail from one address in 15 min */
+    int32_t account_failures_max; /* 100 for one e-mail from all addresses but its owner's */
+    int32_t address_failures_max; /* 50 from one address in 15 minutes */
     int32_t registers_per_hour_max; /* 600 from one address */
 };
 /* The defaults above, and no ports. */

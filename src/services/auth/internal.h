@@ -28,7 +28,7 @@ struct auth_service {
     struct store *store; /* with peers: the executor's, on its thread */
     struct str issuer;
     int64_t access_ttl_us, refresh_ttl_us, key_rotation_us;
-    int32_t login_failures_max, address_failures_max, registers_per_hour_max;
+    int32_t login_failures_max, account_failures_max, address_failures_max, registers_per_hour_max;
 
     struct json_parser *parser;
     const struct command *admin_guard; /* the one command that may take an administrator away */

@@ -5,10 +5,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static struct str email_key(struct call *c, struct str email_id) {
-    return arena_printf(&c->arena, "login:%.*s", STR_ARG(email_id));
-}
-
 struct str guard_network(struct str peer, struct arena *a) {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     char text[INET6_ADDRSTRLEN] = "";
@@ -25,6 +21,12 @@ struct str guard_network(struct str peer, struct arena *a) {
 static struct str address_key(struct call *c) {
     struct str network = guard_network(c->request.peer, &c->arena);
     return arena_printf(&c->arena, "failures:%.*s", STR_ARG(network));
+}
+
+/* KIND of one account as seen from C's address. */
+static struct str place_key(struct call *c, const char *kind, struct str email_id) {
+    struct str network = guard_network(c->request.peer, &c->arena);
+    return arena_printf(&c->arena, "%s:%.*s@%.*s", kind, STR_ARG(email_id), STR_ARG(network));
 }
 
 static int32_t seconds_until(int64_t at_us, int64_t now_us) {
@@ -62,29 +64,58 @@ static bool address_may(struct auth_service *a, struct call *c) {
                   until_us);
 }
 
-bool guard_login(struct auth_service *a, struct call *c, struct str email_id) {
+/* Counts a try below KEY and returns true, unless MAX have been counted: then C is refused. */
+static bool take_try(struct auth_service *a, struct call *c, struct str key, int32_t max,
+                     struct str *ret_counted) {
     int64_t value, until_us;
-    if (!address_may(a, c))
-        return false;
-    struct str key = email_key(c, email_id);
-    if (a->login_failures_max == 0 ||
-        a->cache->ops->add(a->cache, key, 1, LOGIN_WINDOW_US, c->now_us, &value, &until_us) < 0 ||
-        value <= a->login_failures_max)
+    if (max == 0 ||
+        a->cache->ops->add(a->cache, key, 1, LOGIN_WINDOW_US, c->now_us, &value, &until_us) < 0)
         return true;
+    if (value <= max) {
+        *ret_counted = key;
+        return true;
+    }
     give_back(a, c, key);
     a->logins[LOGIN_LIMITED]++;
     return refuse(c, PROBLEM_TOO_MANY_ATTEMPTS, "too many wrong passwords for this account",
                   until_us);
 }
 
-void guard_login_undone(struct auth_service *a, struct call *c, struct str email_id) {
-    if (a->login_failures_max > 0)
-        give_back(a, c, email_key(c, email_id));
+/* Has the account's owner been given tokens at C's address lately? */
+static bool is_at_home(struct auth_service *a, struct call *c, struct str email_id) {
+    int64_t value;
+    return a->cache->ops->get(a->cache, place_key(c, "home", email_id), c->now_us, &value) == 0;
 }
 
-void guard_login_right(struct auth_service *a, struct call *c, struct str email_id) {
+bool guard_login(struct auth_service *a, struct call *c, struct str email_id,
+                 struct login_try *ret_try) {
+    *ret_try = (struct login_try){STR_NONE, STR_NONE};
+    if (!address_may(a, c) || !take_try(a, c, place_key(c, "login", email_id),
+                                        a->login_failures_max, &ret_try->from_here))
+        return false;
+    struct str everywhere = arena_printf(&c->arena, "login:%.*s", STR_ARG(email_id));
+    if (is_at_home(a, c, email_id) ||
+        take_try(a, c, everywhere, a->account_failures_max, &ret_try->from_anywhere))
+        return true;
+    if (ret_try->from_here.p != NULL)
+        give_back(a, c, ret_try->from_here);
+    return false;
+}
+
+void guard_login_undone(struct auth_service *a, struct call *c, const struct login_try *try) {
+    if (try->from_here.p != NULL)
+        give_back(a, c, try->from_here);
+    if (try->from_anywhere.p != NULL)
+        give_back(a, c, try->from_anywhere);
+}
+
+void guard_login_right(struct auth_service *a, struct call *c, const struct login_try *try) {
     a->logins[LOGIN_RIGHT]++;
-    guard_login_undone(a, c, email_id);
+    guard_login_undone(a, c, try);
+}
+
+void guard_home(struct auth_service *a, struct call *c, struct str email_id) {
+    a->cache->ops->set(a->cache, place_key(c, "home", email_id), 1, HOME_US, c->now_us);
 }
 
 void guard_login_wrong(struct auth_service *a, struct call *c) {

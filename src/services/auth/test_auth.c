@@ -478,6 +478,63 @@ static void five_wrong_ones_lock_for_a_while(void **state) {
     assert_int_equal(login(f, emails[0], PASSWORD).status, 429);
 }
 
+static struct house_answer login_at(struct fixture *f, const char *peer, const char *password) {
+    struct house_request r =
+        request(f, "POST", "/v1/auth/login", NULL, login_body(f, "asha@example.com", password));
+    r.peer = peer;
+    return house_call(f->house, &r);
+}
+
+/* Five wrong ones lock the address that sent them, and nobody else. */
+static void a_stranger_locks_himself_out(void **state) {
+    struct fixture *f = *state;
+    registered(f, "asha@example.com");
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(login_at(f, "192.0.2.1", "wrong wrong").status, 401);
+    assert_int_equal(login_at(f, "192.0.2.1", PASSWORD).status, 429);
+    assert_int_equal(login_at(f, "192.0.2.2", PASSWORD).status, 200);
+    assert_int_equal(login_at(f, "127.0.0.1", PASSWORD).status, 200);
+    /* all of an IPv6 network is one address */
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(
+            login_at(f, arena_printf(f->arena, "2001:db8::%d", i + 1).p, "wrong wrong").status,
+            401);
+    assert_int_equal(login_at(f, "2001:db8::77", PASSWORD).status, 429);
+}
+
+/* Many strangers lock out strangers; where the owner has been, he still gets in, and a guesser
+ * gets no more tries there than anywhere. */
+static void many_strangers_lock_out_strangers(void **state) {
+    struct fixture *f = *state;
+    f->options.account_failures_max = 12;
+    crash(f);
+    registered(f, "asha@example.com"); /* at 127.0.0.1 */
+    assert_int_equal(login_at(f, "198.51.100.7", PASSWORD).status, 200);
+    int wrong = 0;
+    for (int i = 0; i < 40; i++) {
+        struct house_answer a =
+            login_at(f, arena_printf(f->arena, "192.0.2.%d", i).p, "wrong wrong");
+        wrong += a.status == 401;
+        assert_true(a.status == 401 || is_problem(f, a, PROBLEM_TOO_MANY_ATTEMPTS));
+    }
+    assert_int_equal(wrong, 12);
+    struct house_answer a = login_at(f, "203.0.113.1", PASSWORD);
+    assert_int_equal(a.status, 429);
+    assert_in_range(retry_after(a), 1, 900);
+    assert_int_equal(login_at(f, "127.0.0.1", PASSWORD).status, 200);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(login_at(f, "198.51.100.7", "wrong wrong").status, 401);
+    assert_int_equal(login_at(f, "198.51.100.7", PASSWORD).status, 429);
+    f->house->now_us += LOGIN_WINDOW_US; /* and homes gave no credit to strangers */
+    wrong = 0;
+    for (int i = 0; i < 40; i++)
+        wrong +=
+            login_at(f, arena_printf(f->arena, "192.0.2.%d", i).p, "wrong wrong").status == 401;
+    assert_int_equal(wrong, 12);
+    f->house->now_us += LOGIN_WINDOW_US;
+    assert_int_equal(login_at(f, "203.0.113.1", PASSWORD).status, 200);
+}
+
 static void many_at_once_get_no_more_tries(void **state) {
     struct fixture *f = *state;
     registered(f, "asha@example.com");
@@ -1248,6 +1305,8 @@ int main(void) {
         TEST(a_name_shows),
         TEST(wrong_and_unknown_sound_the_same),
         TEST(five_wrong_ones_lock_for_a_while),
+        TEST(a_stranger_locks_himself_out),
+        TEST(many_strangers_lock_out_strangers),
         TEST(many_at_once_get_no_more_tries),
         TEST(refusals_are_no_tries),
         TEST(a_full_hasher_counts_nothing),
