@@ -84,10 +84,12 @@ static void serve(struct bench_server *s, int32_t fill, const char *streets, int
                     "0",
                     "--open-bookings-max",
                     "0",
+                    "--connections-per-address-max",
+                    "0",
                     streets != NULL ? "--streets" : NULL,
                     (char *)streets,
                     NULL};
-    int argc = streets != NULL ? 16 : 14;
+    int argc = streets != NULL ? 18 : 16;
     char *envp[] = {NULL};
     sigset_t set;
     sigemptyset(&set);

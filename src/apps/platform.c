@@ -321,6 +321,13 @@ static int listen_on(struct platform *p, struct str *ret_why) {
     const struct config *c = p->config;
     struct http_limits limits = http_limits_default;
     limits.connections_max = (int32_t)config_int(c, "connections_max");
+    limits.connections_per_address_max = (int32_t)config_int(c, "connections_per_address_max");
+    if (config_bool(c, "demo") && !config_is_given(c, "connections_per_address_max"))
+        limits.connections_per_address_max = 0; /* the whole city comes from one address */
+    struct network *proxies = arena_array(&p->arena, struct network, NETWORKS_MAX);
+    int32_t proxy_count = 0;
+    if (config_is_given(c, "trusted_proxies"))
+        proxy_count = networks_parse(str_from(config_cstr(c, "trusted_proxies")), proxies);
     /* Of one thread: all together may hold no more on a machine with many processors. */
     limits.held_bytes_max /= worker_count(c);
     if (limits.held_bytes_max < HELD_BYTES_MIN)
@@ -330,6 +337,8 @@ static int listen_on(struct platform *p, struct str *ret_why) {
                                                 .port = config_port(c, "listen"),
                                                 .workers = worker_count(c),
                                                 .limits = limits,
+                                                .proxies = proxies,
+                                                .proxy_count = proxy_count,
                                                 .log = &p->log,
                                                 .clock = &p->clock,
                                                 .worker_start = worker_start,

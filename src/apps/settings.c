@@ -1,6 +1,7 @@
 /* The const tables of the platform's settings, and the few checks that span two of them. */
 #include "apps/settings.h"
 
+#include "base/address.h"
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -13,6 +14,11 @@
 /* What may stand as `iss` in a token: a StringOrURI without spaces. */
 static bool is_issuer(struct str s) {
     return !memchr(s.p, ' ', s.len);
+}
+
+static bool is_networks(struct str s) {
+    struct network list[NETWORKS_MAX];
+    return networks_parse(s, list) > 0;
 }
 
 #define TABLE(name, heading)                                                                       \
@@ -49,6 +55,17 @@ static const struct config_setting server[] = {
      .min = 16,
      .max = 1000000,
      .help = "Connections at once; more are closed as they come"},
+    {.key = "connections_per_address_max",
+     .kind = CONFIG_INT,
+     .fallback = "1000",
+     .max = 1000000,
+     .help = "Connections from one address, or one /64 of IPv6; 0 for no limit"},
+    {.key = "trusted_proxies",
+     .kind = CONFIG_STRING,
+     .placeholder = "LIST",
+     .valid = is_networks,
+     .expects = "addresses and networks with commas between, as in 10.0.0.0/8,::1",
+     .help = "Whose X-Forwarded-For is believed: proxies in front, as addresses and networks"},
     {.key = "log_level",
      .kind = CONFIG_ENUM,
      .fallback = "info",

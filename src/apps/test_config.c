@@ -596,7 +596,7 @@ static void test_settings_of_serve(void **state) {
     char *no_words[] = {NULL};
     assert_int_equal(config_load(&f->c, &real, &serve[0], 0, no_words, no_words), 0);
     assert_int_equal(settings_check(&f->c), 0);
-    assert_int_equal(f->c.count, 36);
+    assert_int_equal(f->c.count, 38);
 
     f->out.len = 0;
     config_write_command_help(&real, &serve[0], &f->out);
@@ -633,6 +633,8 @@ static void test_settings_check(void **state) {
         {"--issuer|a b", "without spaces"},
         {"--store|mongodb://x", "it must be sqlite"},
         {"--offer-wave|11", "from 1 to 10"},
+        {"--trusted-proxies|10.0.0.1/8", "addresses and networks with commas between"},
+        {"--trusted-proxies|", "addresses and networks with commas between"},
         {"--fixes-per-hour-max|999", "must be 0 or have room for one batch, which is 1000"},
         {"--driver-approval|always", "one of manual, auto"},
     };

@@ -673,6 +673,44 @@ class Overload(unittest.TestCase):
             self.assertEqual(len(greedy.get('/v1/bookings?state=active', expect=200).json['items']), 5)
             self.assertEqual(len(greedy.get('/v1/bookings', expect=200).json['items']), 6)
 
+    @staticmethod
+    def register_as(server, forwarded):
+        body = {'role': 'customer', 'name': 'Asha Rao', 'email': f'p{time.time_ns()}@example.com', 'password': PASSWORD}
+        return server.api().post('/v1/auth/register', body, headers=[('X-Forwarded-For', forwarded)] if forwarded else []).status
+
+    def test_an_address_behind_a_proxy(self):
+        """Each client behind a trusted proxy has limits of his own; who is none cannot speak for others."""
+        spoofed = [f'203.0.113.{i}' for i in range(6)]
+        with Server('--registers-per-hour-max', 3, '--trusted-proxies', '127.0.0.0/8,10.0.0.0/8') as small:
+            for client in ('192.0.2.1', '192.0.2.2', None):
+                self.assertEqual([self.register_as(small, client) for _ in range(4)], [201, 201, 201, 429], client)
+            # What the client wrote himself stands before what the proxy wrote, and counts for nothing.
+            statuses = [self.register_as(small, f'{each}, 192.0.2.3, 10.1.2.3') for each in spoofed]
+            self.assertEqual(statuses, [201] * 3 + [429] * 3)
+            self.assertEqual(self.register_as(small, '2001:db8::1'), 201)
+            statuses = [self.register_as(small, f'2001:db8::{i}') for i in range(2, 6)]
+            self.assertEqual(statuses, [201, 201, 429, 429], 'a /64 is one')
+            self.assertEqual(self.register_as(small, 'x' * 10000), 429)
+        with Server('--registers-per-hour-max', 3) as small:
+            self.assertEqual([self.register_as(small, each) for each in spoofed], [201] * 3 + [429] * 3)
+
+    def test_more_connections_than_an_address_has(self):
+        with Server('--connections-per-address-max', 10) as small:
+            until(lambda: small.api().get('/healthz').status == 200, 'it is up')
+            held, refused = [], 0
+            for _ in range(20):
+                try:
+                    c = Connection(small, timeout=2)
+                    c.send(request_bytes('GET', '/healthz'))
+                    self.assertEqual(c.answer().status, 200)
+                    held.append(c)
+                except OSError:
+                    refused += 1
+            self.assertTrue(7 <= len(held) <= 10 and refused >= 10, (len(held), refused))
+            for c in held:
+                c.close()
+            until(lambda: self.served(small), 'there is room again')
+
     def test_more_passwords_than_can_be_hashed(self):
         with Server('--hash-workers', 1, '--hash-queue', 2) as small:
             email = small.register().user['email']

@@ -20,8 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static bool address_parse(const char *text, int port, struct sockaddr_storage *ret_address,
-                          socklen_t *ret_len) {
+static bool listen_address(const char *text, int port, struct sockaddr_storage *ret_address,
+                           socklen_t *ret_len) {
     struct sockaddr_storage a = {0};
     if (uv_ip4_addr(text, port, (struct sockaddr_in *)&a) == 0) {
         *ret_len = sizeof(struct sockaddr_in);
@@ -66,13 +66,15 @@ static bool accept_one(struct http_thread *t) {
         }
         return !scarce && errno != EAGAIN;
     }
-    if (atomic_load(&t->server->connections) >= t->options->limits.connections_max) {
+    struct remote who;
+    if (atomic_load(&t->server->connections) >= t->options->limits.connections_max ||
+        !remote_enter(t->server, (struct sockaddr *)&peer, &who)) {
         COUNT(t->counters.refused, 1);
         close(fd);
         return true;
     }
     t->accept_warned = false;
-    if (conn_begin(t, fd, (struct sockaddr *)&peer))
+    if (conn_begin(t, fd, &who))
         COUNT(t->counters.accepted, 1);
     return true;
 }
@@ -119,7 +121,7 @@ static int thread_listen(struct http_thread *t, int fd) {
 int accept_open(struct http_server *s, int *ret_port) {
     struct sockaddr_storage a;
     socklen_t len;
-    if (!address_parse(s->options.address, s->options.port, &a, &len))
+    if (!listen_address(s->options.address, s->options.port, &a, &len))
         return -EADDRNOTAVAIL;
     int on = 1, first = socket_bound(&a, len, false);
     if (first < 0)

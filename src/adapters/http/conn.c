@@ -58,6 +58,7 @@ static void on_closed(uv_handle_t *handle) {
         ws_gone(c);
     t->connections--;
     atomic_fetch_sub(&t->server->connections, 1);
+    remote_leave(t->server, &c->peer);
     COUNT(t->counters.open, -1);
     conn_unref(c);
     thread_check_done(t);
@@ -95,20 +96,14 @@ static struct conn *conn_new(struct http_thread *t) {
     return c;
 }
 
-static void peer_take(struct conn *c, const struct sockaddr *a) {
-    if (a->sa_family == AF_INET)
-        uv_ip4_name((const struct sockaddr_in *)(const void *)a, c->peer, sizeof c->peer);
-    else if (a->sa_family == AF_INET6)
-        uv_ip6_name((const struct sockaddr_in6 *)(const void *)a, c->peer, sizeof c->peer);
-}
-
-bool conn_begin(struct http_thread *t, int fd, const struct sockaddr *peer) {
+bool conn_begin(struct http_thread *t, int fd, const struct remote *peer) {
     struct conn *c = conn_new(t);
+    c->peer = *peer;
+    address_format(&peer->address, c->peer_text);
     if (uv_tcp_open(&c->tcp, fd) != 0) {
         conn_close(c);
         return false;
     }
-    peer_take(c, peer);
     list_move(c, DEADLINE_IDLE, now_ms(c));
     set_reading(c, true);
     return true;
@@ -204,7 +199,8 @@ void conn_dispatch(struct exchange *ex) {
         return;
     }
     request_id_take(ex);
-    ex->call.request.peer = str_from(c->peer);
+    ex->call.request.peer =
+        c->peer.is_proxy ? remote_client(t->options, &c->peer, &ex->call) : str_from(c->peer_text);
     ex->call.worker = &t->worker;
     ex->call.reply = on_reply;
     ex->call.accept = ws_accept;

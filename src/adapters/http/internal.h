@@ -3,6 +3,7 @@
  *   server.c     threads: start, drain, stop, counters
  *   thread.c     what one network thread has: mailboxes, ticks, time-outs, free lists
  *   accept.c     sockets that listen, and who comes in
+ *   remote.c      who they are, and how many connections each has
  *   conn.c       a connection's life: read, pipeline, time out, close
  *   parse.c      bytes → call (llhttp behind a stricter guard)
  *   reply.c      call → bytes; problem documents
@@ -21,6 +22,7 @@
 #include "adapters/http/server.h"
 #include "base/buf.h"
 #include "base/mailbox.h"
+#include "base/map.h"
 #include "base/rng.h"
 
 #include <llhttp.h>
@@ -115,6 +117,18 @@ struct exchange {
     } spans[CALL_HEADERS_MAX]; /* last: not cleared with the rest */
 };
 
+/* The other end of a connection. */
+struct remote_count;
+struct remote {
+    struct address address;
+    bool is_proxy;              /* trusted: it speaks for others */
+    struct remote_count *count; /* its place in the server's counts, or NULL: it is not counted */
+};
+struct remotes {
+    pthread_mutex_t lock;
+    struct map by_holder; /* the address of whose limits it is → struct remote_count */
+};
+
 enum conn_state {
     CONN_OPEN,   /* reads requests, or frames */
     CONN_LAST,   /* reads no more; what is owed is still sent */
@@ -160,7 +174,8 @@ struct conn {
     size_t stash_len;
     struct ws *ws;
     uv_write_t write;
-    char peer[INET6_ADDRSTRLEN];
+    struct remote peer;
+    char peer_text[ADDRESS_TEXT_MAX];
 };
 
 struct counters { /* written by the thread alone, read by any */
@@ -219,6 +234,7 @@ struct http_server {
     int32_t thread_count; /* made so far */
     struct http_thread **threads;
     _Atomic int32_t connections;
+    struct remotes remotes;
     _Atomic bool stopping;
     bool stopped;
     int port;
@@ -254,9 +270,19 @@ int accept_open(struct http_server *s, int *ret_port);
 void accept_resume(struct http_thread *t);
 void accept_close(struct http_thread *t);
 
+/* remote.c */
+void remotes_init(struct remotes *p);
+void remotes_free(struct remotes *p); /* when all have left */
+/* Somebody comes in. False: he has as many connections as he may have. Any thread. */
+bool remote_enter(struct http_server *s, const struct sockaddr *from, struct remote *ret_remote);
+void remote_leave(struct http_server *s, struct remote *peer);
+/* The address of whom the proxy PEER passes C on for; in the call's arena. */
+struct str remote_client(const struct http_options *o, const struct remote *peer, struct call *c);
+
 /* conn.c */
-/* A connection on FD, which is its own afterwards (also when false comes back). */
-bool conn_begin(struct http_thread *t, int fd, const struct sockaddr *peer);
+/* A connection on FD, which is its own afterwards, as is PEER's place in the counts (also when
+ * false comes back). */
+bool conn_begin(struct http_thread *t, int fd, const struct remote *peer);
 void conn_unref(struct conn *c);
 void conn_close(struct conn *c); /* at once; twice is fine */
 void conn_pump(struct conn *c);  /* sends what is ready, reads on, sets the deadline */

@@ -141,6 +141,7 @@ int http_start(const struct http_options *o, struct http_server **ret_server, in
     s->options.tick_ms = o->tick_ms > 0 ? o->tick_ms : 100;
     s->threads = xcalloc((size_t)o->workers, sizeof *s->threads);
     CHECK(sem_init(&s->started, 0, 0) == 0);
+    remotes_init(&s->remotes);
 
     int port = 0, e = 0, result = 0;
     for (int32_t i = 0; i < o->workers && e == 0; i++) {
@@ -211,6 +212,7 @@ void http_free(struct http_server *s) {
         thread_close(s->threads[i]);
         free(s->threads[i]);
     }
+    remotes_free(&s->remotes);
     sem_destroy(&s->started);
     free(s->threads);
     free(s);

@@ -9,14 +9,17 @@
 #ifndef LORRY_ADAPTERS_HTTP_SERVER_H
 #define LORRY_ADAPTERS_HTTP_SERVER_H
 
+#include "base/address.h"
 #include "base/log.h"
 #include "ports/clock.h"
 #include "runtime/call.h"
 
 struct http_limits {         /* 0 stands for the default */
     int32_t connections_max; /* of the whole server; more are closed at once; default 16384 */
-    int32_t head_bytes_max;  /* 431; default 16 KiB */
-    int32_t body_bytes_max;  /* 413; default 1 MiB */
+    int32_t connections_per_address_max; /* the same for one address (of IPv6: a /64) that is no
+                                            proxy's; 0, the default: no limit */
+    int32_t head_bytes_max;              /* 431; default 16 KiB */
+    int32_t body_bytes_max;              /* 413; default 1 MiB */
     int32_t pipeline_max; /* answers waiting on one connection before reading stops; default 64 */
     int32_t head_timeout_ms;   /* from the first byte to the end of the head: 408; default 10 s */
     int32_t body_timeout_ms;   /* for the whole body: 408; default 30 s */
@@ -37,6 +40,10 @@ struct http_options {
     int port;            /* 0: any free one */
     int32_t workers;
     struct http_limits limits;
+    /* Who passes on others' requests and says in X-Forwarded-For whose: the call's peer is the
+     * first from the end of that header who is none of them. Must outlive the server. */
+    const struct network *proxies;
+    int32_t proxy_count;
     const struct log *log;
     const struct clock *clock;
     /* Called on each network thread before it listens: opens the reader, parser, rng of W. Returns

@@ -120,6 +120,8 @@ static void on_request(void *app, struct call *c) {
         r->body = (struct str){p, n};
     } else if (str_is(path, "/headers")) {
         list_headers(c);
+    } else if (str_is(path, "/peer")) {
+        r->body = c->request.peer;
     } else if (str_is(path, "/empty")) {
         r->status = 204;
     } else if (str_is(path, "/inject")) {
@@ -256,11 +258,18 @@ void site_stop(struct site *s) {
 /* --- the client -------------------------------------------------------------------------- */
 
 struct client client_connect(int port) {
+    return client_connect_from(1, port);
+}
+
+struct client client_connect_from(unsigned last, int port) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + last);
     struct client c = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     int on = 1;
-    CHECK(c.fd >= 0 && connect(c.fd, (struct sockaddr *)&to, sizeof to) == 0);
+    CHECK(c.fd >= 0 && bind(c.fd, (struct sockaddr *)&from, sizeof from) == 0);
+    CHECK(connect(c.fd, (struct sockaddr *)&to, sizeof to) == 0);
     CHECK(setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
     c.buf = xmalloc(CLIENT_BYTES_MAX + 1);
     return c;
@@ -440,7 +449,7 @@ void lab_open(struct lab *l, const struct http_options *o) {
 int lab_connect(struct lab *l) {
     int pair[2];
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-    struct sockaddr nobody = {.sa_family = AF_UNIX};
+    const struct remote nobody = {.is_proxy = false};
     CHECK(conn_begin(l->thread, pair[0], &nobody));
     return pair[1];
 }

@@ -7,6 +7,7 @@
  *   /big/N        N bytes
  *   /later/MS     the same as /echo, from another thread after MS milliseconds
  *   /hold         answered by app_release() only
+ *   /peer         the address of the client
  *   /empty        204
  *   /inject       a response header with a line break in it
  *   /cached       a Cache-Control of its own
@@ -79,6 +80,7 @@ struct answer {
     char *body; /* NUL after it; in the client's buffer until the next answer */
 };
 struct client client_connect(int port);
+struct client client_connect_from(unsigned last, int port); /* from 127.0.0.LAST */
 void client_close(struct client *c);
 void client_send(struct client *c, const void *bytes, size_t len);
 void client_send_text(struct client *c, const char *text);

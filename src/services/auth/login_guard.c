@@ -1,21 +1,16 @@
 #include "services/auth/login_guard.h"
 
+#include "base/address.h"
 #include "base/timestamp.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-
 struct str guard_network(struct str peer, struct arena *a) {
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char text[INET6_ADDRSTRLEN] = "";
-    unsigned char b[16];
-    if (peer.len >= sizeof(text))
+    struct address at;
+    char text[ADDRESS_TEXT_MAX];
+    if (!address_parse(peer, &at))
         return peer;
-    memcpy(text, peer.p, peer.len);
-    if (inet_pton(AF_INET6, text, b) != 1 || memcmp(b, mapped, sizeof(mapped)) == 0)
-        return peer;
-    return arena_printf(a, "%02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", b[0], b[1], b[2], b[3], b[4],
-                        b[5], b[6], b[7]);
+    struct network holder = address_holder(&at);
+    address_format(&holder.first, text);
+    return arena_printf(a, address_is_v4(&at) ? "%s" : "%s/64", text);
 }
 
 static struct str address_key(struct call *c) {
