@@ -1,4 +1,5 @@
 #include "apps/platform.h"
+#include "apps/figures.h"
 
 #include "adapters/crow/crow.h"
 #include "adapters/inproc/inproc_bus.h"
@@ -278,6 +279,8 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
                                                        .verifier = p->verifier,
                                                        .executor = p->executor,
                                                        .log = &p->log,
+                                                       .metrics = platform_metrics,
+                                                       .metrics_arg = p,
                                                        .writes_per_minute_max = (int32_t)config_int(
                                                            p->config, "writes_per_minute_max")},
                              services, COUNT_OF(services));

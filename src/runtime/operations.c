@@ -1,8 +1,8 @@
 /* What operators ask: alive, ready, figures, and what a problem means. */
 #include "base/check.h"
-#include "runtime/runtime_internal.h"
-
 #include "base/timestamp.h"
+#include "runtime/metrics.h"
+#include "runtime/runtime_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,41 +84,15 @@ static void problem_page(struct call *c) {
 
 /* ---- metrics, in the text format of Prometheus ---- */
 
-static void metric(struct buf *out, const char *name, const char *kind, const char *help,
-                   double value) {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, kind, name, value);
-}
+#define ROUTE_LABELS_MAX 160
 
 static const int64_t edges_us[] = {500,   1000,   2500,   5000,    10000,   25000,
                                    50000, 100000, 250000, 1000000, 5000000, 10000000};
 
-static void route_histogram(struct buf *out, const struct route_slot *slot) {
-    uint64_t below[COUNT_OF(edges_us)] = {0}, total = 0;
-    for (int b = 0; b < HISTOGRAM_BUCKETS; b++) {
-        uint64_t n = slot->latency.buckets[b];
-        total += n;
-        for (size_t i = 0; n > 0 && i < COUNT_OF(edges_us); i++) {
-            if (histogram_edge_us(b) <= edges_us[i])
-                below[i] += n;
-        }
-    }
-    const struct route_entry *e = slot->entry;
-    const char *name = "lorry_http_request_duration_seconds";
-    for (size_t i = 0; i < COUNT_OF(edges_us); i++)
-        buf_printf(out, "%s_bucket{method=\"%s\",route=\"%s\",le=\"%g\"} %llu\n", name, e->method,
-                   e->pattern, (double)edges_us[i] / 1e6, (unsigned long long)below[i]);
-    buf_printf(out, "%s_bucket{method=\"%s\",route=\"%s\",le=\"+Inf\"} %llu\n", name, e->method,
-               e->pattern, (unsigned long long)total);
-    buf_printf(out, "%s_sum{method=\"%s\",route=\"%s\"} %.6f\n", name, e->method, e->pattern,
-               (double)slot->latency.sum_us / 1e6);
-    buf_printf(out, "%s_count{method=\"%s\",route=\"%s\"} %llu\n", name, e->method, e->pattern,
-               (unsigned long long)total);
-}
-
 static void route_metrics(struct buf *out, const struct runtime *r) {
-    buf_add_cstr(out, "# HELP lorry_http_requests_total Requests answered, by route and class of "
-                      "status (0xx: became WebSockets).\n"
-                      "# TYPE lorry_http_requests_total counter\n");
+    char labels[ROUTE_LABELS_MAX];
+    metric_head(out, "lorry_http_requests_total", "counter",
+                "Requests answered, by route and class of status (0xx: became WebSockets).");
     for (int32_t i = 0; i < r->routes.count; i++) {
         const struct route_slot *slot = &r->routes.slots[i];
         for (int class = 0; class < 6; class ++) {
@@ -132,57 +106,66 @@ static void route_metrics(struct buf *out, const struct runtime *r) {
     }
     buf_printf(out, "lorry_http_requests_total{method=\"\",route=\"unrouted\",code=\"4xx\"} %llu\n",
                (unsigned long long)r->unrouted);
-    buf_add_cstr(out, "# HELP lorry_http_request_duration_seconds From arrival to answer.\n"
-                      "# TYPE lorry_http_request_duration_seconds histogram\n");
+    metric_head(out, "lorry_http_request_duration_seconds", "histogram", "From arrival to answer.");
     for (int32_t i = 0; i < r->routes.count; i++) {
-        if (r->routes.slots[i].latency.count > 0)
-            route_histogram(out, &r->routes.slots[i]);
+        const struct route_slot *slot = &r->routes.slots[i];
+        if (slot->latency.count == 0)
+            continue;
+        snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\"", slot->entry->method,
+                 slot->entry->pattern);
+        metric_histogram(out, "lorry_http_request_duration_seconds", labels, &slot->latency,
+                         edges_us, (int)COUNT_OF(edges_us));
     }
 }
 
 static void executor_metrics(struct buf *out, struct executor *x, int64_t now_us) {
     struct executor_stats s;
     executor_stats(x, &s);
-    metric(out, "lorry_commands_total", "counter", "Commands taken by the executor.",
-           (double)s.commands);
-    metric(out, "lorry_commit_batches_total", "counter", "Durable writes.", (double)s.batches);
-    metric(out, "lorry_commits_total", "counter", "Commands whose change is durable.",
-           (double)s.commits);
-    metric(out, "lorry_commit_conflicts_total", "counter", "Commits that met another's version.",
-           (double)s.conflicts);
-    metric(out, "lorry_duplicates_total", "counter",
-           "Events dropped because they had their effect.", (double)s.duplicates);
-    metric(out, "lorry_store_errors_total", "counter", "Writes that the store refused.",
-           (double)s.store_errors);
-    metric(out, "lorry_timers_total", "counter", "Wake-ups of aggregates.", (double)s.timers);
-    metric(out, "lorry_events_published_total", "counter", "Events given to the bus.",
-           (double)s.events_published);
-    metric(out, "lorry_events_confirmed_total", "counter", "Events that every consumer has had.",
-           (double)s.events_confirmed);
-    metric(out, "lorry_mailbox_depth", "gauge", "Commands that wait.", (double)s.mailbox_depth);
-    metric(out, "lorry_outbox_in_flight", "gauge", "Events published and not confirmed.",
-           (double)s.outbox_in_flight);
-    metric(out, "lorry_outbox_behind", "gauge",
-           "Events written by this process that the bus has not confirmed, with several processes.",
-           (double)s.outbox_behind);
+    metric_write(out, "lorry_commands_total", "counter", "Commands taken by the executor.",
+                 (double)s.commands);
+    metric_write(out, "lorry_commit_batches_total", "counter", "Durable writes.",
+                 (double)s.batches);
+    metric_write(out, "lorry_commits_total", "counter", "Commands whose change is durable.",
+                 (double)s.commits);
+    metric_write(out, "lorry_commit_conflicts_total", "counter",
+                 "Commits that met another's version.", (double)s.conflicts);
+    metric_write(out, "lorry_duplicates_total", "counter",
+                 "Events dropped because they had their effect.", (double)s.duplicates);
+    metric_write(out, "lorry_store_errors_total", "counter", "Writes that the store refused.",
+                 (double)s.store_errors);
+    metric_write(out, "lorry_timers_total", "counter", "Wake-ups of aggregates.", (double)s.timers);
+    metric_write(out, "lorry_events_published_total", "counter", "Events given to the bus.",
+                 (double)s.events_published);
+    metric_write(out, "lorry_events_confirmed_total", "counter",
+                 "Events that every consumer has had.", (double)s.events_confirmed);
+    metric_write(out, "lorry_mailbox_depth", "gauge", "Commands that wait.",
+                 (double)s.mailbox_depth);
+    metric_write(out, "lorry_outbox_in_flight", "gauge", "Events published and not confirmed.",
+                 (double)s.outbox_in_flight);
+    metric_write(
+        out, "lorry_outbox_behind", "gauge",
+        "Events written by this process that the bus has not confirmed, with several processes.",
+        (double)s.outbox_behind);
     double age = s.outbox_in_flight > 0 ? (double)(now_us - s.outbox_oldest_us) / 1e6 : 0;
-    metric(out, "lorry_outbox_age_seconds", "gauge", "Age of the oldest event of the last page.",
-           age > 0 ? age : 0);
-    metric(out, "lorry_parked_replies", "gauge", "Replies that wait for what follows.",
-           (double)s.parked);
+    metric_write(out, "lorry_outbox_age_seconds", "gauge",
+                 "Age of the oldest event of the last page.", age > 0 ? age : 0);
+    metric_write(out, "lorry_parked_replies", "gauge", "Replies that wait for what follows.",
+                 (double)s.parked);
 }
 
 static void metrics(struct call *c) {
     struct runtime *r = c->service;
     struct buf out;
     buf_init(&out, &c->arena, 16384);
-    buf_printf(
-        &out, "# HELP lorry_info Version.\n# TYPE lorry_info gauge\nlorry_info{version=\"%s\"} 1\n",
-        LORRY_VERSION);
-    metric(&out, "lorry_start_time_seconds", "gauge", "When this process started, Unix time.",
-           (double)r->started_us / 1e6);
-    metric(&out, "lorry_ready", "gauge", "1 while ready, 0 while draining.", r->draining ? 0 : 1);
+    metric_head(&out, "lorry_info", "gauge", "Version.");
+    buf_add_cstr(&out, "lorry_info{version=\"" LORRY_VERSION "\"} 1\n");
+    metric_write(&out, "lorry_start_time_seconds", "gauge", "When this process started, Unix time.",
+                 (double)r->started_us / 1e6);
+    metric_write(&out, "lorry_ready", "gauge", "1 while ready, 0 while draining.",
+                 r->draining ? 0 : 1);
     executor_metrics(&out, r->o.executor, c->now_us);
+    if (r->o.metrics != NULL)
+        r->o.metrics(r->o.metrics_arg, &out);
     for (int32_t i = 0; i < r->service_count; i++) {
         if (r->services[i].def->metrics != NULL)
             r->services[i].def->metrics(r->services[i].self, &out);

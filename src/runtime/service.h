@@ -112,6 +112,9 @@ struct runtime_options {
         void *arg;
         bool needed; /* without it nothing works: not ready */
     } health[RUNTIME_HEALTH_MAX];
+    /* Optional: more figures for /metrics, of what lies under the runtime. Any network thread. */
+    void (*metrics)(void *metrics_arg, struct buf *out);
+    void *metrics_arg;
 };
 struct runtime;
 

@@ -155,13 +155,15 @@ int http_start(const struct http_options *o, struct http_server **ret_server, in
         result = start_result(s);
     if (e == 0 && result == 0)
         e = accept_open(s, &port);
-    threads_go(s, e == 0 && result == 0);
-    if (e == 0 && result == 0) {
+    bool well = e == 0 && result == 0;
+    if (well) { /* before the first request, whose handler may want the counters */
         s->port = port;
         *ret_port = port;
         *ret_server = s;
-        return 0;
     }
+    threads_go(s, well);
+    if (well)
+        return 0;
     *ret_why = e != 0 ? strerror(-e) : err_text(result);
     s->stopped = true;
     threads_join(s);

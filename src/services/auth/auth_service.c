@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/timestamp.h"
 #include "events/events.h"
+#include "runtime/metrics.h"
 #include "services/auth/internal.h"
 
 #include <sodium.h>
@@ -281,21 +282,18 @@ static const char *const login_outcome_names[LOGIN_OUTCOMES] = {"right", "wrong"
 
 static void auth_metrics(void *self, struct buf *out) {
     struct auth_service *a = self;
-    buf_add_cstr(out, "# TYPE lorry_auth_logins_total counter\n");
+    metric_head(out, "lorry_auth_logins_total", "counter", "Attempts to sign in, by outcome.");
     for (int i = 0; i < LOGIN_OUTCOMES; i++)
         buf_printf(out, "lorry_auth_logins_total{outcome=\"%s\"} %llu\n", login_outcome_names[i],
                    (unsigned long long)a->logins[i]);
-    buf_printf(out,
-               "# TYPE lorry_auth_registers_total counter\n"
-               "lorry_auth_registers_total %llu\n"
-               "# TYPE lorry_auth_refreshes_total counter\n"
-               "lorry_auth_refreshes_total %llu\n"
-               "# TYPE lorry_auth_reuses_total counter\n"
-               "lorry_auth_reuses_total %llu\n"
-               "# TYPE lorry_auth_hashes_waiting gauge\n"
-               "lorry_auth_hashes_waiting %lld\n",
-               (unsigned long long)a->registers, (unsigned long long)a->refreshes,
-               (unsigned long long)a->reuses, (long long)a->hasher->ops->waiting(a->hasher));
+    metric_write(out, "lorry_auth_registers_total", "counter", "Accounts that were made.",
+                 (double)a->registers);
+    metric_write(out, "lorry_auth_refreshes_total", "counter", "Refresh tokens exchanged.",
+                 (double)a->refreshes);
+    metric_write(out, "lorry_auth_reuses_total", "counter",
+                 "Refresh tokens that came twice; their sessions were ended.", (double)a->reuses);
+    metric_write(out, "lorry_auth_hashes_waiting", "gauge", "Passwords that wait to be hashed.",
+                 (double)a->hasher->ops->waiting(a->hasher));
 }
 
 static const struct command_type *const auth_timers[] = {&session_forget, &keys_tend, NULL};

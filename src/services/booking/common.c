@@ -107,9 +107,11 @@ void booking_unchanged(const struct booking *b, const struct command *cmd, struc
 }
 
 void booking_applied(const struct command *cmd, const struct decision *d, const void *state) {
-    (void)state;
+    const struct booking *b = state;
     struct booking_service *s = cmd->service;
     for (int32_t i = 0; i < d->event_count; i++) {
+        if (str_is(d->events[i].type, entry_type_names[ENTRY_ASSIGNED]))
+            histogram_record(&s->assigned_after, b->updated_at_us - b->created_at_us);
         for (int32_t type = ENTRY_NONE + 1; type < ENTRY_TYPE_COUNT; type++) {
             if (str_is(d->events[i].type, entry_type_names[type]))
                 atomic_fetch_add_explicit(&s->events_by_type[type], 1, memory_order_relaxed);

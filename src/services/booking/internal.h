@@ -4,6 +4,7 @@
 #ifndef LORRY_BOOKING_INTERNAL_H
 #define LORRY_BOOKING_INTERNAL_H
 
+#include "base/histogram.h"
 #include "base/id.h"
 #include "base/map.h"
 #include "services/booking/area.h"
@@ -17,8 +18,9 @@ struct booking_service {
     struct booking_options o; /* defaults filled in */
     _Atomic uint64_t events_by_type[ENTRY_TYPE_COUNT];
     _Atomic uint64_t quotes;
-    int64_t next_prune_us; /* executor thread */
-    struct map opening;    /* executor thread: customers whom this batch opens bookings for */
+    struct histogram assigned_after; /* from the request to its driver */
+    int64_t next_prune_us;           /* executor thread */
+    struct map opening; /* executor thread: customers whom this batch opens bookings for */
 };
 
 /* ---- bodies of requests: also the args of the commands ---- */

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/timestamp.h"
+#include "runtime/metrics.h"
 #include "services/booking/internal.h"
 
 #include <stdlib.h>
@@ -96,19 +97,23 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
     arena_free(&a);
 }
 
+static const int64_t assigned_edges_us[] = {1000000,  2000000,  5000000,   10000000, 20000000,
+                                            30000000, 60000000, 120000000, 240000000};
+
 static void metrics(void *self, struct buf *out) {
     const struct booking_service *s = self;
-    buf_add_cstr(out, "# HELP lorry_booking_events_total What has happened to bookings.\n"
-                      "# TYPE lorry_booking_events_total counter\n");
+    metric_head(out, "lorry_booking_events_total", "counter", "What has happened to bookings.");
     for (int32_t type = ENTRY_NONE + 1; type < ENTRY_TYPE_COUNT; type++)
         buf_printf(out, "lorry_booking_events_total{type=\"%s\"} %llu\n", entry_type_names[type],
                    (unsigned long long)atomic_load_explicit(&s->events_by_type[type],
                                                             memory_order_relaxed));
-    buf_printf(
-        out,
-        "# HELP lorry_quote_sets_total Requests for quotes that were answered with a price.\n"
-        "# TYPE lorry_quote_sets_total counter\nlorry_quote_sets_total %llu\n",
-        (unsigned long long)atomic_load_explicit(&s->quotes, memory_order_relaxed));
+    metric_write(out, "lorry_quote_sets_total", "counter",
+                 "Requests for quotes that were answered with a price.",
+                 (double)atomic_load_explicit(&s->quotes, memory_order_relaxed));
+    metric_head(out, "lorry_booking_assigned_after_seconds", "histogram",
+                "From the request of a booking until a driver had it.");
+    metric_histogram(out, "lorry_booking_assigned_after_seconds", "", &s->assigned_after,
+                     assigned_edges_us, (int)COUNT_OF(assigned_edges_us));
 }
 
 static const struct service_def def = {

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "runtime/metrics.h"
 #include "services/driver/search.h"
 #include "services/driver/trail.h"
 
@@ -88,25 +89,22 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
 static void metrics(void *self, struct buf *out) {
     struct driver_service *s = self;
     struct roster_counts c = roster_counts(s->roster);
+    metric_head(out, "lorry_drivers", "gauge", "Drivers on duty, by whether they are free.");
+    buf_printf(out, "lorry_drivers{duty=\"on\"} %lld\nlorry_drivers{duty=\"busy\"} %lld\n",
+               (long long)c.on, (long long)c.busy);
+    metric_write(out, "lorry_roster_members", "gauge", "Drivers held in memory.",
+                 (double)c.members);
+    metric_head(out, "lorry_fixes_total", "counter", "Positions, by what became of them.");
     buf_printf(out,
-               "# TYPE lorry_drivers gauge\n"
-               "lorry_drivers{duty=\"on\"} %lld\n"
-               "lorry_drivers{duty=\"busy\"} %lld\n"
-               "# TYPE lorry_roster_members gauge\n"
-               "lorry_roster_members %lld\n"
-               "# TYPE lorry_fixes_total counter\n"
                "lorry_fixes_total{result=\"stored\"} %llu\n"
                "lorry_fixes_total{result=\"duplicate\"} %llu\n"
                "lorry_fixes_total{result=\"rejected\"} %llu\n",
-               (long long)c.on, (long long)c.busy, (long long)c.members,
                (unsigned long long)s->stats.fixes, (unsigned long long)s->stats.duplicates,
                (unsigned long long)s->stats.rejected);
-    buf_printf(out,
-               "# TYPE lorry_dispatch_changes_total counter\n"
-               "lorry_dispatch_changes_total %llu\n"
-               "# TYPE lorry_dispatch_claims_total counter\n"
-               "lorry_dispatch_claims_total %llu\n",
-               (unsigned long long)s->stats.rounds, (unsigned long long)s->stats.claims);
+    metric_write(out, "lorry_dispatch_changes_total", "counter",
+                 "Changes of searches for a driver.", (double)s->stats.rounds);
+    metric_write(out, "lorry_dispatch_claims_total", "counter", "Drivers claimed for an offer.",
+                 (double)s->stats.claims);
 }
 
 static const struct service_def def = {.name = "driver",
