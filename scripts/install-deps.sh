@@ -8,7 +8,7 @@ packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node
     libsqlite3-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev libcmocka-dev)
 packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3)
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
-packages_deploy=(nginx-light openssl)
+packages_deploy=(nginx-light openssl prometheus)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
 packages_clang=(clang)
 packages_streets=(ca-certificates)
