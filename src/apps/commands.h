@@ -11,6 +11,8 @@ extern const struct config_table *const user_add_tables[];
 extern const struct config_table *const user_list_tables[];
 extern const struct config_table *const user_set_role_tables[];
 extern const struct config_table *const user_disable_tables[];
+extern const struct config_table *const keys_list_tables[];
+extern const struct config_table *const keys_rotate_tables[];
 
 int command_serve(struct config *c);
 int command_simulate(struct config *c);
@@ -20,6 +22,8 @@ int command_user_add(struct config *c);
 int command_user_list(struct config *c);
 int command_user_set_role(struct config *c);
 int command_user_disable(struct config *c);
+int command_keys_list(struct config *c);
+int command_keys_rotate(struct config *c);
 int command_config(struct config *c);
 
 #endif

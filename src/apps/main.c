@@ -52,6 +52,16 @@ static const struct config_command commands[] = {
     {.name = "user disable",
      .summary = "Disable an account and end its sessions (--undo enables it again)",
      .tables = user_disable_tables},
+    {.name = "keys list",
+     .summary = "List the keys that access tokens are signed with, without their secrets",
+     .tables = keys_list_tables},
+    {.name = "keys rotate",
+     .summary = "Retire the key that signs; the next one takes over",
+     .details =
+         "Sessions go on, and a running server takes the new key up within some seconds.\n"
+         "The retired one is known until its last token has run out: --access-ttl-s must be\n"
+         "the server's.\n",
+     .tables = keys_rotate_tables},
     {.name = "config",
      .summary = "Print the effective settings and where each came from",
      .tables = settings_of_config},
@@ -63,9 +73,9 @@ static const struct config_command commands[] = {
     {.name = NULL},
 };
 static int (*const runs[])(struct config *c) = {
-    command_serve,         command_simulate,     command_check,
-    command_bench,         command_user_add,     command_user_list,
-    command_user_set_role, command_user_disable, command_config,
+    command_serve,     command_simulate,    command_check,         command_bench,
+    command_user_add,  command_user_list,   command_user_set_role, command_user_disable,
+    command_keys_list, command_keys_rotate, command_config,
 };
 
 static const struct config_program program = {

@@ -74,7 +74,7 @@ static const struct config_setting server[] = {
 };
 TABLE(server, "Server");
 
-static const struct config_setting auth[] = {
+static const struct config_setting tokens[] = {
     {.key = "issuer",
      .kind = CONFIG_STRING,
      .fallback = "lorry",
@@ -95,6 +95,10 @@ static const struct config_setting auth[] = {
      .min = 60,
      .max = YEAR_S,
      .help = "How long a session lasts without being used"},
+};
+TABLE(tokens, "Tokens");
+
+static const struct config_setting auth[] = {
     {.key = "login_failures_max",
      .kind = CONFIG_INT,
      .fallback = "5",
@@ -263,8 +267,8 @@ static const struct config_setting output[] = {
 TABLE(output, "Output");
 
 #define SERVE                                                                                      \
-    &settings_data, &settings_server, &settings_auth, &settings_booking, &settings_dispatch,       \
-        &settings_demo
+    &settings_data, &settings_server, &settings_tokens, &settings_auth, &settings_booking,         \
+        &settings_dispatch, &settings_demo
 const struct config_table *const settings_of_serve[] = {SERVE, NULL};
 const struct config_table *const settings_of_config[] = {SERVE, &settings_output, NULL};
 

@@ -11,7 +11,8 @@ enum approval { APPROVAL_MANUAL, APPROVAL_AUTO };
 
 extern const struct config_table settings_data;    /* data, store: where the state lies */
 extern const struct config_table settings_server;  /* listen, workers, connections_max, log_level */
-extern const struct config_table settings_auth;    /* issuer, access_ttl_s, hash_workers, … */
+extern const struct config_table settings_tokens;  /* issuer, access_ttl_s, refresh_ttl_s */
+extern const struct config_table settings_auth;    /* login_failures_max, hash_workers, … */
 extern const struct config_table settings_booking; /* tariffs, area, quote_ttl_s, currency, … */
 extern const struct config_table settings_dispatch; /* offer_timeout_s, search_radius_m, … */
 extern const struct config_table settings_demo;     /* demo, demo_drivers, … */

@@ -1,10 +1,8 @@
 /* `lorry user add|list|set-role|disable`: accounts, on the store itself. */
+#include "apps/admin_store.h"
 #include "apps/commands.h"
-#include "apps/platform.h"
 #include "apps/settings.h"
-#include "base/err.h"
 #include "base/timestamp.h"
-#include "services/auth/admin.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,45 +43,6 @@ const struct config_table *const user_list_tables[] = {&settings_data, &only, &s
                                                        NULL};
 const struct config_table *const user_set_role_tables[] = {&settings_data, &who, &role, NULL};
 const struct config_table *const user_disable_tables[] = {&settings_data, &who, &undo, NULL};
-
-/* ---- the store, opened beside a server ---- */
-
-struct opened {
-    struct sqlite_source *source;
-    struct store *store;
-    struct auth_admin *admin;
-    struct entropy entropy;
-    struct clock clock;
-};
-
-/* Only `user add` begins a store: for the others a folder without one is a slip of the pen. */
-static bool open_admin(struct config *c, struct opened *o, bool begin) {
-    struct str why;
-    const char *dir = config_cstr(c, "data");
-    if (!begin && access(dir, F_OK) != 0) {
-        fprintf(stderr, "lorry: there is no folder %s; --data names the one of the server\n", dir);
-        return false;
-    }
-    if (platform_open_store(c, &c->arena, &o->source, &o->store, &why) < 0) {
-        fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));
-        return false;
-    }
-    entropy_machine(&o->entropy);
-    clock_machine(&o->clock);
-    o->admin = auth_admin_new(&(struct auth_admin_options){
-        .store = o->store, .entropy = &o->entropy, .clock = &o->clock});
-    return true;
-}
-
-static int close_admin(struct opened *o, int err, struct str why) {
-    auth_admin_free(o->admin);
-    o->store->ops->close(o->store);
-    sqlite_source_close(o->source);
-    if (err == 0)
-        return 0;
-    fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));
-    return 1;
-}
 
 /* True if KEY was given; else says that it is needed. */
 static bool needed(struct config *c, const char *key) {
@@ -129,12 +88,12 @@ static bool read_password(struct config *c, struct str *ret) {
 /* ---- the commands ---- */
 
 int command_user_add(struct config *c) {
-    struct opened o;
+    struct admin_store o;
     struct auth_admin_user user = {0};
     if (!needed(c, "email") || !needed(c, "role") || !needed(c, "name") ||
         !read_password(c, &user.password))
         return 2;
-    if (!open_admin(c, &o, true))
+    if (!admin_store_open(c, true, 0, &o))
         return 1;
     user.email = config_text(c, "email");
     user.name = config_text(c, "name");
@@ -144,7 +103,7 @@ int command_user_add(struct config *c) {
     int err = auth_admin_add(o.admin, &user, &c->arena, &id, &why);
     if (err == 0)
         printf("%.*s  %s  %.*s\n", STR_ARG(id), role_names[user.role], STR_ARG(user.email));
-    return close_admin(&o, err, why);
+    return admin_store_close(&o, err, why);
 }
 
 struct listing {
@@ -177,38 +136,38 @@ static void print_account(void *arg, const struct account *account) {
 }
 
 int command_user_list(struct config *c) {
-    struct opened o;
-    if (!open_admin(c, &o, false))
+    struct admin_store o;
+    if (!admin_store_open(c, false, 0, &o))
         return 1;
     struct listing l = {config_bool(c, "json"), &c->arena};
     struct str why = STR_NONE;
     int err = auth_admin_list(o.admin, role_of(c), print_account, &l, &c->arena, &why);
-    return close_admin(&o, err, why);
+    return admin_store_close(&o, err, why);
 }
 
 int command_user_set_role(struct config *c) {
-    struct opened o;
+    struct admin_store o;
     if (!needed(c, "email") || !needed(c, "role"))
         return 2;
-    if (!open_admin(c, &o, false))
+    if (!admin_store_open(c, false, 0, &o))
         return 1;
     struct str why = STR_NONE;
     int err = auth_admin_set_role(o.admin, config_text(c, "email"), role_of(c), &c->arena, &why);
     if (err == 0)
         printf("%s is now %s\n", config_cstr(c, "email"), role_names[role_of(c)]);
-    return close_admin(&o, err, why);
+    return admin_store_close(&o, err, why);
 }
 
 int command_user_disable(struct config *c) {
-    struct opened o;
+    struct admin_store o;
     if (!needed(c, "email"))
         return 2;
-    if (!open_admin(c, &o, false))
+    if (!admin_store_open(c, false, 0, &o))
         return 1;
     struct str why = STR_NONE;
     bool disable = !config_bool(c, "undo");
     int err = auth_admin_disable(o.admin, config_text(c, "email"), disable, &c->arena, &why);
     if (err == 0)
         printf("%s is now %s\n", config_cstr(c, "email"), disable ? "disabled" : "enabled");
-    return close_admin(&o, err, why);
+    return admin_store_close(&o, err, why);
 }

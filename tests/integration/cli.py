@@ -8,7 +8,7 @@ import unittest
 import lorry
 from lorry import run
 
-COMMANDS = ('serve', 'simulate', 'check', 'bench', 'user add', 'user list', 'user set-role', 'user disable', 'config', 'version', 'help')
+COMMANDS = ('serve', 'simulate', 'check', 'bench', 'user add', 'user list', 'user set-role', 'user disable', 'keys list', 'keys rotate', 'config', 'version', 'help')
 
 
 class Help(unittest.TestCase):
@@ -41,12 +41,13 @@ class Help(unittest.TestCase):
                 self.assertIn(f'default {setting["value"]})', re.sub(r'\s+', ' ', told))
 
     def test_of_a_group(self):
-        done = run('help', 'user')
-        self.assertEqual(done.returncode, 0)
-        self.assertEqual(run('user').returncode, 2)
-        for command in ('user add', 'user list', 'user set-role', 'user disable'):
-            self.assertIn(f'lorry {command} ', done.stdout)
-            self.assertIn(f'lorry {command} ', run('user').stderr)
+        for group, commands in (('user', ('add', 'list', 'set-role', 'disable')), ('keys', ('list', 'rotate'))):
+            done = run('help', group)
+            self.assertEqual(done.returncode, 0)
+            self.assertEqual(run(group).returncode, 2)
+            for command in commands:
+                self.assertIn(f'lorry {group} {command} ', done.stdout)
+                self.assertIn(f'lorry {group} {command} ', run(group).stderr)
 
 
 def settings(*args, env=None):

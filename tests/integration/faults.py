@@ -1,9 +1,11 @@
 """What goes wrong around a server: a full disk, a store that somebody else has locked, a second server on the folder, a
 port that is taken, SIGTERM in the middle of work, folders that are not ours, settings that are wrong, and `lorry user`
 beside a running server. Nothing acknowledged is lost, and every refusal says what is wrong."""
+import base64
 import concurrent.futures
 import contextlib
 import ctypes
+import datetime
 import json
 import os
 import resource
@@ -436,6 +438,39 @@ class UsersBesideAServer(unittest.TestCase):
             self.assertNotEqual(server.user('disable', '--email', 'boss@example.com', expect=None).returncode, 0, 'the last admin stays')
             missing = server.user('disable', '--email', 'ghost@example.com', expect=1)
             self.assertIn('ghost@example.com', missing.stderr)
+
+    def test_keys(self):
+        """A rotation beside a server: tokens are signed by another key soon, and those of before are still good."""
+        def keys(*args):
+            done = lorry.run('keys', *args, '--data', server.data)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+
+        def published():
+            return {key['kid'] for key in server.api().get('/.well-known/jwks.json', expect=200).json['keys']}
+
+        with Server() as server:
+            old = server.register()
+            first, following = (json.loads(line) for line in keys('list', '--json').splitlines())
+            self.assertEqual([(k['use'], k['until'] is None) for k in (first, following)], [('signs', False), ('next', True)])
+            self.assertEqual(published(), {first['kid'], following['kid']})
+            self.assertNotRegex(keys('list', '--json') + keys('list'), r'"d"|"seed"|[A-Za-z0-9_-]{40}')
+            rotated = keys('rotate', '--access-ttl-s', '100').splitlines()
+            self.assertEqual([line.split()[:2] for line in rotated[:2]], [[first['kid'], 'retired'], [following['kid'], 'signs']])
+            self.assertEqual(len(rotated), 3)
+            retired = json.loads(keys('list', '--json').splitlines()[0])
+            until(lambda: len(published()) == 3, 'the server has heard of it', 30 * lorry.SLOW)
+            fresh = server.login(old.user['email'])
+            head = json.loads(base64.urlsafe_b64decode(fresh.token.split('.')[0] + '=='))
+            self.assertEqual(head['kid'], following['kid'])
+            for api in (old, fresh):
+                api.get('/v1/me', expect=200)
+            lasts = datetime.datetime.fromisoformat(retired['until'].replace('Z', '+00:00')).timestamp() - time.time()
+            self.assertTrue(60 < lasts < 300, f'by the TTL that was told: {lasts} s')
+        with tempfile.TemporaryDirectory() as empty:
+            done = lorry.run('keys', 'list', '--data', os.path.join(empty, 'typo'))
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('no folder', done.stderr)
 
     def test_a_password_file(self):
         with Server() as server, tempfile.NamedTemporaryFile('w') as file:

@@ -21,6 +21,10 @@ struct auth_admin *auth_admin_new(const struct auth_admin_options *o) {
     struct auth_admin *m = xcalloc(1, sizeof(*m));
     struct auth_options options = auth_options_default();
     options.entropy = o->entropy;
+    if (o->access_ttl_s > 0)
+        options.access_ttl_s = o->access_ttl_s;
+    if (options.refresh_ttl_s <= options.access_ttl_s) /* of no use here, but it must fit */
+        options.refresh_ttl_s = options.access_ttl_s + 1;
     m->o = *o;
     m->service = auth_service_new(&options);
     uint64_t seed;
@@ -260,6 +264,31 @@ int auth_admin_list(struct auth_admin *m, enum role role,
             return 0;
         q.after = docs[count - 1].id;
     }
+}
+
+int auth_admin_keys(struct auth_admin *m, void (*each)(void *arg, const struct auth_admin_key *key),
+                    void *arg, struct arena *a, struct str *ret_why) {
+    void *state;
+    int err = aggregate_get(&key_ring_aggregate, m->o.store, m->service->parser, STR(KEY_RING_ID),
+                            a, &state);
+    if (err == ERR_NOT_FOUND)
+        return fail(err, STR("there are no keys yet; they are made when they are first needed"),
+                    ret_why);
+    if (err < 0)
+        return store_failed(err, ret_why);
+    const struct key_ring *ring = state;
+    for (int32_t i = 0; i < ring->key_count; i++) {
+        const struct signing_key *k = &ring->keys[i];
+        int32_t from_end = ring->key_count - 1 - i;
+        struct auth_admin_key key = {.kid = k->kid,
+                                     .use = from_end == 0   ? AUTH_KEY_NEXT
+                                            : from_end == 1 ? AUTH_KEY_SIGNS
+                                                            : AUTH_KEY_RETIRED,
+                                     .created_us = k->created_us,
+                                     .until_us = from_end == 1 ? ring->rotates_us : k->gone_us};
+        each(arg, &key);
+    }
+    return 0;
 }
 
 int auth_admin_rotate_keys(struct auth_admin *m, struct arena *a, struct str *ret_why) {

@@ -17,6 +17,7 @@ struct auth_admin_options {
     struct store *store; /* the one that writes; stays the caller's */
     struct entropy *entropy;
     const struct clock *clock;
+    int64_t access_ttl_s; /* of the server: how long a retired key must be known; 0: the default */
 };
 struct auth_admin *auth_admin_new(const struct auth_admin_options *o);
 struct auth_admin *auth_admin_free(struct auth_admin *m); /* NULL ok; returns NULL */
@@ -37,6 +38,18 @@ int auth_admin_disable(struct auth_admin *m, struct str who, bool disabled, stru
 int auth_admin_list(struct auth_admin *m, enum role role,
                     void (*each)(void *arg, const struct account *account), void *arg,
                     struct arena *a, struct str *ret_why);
+enum auth_key_use { AUTH_KEY_RETIRED, AUTH_KEY_SIGNS, AUTH_KEY_NEXT };
+struct auth_admin_key {
+    struct str kid;
+    enum auth_key_use use;
+    int64_t created_us;
+    int64_t until_us; /* signs: when the next one takes over; retired: when no token of it lives on;
+                         next: 0 */
+};
+/* The keys that tokens are signed with, oldest first; KEY is valid during the call. ERR_NOT_FOUND
+ * where no server has made any yet. */
+int auth_admin_keys(struct auth_admin *m, void (*each)(void *arg, const struct auth_admin_key *key),
+                    void *arg, struct arena *a, struct str *ret_why);
 /* Retires the key that signs. A running server takes the new one up within some seconds. */
 int auth_admin_rotate_keys(struct auth_admin *m, struct arena *a, struct str *ret_why);
 

@@ -939,6 +939,44 @@ static int rotate(struct fixture *f, struct str *ret_why) {
     return err;
 }
 
+struct listed_keys {
+    enum auth_key_use uses[TOKEN_KEYS_MAX];
+    int64_t until_us[TOKEN_KEYS_MAX];
+    int32_t count;
+};
+static void list_key(void *arg, const struct auth_admin_key *key) {
+    struct listed_keys *l = arg;
+    assert_true(id_valid(key->kid, "key"));
+    l->uses[l->count] = key->use;
+    l->until_us[l->count++] = key->until_us;
+}
+
+/* Rotates as by a server whose tokens live that long, and lists. */
+static void an_operator_sees_what_keys_do(void **state) {
+    struct fixture *f = *state;
+    struct store *store = memory_disk_open(f->house->disk, true, NULL);
+    struct auth_admin *m =
+        auth_admin_new(&(struct auth_admin_options){.store = store,
+                                                    .entropy = &f->house->entropy,
+                                                    .clock = &f->house->clock,
+                                                    .access_ttl_s = 3600});
+    struct listed_keys l = {0};
+    struct str why;
+    assert_int_equal(auth_admin_keys(m, list_key, &l, f->arena, &why), ERR_NOT_FOUND);
+    assert_int_equal(auth_admin_rotate_keys(m, f->arena, &why), 0); /* makes the first */
+    assert_int_equal(auth_admin_rotate_keys(m, f->arena, &why), 0);
+    assert_int_equal(auth_admin_keys(m, list_key, &l, f->arena, &why), 0);
+    assert_int_equal(l.count, 3);
+    assert_int_equal(l.uses[0], AUTH_KEY_RETIRED);
+    assert_int_equal(l.uses[1], AUTH_KEY_SIGNS);
+    assert_int_equal(l.uses[2], AUTH_KEY_NEXT);
+    assert_int_equal(l.until_us[0], f->house->now_us + 3600 * US_PER_S + 2 * TOKEN_SKEW_US);
+    assert_int_equal(l.until_us[1], f->house->now_us + 30 * US_PER_DAY);
+    assert_int_equal(l.until_us[2], 0);
+    auth_admin_free(m);
+    store->ops->close(store);
+}
+
 static void keys_rotate_and_old_tokens_live_out(void **state) {
     struct fixture *f = *state;
     struct str why;
@@ -1323,6 +1361,7 @@ int main(void) {
         TEST(the_last_admin_stays),
         TEST(users_list_in_pages),
         TEST(one_may_change_name_and_phone),
+        TEST(an_operator_sees_what_keys_do),
         TEST(keys_rotate_and_old_tokens_live_out),
         TEST(others_can_verify_by_the_key_set),
         TEST(operators_keep_to_the_same_rules),
