@@ -90,7 +90,7 @@ struct store_change {
                           or the first event's time, else from the adapter's clock */
     const struct store_answer *answer; /* or NULL */
     int result; /* out: 0, ERR_CONFLICT (version), ERR_DUPLICATE (dedupe or answer key), ERR_INVALID
-                   (text that the store cannot keep) */
+                   (text that the store cannot keep), or what commit says below */
 };
 
 struct store_query {
@@ -115,17 +115,22 @@ struct store_ops {
     /* All changes in one durable write, in order; each gets its own result, and one that fails
      * touches nothing while the others go through. A change sees those before it in the batch.
      * The return value speaks for the whole: 0 (look at each result), ERR_BUSY, ERR_UNAVAILABLE,
-     * ERR_FULL or ERR_IO (nothing was written), ERR_UNKNOWN (all or nothing was written, and nobody
-     * knows which; as soon as this handle answers a get again, it is decided).
+     * ERR_FULL or ERR_IO (nothing was written), ERR_UNKNOWN (nobody knows what was written; as soon
+     * as this handle answers a get again, it is decided).
+     * Where a batch cannot be one write (mongo: a document is), single changes may have the result
+     * ERR_UNAVAILABLE or ERR_UNKNOWN while the whole says 0. What becomes of one document's changes
+     * is one write everywhere: the first get of it tells the commit_id of this handle's own commit
+     * if that went through, whoever has written since.
      * REMOVE_SEQS are outbox rows of this handle that the bus has confirmed, removed in the same
      * write. */
     int (*commit)(struct store *s, struct store_change *changes, int32_t count,
                   const int64_t *remove_seqs, int32_t remove_count);
-    /* ERR_NOT_FOUND. */
-    int (*answer)(struct store *s, struct str key, struct arena *a,
-                  struct store_answer *ret_answer);
+    /* ERR_NOT_FOUND. C is where the key was, or would be, committed: a key is always used with
+     * documents of the same collection. */
+    int (*answer)(struct store *s, const struct store_collection *c, struct str key,
+                  struct arena *a, struct store_answer *ret_answer);
     /* Was this dedupe key committed? (Used to skip work early; commit is what decides.) */
-    bool (*seen)(struct store *s, struct str dedupe);
+    bool (*seen)(struct store *s, const struct store_collection *c, struct str dedupe);
     /* Events that this writing handle owns with seq > AFTER in order, at most LIMIT. Those it takes
      * over from handles that are gone get seqs beyond its own last: it looks for them here, about
      * once a second and when it hears of some. No seq is ever given twice by one handle. */
@@ -135,8 +140,8 @@ struct store_ops {
      * sure to be there. Several handles may get the same ones: who commits first wins. */
     int (*due)(struct store *s, const struct store_collection *c, int64_t now_us, int32_t limit,
                struct arena *a, struct store_doc **ret_docs, int32_t *ret_count);
-    /* Drops answers and dedupe keys older than BEFORE, at most LIMIT of each. Returns how many or
-     * an error. */
+    /* Drops answers and dedupe keys older than BEFORE, at most LIMIT of each (mongo: at most those
+     * of LIMIT documents). Returns how many or an error. */
     int (*prune)(struct store *s, int64_t before_us, int32_t limit);
     /* Drops up to LIMIT documents of C whose id is below ID (in id order). For retention. */
     int (*prune_docs)(struct store *s, const struct store_collection *c, struct str below_id,

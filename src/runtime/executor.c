@@ -132,7 +132,8 @@ static bool answer_again(struct executor *x, struct command *cmd) {
         return true;
     }
     struct store_answer answer;
-    int err = x->o.store->ops->answer(x->o.store, cmd->answer_key, cmd->arena, &answer);
+    int err = x->o.store->ops->answer(x->o.store, cmd->type->aggregate->collection, cmd->answer_key,
+                                      cmd->arena, &answer);
     if (err == ERR_NOT_FOUND)
         return false;
     if (err < 0) {
@@ -243,7 +244,7 @@ static bool seen_before(struct executor *x, struct command *cmd) {
         cmd->outcome = OUTCOME_AGAIN;
         return true;
     }
-    if (!x->o.store->ops->seen(x->o.store, cmd->dedupe))
+    if (!x->o.store->ops->seen(x->o.store, cmd->type->aggregate->collection, cmd->dedupe))
         return false;
     x->stats.duplicates++;
     return true;
@@ -333,7 +334,7 @@ static void commit(struct executor *x, int32_t count, int64_t now_us) {
             cmd->outcome = err < 0 ? err : x->changes[at++].result;
         else if (err < 0 && cmd->builds_on != NULL)
             cmd->outcome = err; /* it built on what is not there */
-        if (cmd->changed && err == ERR_UNKNOWN)
+        if (cmd->changed && cmd->outcome == ERR_UNKNOWN)
             executor_keep_lost(x, cmd);
     }
 }

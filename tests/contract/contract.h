@@ -26,6 +26,10 @@ struct store_factory {
      * (it is called in a forked one, too); BESIDE: what it commits is owned by nobody. */
     struct store_source *(*join)(void *data, bool beside);
     void (*leave)(void *data, struct store_source *src);
+    /* Documents of a batch become visible one by one. */
+    bool batch_by_document;
+    /* Against writers at the same instant a key is only sure to hold on one document. */
+    bool keys_by_document;
     int takeover_ms; /* by then the events of a handle that is gone belong to a living one */
 };
 int store_contract(const struct store_factory *f); /* the number of failed tests */

@@ -144,14 +144,14 @@ static void keys_hold_for_all(void **state) {
     struct store_change c = change_of("a", 0), d = change_of("b", 0);
     c.dedupe = d.dedupe = STR("evt_1");
     assert_int_equal(commit_one(p.one, c), 0);
-    assert_true(p.two->ops->seen(p.two, STR("evt_1")));
+    assert_true(p.two->ops->seen(p.two, &things, STR("evt_1")));
     assert_int_equal(commit_one(p.two, d), ERR_DUPLICATE);
     c = change_of("c", 0);
     d = change_of("d", 0);
     c.answer = d.answer = &ans;
     assert_int_equal(commit_one(p.two, c), 0);
     assert_int_equal(commit_one(p.one, d), ERR_DUPLICATE);
-    assert_int_equal(p.one->ops->answer(p.one, STR("k"), &p.a, &got), 0);
+    assert_int_equal(p.one->ops->answer(p.one, &things, STR("k"), &p.a, &got), 0);
     assert_true(got.status == 201 && str_eq(got.body, ans.body));
     tear_down(&p);
 }
@@ -319,6 +319,7 @@ static void nobodys_are_taken(void **state) {
 struct member {
     struct store_source *src;
     uint64_t seed;
+    bool keys_by_document;
     const char *wrong;
     int64_t done[CROWD_DOCS]; /* changes that went through */
     int taken[CROWD_KEYS];    /* dedupe keys */
@@ -340,6 +341,8 @@ static void crowd_batch(struct member *m, struct store *s, struct rng *r, struct
         struct event *e = arena_new(a, struct event);
         docs[i] = (int)rng_below(r, CROWD_DOCS);
         keys[i] = rng_below(r, 2) ? (int)rng_below(r, CROWD_KEYS) : -1;
+        if (keys[i] >= 0 && m->keys_by_document)
+            docs[i] = keys[i] % CROWD_DOCS;
         *e = (struct event){.id = arena_printf(a, "e%d", i),
                             .type = STR("t"),
                             .key = STR("k"),
@@ -400,7 +403,8 @@ static void a_crowd_writes(void **state) {
     set_up(&p, state);
     for (int i = 0; i < CROWD; i++) {
         m[i] = (struct member){.src = i % 2 ? p.joined : p.factory->source(p.data),
-                               .seed = (uint64_t)i + 1};
+                               .seed = (uint64_t)i + 1,
+                               .keys_by_document = p.factory->keys_by_document};
         assert_int_equal(pthread_create(&threads[i], NULL, crowd_member, &m[i]), 0);
     }
     for (int i = 0; i < CROWD; i++) {
@@ -421,7 +425,8 @@ static void a_crowd_writes(void **state) {
     for (int k = 0; k < CROWD_KEYS; k++) {
         int taken = m[0].taken[k] + m[1].taken[k] + m[2].taken[k];
         assert_true(taken <= 1);
-        assert_true(p.one->ops->seen(p.one, arena_printf(&p.a, "key%d", k)) == (taken == 1));
+        assert_true(p.one->ops->seen(p.one, &things, arena_printf(&p.a, "key%d", k)) ==
+                    (taken == 1));
     }
     /* All are closed: their events are with the two that are left, none lost and none twice. */
     int64_t until_us = clock_mono_us() + p.factory->takeover_ms * US_PER_MS;

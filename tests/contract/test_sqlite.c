@@ -166,7 +166,7 @@ static int64_t crash_audit(struct folder *f, int64_t last) {
             struct str id = arena_printf(&a, "b%06lld-%d", (long long)b, i);
             bool there = r->ops->get(r, &things, id, &a, &doc) == 0;
             assert_true(there == (b < count));
-            assert_true(r->ops->seen(r, id) == there);
+            assert_true(r->ops->seen(r, &things, id) == there);
             if (there)
                 assert_int_equal(doc.state.len, b * 37 % 3000);
         }

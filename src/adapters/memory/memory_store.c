@@ -157,8 +157,9 @@ static int commit(struct store *s, struct store_change *changes, int32_t count,
     return 0;
 }
 
-static int answer(struct store *s, struct str key, struct arena *a,
-                  struct store_answer *ret_answer) {
+static int answer(struct store *s, const struct store_collection *c, struct str key,
+                  struct arena *a, struct store_answer *ret_answer) {
+    (void)c; /* keys of all collections lie together */
     struct memory_store *m = self(s);
     if (read_fails(m))
         return ERR_BUSY;
@@ -174,7 +175,8 @@ static int answer(struct store *s, struct str key, struct arena *a,
     return kept ? 0 : ERR_NOT_FOUND;
 }
 
-static bool seen(struct store *s, struct str dedupe) {
+static bool seen(struct store *s, const struct store_collection *c, struct str dedupe) {
+    (void)c;
     struct memory_store *m = self(s);
     pthread_mutex_lock(&m->disk->lock);
     bool yes = memory_keep_get(&m->disk->data.seen, dedupe) != NULL;

@@ -270,8 +270,9 @@ static int due(struct store *store, const struct store_collection *c, int64_t no
     return read_docs(s, t->due, limit, a, ret_docs, ret_count);
 }
 
-static int answer(struct store *store, struct str key, struct arena *a,
-                  struct store_answer *ret_answer) {
+static int answer(struct store *store, const struct store_collection *c, struct str key,
+                  struct arena *a, struct store_answer *ret_answer) {
+    (void)c; /* all keys are in one table */
     struct sqlite_store *s = self(store);
     sqlite3_stmt *st;
     int r = fixed(s, ANSWER_GET, &st);
@@ -303,7 +304,8 @@ static int has(struct sqlite_store *s, enum fixed which, struct str key) {
     return r;
 }
 
-static bool seen(struct store *store, struct str dedupe) {
+static bool seen(struct store *store, const struct store_collection *c, struct str dedupe) {
+    (void)c;
     return has(self(store), SEEN_GET, dedupe) == 1;
 }
 
