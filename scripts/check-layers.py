@@ -43,6 +43,7 @@ RULES = {
     "adapters/crow": Rule(PURE + " ports"),
     "adapters/streets": Rule(PURE + " ports", "jansson"),
     "adapters/http": Rule(ADAPTER, "uv llhttp wslay sodium openssl"),
+    "adapters/web": Rule(ADAPTER),
     "client": Rule(PURE + " ports events", "uv llhttp wslay jansson sodium openssl"),
     "testing": Rule(SERVICE + " adapters/memory adapters/inproc adapters/crow"),
     "sim": Rule("*"),

@@ -5,6 +5,7 @@
 #include "adapters/inproc/inproc_bus.h"
 #include "adapters/memory/memory_cache.h"
 #include "adapters/streets/streets.h"
+#include "adapters/web/web.h"
 #include "apps/settings.h"
 #include "base/check.h"
 #include "base/err.h"
@@ -147,6 +148,39 @@ static int open_routers(struct platform *p, struct str *ret_why) {
     return 0;
 }
 
+/* ---- the web app ---- */
+
+/* Where it lies beside this program: in the folder of the build, or where it was installed. */
+static bool web_beside(char *path, size_t size) {
+    static const char *const places[] = {"web", "../share/lorry/web"};
+    char self[512];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
+    if (slash == NULL)
+        return false;
+    *slash = 0;
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        int len = snprintf(path, size, "%s/%s/index.html", self, places[i]);
+        if (len > 0 && (size_t)len < size && access(path, R_OK) == 0) {
+            path[len - (int)strlen("/index.html")] = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int open_web(struct platform *p, struct str *ret_why) {
+    char beside[1024];
+    const char *dir = config_cstr(p->config, "web");
+    if (dir == NULL && web_beside(beside, sizeof beside))
+        dir = beside;
+    return dir != NULL ? web_open(dir, &p->arena, &p->web, ret_why) : 0;
+}
+
+static bool answer_page(const void *arg, struct call *c) {
+    return web_answer(arg, c);
+}
+
 /* ---- services ---- */
 
 static void make_auth(struct platform *p) {
@@ -273,6 +307,8 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
     struct service services[] = {auth_service(p->auth), booking_service(p->booking),
                                  driver_service(p->driver), notification_service(p->notification)};
     p->runtime = runtime_new(&(struct runtime_options){.clock = &p->clock,
+                                                       .pages = p->web != NULL ? answer_page : NULL,
+                                                       .pages_arg = p->web,
                                                        .entropy = &p->entropy,
                                                        .bus = p->bus,
                                                        .cache = p->cache,
@@ -376,6 +412,8 @@ static int open_all(struct platform *p, struct str *ret_why) {
     if (err == 0)
         err = make_services(p, ret_why);
     if (err == 0)
+        err = open_web(p, ret_why);
+    if (err == 0)
         err = make_runtime(p, ret_why);
     if (err == 0)
         err = executor_start(p->executor);
@@ -427,6 +465,7 @@ void platform_close(struct platform *p) {
     driver_service_free(p->driver);
     auth_service_free(p->auth);
     streets_close(p->streets);
+    web_close(p->web);
     if (p->crow != NULL)
         p->crow->ops->close(p->crow);
     token_verifier_free(p->verifier);

@@ -25,6 +25,7 @@ struct platform {
     struct hasher *hasher;
     struct router *crow, *router;
     struct streets *streets; /* NULL: none */
+    struct web *web;         /* NULL: no web app */
     const struct tariffs *tariffs;
     struct auth_service *auth;
     struct booking_service *booking;

@@ -171,6 +171,8 @@ void runtime_request(struct runtime *r, struct call *c) {
     struct str allow;
     struct route_slot *slot = routes_match(&r->routes, c, &allow);
     if (slot == NULL) {
+        if (allow.p == NULL && r->o.pages != NULL && r->o.pages(r->o.pages_arg, c))
+            return;
         r->unrouted++;
         if (allow.p == NULL) {
             call_problem(c, PROBLEM_NOT_FOUND, "there is nothing at this address");

@@ -104,7 +104,11 @@ struct runtime_options {
     struct executor *executor;
     const struct log *log;
     int32_t writes_per_minute_max; /* of one account, all but GET; 0: no limit */
-    struct peers *peers;           /* others that write to the same store; NULL: nobody */
+    /* Optional: what answers GET at addresses without a route (the web app). True: replied. Any
+     * thread. */
+    bool (*pages)(const void *arg, struct call *c);
+    const void *pages_arg;
+    struct peers *peers; /* others that write to the same store; NULL: nobody */
     /* Optional: is it there? /readyz names them. Any thread, must not wait. */
     struct health {
         const char *name;
