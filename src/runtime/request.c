@@ -324,6 +324,22 @@ void page_cursor(struct jw *w, struct arena *a, bool more, struct str last_id) {
     jw_cstr(w, text);
 }
 
+void page_begin(struct page *p, struct call *c) {
+    p->call = c;
+    buf_init(&p->text, &c->arena, 4096);
+    jw_init(&p->w, &p->text);
+    jw_object(&p->w);
+    jw_key(&p->w, "items");
+    jw_array(&p->w);
+}
+
+void page_reply(struct page *p, bool more, struct str last_id) {
+    jw_end(&p->w);
+    page_cursor(&p->w, &p->call->arena, more, last_id);
+    jw_end(&p->w);
+    call_json(p->call, 200, buf_str(&p->text));
+}
+
 bool call_query_f64(struct call *c, const char *name, bool required, double low, double high,
                     double *value) {
     struct str text = call_query(c, name);

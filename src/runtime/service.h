@@ -151,6 +151,16 @@ void *call_state(struct call *c, const struct aggregate *g, struct str id);
 bool call_page(struct call *c, int32_t *ret_limit, struct str *ret_after);
 /* "next_cursor" member: null unless MORE. */
 void page_cursor(struct jw *w, struct arena *a, bool more, struct str last_id);
+/* A list as all routes give it, {"items":[…],"next_cursor":…}: write the items to W between the
+ * two. It must stay where it is meanwhile. */
+struct page {
+    struct call *call;
+    struct buf text;
+    struct jw w;
+};
+void page_begin(struct page *p, struct call *c);
+/* Replies 200; LAST_ID counts if there are MORE after it. */
+void page_reply(struct page *p, bool more, struct str last_id);
 /* Query parameters, with a 422 that names them. Absent gives the default. False: replied. */
 bool call_query_f64(struct call *c, const char *name, bool required, double low, double high,
                     double *value);

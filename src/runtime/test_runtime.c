@@ -160,19 +160,11 @@ static void handle_list(struct call *c) {
         call_error(c, err);
         return;
     }
-    struct buf out;
-    buf_init(&out, &c->arena, 256);
-    struct jw w;
-    jw_init(&w, &out);
-    jw_object(&w);
-    jw_key(&w, "items");
-    jw_array(&w);
+    struct page p;
+    page_begin(&p, c);
     for (int32_t i = 0; i < count; i++)
-        jw_str(&w, docs[i].id);
-    jw_end(&w);
-    page_cursor(&w, &c->arena, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
-    jw_end(&w);
-    call_json(c, 200, buf_str(&out));
+        jw_str(&p.w, docs[i].id);
+    page_reply(&p, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
 }
 
 static const struct route_entry routes[] = {

@@ -414,26 +414,17 @@ static void handle_jwks(struct call *c) {
 
 /* ---- administration ---- */
 
-static struct str users_json(struct call *c, const struct store_doc *docs, int32_t count,
-                             bool more) {
-    struct buf out;
-    buf_init(&out, &c->arena, 4096);
-    struct jw w;
-    jw_init(&w, &out);
-    jw_object(&w);
-    jw_key(&w, "items");
-    jw_array(&w);
+static void reply_users(struct call *c, const struct store_doc *docs, int32_t count, bool more) {
+    struct page p;
+    page_begin(&p, c);
     for (int32_t i = 0; i < count; i++) {
         void *state;
         /* One that cannot be read is left out, not the whole list with it. */
         if (aggregate_decode(&account_aggregate, &docs[i], c->worker->parser, &c->arena, &state) ==
             0)
-            schema_write(&account_schema, state, S_OUT, &w);
+            schema_write(&account_schema, state, S_OUT, &p.w);
     }
-    jw_end(&w);
-    page_cursor(&w, &c->arena, more, count > 0 ? docs[count - 1].id : STR_NONE);
-    jw_end(&w);
-    return buf_str(&out);
+    page_reply(&p, more, count > 0 ? docs[count - 1].id : STR_NONE);
 }
 
 static void handle_users(struct call *c) {
@@ -451,7 +442,7 @@ static void handle_users(struct call *c) {
     if (err < 0)
         call_error(c, err);
     else
-        call_json(c, 200, users_json(c, docs, count, count == limit));
+        reply_users(c, docs, count, count == limit);
 }
 
 static void handle_set(struct call *c) {

@@ -75,19 +75,19 @@ static void choose_index(struct call *c, unsigned mask, struct store_query *q) {
     }
 }
 
-struct page {
-    struct jw w;
+struct walk {
+    struct page page;
     int32_t limit, written, scanned;
     bool more;
     struct str last_id; /* the last one looked at that the cursor may stand for */
 };
 
 /* Writes what fits of DOCS. 0, or an error of decoding. */
-static int write_docs(struct call *c, struct page *p, unsigned mask, const struct store_doc *docs,
-                      int32_t count) {
+static int write_docs(struct call *c, struct walk *walk, unsigned mask,
+                      const struct store_doc *docs, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
-        if (p->scanned == LIST_SCAN_MAX) {
-            p->more = true;
+        if (walk->scanned == LIST_SCAN_MAX) {
+            walk->more = true;
             return 0;
         }
         void *state;
@@ -97,16 +97,16 @@ static int write_docs(struct call *c, struct page *p, unsigned mask, const struc
             return err;
         const struct booking *b = state;
         bool fits = (mask & MASK_OF(b->state)) != 0;
-        if (fits && p->written == p->limit) {
-            p->more = true;
+        if (fits && walk->written == walk->limit) {
+            walk->more = true;
             return 0;
         }
         if (fits) {
-            booking_write(&p->w, b, 0);
-            p->written++;
+            booking_write(&walk->page.w, b, 0);
+            walk->written++;
         }
-        p->scanned++;
-        p->last_id = b->head.id;
+        walk->scanned++;
+        walk->last_id = b->head.id;
     }
     return 0;
 }
@@ -156,33 +156,25 @@ static int next_docs(struct call *c, const struct store_query *q, struct store_d
 }
 
 void handle_list(struct call *c) {
-    struct page p = {0};
+    struct walk walk = {0};
     unsigned mask;
     struct store_query q = {.collection = &booking_collection};
-    if (!call_page(c, &p.limit, &q.after) || !read_filter(c, &mask))
+    if (!call_page(c, &walk.limit, &q.after) || !read_filter(c, &mask))
         return;
     choose_index(c, mask, &q);
-    q.limit = p.limit < STORE_LIST_MAX ? p.limit + 1 : STORE_LIST_MAX;
-    struct buf out;
-    buf_init(&out, &c->arena, 4096);
-    jw_init(&p.w, &out);
-    jw_object(&p.w);
-    jw_key(&p.w, "items");
-    jw_array(&p.w);
-    for (bool end = false; !end && !p.more;) {
+    q.limit = walk.limit < STORE_LIST_MAX ? walk.limit + 1 : STORE_LIST_MAX;
+    page_begin(&walk.page, c);
+    for (bool end = false; !end && !walk.more;) {
         struct store_doc *docs;
         int32_t count;
         int err = next_docs(c, &q, &docs, &count, &end);
         if (err == 0)
-            err = write_docs(c, &p, mask, docs, count);
+            err = write_docs(c, &walk, mask, docs, count);
         if (err < 0) {
             call_error(c, err);
             return;
         }
-        q.after = p.last_id;
+        q.after = walk.last_id;
     }
-    jw_end(&p.w);
-    page_cursor(&p.w, &c->arena, p.more, p.last_id);
-    jw_end(&p.w);
-    call_json(c, 200, buf_str(&out));
+    page_reply(&walk.page, walk.more, walk.last_id);
 }

@@ -17,13 +17,8 @@ void drivers_list(struct call *c) {
         q.key = str_from(driver_status_names[status]);
     }
     int err = store->ops->list(store, &q, &c->arena, &docs, &count);
-    struct buf out;
-    buf_init(&out, &c->arena, 4096);
-    struct jw w;
-    jw_init(&w, &out);
-    jw_object(&w);
-    jw_key(&w, "items");
-    jw_array(&w);
+    struct page p;
+    page_begin(&p, c);
     for (int32_t i = 0; err == 0 && i < count; i++) {
         void *state;
         err = aggregate_decode(&driver_aggregate, &docs[i], c->worker->parser, &c->arena, &state);
@@ -31,16 +26,13 @@ void drivers_list(struct call *c) {
             break;
         struct fleet_position at;
         bool placed = roster_position(s->roster, docs[i].id, &at) == 0;
-        driver_write(&w, state, placed ? &at : NULL);
+        driver_write(&p.w, state, placed ? &at : NULL);
     }
     if (err < 0) {
         call_error(c, err);
         return;
     }
-    jw_end(&w);
-    page_cursor(&w, &c->arena, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
-    jw_end(&w);
-    call_json(c, 200, buf_str(&out));
+    page_reply(&p, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
 }
 
 static void write_place(struct jw *w, const char *key, const struct ev_point *p) {
@@ -83,17 +75,9 @@ void offers_list(struct call *c) {
         return;
     }
     const struct driver *d = state;
-    struct buf out;
-    buf_init(&out, &c->arena, 512);
-    struct jw w;
-    jw_init(&w, &out);
-    jw_object(&w);
-    jw_key(&w, "items");
-    jw_array(&w);
+    struct page p;
+    page_begin(&p, c);
     if (d != NULL && may_answer(d->claim, c->now_us))
-        write_offer(&w, d->claim);
-    jw_end(&w);
-    page_cursor(&w, &c->arena, false, STR_NONE);
-    jw_end(&w);
-    call_json(c, 200, buf_str(&out));
+        write_offer(&p.w, d->claim);
+    page_reply(&p, false, STR_NONE);
 }

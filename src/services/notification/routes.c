@@ -90,19 +90,11 @@ void route_notifications(struct call *c) {
         call_error(c, err);
         return;
     }
-    struct buf out;
-    buf_init(&out, &c->arena, 4096);
-    struct jw w;
-    jw_init(&w, &out);
-    jw_object(&w);
-    jw_key(&w, "items");
-    jw_array(&w);
+    struct page p;
+    page_begin(&p, c);
     for (int32_t i = 0; i < count; i++)
-        jw_raw(&w, inbox_frame(&entries[i], &c->arena));
-    jw_end(&w);
-    page_cursor(&w, &c->arena, count == limit, count > 0 ? entries[count - 1].head.id : STR_NONE);
-    jw_end(&w);
-    call_json(c, 200, buf_str(&out));
+        jw_raw(&p.w, inbox_frame(&entries[i], &c->arena));
+    page_reply(&p, count == limit, count > 0 ? entries[count - 1].head.id : STR_NONE);
 }
 
 /* ---- tables ---- */
