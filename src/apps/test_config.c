@@ -596,7 +596,11 @@ static void test_settings_of_serve(void **state) {
     char *no_words[] = {NULL};
     assert_int_equal(config_load(&f->c, &real, &serve[0], 0, no_words, no_words), 0);
     assert_int_equal(settings_check(&f->c), 0);
-    assert_int_equal(f->c.count, 38);
+    int32_t known = 0;
+    for (const struct config_table *const *t = settings_of_config; *t != NULL; t++)
+        known += (*t)->count;
+    assert_int_equal(f->c.count, known);
+    assert_true(known > 30);
 
     f->out.len = 0;
     config_write_command_help(&real, &serve[0], &f->out);
