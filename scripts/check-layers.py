@@ -40,6 +40,7 @@ RULES = {
     "adapters/memory": Rule(ADAPTER),
     "adapters/inproc": Rule(ADAPTER),
     "adapters/sqlite": Rule(ADAPTER, "sqlite"),
+    "adapters/redis": Rule(ADAPTER + " adapters/memory", "hiredis"),
     "adapters/crow": Rule(PURE + " ports"),
     "adapters/streets": Rule(PURE + " ports", "jansson"),
     "adapters/http": Rule(ADAPTER, "uv llhttp wslay sodium openssl"),
@@ -60,6 +61,7 @@ TEST_RULE = Rule("testing adapters/memory adapters/inproc adapters/crow", "cmock
 # which folder may have it.
 LIBRARIES = {
     "cmocka": r"cmocka\.h",
+    "hiredis": r"hiredis/hiredis\.h",
     "jansson": r"jansson\.h",
     "llhttp": r"llhttp(/llhttp)?\.h",
     "openssl": r"openssl/.*",

@@ -5,8 +5,9 @@
 set -euo pipefail
 
 packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node-llhttp libwslay-dev
-    libsqlite3-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev libcmocka-dev)
-packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3)
+    libsqlite3-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev libhiredis-dev
+    libcmocka-dev)
+packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3 redis-server)
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
 packages_deploy=(nginx-light openssl prometheus)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
