@@ -3,11 +3,13 @@
 
 #include "base/err.h"
 #include "base/rng.h"
+#include "base/timestamp.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct str key_of(char *buf, size_t cap, const char *prefix, long n) {
     int len = snprintf(buf, cap, "%s%ld", prefix, n);
@@ -192,11 +194,292 @@ static void threads(void **state) {
     c->ops->close(c);
 }
 
+/* --- several replicas on the same data: what they know becomes the same within a moment --------
+ */
+
+#define REPLICAS 3
+#define SETTLE_US INT64_C(5000000) /* far longer than a moment: machines are busy */
+
+struct replicas {
+    struct cache *c[REPLICAS];
+};
+
+static struct replicas replicas_make(const struct cache_factory *factory) {
+    struct replicas r;
+    r.c[0] = factory->make(1000);
+    for (int i = 1; i < REPLICAS; i++)
+        r.c[i] = factory->join(r.c[0]);
+    return r;
+}
+
+static void replicas_close(struct replicas *r) {
+    for (int i = 0; i < REPLICAS; i++)
+        r->c[i]->ops->close(r->c[i]);
+}
+
+#define NOTHING INT64_MIN
+
+static int64_t look(struct cache *c, struct str key) {
+    int64_t value = NOTHING;
+    c->ops->get(c, key, clock_wall_us(), &value);
+    return value;
+}
+
+/* Waits until C has WANTED; what it took. */
+static int64_t becomes(struct cache *c, struct str key, int64_t wanted) {
+    const int64_t since_us = clock_wall_us();
+    while (look(c, key) != wanted) {
+        if (clock_wall_us() - since_us > SETTLE_US)
+            fail_msg("%.*s is %lld and not %lld", STR_ARG(key), (long long)look(c, key),
+                     (long long)wanted);
+        usleep(200);
+    }
+    return clock_wall_us() - since_us;
+}
+
+static void all_become(struct replicas *r, struct str key, int64_t wanted) {
+    for (int i = 0; i < REPLICAS; i++)
+        becomes(r->c[i], key, wanted);
+}
+
+static int64_t add_now(struct cache *c, struct str key, int64_t n) {
+    return add(c, key, n, 60 * US_PER_S, clock_wall_us());
+}
+
+static void needs_replicas(const struct cache_factory *factory) {
+    if (!factory->join)
+        skip();
+}
+
+static void counts_are_shared(void **state) {
+    const struct cache_factory *factory = *state;
+    needs_replicas(factory);
+    struct replicas r = replicas_make(factory);
+    assert_int_equal(add_now(r.c[0], STR("a"), 3), 3);
+    all_become(&r, STR("a"), 3);
+    assert_int_equal(add_now(r.c[1], STR("a"), 4), 7);
+    all_become(&r, STR("a"), 7);
+    /* at once: whoever is first begins, the others join */
+    for (int i = 0; i < REPLICAS; i++)
+        add_now(r.c[i], STR("b"), 10 + i);
+    all_become(&r, STR("b"), 33);
+    assert_int_equal(add_now(r.c[2], STR("b"), -33), 0);
+    all_become(&r, STR("b"), 0);
+    struct cache *late = factory->join(r.c[0]);
+    assert_int_equal(look(late, STR("a")), 7); /* who comes late knows it all */
+    late->ops->close(late);
+    replicas_close(&r);
+}
+
+static void sets_and_drops_are_shared(void **state) {
+    const struct cache_factory *factory = *state;
+    needs_replicas(factory);
+    struct replicas r = replicas_make(factory);
+    int64_t now_us = clock_wall_us();
+    assert_int_equal(r.c[0]->ops->set(r.c[0], STR("k"), 5, 60 * US_PER_S, now_us), 0);
+    all_become(&r, STR("k"), 5);
+    assert_int_equal(r.c[1]->ops->set(r.c[1], STR("k"), -6, 60 * US_PER_S, now_us), 0);
+    all_become(&r, STR("k"), -6);
+    assert_int_equal(add_now(r.c[2], STR("k"), 1), -5);
+    all_become(&r, STR("k"), -5);
+    assert_int_equal(r.c[0]->ops->drop(r.c[0], STR("k")), 0);
+    assert_int_equal(look(r.c[0], STR("k")), NOTHING);
+    all_become(&r, STR("k"), NOTHING);
+    assert_int_equal(add_now(r.c[1], STR("k"), 2), 2); /* nothing of before is in it */
+    all_become(&r, STR("k"), 2);
+    /* dropped and begun again in one breath */
+    assert_int_equal(r.c[2]->ops->drop(r.c[2], STR("k")), 0);
+    assert_int_equal(add_now(r.c[2], STR("k"), 9), 9);
+    all_become(&r, STR("k"), 9);
+    assert_int_equal(r.c[2]->ops->set(r.c[2], STR("for ever"), 1, INT64_MAX, now_us), 0);
+    all_become(&r, STR("for ever"), 1);
+    struct str odd = {"a\0\n 7", 5};
+    assert_int_equal(add_now(r.c[0], odd, 1), 1);
+    all_become(&r, odd, 1);
+    assert_int_equal(add_now(r.c[0], STR(""), 1), 1);
+    all_become(&r, STR(""), 1);
+    assert_int_equal(add_now(r.c[1], STR("most"), INT64_MAX), INT64_MAX);
+    all_become(&r, STR("most"), INT64_MAX);
+    assert_int_equal(add_now(r.c[0], STR("most"), 1), INT64_MAX);
+    assert_int_equal(add_now(r.c[2], STR("most"), -1), INT64_MAX - 1);
+    replicas_close(&r);
+}
+
+/* A counter ends a TTL after it began, whoever adds to it when. */
+static void ttl_is_set_once(void **state) {
+    const struct cache_factory *factory = *state;
+    needs_replicas(factory);
+    struct replicas r = replicas_make(factory);
+    const int64_t ttl_us = 700 * US_PER_MS, began_us = clock_wall_us();
+    int64_t value, first_us, then_us;
+    r.c[0]->ops->add(r.c[0], STR("w"), 1, ttl_us, began_us, &value, &first_us);
+    assert_int_equal(first_us, began_us + ttl_us);
+    all_become(&r, STR("w"), 1);
+    for (int i = 0; i < 30 && clock_wall_us() < began_us + ttl_us / 2; i++) {
+        struct cache *c = r.c[i % REPLICAS];
+        c->ops->add(c, STR("w"), 0, ttl_us, clock_wall_us(), &value, &then_us);
+        assert_int_equal(value, 1);
+        assert_true(then_us - first_us > -20 * US_PER_MS && then_us - first_us < US_PER_S / 2);
+        usleep(10000);
+    }
+    all_become(&r, STR("w"), NOTHING);
+    assert_true(clock_wall_us() >= first_us);
+    assert_int_equal(add_now(r.c[1], STR("w"), 5), 5);
+    all_become(&r, STR("w"), 5);
+    replicas_close(&r);
+}
+
+struct adder {
+    struct cache *c;
+    pthread_t thread;
+};
+
+static void *add_many(void *arg) {
+    struct adder *a = arg;
+    char buf[32];
+    for (long i = 0; i < 3000; i++) {
+        int64_t value, expires_us;
+        struct str key = key_of(buf, sizeof buf, "sum", i % 7);
+        a->c->ops->add(a->c, key, 1 + i % 3, 60 * US_PER_S, clock_wall_us(), &value, &expires_us);
+        if (i % 100 == 0)
+            usleep(1000);
+    }
+    return NULL;
+}
+
+/* Nothing of what is added anywhere is lost or counted twice. */
+static void sums_are_exact(void **state) {
+    const struct cache_factory *factory = *state;
+    needs_replicas(factory);
+    struct replicas r = replicas_make(factory);
+    struct adder adders[REPLICAS * 2];
+    int64_t sums[7] = {0};
+    char buf[32];
+    for (long i = 0; i < 3000; i++)
+        sums[i % 7] += (1 + i % 3) * REPLICAS * 2;
+    for (int i = 0; i < REPLICAS * 2; i++) {
+        adders[i].c = r.c[i % REPLICAS];
+        assert_int_equal(pthread_create(&adders[i].thread, NULL, add_many, &adders[i]), 0);
+    }
+    for (int i = 0; i < REPLICAS * 2; i++)
+        pthread_join(adders[i].thread, NULL);
+    for (long k = 0; k < 7; k++)
+        all_become(&r, key_of(buf, sizeof buf, "sum", k), sums[k]);
+    replicas_close(&r);
+}
+
+/* One at a time, each when the one before has been heard of: all are like a plain array. */
+static void replicas_against_twin(void **state) {
+    const struct cache_factory *factory = *state;
+    needs_replicas(factory);
+    struct replicas r = replicas_make(factory);
+    int64_t twin[6];
+    struct rng rng;
+    char buf[32];
+    rng_seed(&rng, 11);
+    for (int i = 0; i < 6; i++)
+        twin[i] = NOTHING;
+    for (int i = 0; i < 300; i++) {
+        struct cache *c = r.c[rng_below(&rng, REPLICAS)];
+        uint64_t k = rng_below(&rng, 6);
+        struct str key = key_of(buf, sizeof buf, "key", (long)k);
+        int64_t n = rng_between(&rng, -9, 9);
+        for (uint64_t more = rng_below(&rng, 3) + 1; more > 0; more--) /* some in one breath */
+            switch (rng_below(&rng, 4)) {
+            case 0:
+                twin[k] = n;
+                c->ops->set(c, key, n, 60 * US_PER_S, clock_wall_us());
+                break;
+            case 1:
+                twin[k] = NOTHING;
+                c->ops->drop(c, key);
+                break;
+            default:
+                twin[k] = twin[k] == NOTHING ? n : twin[k] + n;
+                assert_int_equal(add_now(c, key, n), twin[k]);
+            }
+        add_now(c, STR("turn"), 1); /* who knows of this knows of what went before */
+        all_become(&r, STR("turn"), i + 1);
+        all_become(&r, key, twin[k]);
+    }
+    replicas_close(&r);
+}
+
+/* All at once, and then rest: whatever came of it, it is the same for all. */
+static void all_agree_in_the_end(void **state) {
+    const struct cache_factory *factory = *state;
+    needs_replicas(factory);
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct replicas r = replicas_make(factory);
+        struct rng rng;
+        char buf[32];
+        rng_seed(&rng, seed);
+        for (int i = 0; i < 2000; i++) {
+            struct cache *c = r.c[rng_below(&rng, REPLICAS)];
+            struct str key = key_of(buf, sizeof buf, "key", (long)rng_below(&rng, 20));
+            uint64_t what = rng_below(&rng, 10);
+            if (what == 0)
+                c->ops->set(c, key, i, 60 * US_PER_S, clock_wall_us());
+            else if (what == 1)
+                c->ops->drop(c, key);
+            else
+                add_now(c, key, 1);
+            if (rng_below(&rng, 20) == 0)
+                usleep((useconds_t)rng_below(&rng, 3000));
+        }
+        usleep(100000);
+        for (long k = 0; k < 20; k++) {
+            struct str key = key_of(buf, sizeof buf, "key", k);
+            int64_t since_us = clock_wall_us(), v;
+            do {
+                v = look(r.c[0], key);
+                usleep(500);
+            } while ((look(r.c[1], key) != v || look(r.c[2], key) != v) &&
+                     clock_wall_us() - since_us < SETTLE_US);
+            assert_int_equal(look(r.c[1], key), v);
+            assert_int_equal(look(r.c[2], key), v);
+        }
+        replicas_close(&r);
+    }
+}
+
+static int by_size(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void how_long_a_moment_is(void **state) {
+    const struct cache_factory *factory = *state;
+    needs_replicas(factory);
+    struct replicas r = replicas_make(factory);
+    int64_t took_us[101];
+    for (int i = 0; i < 101; i++) {
+        add_now(r.c[i % 2], STR("m"), 1);
+        took_us[i] = becomes(r.c[2], STR("m"), i + 1);
+    }
+    qsort(took_us, 101, sizeof *took_us, by_size);
+    print_message("heard of by another replica after %.1f ms (median), %.1f ms (99 %%)\n",
+                  (double)took_us[50] / 1000, (double)took_us[99] / 1000);
+    replicas_close(&r);
+}
+
 int cache_contract(const struct cache_factory *f) {
 #define TEST(name) cmocka_unit_test_prestate(name, (void *)(uintptr_t)f)
     const struct CMUnitTest tests[] = {
-        TEST(counts),  TEST(sets_and_drops), TEST(saturates), TEST(keys_are_bytes),
-        TEST(bounded), TEST(against_twin),   TEST(threads),
+        TEST(counts),
+        TEST(sets_and_drops),
+        TEST(saturates),
+        TEST(keys_are_bytes),
+        TEST(bounded),
+        TEST(against_twin),
+        TEST(threads),
+        TEST(counts_are_shared),
+        TEST(sets_and_drops_are_shared),
+        TEST(ttl_is_set_once),
+        TEST(sums_are_exact),
+        TEST(replicas_against_twin),
+        TEST(all_agree_in_the_end),
+        TEST(how_long_a_moment_is),
     };
     return cmocka_run_group_tests_name(f->name, tests, NULL, NULL);
 }

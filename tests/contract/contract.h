@@ -6,6 +6,7 @@
 
 #include "ports/bus.h"
 #include "ports/cache.h"
+#include "ports/signals.h"
 #include "ports/store.h"
 
 #include <setjmp.h>
@@ -48,7 +49,18 @@ struct cache_factory {
     struct cache *(*make)(int32_t entries_max);
     int32_t (*count)(struct cache *c);
     int32_t key_max;
+    /* Another replica's cache on the same data as FIRST; NULL: nothing is shared. */
+    struct cache *(*join)(struct cache *first);
 };
 int cache_contract(const struct cache_factory *f);
+
+struct signals_factory {
+    const char *name;
+    struct signals *(*make)(void);
+    struct signals *(*join)(struct signals *first); /* another replica's; NULL: there are none */
+    /* Listeners are there; returns when what is signalled reaches the others. */
+    void (*start)(struct signals *s);
+};
+int signals_contract(const struct signals_factory *f);
 
 #endif

@@ -2,6 +2,7 @@
 #include "contract.h"
 
 #include "adapters/inproc/inproc_bus.h"
+#include "adapters/inproc/inproc_signals.h"
 #include "base/err.h"
 
 static void refuse(void *consumer, struct bus_delivery *d) {
@@ -59,10 +60,15 @@ static void clock_put_back(void **state) {
     b->ops->close(b);
 }
 
+static void start(struct signals *s) {
+    (void)s;
+}
+
 int main(void) {
+    const struct signals_factory signals = {"inproc signals", inproc_signals_new, NULL, start};
     const struct bus_factory f = {"inproc bus", inproc_bus_new, INPROC_IN_FLIGHT_MAX};
     const struct CMUnitTest own[] = {cmocka_unit_test(waits_double_up_to_a_bound),
                                      cmocka_unit_test(clock_put_back)};
-    int failed = bus_contract(&f);
+    int failed = bus_contract(&f) + signals_contract(&signals);
     return failed + cmocka_run_group_tests_name("inproc bus's own", own, NULL, NULL);
 }

@@ -4,6 +4,6 @@
 
 int main(void) {
     const struct cache_factory f = {"memory cache", memory_cache_new, memory_cache_count,
-                                    MEMORY_CACHE_KEY_MAX};
+                                    MEMORY_CACHE_KEY_MAX, NULL};
     return cache_contract(&f);
 }

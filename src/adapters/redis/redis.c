@@ -496,7 +496,7 @@ static void *thread_run(void *arg) {
 
 static bool prefix_valid(const char *p) {
     size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_");
-    return p[n] == '\0' && n <= REDIS_PREFIX_MAX;
+    return n <= REDIS_PREFIX_MAX && p[n] == '\0';
 }
 
 static void name(char *to, const struct redis *r, const char *what, const char *more) {

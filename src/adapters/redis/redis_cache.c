@@ -37,7 +37,7 @@ struct shared {
     struct shared *before, *after; /* in the list of those that wait */
     uint64_t life, known;
     int64_t pending, away;
-    uint32_t generation;
+    uint32_t generation, sent_no;
     uint8_t op, sent; /* enum op */
     bool fresh, dropped, waits;
 };
@@ -47,9 +47,9 @@ struct redis_cache {
     struct redis *redis;
     pthread_mutex_t lock; /* guards everything below */
     struct entries entries;
-    struct shared *first, *last; /* that wait */
-    struct shared *walk;         /* from here on entries may have to be put back; or NULL */
-    uint32_t generation;
+    struct shared *first, *last;  /* that wait */
+    struct shared *walk;          /* from here on entries may have to be put back; or NULL */
+    uint32_t generation, sent_no; /* of connections, of batches */
     uint64_t last_life;
     int64_t offset_us; /* the callers' clock minus the monotonic one */
     int64_t count_waiting;
@@ -116,9 +116,11 @@ static bool lives(const struct shared *e, int64_t now_us) {
     return e && !e->dropped && e->entry.expires_us > now_us;
 }
 
+#define NO_TIME INT64_MIN /* a guess at the time is no reason to let go of what may live */
+
 static struct shared *make(struct redis_cache *c, struct str key, int64_t now_us) {
     const struct shared *oldest = (struct shared *)c->entries.oldest;
-    if (c->entries.by_key.count >= c->entries.entries_max && lives(oldest, now_us))
+    if (c->entries.by_key.count >= c->entries.entries_max && lives(oldest, callers_now(c)))
         c->evicted++;
     struct shared *e = entries_make(&c->entries, key, now_us);
     e->generation = c->generation;
@@ -126,14 +128,14 @@ static struct shared *make(struct redis_cache *c, struct str key, int64_t now_us
 }
 
 /* Begins a life of E, NULL: of a new entry. */
-static struct shared *begin(struct redis_cache *c, struct shared *e, struct str key, int64_t ttl_us,
-                            int64_t now_us) {
+static struct shared *begin(struct redis_cache *c, struct shared *e, struct str key,
+                            int64_t expires_us, int64_t now_us) {
     if (e)
         entries_renew(&c->entries, &e->entry);
     else
         e = make(c, key, now_us);
     e->entry.value = 0;
-    e->entry.expires_us = entries_expiry(now_us, ttl_us);
+    e->entry.expires_us = expires_us;
     e->pending = 0;
     e->life = new_life(c);
     e->fresh = true;
@@ -152,7 +154,7 @@ static int add(struct cache *cache, struct str key, int64_t n, int64_t ttl_us, i
     struct shared *e = entries_get(&c->entries, key);
     bool begun = !lives(e, now_us);
     if (begun)
-        e = begin(c, e, key, ttl_us, now_us);
+        e = begin(c, e, key, entries_expiry(now_us, ttl_us), now_us);
     e->entry.value = entries_sum(e->entry.value, n);
     *ret_value = e->entry.value;
     *ret_expires_us = e->entry.expires_us;
@@ -176,7 +178,8 @@ static int set(struct cache *cache, struct str key, int64_t value, int64_t ttl_u
         return ERR_LIMIT;
     pthread_mutex_lock(&c->lock);
     heed_clock(c, now_us);
-    struct shared *e = begin(c, entries_get(&c->entries, key), key, ttl_us, now_us);
+    struct shared *e =
+        begin(c, entries_get(&c->entries, key), key, entries_expiry(now_us, ttl_us), now_us);
     e->entry.value = value;
     e->op = OP_SET;
     list(c, e);
@@ -204,7 +207,8 @@ static int drop(struct cache *cache, struct str key) {
     struct shared *e = entries_get(&c->entries, key);
     bool tell = !e || !e->dropped;
     if (tell) { /* also one that is not in the mirror: it may be in Redis */
-        e = begin(c, e, key, INT64_C(1000) * REDIS_BURIED_MS, callers_now(c));
+        int64_t until_us = entries_expiry(callers_now(c), INT64_C(1000) * REDIS_BURIED_MS);
+        e = begin(c, e, key, until_us, NO_TIME);
         e->dropped = true;
         e->op = OP_DROP;
         list(c, e);
@@ -280,13 +284,14 @@ void redis_cache_confirmed(struct redis_cache *c) {
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Of a connection that broke nothing is under way any more. True: E is of one. */
+/* Is E of a connection that broke? Of that, and of batches before this, nothing is under way. */
 static bool uncertain(struct redis_cache *c, struct shared *e) {
-    if (e->generation == c->generation)
-        return false;
-    e->sent = OP_NONE;
-    e->away = 0;
-    return true;
+    bool before = e->generation != c->generation;
+    if (before || e->sent_no != c->sent_no) {
+        e->sent = OP_NONE;
+        e->away = 0;
+    }
+    return before;
 }
 
 static void argument(struct redis_batch *b, int which, struct str text) {
@@ -312,11 +317,8 @@ static void put(struct redis_cache *c, struct redis_batch *b, struct shared *e, 
     bool back = uncertain(c, e);
     e->generation = c->generation;
     unlist(c, e);
-    if (!e->dropped && e->entry.expires_us <= now_us) { /* nothing to be said of it any more */
-        e->op = e->sent = OP_NONE;
-        e->pending = e->away = 0;
-        return;
-    }
+    if (!e->dropped && e->entry.expires_us <= now_us)
+        return; /* nothing to be said of it any more */
     char op = e->dropped ? (back ? 'x' : 'd') : back ? 'r' : e->op == OP_SET ? 's' : 'a';
     int64_t rest_ms = (entries_sum(e->entry.expires_us, -now_us) - 1) / 1000 + 1;
     if (rest_ms < 1)
@@ -334,6 +336,7 @@ static void put(struct redis_cache *c, struct redis_batch *b, struct shared *e, 
     b->count++;
     /* What an answer makes of one that is put back is not to be foreseen: as with a set. */
     e->sent = e->dropped ? OP_DROP : op == 'a' ? OP_ADD : OP_SET;
+    e->sent_no = c->sent_no;
     e->away = e->pending;
     e->pending = 0;
     e->op = OP_NONE;
@@ -343,6 +346,7 @@ static void put(struct redis_cache *c, struct redis_batch *b, struct shared *e, 
 void redis_cache_batch(struct redis_cache *c, struct redis_batch *b) {
     pthread_mutex_lock(&c->lock);
     int64_t now_us = callers_now(c);
+    c->sent_no++;
     for (int looked = 0; c->walk && looked < REDIS_BATCH_MAX && b->count < REDIS_BATCH_MAX;
          looked++) {
         struct shared *e = c->walk;
@@ -418,7 +422,7 @@ static void hear(struct redis_cache *c, const struct redis_heard *h, bool own, i
     if (!e) {
         if (h->buried || own || h->ttl_us == 0)
             return; /* own: it has been pushed out meanwhile */
-        e = make(c, h->key, now_us);
+        e = make(c, h->key, NO_TIME);
         follow(c, e, h, now_us);
         return;
     }
