@@ -26,7 +26,7 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build run test check bench lint format mutants deps streets clean distclean help
+.PHONY: all build run test check bench lint format deb mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
@@ -55,6 +55,10 @@ check: build ## The deterministic simulator alone (SEEDS=200)
 
 bench: build ## The named benchmarks, as a table (ARGS='NAME' for one, ARGS=--json for machines)
 	@$(BUILD)/lorry bench $(ARGS)
+
+deb: build ## A Debian package, in the build folder
+	@scripts/install-deps.sh package
+	@deploy/debian/build.sh $(BUILD)/lorry $(BUILD)
 
 mutants: ## Break each promise on purpose and show which check catches it
 	@scripts/install-deps.sh build test

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for the named purposes, and nothing when none is.
-# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [deploy]      (default: build)
+# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [deploy] [package]      (default: build)
 # Works as root or through sudo. LORRY_DEPS=skip trusts that everything is there already.
 set -euo pipefail
 
@@ -9,7 +9,8 @@ packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node
     libcmocka-dev)
 packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3 redis-server)
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
-packages_deploy=(nginx-light openssl prometheus)
+packages_deploy=(nginx-light openssl prometheus systemd debhelper lintian mandoc)
+packages_package=(debhelper)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
 packages_clang=(clang)
 packages_streets=(ca-certificates)
@@ -30,8 +31,9 @@ for purpose in "${@:-build}"; do
     lint) wanted+=("${packages_lint[@]}") ;;
     clang) wanted+=("${packages_clang[@]}") ;;
     deploy) wanted+=("${packages_deploy[@]}") ;;
+    package) wanted+=("${packages_package[@]}") ;;
     streets) wanted+=("${packages_streets[@]}") ;;
-    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, deploy" ;;
+    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, deploy, package" ;;
     esac
 done
 

@@ -149,6 +149,14 @@ void config_write_help(const struct config_program *program, struct buf *out);
 void config_write_command_help(const struct config_program *program,
                                const struct config_command *command, struct buf *out);
 
+/* Manual pages in mdoc(7): of the program, of a command, of the configuration file (section 5); and
+ * the program's completion for bash. */
+void config_write_manual(const struct config_program *program, struct buf *out);
+void config_write_command_manual(const struct config_program *program,
+                                 const struct config_command *command, struct buf *out);
+void config_write_file_manual(const struct config_program *program, struct buf *out);
+void config_write_completion(const struct config_program *program, struct buf *out);
+
 /* The parts below are for config_*.c and their tests. */
 
 /* Reads TEXT as SETTING wants it into *ret_value (all but setting, origin and source). Returns
@@ -160,6 +168,10 @@ struct str config_expects(const struct config_setting *setting, struct arena *a)
 /* "--offer-timeout-s", "LORRY_OFFER_TIMEOUT_S"; those of a secret's file with FROM_FILE. */
 struct str config_flag_name(const char *key, bool from_file, struct arena *a);
 struct str config_env_name(const char *key, bool from_file, struct arena *a);
+/* What a setting is, with its limits or names and its default: "Where to listen (default …)". */
+struct str config_words(const struct config_setting *setting, struct arena *a);
+/* What stands for its value: "FILE"; NULL for a bool. */
+const char *config_placeholder(const struct config_setting *setting, bool from_file);
 /* How many letters must be added, dropped, changed or swapped; 99 when either is too long. */
 int32_t config_distance(struct str a, struct str b);
 

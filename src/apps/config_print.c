@@ -105,7 +105,7 @@ void config_write_json(const struct config *c, struct buf *out) {
 
 /* ---- help ---- */
 
-static const char *placeholder(const struct config_setting *s, bool from_file) {
+const char *config_placeholder(const struct config_setting *s, bool from_file) {
     if (from_file)
         return "FILE";
     if (s->placeholder)
@@ -143,8 +143,7 @@ static void write_wrapped(struct str words, size_t column, struct buf *out) {
     buf_printf(out, "%.*s\n", STR_ARG(words));
 }
 
-/* "Where to listen (default 127.0.0.1:8080)", with the limits or the names. */
-static struct str setting_words(const struct config_setting *s, struct arena *a) {
+struct str config_words(const struct config_setting *s, struct arena *a) {
     struct buf words;
     buf_init(&words, a, 160);
     buf_add_cstr(&words, s->help);
@@ -169,14 +168,14 @@ static void write_setting(const struct config_setting *s, struct arena *a, struc
     struct str flag = config_flag_name(s->key, s->secret, a);
     if (on)
         flag = arena_printf(a, "--no-%.*s", (int)flag.len - 2, flag.p + 2);
-    const char *what = placeholder(s, s->secret);
+    const char *what = config_placeholder(s, s->secret);
     struct str left =
         arena_printf(a, "  %.*s%s%s", STR_ARG(flag), what ? " " : "", what ? what : "");
     if (left.len + 2 > HELP_COLUMN)
         buf_printf(out, "%.*s\n%*s", STR_ARG(left), HELP_COLUMN, "");
     else
         buf_printf(out, "%-*.*s", HELP_COLUMN, STR_ARG(left));
-    write_wrapped(setting_words(s, a), HELP_COLUMN, out);
+    write_wrapped(config_words(s, a), HELP_COLUMN, out);
 }
 
 void config_write_command_help(const struct config_program *program,

@@ -70,6 +70,14 @@ static const struct config_command commands[] = {
      .summary = "Help, also for each command",
      .arguments = "[COMMAND]",
      .arguments_max = 2},
+    {.name = "man",
+     .summary = "Write a manual page: of lorry, of a command, or of lorry.conf",
+     .details = "For packages, and to read one: lorry man serve | man -l -\n",
+     .arguments = "[COMMAND]",
+     .arguments_max = 2},
+    {.name = "completion",
+     .summary = "Write the completion of commands and flags for bash",
+     .details = "To use it in this shell: source <(lorry completion)\n"},
     {.name = NULL},
 };
 static int (*const runs[])(struct config *c) = {
@@ -77,6 +85,8 @@ static int (*const runs[])(struct config *c) = {
     command_user_add,  command_user_list,   command_user_set_role, command_user_disable,
     command_keys_list, command_keys_rotate, command_config,
 };
+
+static const struct config_command the_file = {.name = "lorry.conf"}; /* it has a page, too */
 
 static const struct config_program program = {
     "lorry", "self-hosted, on-demand logistics: booking, dispatch, tracking", commands};
@@ -130,6 +140,17 @@ static int help(const struct config_command *command) {
     return status;
 }
 
+static int completion(void) {
+    struct arena a;
+    struct buf out;
+    arena_init(&a, 8192);
+    buf_init(&out, &a, 16384);
+    config_write_completion(&program, &out);
+    int status = flush_to(stdout, &out);
+    arena_free(&a);
+    return status;
+}
+
 /* The commands of several words that begin with WORD, such as "user". False: there is none. */
 static bool write_group(const char *word, FILE *out) {
     size_t len = strlen(word);
@@ -175,6 +196,36 @@ static int run(const struct config_command *command, int argc, char **argv) {
     return status;
 }
 
+/* "lorry man", "lorry man serve", "lorry man lorry.conf". */
+static int manual(const struct config_command *command) {
+    struct arena a;
+    struct buf out;
+    arena_init(&a, 8192);
+    buf_init(&out, &a, 16384);
+    if (command == &the_file)
+        config_write_file_manual(&program, &out);
+    else if (command == NULL)
+        config_write_manual(&program, &out);
+    else
+        config_write_command_manual(&program, command, &out);
+    int status = flush_to(stdout, &out);
+    arena_free(&a);
+    return status;
+}
+
+/* HOW, about the command that the words after "help" or "man" name. */
+static int tell(int argc, char **argv, int (*how)(const struct config_command *command)) {
+    int used = 0;
+    if (argc == 2)
+        return how(NULL);
+    if (how == manual && strcmp(argv[2], the_file.name) == 0)
+        return how(&the_file);
+    const struct config_command *about = config_command_find(&program, argc - 2, argv + 2, &used);
+    if (about == NULL && how == help && write_group(argv[2], stdout))
+        return 0;
+    return about != NULL ? how(about) : unknown(argv[2]);
+}
+
 int main(int argc, char **argv) {
     if (argc < 2)
         return help(NULL);
@@ -182,16 +233,13 @@ int main(int argc, char **argv) {
         return version();
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return help(NULL);
+    if (strcmp(argv[1], "help") == 0)
+        return tell(argc, argv, help);
+    if (strcmp(argv[1], "man") == 0)
+        return tell(argc, argv, manual);
+    if (strcmp(argv[1], "completion") == 0)
+        return completion();
     int used = 0;
-    if (strcmp(argv[1], "help") == 0) {
-        if (argc == 2)
-            return help(NULL);
-        const struct config_command *about =
-            config_command_find(&program, argc - 2, argv + 2, &used);
-        if (about == NULL && write_group(argv[2], stdout))
-            return 0;
-        return about != NULL ? help(about) : unknown(argv[2]);
-    }
     const struct config_command *command = config_command_find(&program, argc - 1, argv + 1, &used);
     if (command == NULL)
         return unknown(argv[1]);

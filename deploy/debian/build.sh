@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Makes the Debian package of a built binary.
+# Usage: build.sh LORRY FOLDER        Writes FOLDER/lorry_VERSION_ARCH.deb and prints its name.
+set -euo pipefail
+lorry=$(realpath "$1")
+folder=$(realpath "$2")
+cd "$(dirname "$0")/../.."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+umask 022
+
+stage=$work/lorry
+mkdir -p "$stage/man"
+cp -r deploy/debian "$stage/debian"
+cp deploy/systemd/lorry.service "$stage/debian/lorry.service"
+cp deploy/systemd/lorry@.service "$stage/debian/lorry@.service"
+cp "$lorry" "$stage/lorry"
+cp -r deploy/nginx deploy/prometheus deploy/grafana README.md docs "$stage/"
+rm -f "$stage/nginx/kustomization.yaml" "$stage/prometheus/lorry.rules.test.yml"
+
+# Everything that the command can tell about itself comes from the command.
+"$lorry" man >"$stage/man/lorry.1"
+"$lorry" man lorry.conf >"$stage/man/lorry.conf.5"
+while read -r command; do
+    # shellcheck disable=SC2086 # a command may have two words
+    "$lorry" man $command >"$stage/man/lorry-${command// /-}.1"
+done < <("$lorry" help | sed -nE 's/^  ([a-z-]+( [a-z-]+)?)  .*/\1/p')
+mkdir "$stage/completions"
+"$lorry" completion >"$stage/completions/lorry"
+
+version=$("$lorry" version | sed -n '1s/^lorry //p')
+date=$(LC_ALL=C date -R -u -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}")
+cat >"$stage/debian/changelog" <<END
+lorry ($version) unstable; urgency=medium
+
+  * Built from the source of this version; its history tells what has changed.
+
+ -- $(sed -n 's/^Maintainer: //p' deploy/debian/control)  $date
+END
+
+{
+    echo 'lorry usr/bin'
+    echo 'debian/lorry.conf etc/lorry'
+    echo 'completions usr/share/bash-completion'
+    echo 'nginx/nginx.conf.in nginx/render.sh usr/share/lorry/nginx'
+    if [ -d web/dist ]; then
+        cp -r web/dist "$stage/web"
+        echo 'web usr/share/lorry'
+    fi
+} >"$stage/debian/lorry.install"
+printf 'man/*\n' >"$stage/debian/lorry.manpages"
+printf 'README.md\ndocs/operations.md\n' >"$stage/debian/lorry.docs"
+printf 'prometheus\ngrafana\n' >"$stage/debian/lorry.examples"
+printf 'u lorry - "Lorry" /var/lib/lorry\n' >"$stage/debian/lorry.sysusers"
+
+if ! (cd "$stage" && dpkg-buildpackage --build=binary --unsigned-source --unsigned-changes --no-check-builddeps) >"$work/log" 2>&1; then
+    tail -n 40 "$work/log" >&2
+    exit 1
+fi
+package=$(cd "$work" && echo lorry_*.deb)
+mv "$work/$package" "$folder/$package"
+printf '%s\n' "$folder/$package"
