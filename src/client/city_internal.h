@@ -45,7 +45,6 @@ struct person {
     struct buf token, refresh_token;
     int64_t seq;       /* the newest event seen: where a resume goes on */
     int64_t ready_seq; /* what is newer on this socket is live */
-    struct buf early;  /* live events that wait for the replay to end; each ends with a NUL */
     bool signed_in, live, was_ready;
     int32_t number;
 };

@@ -258,12 +258,8 @@ static void socket_live(struct person *p) {
 static void on_ready(struct person *p, struct json_value root) {
     int64_t head = json_member_i64(root, "seq", 0);
     p->ready_seq = head;
-    p->early.len = 0;
-    if (!p->was_ready) {
+    if (!p->was_ready)
         p->seq = head; /* the first time: what was before is not ours to audit */
-        socket_live(p);
-        return;
-    }
     struct arena *a = &p->city->scratch;
     arena_reset(a);
     person_socket_send(p,
@@ -287,19 +283,6 @@ static void on_event(struct person *p, struct json_value root, struct str type, 
     p->kind->event(p, type, data);
 }
 
-/* The replay is over: what came live meanwhile is next. */
-static void on_resumed(struct person *p) {
-    struct buf early = p->early;
-    struct json_value root;
-    buf_init(&p->early, NULL, 0);
-    socket_live(p);
-    for (size_t at = 0; at < early.len; at += strlen(early.p + at) + 1) {
-        CHECK(city_json(p->city, str_from(early.p + at), &root));
-        on_event(p, root, json_member(root, "type"), json_member_i64(root, "seq", 0));
-    }
-    buf_free(&early);
-}
-
 static void socket_text(void *arg, struct str message) {
     struct person *p = arg;
     struct json_value root;
@@ -314,14 +297,11 @@ static void socket_text(void *arg, struct str message) {
     else if (str_is(type, "gap"))
         audit_violation(p->city, "%s was told of a gap", p->email);
     struct json_value data;
-    if (!p->live && seq > p->ready_seq && json_get(root, "data", &data)) {
-        buf_add_str(&p->early, message); /* dropped with the socket: the next replay has it */
-        buf_add_char(&p->early, 0);
-        return;
-    }
+    if (!p->live && seq > p->ready_seq && json_get(root, "data", &data))
+        return; /* the resume came too late: this socket ends, and the next one has it */
     on_event(p, root, type, seq);
     if (str_is(type, "resumed"))
-        on_resumed(p);
+        socket_live(p);
 }
 
 static void socket_closed(void *arg, int code) {
@@ -363,7 +343,6 @@ void person_make(struct person *p, struct city *city, const struct person_kind *
     snprintf(p->name, sizeof(p->name), "%s %s", first[(size_t)number % COUNT_OF(first)],
              last[(size_t)(number / 3) % COUNT_OF(last)]);
     p->conn = net_conn_new(city->net);
-    buf_init(&p->early, NULL, 0);
     buf_init(&p->token, NULL, 512);
     buf_init(&p->refresh_token, NULL, 128);
 }
@@ -380,7 +359,6 @@ void person_free(struct person *p) {
         if (a->person == p)
             asking_free(a);
     }
-    buf_free(&p->early);
     buf_free(&p->token);
     buf_free(&p->refresh_token);
 }

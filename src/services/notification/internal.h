@@ -29,6 +29,7 @@
 #define INBOX_PRUNE_PAGES_MAX 32            /* pages of old entries that go in one tick */
 #define SESSION_WATCHES_MAX 16
 #define SESSION_AUTH_TIMEOUT_US (INT64_C(5) * 1000000)
+#define SESSION_HOLD_US (INT64_C(2) * 1000000) /* for the resume to come */
 #define SESSION_ENDED_TICKS 10   /* how often it is asked whether a sign-in has ended meanwhile */
 #define SESSION_FRAMES_BURST 200 /* frames at once … */
 #define SESSION_FRAMES_PER_S 50  /* … and sustained */
@@ -133,7 +134,8 @@ struct session {
     char user_id[STREAM_MAX];
     char sid[STREAM_MAX]; /* of the session that the token belongs to */
     enum role role;
-    int64_t expires_us, opened_us;
+    int64_t expires_us;
+    int64_t since_us; /* it is NEW, or LIVE */
     enum session_state state;
     int64_t sent_seq;       /* the newest live entry it was sent */
     int64_t ready_seq;      /* live begins after it */
@@ -141,6 +143,7 @@ struct session {
     int64_t gap_seq;        /* the last number before a gap that is being waited for … */
     int64_t gap_us;         /* … since when; 0: none */
     bool resumed;           /* has asked for a resume */
+    bool held;              /* may still: nothing live before that */
     bool replaying, behind; /* has entries to read when it can */
     bool full;              /* its socket took no more: `drained` will come */
     int64_t tokens_us;      /* frame budget, in time */
@@ -167,7 +170,9 @@ extern const struct socket_events session_events;
 struct session *session_new(struct notification_part *part, int64_t now_us);
 /* The session is WHO's from here on; then, once it has its socket, it begins: `ready`. */
 void session_identify(struct session *s, const struct identity *who);
-void session_begin(struct session *s);
+void session_begin(struct session *s, int64_t now_us);
+/* Live entries may be sent from here on, if they were held. */
+void session_let_go(struct session *s);
 /* Ends it; nothing is sent any more, and `closed` follows. */
 void session_close(struct session *s, int code, const char *reason);
 /* An entry has become durable: FRAME is it, encoded. */

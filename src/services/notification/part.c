@@ -270,8 +270,15 @@ void part_stop(void *self, struct worker *w) {
     part->found = NULL;
 }
 
+/* No resume has come in time; or the clock was put back, and nobody knows. */
+static void end_hold(struct session *s, int64_t now_us) {
+    if (s->state == SESSION_LIVE && s->held &&
+        (now_us - s->since_us >= SESSION_HOLD_US || now_us < s->since_us))
+        session_let_go(s);
+}
+
 static void end_overdue(struct session *s, int64_t now_us) {
-    if (s->state == SESSION_NEW && now_us - s->opened_us > SESSION_AUTH_TIMEOUT_US)
+    if (s->state == SESSION_NEW && now_us - s->since_us > SESSION_AUTH_TIMEOUT_US)
         session_close(s, 1008, "no auth in 5 s");
     else if (s->state == SESSION_LIVE && now_us > s->expires_us)
         session_close(s, 1008, "token expired");
@@ -321,6 +328,7 @@ void part_tick(void *self, struct worker *w, int64_t now_us) {
             s->locations_waiting = 0;
         }
         s->behind = s->behind || all || looks(s, silent);
+        end_hold(s, now_us);
         if (s->state == SESSION_LIVE && s->behind)
             session_catch_up(s);
         if (s->watches_asked > 0)

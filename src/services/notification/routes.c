@@ -53,12 +53,13 @@ void route_socket(struct call *c) {
             return;
         }
     }
-    struct session *s = session_new(c->worker->notification, c->now_us);
+    int64_t now_us = c->now_us;
+    struct session *s = session_new(c->worker->notification, now_us);
     if (who.role != ROLE_NONE)
-        session_identify(s, &who); /* the call, and his name in it, are gone after accept */
+        session_identify(s, &who); /* the call, and all in it, is gone after accept */
     s->socket = c->accept(c, offered(c, "lorry.v1", true), &session_events, s);
     if (s->role != ROLE_NONE)
-        session_begin(s);
+        session_begin(s, now_us);
 }
 
 /* The number that a cursor names: it must be an entry of this inbox. */

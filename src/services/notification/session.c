@@ -1,6 +1,8 @@
 /* One socket's session. Entries reach the client in the order of their numbers, each once: `ready`
  * names where live begins; a resume replays what lies between the client's number and there, from
- * the store; what comes later is pushed as it becomes durable. A session that could not be told at
+ * the store; what comes later is pushed as it becomes durable. So that a resume finds nothing live
+ * sent before it, live is held after `ready` until the resume, or SESSION_HOLD_US for those who
+ * have none; what comes meanwhile makes the session `behind`. A session that could not be told at
  * once (slow reader, a gap) is `behind` and reads on from the store, so that nothing is queued for
  * it here; one whose socket is full does so when that has drained, not before.
  */
@@ -173,7 +175,7 @@ static bool replay(struct session *s) {
 }
 
 void session_catch_up(struct session *s) {
-    if (s->full)
+    if (s->full || s->held)
         return;
     bool done = (!s->replaying || replay(s)) && send_range(s, &s->sent_seq, INBOX_SEQ_MAX);
     s->behind = !done;
@@ -182,7 +184,7 @@ void session_catch_up(struct session *s) {
 void session_push(struct session *s, int64_t seq, struct frame *frame) {
     if (s->state != SESSION_LIVE || seq <= s->sent_seq)
         return;
-    if (s->replaying || s->behind) {
+    if (s->held || s->replaying || s->behind) {
         s->behind = true;
         return;
     }
@@ -196,12 +198,20 @@ void session_push(struct session *s, int64_t seq, struct frame *frame) {
     s->part->service->pushed++;
 }
 
+void session_let_go(struct session *s) {
+    if (s->state != SESSION_LIVE || !s->held)
+        return;
+    s->held = false;
+    if (s->behind)
+        session_catch_up(s);
+}
+
 /* ---- signing in ---- */
 
 struct session *session_new(struct notification_part *part, int64_t now_us) {
     struct session *s = xcalloc(1, sizeof(*s));
     s->part = part;
-    s->opened_us = now_us;
+    s->since_us = now_us;
     s->number = ++part->next_number;
     map_put(&part->numbers, session_key(s), s);
     s->next = part->sessions;
@@ -222,7 +232,7 @@ void session_identify(struct session *s, const struct identity *who) {
     s->expires_us = who->expires_us;
 }
 
-void session_begin(struct session *s) {
+void session_begin(struct session *s, int64_t now_us) {
     CHECK(s->state == SESSION_NEW && s->role != ROLE_NONE);
     part_join(s); /* first, so that no entry falls between the head and the listening */
     int64_t head;
@@ -232,6 +242,8 @@ void session_begin(struct session *s) {
     }
     s->ready_seq = s->sent_seq = head;
     s->state = SESSION_LIVE;
+    s->since_us = now_us;
+    s->held = true;
     send_or_close(s,
                   arena_printf(scratch(s), "{\"type\":\"ready\",\"seq\":%lld}", (long long)head));
 }
@@ -261,7 +273,7 @@ static void on_auth(struct session *s, const struct frame_in *f, int64_t now_us)
     }
     if (s->state == SESSION_NEW) {
         session_identify(s, &who);
-        session_begin(s);
+        session_begin(s, now_us);
         return;
     }
     if (!str_is(who.user_id, s->user_id) || who.role != s->role) {
@@ -275,12 +287,17 @@ static void on_auth(struct session *s, const struct frame_in *f, int64_t now_us)
 }
 
 static void on_resume(struct session *s, const struct frame_in *f) {
+    s->held = false; /* what has come meanwhile makes it `behind` already */
     if (f->after == I64_ABSENT) {
         session_error(s, f, 400, "invalid-request", STR("after is required"));
         return;
     }
     if (s->resumed) {
         session_error(s, f, 400, "invalid-request", STR("this socket has resumed before"));
+        return;
+    }
+    if (s->sent_seq > s->ready_seq) { /* what was missed would come after what is newer */
+        session_close(s, 1013, "the resume came too late");
         return;
     }
     s->resumed = true;

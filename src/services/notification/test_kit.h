@@ -293,12 +293,21 @@ static inline struct client *client_knock(struct kit *k, const char *protocols, 
     return c;
 }
 
-static inline struct client *client_open(struct kit *k, enum role role, struct str user_id) {
+/* One that may still resume: nothing live comes until it does, or has waited. */
+static inline struct client *client_open_held(struct kit *k, enum role role, struct str user_id) {
     struct house_answer answer;
     struct identity who = house_who(k->h, role, NULL);
     who.user_id = user_id;
     struct client *c = client_knock(k, NULL, who, &answer);
     assert_non_null(c);
+    return c;
+}
+
+/* One that was not held, or has waited, unless it resumes. */
+static inline struct client *client_open(struct kit *k, enum role role, struct str user_id) {
+    struct client *c = client_open_held(k, role, user_id);
+    if (c->s->socket.owner != NULL && c->s->close_code == 0)
+        session_let_go(c->s->socket.owner);
     return c;
 }
 

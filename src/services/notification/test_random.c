@@ -168,7 +168,7 @@ static void keep_logs(struct world *w, bool whole) {
 static void step_open(struct world *w, struct socket_of *s) {
     s->account = (int)rng_below(&w->rng, ACCOUNTS);
     s->after = -1;
-    s->c = client_open(w->k, w->accounts[s->account].role, w->accounts[s->account].id);
+    s->c = client_open_held(w->k, w->accounts[s->account].role, w->accounts[s->account].id);
 }
 
 static void step_resume(struct world *w, struct socket_of *s) {
@@ -323,6 +323,7 @@ static void check_log(struct world *w, const struct log_of *l, const struct inbo
             live = check_frame(w, l->frames[f], live, inbox, count);
         } else {
             demand(l->after >= 0 && !resumed, "unasked: %.*s", STR_ARG(l->frames[f]));
+            demand(live == first.seq, "replayed after live: %.*s", STR_ARG(l->frames[f]));
             replayed = check_frame(w, l->frames[f], replayed, inbox, count);
         }
     }

@@ -35,6 +35,7 @@ static void a_token_may_come_as_a_subprotocol(void **state) {
     c = knock(k, "\tbearer." TOKEN_OF_ASHA " ,chat,lorry.v10 , lorry.v1");
     expect(c, "{\"type\":\"ready\",\"seq\":2}");
     kit_fill(k, ASHA, 1);
+    house_advance(k->h, SESSION_HOLD_US);
     expect_entry(c, "booking.updated", 3);
     kit_free(k);
 }
@@ -78,10 +79,10 @@ static void a_token_may_come_in_the_first_frame(void **state) {
     house_socket_text(c->s, auth(k, TOKEN_OF_ASHA));
     expect(c, "{\"type\":\"ready\",\"seq\":2}");
     kit_fill(k, ASHA, 1);
-    expect_entry(c, "booking.updated", 3);
     house_socket_text(c->s, "{\"type\":\"resume\",\"after\":1}");
     expect_entry(c, "booking.updated", 2);
     expect(c, "{\"type\":\"resumed\",\"seq\":2}");
+    expect_entry(c, "booking.updated", 3);
     kit_fill(k, BO, 1);
     expect_nothing(c);
     kit_free(k);
@@ -217,12 +218,66 @@ static void a_resume_brings_what_was_missed_then_live_goes_on(void **state) {
     expect_range(some, 5, 7);
     expect_range(none, 5, 7);
     expect_range(late, 5, 7);
-    resume(late, 2); /* up to ready's number: what came live is not sent again */
-    expect_range(late, 2, 5);
-    expect_resumed(late, 5);
-    kit_fill(k, ASHA, 1);
-    expect_entry(late, "booking.updated", 8);
+    resume(late, 2); /* it would get 3 after 7: numbers only rise, so it must come again */
+    assert_int_equal(late->s->close_code, 1013);
     expect_nothing(late);
+    kit_free(k);
+}
+
+static struct client *ready_held(struct kit *k, int64_t seq) {
+    struct client *c = client_open_held(k, ROLE_CUSTOMER, ASHA);
+    struct str wanted =
+        arena_printf(&k->h->arena, "{\"type\":\"ready\",\"seq\":%lld}", (long long)seq);
+    expect(c, wanted.p);
+    return c;
+}
+
+static void nothing_live_comes_before_a_resume(void **state) {
+    (void)state;
+    struct kit *k = kit_new(43, 0, 0);
+    kit_fill(k, ASHA, 5);
+    struct client *c = ready_held(k, 5), *fresh = ready_held(k, 5), *ahead = ready_held(k, 5);
+    kit_fill(k, ASHA, 2);
+    house_socket_text(c->s, "{\"type\":\"ping\"}");
+    expect(c, "{\"type\":\"pong\"}");
+    house_advance(k->h, SESSION_HOLD_US - US_PER_S);
+    expect_nothing(c);
+    resume(c, 2);
+    expect_range(c, 2, 5);
+    expect_resumed(c, 5);
+    expect_range(c, 5, 7);
+    resume(fresh, 5); /* it has nothing to hear of, and need not wait */
+    expect_resumed(fresh, 5);
+    expect_range(fresh, 5, 7);
+    resume(ahead, 99);
+    expect(ahead, "{\"type\":\"gap\",\"from\":6}");
+    house_advance(k->h, US_PER_S / 2);
+    expect_range(ahead, 5, 7);
+    kit_fill(k, ASHA, 1);
+    expect_range(c, 7, 8);
+    expect_range(fresh, 7, 8);
+    expect_range(ahead, 7, 8);
+    kit_free(k);
+}
+
+static void who_does_not_resume_waits_2_s_once(void **state) {
+    (void)state;
+    struct kit *k = kit_new(44, 0, 0);
+    struct client *c = ready_held(k, 0), *quiet = ready_held(k, 0), *back = ready_held(k, 0);
+    kit_fill(k, ASHA, 3);
+    house_advance(k->h, SESSION_HOLD_US - US_PER_S / 2);
+    expect_nothing(c);
+    house_advance(k->h, US_PER_S);
+    expect_range(c, 0, 3);
+    expect_range(quiet, 0, 3);
+    kit_fill(k, ASHA, 1);
+    expect_range(c, 3, 4); /* at once from here on */
+    client_skip(back);
+    back = ready_held(k, 4);
+    kit_fill(k, ASHA, 1);
+    k->h->now_us -= 3600 * US_PER_S; /* a clock that is put back holds nobody for an hour */
+    house_advance(k->h, US_PER_S / 2);
+    expect_range(back, 4, 5);
     kit_free(k);
 }
 
@@ -704,6 +759,8 @@ int main(void) {
         cmocka_unit_test(a_session_ends_with_the_sign_in),
         cmocka_unit_test(a_store_that_is_busy_turns_clients_away),
         cmocka_unit_test(a_resume_brings_what_was_missed_then_live_goes_on),
+        cmocka_unit_test(nothing_live_comes_before_a_resume),
+        cmocka_unit_test(who_does_not_resume_waits_2_s_once),
         cmocka_unit_test(a_socket_resumes_once),
         cmocka_unit_test(a_number_beyond_the_end_is_a_gap),
         cmocka_unit_test(what_is_pruned_is_a_gap),
