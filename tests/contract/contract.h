@@ -41,6 +41,14 @@ struct bus_factory {
     const char *name;
     struct bus *(*make)(void);
     int32_t in_flight_max; /* of one publisher */
+    /* How much there is of what takes a bus with a network long: seeds, and events of which each
+     * follows from the one before. */
+    int32_t seeds, rounds;
+    /* Sleeps a little while the network works; NULL: everything happens inside the calls. */
+    void (*wait)(void);
+    /* Nothing that is published gets anywhere, until it is called with false. NULL: a consumer that
+     * does not acknowledge is enough for that. */
+    void (*block)(bool blocked);
 };
 int bus_contract(const struct bus_factory *f);
 

@@ -1,19 +1,10 @@
 /* A flight is one published event: a copy of it and one delivery for each group that wants it. Each
- * group keeps a lane per key: the deliveries of that key in the order of publishing, of which only
- * the first is ever out. A delivery moves
+ * group keeps its deliveries in lanes, one per key (base/lanes.h). When the last delivery of a
+ * flight is acknowledged the flight is landed, and its publisher is told. Callbacks never run under
+ * the lock and never inside each other: settle() is the one loop that makes them, and a call into
+ * the bus from a callback leaves its work to the loop that is already running.
  *
- *   behind others in its lane → ready → out (the consumer has it) → acknowledged
- *                                 ↑         └→ refused → resting ─┐
- *                                 └───────────────────────────────┘
- *
- * Resting deliveries lie in one list per backoff step; within a step they come due in the order in
- * which they came. When the last delivery of a flight is acknowledged the flight is landed, and its
- * publisher is told. Callbacks never run under the lock and never inside each other: settle() is
- * the one loop that makes them, and a call into the bus from a callback leaves its work to the loop
- * that is already running.
- *
- * Memory: a flight is one block; it is freed after its confirm. Lanes live as long as they have
- * deliveries.
+ * Memory: a flight is one block; it is freed after its confirm.
  */
 #include "adapters/inproc/inproc_bus.h"
 
@@ -21,39 +12,24 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/err.h"
-#include "base/map.h"
+#include "base/lanes.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BACKOFF_STEPS 10 /* 10 ms doubling to 5 s */
 #define CROSSING_POLL_US INT64_C(10000)
 #define TYPES_MAX 64 /* of one subscription */
 
 struct delivery {
     struct bus_delivery port; /* first: what the consumer sees */
+    struct lane_item item;
     struct inproc_bus *bus;
     struct flight *flight;
-    struct lane *lane;
-    const struct member *member;
-    struct delivery *behind; /* the next of the same key and group */
-    struct delivery *next;   /* in the ready, refused or a resting list */
-    int64_t due_us;
-    int32_t refusals;
-    bool out;
-};
-
-struct delivery_list {
-    struct delivery *first, *last;
-};
-
-struct lane { /* of one group and key */
-    struct delivery *first, *last;
-    struct str key;
     struct group *group;
-    char key_bytes[];
+    const struct member *member;
 };
 
 struct member { /* one subscription */
@@ -63,7 +39,7 @@ struct member { /* one subscription */
 
 struct group {
     const char *name;
-    struct map lanes; /* key → lane */
+    struct map lanes;
     struct member members[INPROC_MEMBERS_MAX];
     int32_t member_count;
 };
@@ -115,7 +91,7 @@ struct inproc_bus {
     bool settling; /* a thread is in settle() */
     bool crossed;  /* consumers on other threads than the publisher's have been seen */
     struct flight_list flying, landed;
-    struct delivery_list ready, refused, resting[BACKOFF_STEPS];
+    struct lane_queue queue;
     struct waker wakers[BUS_WAKERS_MAX];
     int32_t waker_count;
     struct inproc_bus_stats stats;
@@ -126,22 +102,6 @@ static struct inproc_bus *self(struct bus *b) {
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
-
-static void list_add(struct delivery_list *l, struct delivery *d) {
-    d->next = NULL;
-    *(l->last ? &l->last->next : &l->first) = d;
-    l->last = d;
-}
-
-static struct delivery *list_take(struct delivery_list *l) {
-    struct delivery *d = l->first;
-    if (d) {
-        l->first = d->next;
-        if (!l->first)
-            l->last = NULL;
-    }
-    return d;
-}
 
 static void flight_add(struct flight_list *l, struct flight *f) {
     f->next = NULL;
@@ -211,39 +171,6 @@ static int listen_topic(struct bus *bus, const char *topic, signal_fn fn, void *
     return b->signals->ops->listen(b->signals, topic, fn, consumer);
 }
 
-/* --- lanes ------------------------------------------------------------------------------------ */
-
-static void lane_enter(struct inproc_bus *b, struct group *g, struct delivery *d) {
-    struct str key = d->flight->event.key;
-    struct lane *lane = map_get(&g->lanes, key);
-    bool alone = !lane;
-    if (alone) {
-        lane = xcalloc(1, sizeof *lane + key.len + 1);
-        memcpy(lane->key_bytes, key.p, key.len);
-        lane->key = (struct str){lane->key_bytes, key.len};
-        lane->group = g;
-        map_put(&g->lanes, lane->key, lane);
-    }
-    d->lane = lane;
-    *(lane->last ? &lane->last->behind : &lane->first) = d;
-    lane->last = d;
-    if (alone)
-        list_add(&b->ready, d);
-}
-
-/* The first of a lane has been acknowledged: the next one's turn. */
-static void lane_leave(struct inproc_bus *b, struct delivery *d) {
-    struct lane *lane = d->lane;
-    CHECK(lane->first == d);
-    lane->first = d->behind;
-    if (lane->first) {
-        list_add(&b->ready, lane->first);
-        return;
-    }
-    map_remove(&lane->group->lanes, lane->key);
-    free(lane);
-}
-
 /* --- settling --------------------------------------------------------------------------------- */
 
 /* A landed flight whose publisher is the calling thread, unlinked; or NULL. */
@@ -257,17 +184,21 @@ static struct flight *take_landed(struct inproc_bus *b) {
     return NULL;
 }
 
+static struct delivery *of_item(struct lane_item *i) {
+    return (struct delivery *)((char *)i - offsetof(struct delivery, item));
+}
+
 /* Makes all callbacks that are due. Called with the lock held, and holds it again on return. */
 static void settle(struct inproc_bus *b) {
     if (b->settling)
         return;
     b->settling = true;
     for (;;) {
-        struct delivery *d = list_take(&b->ready);
-        if (d) {
-            d->out = true;
+        struct lane_item *i = lanes_next(&b->queue);
+        if (i) {
+            struct delivery *d = of_item(i);
             b->stats.delivered++;
-            if (d->refusals > 0)
+            if (i->refusals > 0)
                 b->stats.redelivered++;
             pthread_mutex_unlock(&b->lock);
             d->member->deliver(d->member->consumer, &d->port);
@@ -298,15 +229,12 @@ static void done(struct bus_delivery *port, int result) {
     struct inproc_bus *b = d->bus;
     struct flight *f = d->flight;
     pthread_mutex_lock(&b->lock);
-    CHECK(d->out);
-    d->out = false;
     if (!pthread_equal(f->thread, pthread_self()))
         wake_others(b);
     if (result != 0) {
-        list_add(&b->refused, d); /* rests from the next poll on, whose clock counts */
-        b->stats.resting++;
+        lanes_refuse(&b->queue, &d->item); /* rests from the next poll on, whose clock counts */
     } else {
-        lane_leave(b, d);
+        lanes_done(&d->group->lanes, &b->queue, &d->item);
         if (--f->pending == 0) {
             flight_take(&b->flying, f);
             flight_add(&b->landed, f);
@@ -373,7 +301,8 @@ static int publish(struct bus *bus, const struct event *e, bus_confirm_fn confir
         d->bus = b;
         d->flight = f;
         d->member = rg->members[hash % (uint64_t)rg->member_count];
-        lane_enter(b, rg->group, d);
+        d->group = rg->group;
+        lanes_enter(&rg->group->lanes, &b->queue, f->event.key, &d->item);
     }
     settle(b);
     pthread_mutex_unlock(&b->lock);
@@ -388,37 +317,12 @@ static void signal_topic(struct bus *bus, const char *topic, const void *data, s
 
 /* --- redelivery ------------------------------------------------------------------------------- */
 
-static int64_t backoff_us(int32_t step) {
-    int64_t us = INPROC_BACKOFF_MIN_US << step;
-    return us < INPROC_BACKOFF_MAX_US ? us : INPROC_BACKOFF_MAX_US;
-}
-
 static int64_t poll(struct bus *bus, int64_t now_us) {
     struct inproc_bus *b = self(bus);
-    struct delivery *d;
-    int64_t next_us = 0;
     pthread_mutex_lock(&b->lock);
-    for (int32_t step = 0; step < BACKOFF_STEPS; step++) {
-        struct delivery_list *l = &b->resting[step];
-        /* Due later than a whole rest from now: the clock was put back meanwhile. */
-        while (l->first &&
-               (l->first->due_us <= now_us || l->first->due_us - now_us > backoff_us(step))) {
-            b->stats.resting--;
-            list_add(&b->ready, list_take(l));
-        }
-    }
+    lanes_due(&b->queue, now_us);
     settle(b);
-    while ((d = list_take(&b->refused))) {
-        int32_t step = d->refusals < BACKOFF_STEPS ? d->refusals : BACKOFF_STEPS - 1;
-        d->refusals++;
-        d->due_us = now_us + backoff_us(step);
-        list_add(&b->resting[step], d);
-    }
-    for (int32_t step = 0; step < BACKOFF_STEPS; step++) {
-        const struct delivery *first = b->resting[step].first;
-        if (first && (next_us == 0 || first->due_us < next_us))
-            next_us = first->due_us;
-    }
+    int64_t next_us = lanes_rest(&b->queue, now_us);
     if (b->crossed && b->stats.in_flight > 0 &&
         (next_us == 0 || next_us > now_us + CROSSING_POLL_US))
         next_us = now_us + CROSSING_POLL_US;
@@ -462,9 +366,7 @@ static void close_bus(struct bus *bus) {
         free(value);
     map_free(&b->routes);
     for (int32_t g = 0; g < b->group_count; g++) {
-        for (i = 0; map_next(&b->groups[g]->lanes, &i, &value);)
-            free(value);
-        map_free(&b->groups[g]->lanes);
+        lanes_free(&b->groups[g]->lanes, NULL, NULL);
         free(b->groups[g]);
     }
     b->signals->ops->close(b->signals);
@@ -495,6 +397,7 @@ void inproc_bus_stats(struct bus *bus, struct inproc_bus_stats *ret) {
     struct inproc_bus *b = self(bus);
     pthread_mutex_lock(&b->lock);
     *ret = b->stats;
+    ret->resting = b->queue.resting_count;
     ret->signals = b->signal_count;
     pthread_mutex_unlock(&b->lock);
 }

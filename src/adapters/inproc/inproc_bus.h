@@ -24,8 +24,6 @@
 #define INPROC_IN_FLIGHT_MAX 8192 /* events not yet acknowledged by all; then publish: ERR_FULL */
 #define INPROC_GROUPS_MAX 32
 #define INPROC_MEMBERS_MAX 16 /* subscriptions of one group to one type */
-#define INPROC_BACKOFF_MIN_US INT64_C(10000)
-#define INPROC_BACKOFF_MAX_US INT64_C(5000000)
 
 /* TYPES given to subscribe and the topics given to listen must outlive the bus. close() when no
  * thread calls it any more; deliveries that are still out are void from then on. */
