@@ -2,11 +2,12 @@
  * consumer acknowledges after its own commit and is given the event again until it does.
  *
  * Adapters: inproc (durable through the outbox of the store), sim (delays, drops, doubles,
- * reorders). To come: amqp.
+ * reorders), amqp (RabbitMQ).
  */
 #ifndef LORRY_PORTS_BUS_H
 #define LORRY_PORTS_BUS_H
 
+#include "base/buf.h"
 #include "ports/signals.h"
 #include "ports/store.h"
 
@@ -44,6 +45,8 @@ struct bus_ops {
      * wait nor call the bus. Each executor registers its own; WAKE NULL takes back the
      * one of ARG, which is not called any more from then on. */
     void (*on_ready)(struct bus *b, void (*wake)(void *arg), void *arg);
+    /* Optional (NULL: none). Appends its figures in Prometheus' text format. Any thread. */
+    void (*metrics)(struct bus *b, struct buf *out);
     void (*close)(struct bus *b);
 };
 struct bus {

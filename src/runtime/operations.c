@@ -166,6 +166,8 @@ static void metrics(struct call *c) {
     executor_metrics(&out, r->o.executor, c->now_us);
     if (r->o.metrics != NULL)
         r->o.metrics(r->o.metrics_arg, &out);
+    if (r->o.bus->ops->metrics != NULL)
+        r->o.bus->ops->metrics(r->o.bus, &out);
     for (int32_t i = 0; i < r->service_count; i++) {
         if (r->services[i].def->metrics != NULL)
             r->services[i].def->metrics(r->services[i].self, &out);

@@ -1,0 +1,524 @@
+/* The bus on a real RabbitMQ: the contract, then what is its own. */
+#include "broker.h"
+#include "contract.h"
+
+#include "adapters/amqp/amqp_bus.h"
+#include "adapters/inproc/inproc_signals.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "base/timestamp.h"
+
+#include <amqp.h>
+#include <amqp_tcp_socket.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct broker *broker;
+static const struct log quiet = {LOG_WARN, 2, "test"};
+
+/* On PORT, or on the broker's own. No two with one prefix unless they are to meet. */
+static struct bus *open_bus(const char *prefix, const char *hosts, const struct amqp_group *groups,
+                            int32_t group_count) {
+    char uri[128], own[32];
+    struct arena a;
+    struct bus *b;
+    struct str why;
+    snprintf(own, sizeof(own), "127.0.0.1:%d", broker_port(broker));
+    snprintf(uri, sizeof(uri), "amqp://guest:guest@%s/%%2f", hosts ? hosts : own);
+    arena_init(&a, 256);
+    int err = amqp_bus_new(&(struct amqp_options){.uri = uri,
+                                                  .prefix = prefix,
+                                                  .groups = groups,
+                                                  .group_count = group_count,
+                                                  .signals = inproc_signals_new(),
+                                                  .log = &quiet},
+                           &a, &b, &why);
+    assert_int_equal(err, 0);
+    arena_free(&a);
+    return b;
+}
+
+static const char *fresh_prefix(void) {
+    static char prefixes[256][16];
+    static int count;
+    assert_true(count < 256);
+    snprintf(prefixes[count], sizeof(prefixes[0]), "t%d", count);
+    return prefixes[count++];
+}
+
+static struct bus *make(void) {
+    return open_bus(fresh_prefix(), NULL, NULL, 0);
+}
+
+static void wait_a_little(void) {
+    usleep(300);
+}
+
+static void block(bool on) {
+    broker_pause(broker, on);
+}
+
+/* ---- what stands for an outbox, and for services ---- */
+
+#define EVENTS_MAX 8192
+#define PATIENCE_US (90 * US_PER_S)
+static const char *const types[] = {"t.a", NULL};
+
+struct outbox {
+    struct bus *bus;
+    int32_t count; /* events 1..count are to be published */
+    int32_t confirmed, errors;
+    enum { WAITS, FLIES, SAFE } state[EVENTS_MAX + 1];
+};
+
+struct ears {
+    int32_t count, distinct;
+    int32_t times[EVENTS_MAX + 1];
+    struct bus_delivery *held[AMQP_PREFETCH];
+    int32_t held_count;
+    bool hold;
+    int64_t faulty_seq; /* this one is refused with `fault` */
+    int fault, faults;
+};
+
+static void on_confirm(void *arg, int64_t seq, int result) {
+    struct outbox *o = arg;
+    assert_int_equal(o->state[seq], FLIES);
+    o->state[seq] = result == 0 ? SAFE : WAITS;
+    o->confirmed += result == 0;
+    o->errors += result != 0;
+}
+
+static int put(struct outbox *o, int64_t seq, const char *type) {
+    char id[32], key[16], data[48];
+    snprintf(id, sizeof(id), "evt_%lld", (long long)seq);
+    snprintf(key, sizeof(key), "k%lld", (long long)seq % 64);
+    snprintf(data, sizeof(data), "{\"seq\":%lld}", (long long)seq);
+    struct event e = {str_from(id), str_from(type), str_from(key), seq, STR("req"), str_from(data),
+                      seq};
+    return o->bus->ops->publish(o->bus, &e, on_confirm, o);
+}
+
+/* As the pump does: what was not confirmed is published again. */
+static void pump(struct outbox *o) {
+    for (int32_t seq = 1; seq <= o->count; seq++) {
+        if (o->state[seq] != WAITS)
+            continue;
+        o->state[seq] = FLIES;
+        if (put(o, seq, "t.a") < 0) {
+            o->state[seq] = WAITS;
+            break;
+        }
+    }
+    o->bus->ops->poll(o->bus, clock_wall_us());
+}
+
+static void hear(void *arg, struct bus_delivery *d) {
+    struct ears *e = arg;
+    int64_t seq = d->event->seq;
+    assert_in_range(seq, 1, EVENTS_MAX);
+    assert_true(str_is(d->event->request_id, "req"));
+    e->count++;
+    e->distinct += e->times[seq]++ == 0;
+    if (e->hold) {
+        e->held[e->held_count++] = d;
+    } else if (seq == e->faulty_seq) {
+        e->faults++;
+        d->done(d, e->fault);
+    } else {
+        d->done(d, 0);
+    }
+}
+
+static struct outbox *outbox_new(struct bus *b, int32_t count) {
+    struct outbox *o = calloc(1, sizeof(*o));
+    o->bus = b;
+    o->count = count;
+    return o;
+}
+
+/* Pumps O, and polls OTHER (NULL: nobody), until *COUNT is WANT. */
+static void pump_until(struct outbox *o, struct bus *other, const int32_t *count, int32_t want) {
+    int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (*count < want) {
+        if (clock_mono_us() > until_us)
+            fail_msg("%d of %d; confirmed %d of %d", *count, want, o->confirmed, o->count);
+        pump(o);
+        if (other)
+            other->ops->poll(other, clock_wall_us());
+        usleep(500);
+    }
+}
+
+static struct amqp_bus_stats stats_of(struct bus *b) {
+    struct amqp_bus_stats s;
+    amqp_bus_stats(b, &s);
+    return s;
+}
+
+static void await_connection(struct bus *b) {
+    int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (!stats_of(b).connected && clock_mono_us() < until_us) {
+        b->ops->poll(b, clock_wall_us());
+        usleep(1000);
+    }
+    assert_true(stats_of(b).connected);
+}
+
+/* ---- the broker fails ---- */
+
+/* Publishes COUNT events; FAULT happens while two thirds are on their way. Nothing may be lost. */
+static void survive(void (*fault)(void), int32_t count) {
+    struct bus *b = make();
+    struct outbox *o = outbox_new(b, count);
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", types, hear, e);
+    o->count = count / 3;
+    pump_until(o, NULL, &o->confirmed, o->count);
+    sleep(2); /* a broker killed within a moment of a queue's making has a queue that is broken */
+    o->count = count;
+    pump(o); /* the rest is on its way, or about to be */
+    fault();
+    pump_until(o, NULL, &o->confirmed, count);
+    pump_until(o, NULL, &e->distinct, count);
+    await_connection(b);
+    assert_int_equal(stats_of(b).in_flight, 0);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+static void kill_and_restart(void) {
+    broker_kill(broker);
+    broker_start(broker);
+}
+static void broker_killed(void **state) {
+    (void)state;
+    survive(kill_and_restart, 4000);
+}
+
+static void stop_and_restart(void) {
+    broker_stop(broker);
+    broker_start(broker);
+}
+static void broker_stopped(void **state) {
+    (void)state;
+    survive(stop_and_restart, 4000);
+}
+
+static void pause_short(void) {
+    broker_pause(broker, true);
+    sleep(2);
+    broker_pause(broker, false);
+}
+static void broker_paused(void **state) {
+    (void)state;
+    survive(pause_short, 4000);
+}
+
+static void close_connections(void) {
+    assert_int_equal(broker_ctl(broker, "close_all_connections", "a test", NULL), 0);
+}
+static void connections_closed(void **state) {
+    (void)state;
+    survive(close_connections, 4000);
+}
+
+/* A broker that neither answers nor closes: heartbeats find it out. Until then, and after, publish
+ * takes what it has room for and no more. */
+static void broker_hangs(void **state) {
+    (void)state;
+    struct bus *b = make();
+    struct outbox *o = outbox_new(b, AMQP_IN_FLIGHT_MAX + 500);
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", types, hear, e);
+    int32_t all = o->count;
+    o->count = 10;
+    pump_until(o, NULL, &e->distinct, 10);
+    broker_pause(broker, true);
+    o->count = all;
+    pump(o);
+    assert_int_equal(stats_of(b).in_flight, AMQP_IN_FLIGHT_MAX);
+    assert_int_equal(put(o, all, "t.a"), ERR_FULL);
+    int64_t until_us = clock_mono_us() + AMQP_HEARTBEAT_S * (4 * US_PER_S);
+    while (o->errors == 0 && clock_mono_us() < until_us) {
+        b->ops->poll(b, clock_wall_us());
+        usleep(10000);
+    }
+    assert_true(o->errors > 0); /* what hung is said to have failed, and goes again */
+    assert_false(stats_of(b).connected);
+    assert_int_equal(e->distinct, 10);
+    broker_pause(broker, false);
+    pump_until(o, NULL, &e->distinct, all);
+    pump_until(o, NULL, &o->confirmed, all);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+static void second_host_serves(void **state) {
+    (void)state;
+    char hosts[64];
+    snprintf(hosts, sizeof(hosts), "127.0.0.1:%d,127.0.0.1:%d", free_port(), broker_port(broker));
+    for (int i = 0; i < 3; i++) { /* it begins with any of them */
+        struct bus *b = open_bus(fresh_prefix(), hosts, NULL, 0);
+        struct outbox *o = outbox_new(b, 10);
+        struct ears *e = calloc(1, sizeof(*e));
+        b->ops->subscribe(b, "g", types, hear, e);
+        pump_until(o, NULL, &e->distinct, 10);
+        b->ops->close(b);
+        free(o), free(e);
+    }
+}
+
+/* Nobody there, or nobody who lets us in: publish fills up, and the end comes at once. */
+static void nobody_there(void **state) {
+    (void)state;
+    char nobody[32], denied[64];
+    snprintf(nobody, sizeof(nobody), "127.0.0.1:%d", free_port());
+    snprintf(denied, sizeof(denied), "wrong:%d,127.0.0.1:%d", free_port(), free_port());
+    const char *const hosts[] = {nobody, denied};
+    for (int i = 0; i < 2; i++) {
+        struct bus *b = open_bus(fresh_prefix(), hosts[i], NULL, 0);
+        struct outbox *o = outbox_new(b, AMQP_IN_FLIGHT_MAX + 1);
+        pump(o);
+        assert_int_equal(put(o, 1, "t.a"), ERR_FULL);
+        assert_false(stats_of(b).connected);
+        int64_t began_us = clock_mono_us();
+        b->ops->close(b);
+        assert_true(clock_mono_us() - began_us < 20 * US_PER_S);
+        free(o);
+    }
+}
+
+/* ---- groups ---- */
+
+/* Two processes of one group share; what one has in hand when it dies the other gets. */
+static void replicas_take_over(void **state) {
+    (void)state;
+    const char *prefix = fresh_prefix();
+    struct bus *one = open_bus(prefix, NULL, NULL, 0), *two = open_bus(prefix, NULL, NULL, 0);
+    struct ears *e1 = calloc(1, sizeof(*e1)), *e2 = calloc(1, sizeof(*e2));
+    one->ops->subscribe(one, "g", types, hear, e1);
+    two->ops->subscribe(two, "g", types, hear, e2);
+    struct outbox *o = outbox_new(one, 0);
+    await_connection(one);
+    await_connection(two);
+    e2->hold = true; /* it takes, and does not finish */
+    o->count = 600;
+    pump_until(o, two, &o->confirmed, 600);
+    pump_until(o, two, &e2->held_count, 1);
+    int32_t held = e2->held_count;
+    two->ops->close(two);
+    pump_until(o, NULL, &e1->distinct, 600);
+    assert_true(held > 0 && e2->count == held);
+    one->ops->close(one);
+    free(o), free(e1), free(e2);
+}
+
+/* An event does not wait for its consumer's first start. */
+static void queue_before_consumer(void **state) {
+    (void)state;
+    const char *prefix = fresh_prefix();
+    const struct amqp_group groups[] = {{"late", types}};
+    struct bus *b = open_bus(prefix, NULL, groups, 1);
+    struct outbox *o = outbox_new(b, 20);
+    pump_until(o, NULL, &o->confirmed, 20);
+    assert_int_equal(stats_of(b).returned, 0);
+    struct bus *late = open_bus(prefix, NULL, groups, 1);
+    struct ears *e = calloc(1, sizeof(*e));
+    late->ops->subscribe(late, "late", types, hear, e);
+    pump_until(o, late, &e->distinct, 20);
+    late->ops->close(late);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+/* What a group wanted in an earlier version, and does not want now, stays away from it. */
+static void old_bindings_go(void **state) {
+    (void)state;
+    static const char *const both[] = {"t.a", "t.b", NULL};
+    static const char *const only_b[] = {"t.b", NULL};
+    const char *prefix = fresh_prefix();
+    struct bus *b = open_bus(prefix, NULL, NULL, 0);
+    struct outbox *o = outbox_new(b, 1);
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", both, hear, e);
+    pump_until(o, NULL, &e->distinct, 1);
+    b->ops->close(b);
+    /* the next version; somebody else still wants the type */
+    const struct amqp_group groups[] = {{"g", only_b}, {"other", types}};
+    b = open_bus(prefix, NULL, groups, 2);
+    b->ops->subscribe(b, "g", only_b, hear, e);
+    o->bus = b;
+    await_connection(b);
+    o->count = 3;
+    pump_until(o, NULL, &o->confirmed, 3);
+    o->state[4] = FLIES;
+    assert_int_equal(put(o, 4, "t.b"), 0);
+    pump_until(o, NULL, &e->times[4], 1);
+    assert_int_equal(e->times[2] + e->times[3], 0);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+/* Somebody deletes a queue while all are connected: an event for it is not taken for delivered. */
+static void deleted_queue_comes_back(void **state) {
+    (void)state;
+    const char *prefix = fresh_prefix();
+    char queue[32];
+    struct bus *b = open_bus(prefix, NULL, NULL, 0);
+    struct outbox *o = outbox_new(b, 5);
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", types, hear, e);
+    pump_until(o, NULL, &e->distinct, 5);
+    snprintf(queue, sizeof(queue), "%s.g", prefix);
+    assert_int_equal(broker_ctl(broker, "delete_queue", queue, NULL), 0);
+    o->count = 50;
+    pump_until(o, NULL, &e->distinct, 50);
+    pump_until(o, NULL, &o->confirmed, 50);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+/* ---- what cannot be consumed ---- */
+
+/* An event that is itself at fault is put aside after some tries, and its key goes on. */
+static void poison_is_put_aside(void **state) {
+    (void)state;
+    struct bus *b = make();
+    struct outbox *o = outbox_new(b, 200);
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", types, hear, e);
+    e->faulty_seq = 64; /* key k0, as 128 and 192 behind it */
+    e->fault = ERR_INVALID;
+    pump_until(o, NULL, &e->distinct, 200);
+    assert_int_equal(e->faults, AMQP_ATTEMPTS_MAX);
+    assert_int_equal(stats_of(b).dead_lettered, 1);
+    assert_int_equal(e->times[192], 1);
+    /* a world that is not ready is another thing */
+    e->faulty_seq = 201;
+    e->fault = ERR_UNAVAILABLE;
+    e->faults = 0;
+    o->count = 201;
+    pump_until(o, NULL, &e->faults, AMQP_ATTEMPTS_MAX + 2);
+    e->faulty_seq = 0;
+    pump_until(o, NULL, &e->times[201], AMQP_ATTEMPTS_MAX + 3);
+    assert_int_equal(stats_of(b).dead_lettered, 1);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+/* Somebody else's client. */
+static amqp_connection_state_t raw_connect(void) {
+    amqp_connection_state_t c = amqp_new_connection();
+    amqp_socket_t *socket = amqp_tcp_socket_new(c);
+    assert_int_equal(amqp_socket_open(socket, "127.0.0.1", broker_port(broker)), 0);
+    assert_int_equal(
+        amqp_login(c, "/", 0, 131072, 0, AMQP_SASL_METHOD_PLAIN, "guest", "guest").reply_type,
+        AMQP_RESPONSE_NORMAL);
+    assert_non_null(amqp_channel_open(c, 1));
+    return c;
+}
+
+static void raw_put(amqp_connection_state_t c, const char *queue, const char *id, const char *type,
+                    bool key, amqp_bytes_t body) {
+    amqp_table_entry_t headers[] = {
+        {.key = amqp_cstring_bytes("key"),
+         .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes("k")}},
+        {.key = amqp_cstring_bytes("seq"),
+         .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes("no number")}}};
+    amqp_basic_properties_t p = {0};
+    if (id) {
+        p._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
+        p.message_id = amqp_cstring_bytes(id);
+    }
+    if (type) {
+        p._flags |= AMQP_BASIC_TYPE_FLAG;
+        p.type = amqp_cstring_bytes(type);
+    }
+    if (key) {
+        p._flags |= AMQP_BASIC_HEADERS_FLAG;
+        p.headers = (amqp_table_t){2, headers};
+    }
+    assert_int_equal(
+        amqp_basic_publish(c, 1, amqp_empty_bytes, amqp_cstring_bytes(queue), 0, 0, &p, body), 0);
+}
+
+static int32_t messages_in(amqp_connection_state_t c, const char *queue) {
+    amqp_queue_declare_ok_t *ok =
+        amqp_queue_declare(c, 1, amqp_cstring_bytes(queue), 1, 0, 0, 0, amqp_empty_table);
+    assert_non_null(ok);
+    return (int32_t)ok->message_count;
+}
+
+/* Whatever lies in our queue, it neither stops us nor is it lost. */
+static void not_events(void **state) {
+    (void)state;
+    const char *prefix = fresh_prefix();
+    char queue[32], dead[40];
+    snprintf(queue, sizeof(queue), "%s.g", prefix);
+    snprintf(dead, sizeof(dead), "%s.g.dead", prefix);
+    struct bus *b = open_bus(prefix, NULL, NULL, 0);
+    struct outbox *o = outbox_new(b, 5);
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", types, hear, e);
+    pump_until(o, NULL, &e->distinct, 5);
+    amqp_connection_state_t c = raw_connect();
+    const size_t large = (size_t)10 << 20;
+    char *huge = calloc(1, large);
+    raw_put(c, queue, NULL, NULL, false, amqp_empty_bytes);
+    raw_put(c, queue, "id", NULL, true, amqp_cstring_bytes("{}"));
+    raw_put(c, queue, "id", "t.a", false, amqp_cstring_bytes("{}"));
+    raw_put(c, queue, "\xff\xfe", "t.a", true, amqp_cstring_bytes("{}"));
+    raw_put(c, queue, "id", "t.a", true, (amqp_bytes_t){large, huge});
+    raw_put(c, queue, "id", "t.unknown", true, amqp_cstring_bytes("{}"));
+    o->count = 50;
+    pump_until(o, NULL, &e->distinct, 50);
+    int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (messages_in(c, dead) < 6 && clock_mono_us() < until_us)
+        usleep(10000);
+    assert_int_equal(messages_in(c, dead), 6);
+    assert_int_equal(messages_in(c, queue), 0);
+    assert_int_equal(e->count, 50);
+    free(huge);
+    amqp_destroy_connection(c);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+int main(int argc, char **argv) {
+    if (!broker_is_installed()) {
+        printf("skipped: rabbitmq-server is not installed\n");
+        return 77;
+    }
+    if (argc > 1) /* one test, by its name */
+        cmocka_set_test_filter(argv[1]);
+    broker = broker_new();
+    const struct bus_factory f = {.name = "amqp bus",
+                                  .make = make,
+                                  .in_flight_max = AMQP_IN_FLIGHT_MAX,
+                                  .seeds = 5,
+                                  .rounds = 200,
+                                  .wait = wait_a_little,
+                                  .block = block};
+    const struct CMUnitTest own[] = {
+        cmocka_unit_test(broker_killed),
+        cmocka_unit_test(broker_stopped),
+        cmocka_unit_test(broker_paused),
+        cmocka_unit_test(connections_closed),
+        cmocka_unit_test(broker_hangs),
+        cmocka_unit_test(second_host_serves),
+        cmocka_unit_test(nobody_there),
+        cmocka_unit_test(replicas_take_over),
+        cmocka_unit_test(queue_before_consumer),
+        cmocka_unit_test(old_bindings_go),
+        cmocka_unit_test(deleted_queue_comes_back),
+        cmocka_unit_test(poison_is_put_aside),
+        cmocka_unit_test(not_events),
+    };
+    int failed = bus_contract(&f);
+    failed += cmocka_run_group_tests_name("amqp bus's own", own, NULL, NULL);
+    broker_free(broker);
+    return failed;
+}
