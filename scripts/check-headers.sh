@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 check_one() { # the path under src/, as the sources write it
     printf '#include "%s"\n#include "%s"\n' "$1" "$1" |
-        cc -x c -std=gnu11 -D_GNU_SOURCE -Isrc -I/usr/share/include/llhttp -fsyntax-only -Wall -Wextra -Wconversion -Wshadow \
+        cc -x c -std=gnu11 -D_GNU_SOURCE -Isrc -I/usr/share/include/llhttp -I/usr/include/postgresql -fsyntax-only -Wall -Wextra -Wconversion -Wshadow \
             -Wstrict-prototypes -Werror - || {
         printf 'src/%s:1: does not compile alone\n' "$1" >&2
         return 1

@@ -2,8 +2,9 @@
  * write: its state, its version, its next wake-up, the events it sends (outbox), the dedupe keys of
  * what it has taken in, and the answer it gave to an idempotency key.
  *
- * Adapters: sqlite (one file, a batch is one transaction), memory (the simulator's, with faults).
- * To come: mongo, postgres. The one contract suite in tests/contract holds them to this text.
+ * Adapters: sqlite (one file, a batch is one transaction), memory (the simulator's, with faults),
+ * postgres (a batch is one transaction and one round trip). To come: mongo. The one contract suite
+ * in tests/contract holds them to this text.
  *
  * Threads and processes: a `store` handle belongs to one thread. Any number of handles, of any
  * number of processes, may be open on the same data and write at once: `expected_version` decides

@@ -1,11 +1,16 @@
-/* What the stores do a second: bench-store [memory|sqlite] [DIR]. Prints figures, judges nothing.
+/* What the stores do a second: bench-store [memory|sqlite|postgres] [DIR]. Prints figures, judges
+ * nothing. The postgres server is one of its own below DIR, with fsync on.
  *
  * The documents are like bookings: about 1.2 kB of JSON, two partial indexes (one of many
  * customers, one of few states), a wake-up, and one event of 300 bytes with each change, whose
  * outbox row is removed two batches later, as the pump does.
  */
+#include "postgres_server.h"
+
 #include "adapters/memory/memory_store.h"
+#include "adapters/postgres/postgres_store.h"
 #include "adapters/sqlite/sqlite_store.h"
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/rng.h"
 #include "base/timestamp.h"
@@ -32,6 +37,20 @@ struct bench {
     struct rng rng;
     bool plain; /* neither index keys nor wake-ups */
 };
+
+/* A JSON object with members as a booking has them. */
+static void make_state(char out[STATE_BYTES]) {
+    struct buf b;
+    buf_init(&b, NULL, STATE_BYTES);
+    buf_add_cstr(&b, "{\"stops\":[1,2,3]");
+    for (int i = 0; b.len + 40 < STATE_BYTES; i++)
+        buf_printf(&b, ",\"member_%02d\":\"value %010d\"", i, i * 7919);
+    while (b.len < STATE_BYTES - 1)
+        buf_add_char(&b, ' ');
+    buf_add_char(&b, '}');
+    memcpy(out, b.p, STATE_BYTES);
+    buf_free(&b);
+}
 
 static struct str id_of(struct bench *b, int64_t n) {
     return arena_printf(&b->a, "bkg_01JABCD%019lld", (long long)n);
@@ -79,7 +98,7 @@ static void commit(struct bench *b, struct store_change *changes, int32_t count)
 static void report(struct bench *b, const char *store, const char *what, int32_t batch, int64_t n,
                    int64_t from_us) {
     double s = (double)(clock_mono_us() - from_us) / 1e6;
-    printf("%-7s %-22s batch %3d  %9.0f/s  longest batch %6.1f ms\n", store, what, batch,
+    printf("%-8s %-22s batch %3d  %9.0f/s  longest batch %6.1f ms\n", store, what, batch,
            (double)n / s, (double)b->worst_us / 1e3);
     fflush(stdout);
     b->worst_us = 0;
@@ -132,7 +151,7 @@ static void reads(struct bench *b, struct store *r, const char *store) {
 static void run(struct store_source *src, const char *store, int32_t batch, bool plain) {
     struct bench *b = xcalloc(1, sizeof *b);
     struct store *r;
-    memset(b->state, 's', sizeof b->state);
+    make_state(b->state);
     memset(b->event, 'e', sizeof b->event);
     b->versions = xcalloc(DOCS, sizeof *b->versions);
     b->plain = plain;
@@ -169,19 +188,46 @@ static void run_sqlite(const char *base, int32_t batch, bool plain) {
     arena_free(&a);
 }
 
+static void run_postgres(const char *base, int32_t batch, bool plain) {
+    struct arena a;
+    struct postgres_server server;
+    struct postgres_source *src;
+    struct str why = STR_NONE;
+    char uri[POSTGRES_URI_MAX];
+    arena_init(&a, 4096);
+    char *dir = arena_cstr(&a, arena_printf(&a, "%s/lorry-bench-XXXXXX", base));
+    CHECK(mkdtemp(dir));
+    postgres_server_make(&server, dir, "max_wal_size = 1GB");
+    postgres_server_start(&server);
+    postgres_server_uri(&server, "postgres", uri);
+    struct postgres_options o = {.uri = uri, .collections = collections, .collection_count = 1};
+    if (postgres_source_open(&o, &a, &src, &why) < 0) {
+        fprintf(stderr, "%.*s\n", STR_ARG(why));
+        exit(1);
+    }
+    run(postgres_source_port(src), "postgres", batch, plain);
+    postgres_source_close(src);
+    postgres_server_remove(&server);
+    arena_free(&a);
+}
+
 int main(int argc, char **argv) {
     static const int32_t batches[] = {1, 32, 128, 256};
     const char *only = argc > 1 ? argv[1] : "";
     const char *base = argc > 2 ? argv[2] : "/tmp";
+    bool all = !*only;
     for (size_t i = 0; i < COUNT_OF(batches); i++) {
-        if (strcmp(only, "sqlite") != 0) {
+        if (all || !strcmp(only, "memory")) {
             struct memory_disk *d = memory_disk_new();
             run(memory_disk_source(d), "memory", batches[i], false);
             memory_disk_free(d);
         }
-        if (strcmp(only, "memory") != 0 && batches[i] > 1)
-            for (int plain = 0; plain < 2; plain++)
+        for (int plain = 0; plain < 2 && batches[i] > 1; plain++) {
+            if (all || !strcmp(only, "sqlite"))
                 run_sqlite(base, batches[i], plain);
+            if ((all || !strcmp(only, "postgres")) && postgres_server_installed())
+                run_postgres(base, batches[i], plain);
+        }
     }
     return 0;
 }

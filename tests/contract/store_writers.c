@@ -274,7 +274,7 @@ static void an_estate_is_not_shared_twice(void **state) {
         die_after_commit(&p, (char[]){'x', (char)('0' + i), 0}, 4);
     int64_t until_us = clock_mono_us() + p.factory->takeover_ms * US_PER_MS;
     size_t have = 0;
-    const size_t want = 12 * 5; /* "x0.0 " */
+    const size_t want = (size_t)12 * 5; /* "x0.0 " */
     while (have < want && clock_mono_us() < until_us) {
         const char *a = owned(p.one, 0, &p.a, NULL), *b = owned(p.two, 0, &p.a, NULL);
         have = strlen(a) + (*a != 0) + strlen(b) + (*b != 0);
