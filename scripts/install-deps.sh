@@ -5,15 +5,9 @@
 set -euo pipefail
 
 packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node-llhttp libwslay-dev
-<<<<<<< HEAD
-    libsqlite3-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev libhiredis-dev
-    librabbitmq-dev libcmocka-dev)
-packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3 redis-server rabbitmq-server)
-=======
     libsqlite3-dev libpq-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev
-    libhiredis-dev libcmocka-dev)
-packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3 redis-server postgresql-15)
->>>>>>> d9a0035 (PostgreSQL as a store for several processes: a batch in one round trip, the contract suite on a real server)
+    libhiredis-dev librabbitmq-dev libcmocka-dev)
+packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3 redis-server rabbitmq-server postgresql-15)
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
 packages_deploy=(nginx-light openssl prometheus systemd debhelper lintian mandoc)
 packages_package=(debhelper)
