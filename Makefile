@@ -10,6 +10,7 @@
 SAN ?=
 SUITE ?=
 TEST ?=
+URI ?=
 ARGS ?=
 SEEDS ?= 200
 
@@ -26,7 +27,7 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build run test check bench lint format deb mutants deps streets clean distclean help
+.PHONY: all build run test test-mongodb check bench lint format deb mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
@@ -49,6 +50,12 @@ test: ## Install what is missing, build, and run every test (SAN=, CC=, SUITE=, 
 	@$(MAKE) --no-print-directory build
 	@scripts/get-streets.sh || echo 'Tests that need the streets will be skipped.' >&2
 	@scripts/run-tests.sh $(BUILD) '$(SUITE)' $(TEST)
+
+test-mongodb: ## The store's contract and faults on a MongoDB of yours (URI=mongodb://…), in databases it drops afterwards
+	@[ -n '$(URI)' ] || { echo 'make: say which: make test-mongodb URI=mongodb://…' >&2; exit 1; }
+	@scripts/install-deps.sh build test
+	@$(MAKE) --no-print-directory build
+	@LORRY_TEST_MONGODB_URI='$(URI)' scripts/run-tests.sh $(BUILD) '' contract-mongo
 
 check: build ## The deterministic simulator alone (SEEDS=200)
 	@$(BUILD)/lorry check --seeds $(SEEDS) $(ARGS)

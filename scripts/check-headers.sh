@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 
 check_one() { # the path under src/, as the sources write it
     printf '#include "%s"\n#include "%s"\n' "$1" "$1" |
-        cc -x c -std=gnu11 -D_GNU_SOURCE -Isrc -I/usr/share/include/llhttp -I/usr/include/postgresql -fsyntax-only -Wall -Wextra -Wconversion -Wshadow \
-            -Wstrict-prototypes -Werror - || {
+        cc -x c -std=gnu11 -D_GNU_SOURCE -Isrc -I/usr/share/include/llhttp -I/usr/include/postgresql \
+            -isystem /usr/include/libmongoc-1.0 -isystem /usr/include/libbson-1.0 -fsyntax-only -Wall -Wextra -Wconversion \
+            -Wshadow -Wstrict-prototypes -Werror - || {
         printf 'src/%s:1: does not compile alone\n' "$1" >&2
         return 1
     }

@@ -3,8 +3,8 @@
  * what it has taken in, and the answer it gave to an idempotency key.
  *
  * Adapters: sqlite (one file, a batch is one transaction), memory (the simulator's, with faults),
- * postgres (a batch is one transaction and one round trip). To come: mongo. The one contract suite
- * in tests/contract holds them to this text.
+ * postgres (a batch is one transaction and one round trip), mongo (each document is one write). The
+ * one contract suite in tests/contract holds them to this text.
  *
  * Threads and processes: a `store` handle belongs to one thread. Any number of handles, of any
  * number of processes, may be open on the same data and write at once: `expected_version` decides
