@@ -55,10 +55,3 @@ int64_t histogram_quantile(const struct histogram *h, double q) {
     }
     return histogram_edge_us(HISTOGRAM_BUCKETS - 1);
 }
-
-void histogram_merge(struct histogram *into, const struct histogram *from) {
-    for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
-        atomic_fetch_add_explicit(&into->buckets[i], load(&from->buckets[i]), memory_order_relaxed);
-    atomic_fetch_add_explicit(&into->count, load(&from->count), memory_order_relaxed);
-    atomic_fetch_add_explicit(&into->sum_us, load(&from->sum_us), memory_order_relaxed);
-}

@@ -18,7 +18,6 @@ struct histogram {
 void histogram_record(struct histogram *h, int64_t duration_us);
 /* Upper edge of the bucket in which the Q-quantile (0..1) lies, µs; 0 when empty. */
 int64_t histogram_quantile(const struct histogram *h, double q);
-void histogram_merge(struct histogram *into, const struct histogram *from);
 int64_t histogram_edge_us(int bucket); /* the longest it holds */
 
 #endif

@@ -116,9 +116,3 @@ int64_t id_time_us(struct str s) {
         time_ms = time_ms * 32 + value_of(s.p[start + i]);
     return time_ms * US_PER_MS;
 }
-
-struct str id_from_hash(struct arena *a, const char *prefix, struct str key) {
-    uint64_t high = str_hash(key, UINT64_C(0x6c6f727279206964)); /* "lorry id", twice different */
-    uint64_t low = str_hash(key, UINT64_C(0x6469207972726f6c));
-    return make(a, prefix, 0, high >> 24, low >> 24);
-}

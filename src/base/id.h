@@ -25,9 +25,5 @@ struct str id_variant(struct arena *a, struct str s, unsigned variant);
 unsigned id_variant_of(struct str s);
 /* The time inside the id, microseconds (whole milliseconds); 0 if it is not an id. */
 int64_t id_time_us(struct str s);
-/* An id that is a function of KEY, built from two seeded 64-bit hashes of KEY, with time part zero:
- * the same KEY always gives the same id. Chance alone never makes two keys meet, but somebody who
- * chooses a key can: check whose the document is that was found under such an id. */
-struct str id_from_hash(struct arena *a, const char *prefix, struct str key);
 
 #endif

@@ -125,7 +125,3 @@ size_t mailbox_count(struct mailbox *m) {
     unlock(m);
     return count;
 }
-
-size_t mailbox_capacity(const struct mailbox *m) {
-    return m->capacity;
-}

@@ -23,6 +23,5 @@ size_t mailbox_take(struct mailbox *m, void **items, size_t max, int64_t wait_us
 void mailbox_wake(struct mailbox *m);  /* lets a waiting receiver return early */
 void mailbox_close(struct mailbox *m); /* later sends are refused; what is inside may be taken */
 size_t mailbox_count(struct mailbox *m);
-size_t mailbox_capacity(const struct mailbox *m);
 
 #endif

@@ -80,22 +80,6 @@ static void ids_from_ids(void **state) {
     arena_free(&a);
 }
 
-static void ids_from_hashes(void **state) {
-    (void)state;
-    struct arena a;
-    arena_init(&a, 4096);
-    struct str one = id_from_hash(&a, "qte", STR("usr_1|key"));
-    assert_true(id_valid(one, "qte") && id_time_us(one) == 0);
-    assert_str(str_sub(one, 0, 14), "qte_0000000000");
-    assert_true(str_eq(one, id_from_hash(&a, "qte", STR("usr_1|key"))));
-    assert_false(str_eq(one, id_from_hash(&a, "qte", STR("usr_1|kez"))));
-    /* The halves come from different seeds. */
-    assert_false(str_eq(str_sub(one, 14, 8), str_sub(one, 22, 8)));
-    /* Stored ids hang on this: it must not change from one release to the next. */
-    assert_str(id_from_hash(&a, "bkg", STR("lorry")), "bkg_0000000000KX14YTMX3RJ35KNG");
-    arena_free(&a);
-}
-
 static void random_numbers_by_the_book(void **state) {
     (void)state;
     /* The first outputs of the reference implementation from this state. */
@@ -169,7 +153,6 @@ int main(void) {
         cmocka_unit_test(ids_are_valid_and_sort_by_time),
         cmocka_unit_test(what_is_no_id),
         cmocka_unit_test(ids_from_ids),
-        cmocka_unit_test(ids_from_hashes),
         cmocka_unit_test(random_numbers_by_the_book),
         cmocka_unit_test(random_numbers_are_fair),
         cmocka_unit_test(points),

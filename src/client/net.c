@@ -203,10 +203,6 @@ static void on_prepare(uv_prepare_t *prepare) {
 
 /* ---- the loop ---- */
 
-static void on_stop(uv_async_t *async) {
-    net_stop(async->data);
-}
-
 static void on_sweep(void *arg) {
     struct net *n = arg;
     conns_sweep(n, net_now_us(n));
@@ -256,8 +252,6 @@ struct net *net_new(const char *url, const char **ret_why) {
         return NULL;
     }
     CHECK(uv_loop_init(&n->loop) == 0);
-    CHECK(uv_async_init(&n->loop, &n->stop, on_stop) == 0);
-    n->stop.data = n;
     uv_prepare_init(&n->loop, &n->flusher);
     n->flusher.data = n;
     uv_prepare_start(&n->flusher, on_prepare);
@@ -275,7 +269,6 @@ void net_free(struct net *n) {
     }
     while (n->timers != NULL)
         net_cancel(n->timers);
-    uv_close((uv_handle_t *)&n->stop, NULL);
     uv_close((uv_handle_t *)&n->flusher, NULL);
     while (uv_run(&n->loop, UV_RUN_DEFAULT) != 0) { /* whoever is told of the end may stop it */
     }
@@ -288,24 +281,12 @@ void net_timeout(struct net *n, int64_t timeout_us) {
     n->timeout_us = timeout_us;
 }
 
-const char *net_host(const struct net *n) {
-    return n->host;
-}
-
-int net_port(const struct net *n) {
-    return n->port;
-}
-
 void net_run(struct net *n) {
     uv_run(&n->loop, UV_RUN_DEFAULT);
 }
 
 void net_stop(struct net *n) {
     uv_stop(&n->loop);
-}
-
-void net_stop_from_outside(struct net *n) {
-    uv_async_send(&n->stop);
 }
 
 int64_t net_now_us(const struct net *n) {

@@ -33,13 +33,10 @@ struct net *net_new(const char *url, const char **ret_why);
 void net_free(
     struct net *n); /* closes everything; callbacks of what waits are called with status 0 */
 void net_timeout(struct net *n, int64_t timeout_us); /* instead of NET_TIMEOUT_US */
-const char *net_host(const struct net *n);
-int net_port(const struct net *n);
 /* Runs the loop until net_stop(); timers below fire in it. */
 void net_run(struct net *n);
-void net_stop(struct net *n);              /* the loop's thread */
-void net_stop_from_outside(struct net *n); /* any thread */
-int64_t net_now_us(const struct net *n);   /* monotonic, of this turn of the loop */
+void net_stop(struct net *n);            /* the loop's thread */
+int64_t net_now_us(const struct net *n); /* monotonic, of this turn of the loop */
 /* Calls FN(ARG) once after DELAY. Returns a handle for net_cancel, valid until it has fired. */
 struct net_timer *net_after(struct net *n, int64_t delay_us, void (*fn)(void *arg), void *arg);
 void net_cancel(struct net_timer *t); /* NULL ok */

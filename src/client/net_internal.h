@@ -32,7 +32,6 @@ struct stream {
 
 struct net {
     uv_loop_t loop;
-    uv_async_t stop;
     uv_prepare_t flusher;
     struct stream *to_flush;
     union {

@@ -88,24 +88,6 @@ bool box_has(struct box b, struct point p) {
     return lng_within(b, p.lng_e7) || (two_names && lng_within(b, -p.lng_e7));
 }
 
-struct box box_around(struct point p, double radius_m) {
-    struct box all_round = {0, (int32_t)-HALF_TURN_E7, 0, (int32_t)HALF_TURN_E7};
-    double angle = fmax(0, radius_m) / GEO_RADIUS_M, lat = p.lat_e7 * RAD_PER_E7;
-    double south = floor(p.lat_e7 - angle / RAD_PER_E7) - 1;
-    double north = ceil(p.lat_e7 + angle / RAD_PER_E7) + 1;
-    struct box b = all_round;
-    b.south_e7 = clamp_lat_e7(south);
-    b.north_e7 = clamp_lat_e7(north);
-    if (south <= -90.0 * E7 || north >= 90.0 * E7)
-        return b; /* a pole inside: every meridian passes */
-    /* The circle's easternmost point lies nearer to the pole than its centre. */
-    double wide = asin(fmin(1, sin(angle) / cos(lat)));
-    int64_t wide_e7 = (int64_t)ceil(wide / RAD_PER_E7) + 1;
-    b.west_e7 = lng_of(p.lng_e7 - wide_e7);
-    b.east_e7 = lng_of(p.lng_e7 + wide_e7);
-    return b;
-}
-
 /* Does the edge from A to B cross the meridian of AT at AT's latitude or north of it? An edge goes
  * the shorter way round, save one of 360° that goes all the way. Where it touches the meridian with
  * an end only, the western side counts, so that two edges meeting there count as one or as none. */

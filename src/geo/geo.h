@@ -19,7 +19,6 @@ struct point geo_toward(struct point from, struct point to, double fraction);
 /* As far away as (north, east) is long, setting out in that direction on a great circle. */
 struct point geo_offset(struct point from, double north_m, double east_m);
 bool box_has(struct box b, struct point p);
-struct box box_around(struct point p, double radius_m); /* contains the circle */
 
 /* Encoded polyline, precision 6
  * (developers.google.com/maps/documentation/utilities/polylinealgorithm). */

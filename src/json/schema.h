@@ -94,6 +94,8 @@ struct field_errors {
 };
 void field_errors_add(struct field_errors *e, struct arena *a, struct str pointer,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The member "errors" of a problem document. */
+void field_errors_write(const struct field_errors *e, struct jw *w);
 
 /* Reads the object V into *ret_struct (schema->size bytes, all of them set), taking the fields that
  * have one of the flags in MASK (S_IN or S_STORE); unknown members are ignored, duplicate ones are

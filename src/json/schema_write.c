@@ -117,3 +117,15 @@ struct str schema_text(const struct schema *s, const void *struct_ptr, unsigned 
     text.len--;
     return buf_str(&text);
 }
+
+void field_errors_write(const struct field_errors *e, struct jw *w) {
+    jw_key(w, "errors");
+    jw_array(w);
+    for (int i = 0; i < e->count; i++) {
+        jw_object(w);
+        jw_kv_str(w, "pointer", e->items[i].pointer);
+        jw_kv_str(w, "detail", e->items[i].detail);
+        jw_end(w);
+    }
+    jw_end(w);
+}

@@ -143,17 +143,8 @@ void problem_fill_more(struct response *ret, struct arena *a, struct str request
     jw_kv_str(&w, "title", str_from(def->title));
     jw_kv_i64(&w, "status", def->status);
     jw_kv_str(&w, "detail", detail);
-    if (errors != NULL) {
-        jw_key(&w, "errors");
-        jw_array(&w);
-        for (int i = 0; i < errors->count; i++) {
-            jw_object(&w);
-            jw_kv_str(&w, "pointer", errors->items[i].pointer);
-            jw_kv_str(&w, "detail", errors->items[i].detail);
-            jw_end(&w);
-        }
-        jw_end(&w);
-    }
+    if (errors != NULL)
+        field_errors_write(errors, &w);
     jw_kv_str(&w, "request_id", request_id);
     if (extra.len > 0) {
         buf_add_char(&out, ',');

@@ -392,15 +392,7 @@ static void send_location_errors(struct session *s, int64_t id, const struct fie
         jw_kv_i64(&w, "id", id);
     jw_kv_str(&w, "problem", STR("/problems/invalid-request"));
     jw_kv_str(&w, "detail", STR("the frame's fields are not valid"));
-    jw_key(&w, "errors");
-    jw_array(&w);
-    for (int i = 0; i < errors->count; i++) {
-        jw_object(&w);
-        jw_kv_str(&w, "pointer", errors->items[i].pointer);
-        jw_kv_str(&w, "detail", errors->items[i].detail);
-        jw_end(&w);
-    }
-    jw_end(&w);
+    field_errors_write(errors, &w);
     jw_end(&w);
     session_send_text(s, buf_str(&out));
 }
