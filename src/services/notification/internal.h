@@ -44,6 +44,8 @@
 #define SESSION_LOOK_TICKS 30 /* while no replica is heard: how often each looks into its inbox */
 #define WATCH_WAIT_US (INT64_C(1) * 1000000) /* for word of a booking that may be brand-new */
 #define POSITIONS_TICK_US (INT64_C(250) * 1000)
+#define POSITION_OFF_KEEP_US (INT64_C(60) * 1000000) /* more than a socket may stand still */
+#define POSITION_KEEP_US (INT64_C(12) * 3600 * 1000000)
 #define POSITIONS_FRAME_MAX 1000 /* positions sent for one watch in one tick */
 
 /* ---- inbox.c ---- */
@@ -88,14 +90,21 @@ void inbox_tick(struct notification_service *n, struct store *writer, int64_t no
 struct position {
     struct signal_position latest;
     uint64_t stamp; /* rises with every change of any */
-    int32_t index;  /* its place in `all`, for good */
+    int32_t index;  /* its place in `all`, as long as it is known */
+    int64_t heard_us;
+    struct position *before, *next; /* of those who are on duty, or off, by heard_us */
+};
+struct position_list {
+    struct position *first, *last;
 };
 struct positions {
     pthread_rwlock_t lock;
     struct map by_driver, by_booking; /* struct position; by_booking: of the active booking */
-    struct position **all;            /* in the order of their coming */
+    struct position **all;            /* NULL: a free place */
     uint64_t *stamps;                 /* of all, side by side: looking through them is quick */
-    int32_t count, cap;
+    int32_t *free_places;
+    int32_t count, cap, free_count; /* count: of places, free ones too */
+    struct position_list on, off;
     uint64_t stamp;
 };
 void positions_init(struct positions *p);

@@ -3,6 +3,11 @@
  * newer than what he has; what he misses in between is never sent. He goes through the fleet in
  * rounds: as much as he can take in one tick, and on from there in the next, so that nobody is left
  * out however often others move.
+ *
+ * Who has gone off duty is forgotten when every watcher has had time to hear of it, and who has not
+ * been heard of for half a day, too: so there are about as many as drive. The place of one who is
+ * forgotten stays empty until the next newcomer takes it; nobody moves, because rounds are going
+ * on.
  */
 #include "services/notification/internal.h"
 
@@ -16,6 +21,7 @@ void positions_init(struct positions *p) {
 }
 
 void positions_free(struct positions *p) {
+    free(p->free_places);
     for (int32_t i = 0; i < p->count; i++)
         free(p->all[i]);
     free(p->all);
@@ -31,19 +37,60 @@ static void forget_booking(struct positions *p, struct position *position) {
         map_remove(&p->by_booking, booking_id);
 }
 
-/* A place in the table for a driver who was never heard of. */
-static struct position *position_add(struct positions *p, const char *driver_id, size_t len) {
-    struct position *position = xcalloc(1, sizeof(*position));
-    memcpy(position->latest.driver_id, driver_id, len);
-    map_put(&p->by_driver, str_from(position->latest.driver_id), position);
+static int32_t free_place(struct positions *p) {
+    if (p->free_count > 0)
+        return p->free_places[--p->free_count];
     if (p->count == p->cap) {
         p->cap = p->cap > 0 ? p->cap * 2 : 64;
         p->all = xrealloc(p->all, (size_t)p->cap * sizeof(struct position *));
         p->stamps = xrealloc(p->stamps, (size_t)p->cap * sizeof(*p->stamps));
+        p->free_places = xrealloc(p->free_places, (size_t)p->cap * sizeof(*p->free_places));
     }
-    position->index = p->count;
-    p->all[p->count++] = position;
+    return p->count++;
+}
+
+/* A place in the table for a driver who is not known. */
+static struct position *position_add(struct positions *p, const char *driver_id, size_t len) {
+    struct position *position = xcalloc(1, sizeof(*position));
+    memcpy(position->latest.driver_id, driver_id, len);
+    map_put(&p->by_driver, str_from(position->latest.driver_id), position);
+    position->index = free_place(p);
+    p->all[position->index] = position;
     return position;
+}
+
+/* ---- whom to forget: two lists in the order of when they were heard of ---- */
+
+static void list_leave(struct positions *p, struct position *position) {
+    struct position_list *list = position->latest.off ? &p->off : &p->on;
+    *(position->before != NULL ? &position->before->next : &list->first) = position->next;
+    *(position->next != NULL ? &position->next->before : &list->last) = position->before;
+}
+
+static void list_join(struct positions *p, struct position *position, int64_t now_us) {
+    struct position_list *list = position->latest.off ? &p->off : &p->on;
+    position->heard_us = now_us;
+    position->before = list->last;
+    position->next = NULL;
+    *(list->last != NULL ? &list->last->next : &list->first) = position;
+    list->last = position;
+}
+
+static void forget(struct positions *p, struct position *position) {
+    forget_booking(p, position);
+    list_leave(p, position);
+    map_remove(&p->by_driver, str_from(position->latest.driver_id));
+    p->all[position->index] = NULL;
+    p->stamps[position->index] = 0; /* newer than nobody's stamp: passed over */
+    p->free_places[p->free_count++] = position->index;
+    free(position);
+}
+
+static void forget_old(struct positions *p, struct position_list *list, int64_t keep_us,
+                       int64_t now_us) {
+    while (list->first != NULL &&
+           (now_us - list->first->heard_us >= keep_us || now_us < list->first->heard_us))
+        forget(p, list->first);
 }
 
 void positions_on_signal(void *consumer, struct str topic, const void *data, size_t len) {
@@ -58,16 +105,25 @@ void positions_on_signal(void *consumer, struct str topic, const void *data, siz
 void notification_service_position(struct notification_service *n,
                                    const struct signal_position *said) {
     struct positions *p = &n->positions;
+    int64_t now_us = n->o.clock->now_us(n->o.clock);
     pthread_rwlock_wrlock(&p->lock);
+    forget_old(p, &p->off, POSITION_OFF_KEEP_US, now_us);
+    forget_old(p, &p->on, POSITION_KEEP_US, now_us);
     struct position *position = map_get(&p->by_driver, str_from(said->driver_id));
-    if (position != NULL && said->at_us < position->latest.at_us) {
+    /* What was read from the store, or another replica, may be behind; and that somebody has gone
+     * who was not there is no news. */
+    if (position != NULL ? said->at_us < position->latest.at_us : said->off) {
         pthread_rwlock_unlock(&p->lock);
-        return; /* what was read from the store, or another replica, is behind */
+        return;
     }
-    if (position == NULL)
+    if (position != NULL) {
+        forget_booking(p, position);
+        list_leave(p, position);
+    } else {
         position = position_add(p, said->driver_id, sizeof(said->driver_id));
-    forget_booking(p, position);
+    }
     position->latest = *said;
+    list_join(p, position, now_us);
     position->stamp = p->stamps[position->index] = ++p->stamp;
     if (said->booking_id[0] != 0)
         map_put(&p->by_booking, str_from(position->latest.booking_id), position);

@@ -350,6 +350,7 @@ static void staff_see_who_is_in_view(void **state) {
     struct str out = house_id(k->h, "drv"), off = house_id(k->h, "drv");
     kit_position(k, w.driver_id, STR(""), 57.5, 12, false);
     kit_position(k, out, STR(""), 59, 12, false);
+    kit_position(k, off, STR(""), 57.6, 12, false);
     kit_position(k, off, STR(""), 57.6, 12, true);
     house_socket_text(w.staff->s, "{\"type\":\"watch\",\"bbox\":[11,57,12.5,58]}");
     client_take(w.staff);
@@ -457,6 +458,53 @@ static void a_large_fleet_is_seen_whole(void **state) {
     free(drivers);
     free(lats);
     free(unheard);
+    kit_free(k);
+}
+
+/* Those who have gone are told to whoever watched, and forgotten; others take their places. */
+static void only_who_drives_is_kept(void **state) {
+    (void)state;
+    struct world w = world_new(60);
+    struct kit *k = w.k;
+    const struct positions *p = &k->n->positions;
+    enum { SHIFT = 40, SHIFTS = 30 };
+    struct str drivers[SHIFT];
+    house_socket_text(w.staff->s, "{\"type\":\"watch\",\"bbox\":[-180,-90,180,90]}");
+    client_skip(w.staff);
+    kit_position(k, house_id(k->h, "drv"), STR(""), 1, 1, true); /* gone, and never was here */
+    assert_int_equal(p->count, 0);
+    for (int shift = 0; shift < SHIFTS; shift++) {
+        for (int i = 0; i < SHIFT; i++) {
+            drivers[i] = house_id(k->h, "drv");
+            kit_position(k, drivers[i], house_id(k->h, "bkg"), i, shift, false);
+        }
+        tick(k);
+        for (int i = 0; i < SHIFT; i++)
+            kit_position(k, drivers[i], STR(""), i, shift, true);
+        tick(k);
+        int32_t on = 0, off = 0;
+        for (struct str frame; (frame = client_take(w.staff)).p != NULL;) {
+            on += kit_has(frame, "\"duty\":\"busy\"");
+            off += kit_has(frame, "\"duty\":\"off\"");
+        }
+        assert_int_equal(on, SHIFT);
+        assert_int_equal(off, SHIFT);
+        house_advance(k->h, POSITION_OFF_KEEP_US);
+    }
+    assert_int_equal(p->count, SHIFT); /* places */
+    assert_int_equal(p->by_booking.count, 0);
+    /* One who comes back in time, and one who has been silent for half a day. */
+    kit_position(k, drivers[0], STR(""), 1, 1, false);
+    assert_int_equal(p->by_driver.count, 1);
+    kit_position(k, drivers[0], STR(""), 2, 2, true);
+    kit_position(k, drivers[0], STR(""), 3, 3, false);
+    house_advance(k->h, 2 * POSITION_OFF_KEEP_US);
+    kit_position(k, drivers[1], STR(""), 4, 4, false);
+    assert_int_equal(p->by_driver.count, 2);
+    k->h->now_us += POSITION_KEEP_US;
+    kit_position(k, drivers[2], STR(""), 5, 5, false);
+    assert_int_equal(p->by_driver.count, 1);
+    assert_int_equal(p->free_count, SHIFT - 1);
     kit_free(k);
 }
 
@@ -589,6 +637,7 @@ int main(void) {
         cmocka_unit_test(a_socket_has_sixteen_watches),
         cmocka_unit_test(only_the_newest_position_is_sent),
         cmocka_unit_test(positions_stop_with_the_booking),
+        cmocka_unit_test(only_who_drives_is_kept),
         cmocka_unit_test(a_booking_is_where_its_last_driver_is),
         cmocka_unit_test(a_slow_reader_gets_fewer),
         cmocka_unit_test(a_round_goes_on_where_it_stood),
