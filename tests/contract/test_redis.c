@@ -105,6 +105,38 @@ static void addresses(void **state) {
     redis_server_free(&locked);
 }
 
+/* The rights that docs/operations.md names are all that it takes. */
+static void least_rights(void **state) {
+    (void)state;
+    struct redis_server strict;
+    struct replica a, b;
+    char url[160];
+    redis_server_init(&strict, false,
+                      "user default off\nuser lorry on >pw ~lorry:* &lorry:* +select +role "
+                      "+script|load +evalsha +scan +get +set +hset +hget +hmget +hincrby +del "
+                      "+pexpire +pttl +publish +subscribe");
+    redis_server_start(&strict);
+    snprintf(url, sizeof url, "redis://lorry:pw@127.0.0.1:%d/1", strict.port);
+    replica_make(&a, url, "lorry:", 100, true);
+    replica_start(&a);
+    int64_t value = 0, expires_us, now_us = clock_wall_us();
+    a.cache->ops->add(a.cache, STR("k"), 1, US_PER_DAY, now_us, &value, &expires_us);
+    a.cache->ops->drop(a.cache, STR("d"));
+    a.signals->ops->signal(a.signals, "t", "x", 1);
+    replica_make(&b, url, "lorry:", 100, true);
+    replica_start(&b);
+    while (b.cache->ops->get(b.cache, STR("k"), clock_wall_us(), &value) < 0 &&
+           clock_wall_us() - now_us < 10 * US_PER_S)
+        usleep(1000);
+    assert_int_equal(value, 1);
+    struct redis_stats stats;
+    redis_stats(a.redis, &stats);
+    assert_int_equal(stats.failures, 0);
+    replica_close(&a);
+    replica_close(&b);
+    redis_server_free(&strict);
+}
+
 static void options_are_checked(void **state) {
     (void)state;
     struct redis *r = NULL;
@@ -169,7 +201,7 @@ int main(void) {
                                         join_cache};
     const struct signals_factory signals = {"redis signals", make_signals, join_signals,
                                             start_signals};
-    const struct CMUnitTest own[] = {cmocka_unit_test(addresses),
+    const struct CMUnitTest own[] = {cmocka_unit_test(addresses), cmocka_unit_test(least_rights),
                                      cmocka_unit_test(options_are_checked),
                                      cmocka_unit_test(signals_travel_in_packs)};
     redis_server_init(&server, false, NULL);

@@ -336,7 +336,7 @@ static void is_cut_off_again_and_again(void **state) {
     assert_int_equal(look(&b, "sum"), counted);
     assert_true(counted <= added);
     assert_true(cuts >= 15);
-    assert_true(added - counted <= cuts * 200); /* 5 additions a millisecond, 40 ms */
+    assert_true(added - counted <= INT64_C(200) * cuts); /* 5 additions a millisecond, 40 ms */
     pair_end(&s, &a, &b);
 }
 
@@ -453,6 +453,38 @@ static void what_does_not_fit_is_a_gap(void **state) {
     redis_server_start(&s);
     back(&a);
     back(&b);
+    pair_end(&s, &a, &b);
+}
+
+/* One replica is kept out: the others, who were there all the time, missed what he said. */
+static void who_was_kept_out_is_a_gap_for_others(void **state) {
+    (void)state;
+    struct redis_server s;
+    struct replica a, b;
+    struct ear of_b = {0};
+    static char data[1000];
+    char url[160];
+    redis_server_init(&s, false, "user alice on >pw ~* &* +@all");
+    redis_server_start(&s);
+    snprintf(url, sizeof url, "redis://alice:pw@127.0.0.1:%d", s.port);
+    replica_make(&a, url, NULL, 1000, true);
+    replica_make(&b, s.url, a.prefix, 1000, true);
+    hear_of(&b, &of_b);
+    pair_start(&a, &b);
+    say(&a, '1');
+    poll_until(&b, &of_b, "|1");
+    freeReplyObject(redis_server_do(&s, "ACL SETUSER alice off"));
+    freeReplyObject(redis_server_do(&s, "CLIENT KILL USER alice"));
+    gone(&a);
+    for (int i = 0; i < 12000; i++)
+        a.signals->ops->signal(a.signals, "t", data, sizeof data);
+    say(&a, '2');
+    assert_true(stats_of(&a).signals_out_dropped > 0);
+    assert_true(stats_of(&a).signals_out_dropped < 12000);
+    freeReplyObject(redis_server_do(&s, "ACL SETUSER alice on"));
+    poll_until(&b, &of_b, "|1|2");
+    assert_int_equal(of_b.count - 2 + (int32_t)stats_of(&a).signals_out_dropped, 12000);
+    assert_int_equal(stats_of(&b).connects, 1);
     pair_end(&s, &a, &b);
 }
 
@@ -609,6 +641,7 @@ int main(void) {
         cmocka_unit_test(is_cut_off_again_and_again),
         cmocka_unit_test(a_break_is_a_gap),
         cmocka_unit_test(what_does_not_fit_is_a_gap),
+        cmocka_unit_test(who_was_kept_out_is_a_gap_for_others),
         cmocka_unit_test(garbage),
         cmocka_unit_test(sentinels_name_another_server),
     };

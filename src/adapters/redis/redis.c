@@ -359,11 +359,13 @@ static void send_packs(struct redis *r) {
 /* Sends what waits and is due. Returns when there is more to do, if nothing happens meanwhile. */
 static int64_t send_due(struct redis *r, int64_t now_us) {
     int64_t next_us = r->batch_at_us + REDIS_BEAT_US;
-    bool writes = r->cache && !r->scanning && redis_cache_waits(r->cache);
+    int64_t writes = r->cache && !r->scanning ? redis_cache_waits(r->cache) : 0;
     if (r->batch_away)
         next_us = r->batch_at_us + REDIS_ANSWER_US + 1000;
     else if (may_ask(r)) {
-        int64_t due_us = r->batch_at_us + (writes ? REDIS_SYNC_US : REDIS_BEAT_US);
+        int64_t due_us = r->batch_at_us + (writes >= REDIS_BATCH_MAX ? 0
+                                           : writes > 0              ? REDIS_SYNC_US
+                                                                     : REDIS_BEAT_US);
         if (now_us >= due_us)
             send_batch(r, now_us);
         else
@@ -453,7 +455,7 @@ static void link_down(struct redis *r) {
 }
 
 static bool busy(struct redis *r) {
-    return r->batch_away || r->scanning || (r->cache && redis_cache_waits(r->cache)) ||
+    return r->batch_away || r->scanning || (r->cache && redis_cache_waits(r->cache) > 0) ||
            (r->signals && redis_signals_waits(r->signals)) || unsent(r);
 }
 
@@ -468,7 +470,7 @@ static void serve_link(struct redis *r) {
 static void *thread_run(void *arg) {
     struct redis *r = arg;
     int64_t pause_us = REDIS_BACKOFF_MIN_US;
-    bool said = false; /* of one absence once */
+    char said[sizeof r->why] = ""; /* an absence is told of once for each reason */
     while (!r->stopping) {
         const char *why;
         if (redis_link_open(r, &r->link, &why) == 0) {
@@ -476,13 +478,13 @@ static void *thread_run(void *arg) {
             link_up(r);
             serve_link(r);
             link_down(r);
-            said = true;
+            said[0] = '\0';
             if (clock_mono_us() - since_us > REDIS_BACKOFF_MAX_US || r->lost_memory)
                 pause_us = REDIS_BACKOFF_MIN_US;
         } else {
-            if (!said && !r->stopping)
+            if (strcmp(said, why) != 0 && !r->stopping)
                 log_warn(r->log, "redis: %s; going on without", why);
-            said = true;
+            snprintf(said, sizeof said, "%s", why);
             r->failures++;
         }
         redis_wait_fd(r, -1, 0,

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BACK_MIN 64                      /* of a batch, for what is put back */
 #define TTL_MS_MAX INT64_C(315360000000) /* ten years: what Redis is told of for ever */
 
 enum op { OP_NONE, OP_ADD, OP_SET, OP_DROP };
@@ -271,9 +272,9 @@ void redis_cache_refilled(struct redis_cache *c) {
     pthread_mutex_unlock(&c->lock);
 }
 
-bool redis_cache_waits(struct redis_cache *c) {
+int64_t redis_cache_waits(struct redis_cache *c) {
     pthread_mutex_lock(&c->lock);
-    bool waits = c->first || c->walk;
+    int64_t waits = c->count_waiting + (c->walk ? REDIS_BATCH_MAX : 0);
     pthread_mutex_unlock(&c->lock);
     return waits;
 }
@@ -347,6 +348,10 @@ void redis_cache_batch(struct redis_cache *c, struct redis_batch *b) {
     pthread_mutex_lock(&c->lock);
     int64_t now_us = callers_now(c);
     c->sent_no++;
+    /* What is new goes first; what is put back takes the rest, and some room in any case. */
+    int room = c->walk ? REDIS_BATCH_MAX - BACK_MIN : REDIS_BATCH_MAX;
+    while (c->first && b->count < room)
+        put(c, b, c->first, now_us);
     for (int looked = 0; c->walk && looked < REDIS_BATCH_MAX && b->count < REDIS_BATCH_MAX;
          looked++) {
         struct shared *e = c->walk;
@@ -354,8 +359,6 @@ void redis_cache_batch(struct redis_cache *c, struct redis_batch *b) {
         if (e->generation != c->generation)
             put(c, b, e, now_us);
     }
-    while (c->first && b->count < REDIS_BATCH_MAX)
-        put(c, b, c->first, now_us);
     c->away_since_us = c->waiting_since_us;
     c->waiting_since_us = c->first ? clock_mono_us() : 0;
     pthread_mutex_unlock(&c->lock);

@@ -51,7 +51,8 @@ void redis_cache_link_up(struct redis_cache *c);  /* a new connection: nothing i
 void redis_cache_refilled(struct redis_cache *c); /* what was not heard of is put back from here */
 /* Fills B with what waits to be written. */
 void redis_cache_batch(struct redis_cache *c, struct redis_batch *b);
-bool redis_cache_waits(struct redis_cache *c);        /* is there something to write? */
+/* How much there is to write; REDIS_BATCH_MAX and more is no reason to wait for company. */
+int64_t redis_cache_waits(struct redis_cache *c);
 int64_t redis_cache_max(const struct redis_cache *c); /* entries */
 struct redis_heard {                                  /* one key of a message */
     struct str key;
