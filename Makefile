@@ -27,7 +27,7 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build run test test-mongodb check bench lint format deb mutants deps streets clean distclean help
+.PHONY: all build run test test-mongodb check bench lint format deb image-test mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
@@ -49,6 +49,7 @@ test: ## Install what is missing, build, and run every test (SAN=, CC=, SUITE=, 
 	@scripts/install-deps.sh build test deploy $(if $(findstring clang,$(CC)),clang)
 	@$(MAKE) --no-print-directory build
 	@scripts/get-streets.sh || echo 'Tests that need the streets will be skipped.' >&2
+	@scripts/get-deploy-tools.sh || echo 'Tests of deploy/ that need what npm has will be skipped.' >&2
 	@scripts/run-tests.sh $(BUILD) '$(SUITE)' $(TEST)
 
 test-mongodb: ## The store's contract and faults on a MongoDB of yours (URI=mongodb://…), in databases it drops afterwards
@@ -66,6 +67,10 @@ bench: build ## The named benchmarks, as a table (ARGS='NAME' for one, ARGS=--js
 deb: build ## A Debian package, in the build folder
 	@scripts/install-deps.sh package
 	@deploy/debian/build.sh $(BUILD)/lorry $(BUILD)
+
+image-test: ## Build the container image without an engine, and start what is in it (minutes, root)
+	@scripts/install-deps.sh image
+	@tests/deploy/image.sh
 
 mutants: ## Break each promise on purpose and show which check catches it
 	@scripts/install-deps.sh build test
@@ -85,11 +90,11 @@ deps: ## Install what building, testing and linting need (Debian 12)
 streets: ## Fetch the demo city's road network
 	@scripts/get-streets.sh
 
-clean: ## Remove what was built (the fetched streets stay)
-	@for d in build build-*; do [ -d "$$d" ] && find "$$d" -mindepth 1 -maxdepth 1 ! -name streets -exec rm -rf {} +; done; rmdir build-* 2>/dev/null || true
+clean: ## Remove what was built (what was fetched stays)
+	@for d in build build-*; do [ -d "$$d" ] && find "$$d" -mindepth 1 -maxdepth 1 ! -name streets ! -name deploy-tools -exec rm -rf {} +; done; rmdir build-* 2>/dev/null || true
 
 distclean: ## Remove everything that is not in the repository's files, but never data/
 	@rm -rf build build-*
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 } /^#   make / { sub(/^# /, ""); extra = extra $$0 "\n" } END { printf "\nFor example:\n%s", extra }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 } /^#   make / { sub(/^# /, ""); extra = extra $$0 "\n" } END { printf "\nFor example:\n%s", extra }' $(firstword $(MAKEFILE_LIST))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for the named purposes, and nothing when none is.
-# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [deploy] [package]      (default: build)
+# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [deploy] [package] [image]      (default: build)
 # Works as root or through sudo. LORRY_DEPS=skip trusts that everything is there already.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3 redis-ser
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
 packages_deploy=(nginx-light openssl prometheus systemd debhelper lintian mandoc)
 packages_package=(debhelper)
+packages_image=(buildah mmdebstrap curl jq python3)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
 packages_clang=(clang)
 packages_streets=(ca-certificates)
@@ -31,9 +32,10 @@ for purpose in "${@:-build}"; do
     lint) wanted+=("${packages_lint[@]}") ;;
     clang) wanted+=("${packages_clang[@]}") ;;
     deploy) wanted+=("${packages_deploy[@]}") ;;
+    image) wanted+=("${packages_image[@]}") ;;
     package) wanted+=("${packages_package[@]}") ;;
     streets) wanted+=("${packages_streets[@]}") ;;
-    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, deploy, package" ;;
+    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, deploy, package, image" ;;
     esac
 done
 

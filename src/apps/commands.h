@@ -7,6 +7,7 @@
 extern const struct config_table *const simulate_tables[];
 extern const struct config_table *const check_tables[];
 extern const struct config_table *const bench_tables[];
+extern const struct config_table *const health_tables[];
 extern const struct config_table *const user_add_tables[];
 extern const struct config_table *const user_list_tables[];
 extern const struct config_table *const user_set_role_tables[];
@@ -24,6 +25,7 @@ int command_user_set_role(struct config *c);
 int command_user_disable(struct config *c);
 int command_keys_list(struct config *c);
 int command_keys_rotate(struct config *c);
+int command_health(struct config *c);
 int command_config(struct config *c);
 
 #endif

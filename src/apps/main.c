@@ -62,6 +62,10 @@ static const struct config_command commands[] = {
          "The retired one is known until its last token has run out: --access-ttl-s must be\n"
          "the server's.\n",
      .tables = keys_rotate_tables},
+    {.name = "health",
+     .summary = "Ask the server that listens here whether it is ready",
+     .details = "Exit status 0 if it is, 1 if it drains, waits for something or does not answer.\n",
+     .tables = health_tables},
     {.name = "config",
      .summary = "Print the effective settings and where each came from",
      .tables = settings_of_config},
@@ -83,7 +87,7 @@ static const struct config_command commands[] = {
 static int (*const runs[])(struct config *c) = {
     command_serve,     command_simulate,    command_check,         command_bench,
     command_user_add,  command_user_list,   command_user_set_role, command_user_disable,
-    command_keys_list, command_keys_rotate, command_config,
+    command_keys_list, command_keys_rotate, command_health,        command_config,
 };
 
 static const struct config_command the_file = {.name = "lorry.conf"}; /* it has a page, too */

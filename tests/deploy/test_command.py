@@ -5,7 +5,9 @@ and setting; completion that bash does well.
 Usage: test_command.py LORRY [TEST]...
 """
 import json
+import os
 import re
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -69,6 +71,28 @@ class Manual(unittest.TestCase):
 
     def test_what_there_is_no_page_of(self):
         self.assertEqual(lorry.run('man', 'rain').returncode, 2)
+
+
+class Health(unittest.TestCase):
+    def test_it_tells_who_is_ready(self):
+        with lorry.Server() as server:
+            def ask(*more):
+                done = lorry.run('health', '--listen', f'127.0.0.1:{server.port}', *more)
+                return done.returncode, (done.stdout + done.stderr).strip()
+            self.assertEqual(ask(), (0, 'ready'))
+            # As a container asks: by the address that is listened on.
+            self.assertEqual(lorry.run('health', env={'LORRY_LISTEN': f'0.0.0.0:{server.port}'}).returncode, 0)
+            os.kill(server.process.pid, signal.SIGSTOP)
+            try:
+                status, said = ask('--health-timeout-s', '1')
+            finally:
+                os.kill(server.process.pid, signal.SIGCONT)
+            self.assertEqual(status, 1)
+            self.assertIn('timed out', said)
+            self.assertEqual(server.stop(), 0)
+            status, said = ask()
+            self.assertEqual(status, 1)
+            self.assertIn('refused', said)
 
 
 class Completion(unittest.TestCase):
