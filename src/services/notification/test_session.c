@@ -260,6 +260,28 @@ static void nothing_live_comes_before_a_resume(void **state) {
     kit_free(k);
 }
 
+/* A resume reads an entry from the store while the note that tells of it is still on its way. */
+static void a_note_that_comes_after_its_entry_changes_nothing(void **state) {
+    (void)state;
+    struct kit *k = kit_new(45, 0, 0);
+    kit_fill(k, ASHA, 1);
+    struct client *c = ready_held(k, 1);
+    struct ev_booking b = kit_booking(k, ASHA);
+    kit_publish(k, kit_event(k, EV_BOOKING_REQUESTED, &b));
+    for (int i = 0; i < 8 && kit_head(k, ASHA) < 2; i++)
+        executor_turn(k->h->executor, 0);
+    expect_nothing(c);
+    resume(c, 0);
+    expect_range(c, 0, 1);
+    expect_resumed(c, 1);
+    expect_range(c, 1, 2);
+    house_settle(k->h);
+    expect_nothing(c);
+    kit_fill(k, ASHA, 1);
+    expect_range(c, 2, 3);
+    kit_free(k);
+}
+
 static void who_does_not_resume_waits_2_s_once(void **state) {
     (void)state;
     struct kit *k = kit_new(44, 0, 0);
@@ -760,6 +782,7 @@ int main(void) {
         cmocka_unit_test(a_store_that_is_busy_turns_clients_away),
         cmocka_unit_test(a_resume_brings_what_was_missed_then_live_goes_on),
         cmocka_unit_test(nothing_live_comes_before_a_resume),
+        cmocka_unit_test(a_note_that_comes_after_its_entry_changes_nothing),
         cmocka_unit_test(who_does_not_resume_waits_2_s_once),
         cmocka_unit_test(a_socket_resumes_once),
         cmocka_unit_test(a_number_beyond_the_end_is_a_gap),
