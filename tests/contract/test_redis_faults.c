@@ -545,6 +545,8 @@ static void garbage(void **state) {
     becomes(&b, "string", 1);
     becomes(&b, "hash", 2);
     becomes(&b, "half", 3);
+    add(&a, "for-ever", 1);
+    becomes(&b, "for-ever", 8);
     assert_true(stats_of(&a).garbage > 100);
     assert_int_equal(stats_of(&a).connects, 1); /* nobody could cut us off with that */
     say(&b, '!');
