@@ -37,6 +37,7 @@ RULES = {
     "services/booking": Rule(SERVICE),
     "services/driver": Rule(SERVICE + " dispatch"),
     "services/notification": Rule(SERVICE),
+    "services/map": Rule(SERVICE),
     "adapters/memory": Rule(ADAPTER),
     "adapters/inproc": Rule(ADAPTER),
     "adapters/amqp": Rule(ADAPTER, "amqp"),

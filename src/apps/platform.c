@@ -15,6 +15,7 @@
 #include "services/booking/booking_service.h"
 #include "services/booking/tariff.h"
 #include "services/driver/driver_service.h"
+#include "services/map/map_service.h"
 #include "services/notification/notification_service.h"
 
 #include <errno.h>
@@ -145,6 +146,7 @@ static int open_routers(struct platform *p, struct str *ret_why) {
     if (err < 0)
         return err;
     p->router = streets_router(p->streets);
+    p->atlas = streets_atlas_new(p->streets);
     return 0;
 }
 
@@ -286,6 +288,7 @@ static int make_services(struct platform *p, struct str *ret_why) {
     make_auth(p);
     make_driver(p);
     make_notification(p);
+    p->map = map_service_new(p->atlas);
     return make_booking(p, ret_why);
 }
 
@@ -305,7 +308,8 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
                                                           .batch_max = BATCH_MAX});
     driver_service_executor(p->driver, p->executor);
     struct service services[] = {auth_service(p->auth), booking_service(p->booking),
-                                 driver_service(p->driver), notification_service(p->notification)};
+                                 driver_service(p->driver), notification_service(p->notification),
+                                 map_service(p->map)};
     p->runtime = runtime_new(&(struct runtime_options){.clock = &p->clock,
                                                        .pages = p->web != NULL ? answer_page : NULL,
                                                        .pages_arg = p->web,
@@ -464,6 +468,9 @@ void platform_close(struct platform *p) {
     booking_service_free(p->booking);
     driver_service_free(p->driver);
     auth_service_free(p->auth);
+    map_service_free(p->map);
+    if (p->atlas != NULL)
+        p->atlas->ops->close(p->atlas);
     streets_close(p->streets);
     web_close(p->web);
     if (p->crow != NULL)

@@ -25,12 +25,14 @@ struct platform {
     struct hasher *hasher;
     struct router *crow, *router;
     struct streets *streets; /* NULL: none */
+    struct atlas *atlas;     /* NULL: none */
     struct web *web;         /* NULL: no web app */
     const struct tariffs *tariffs;
     struct auth_service *auth;
     struct booking_service *booking;
     struct driver_service *driver;
     struct notification_service *notification;
+    struct map_service *map;
     struct executor *executor;
     struct runtime *runtime;
     struct http_server *http;

@@ -8,6 +8,7 @@
 #include "services/auth/auth_service.h"
 #include "services/booking/booking_service.h"
 #include "services/driver/driver_service.h"
+#include "services/map/map_service.h"
 #include "services/notification/notification_service.h"
 #include "json/schema_field.h"
 
@@ -206,7 +207,8 @@ static void write_route(struct dump *d, const char *service, const struct route_
 
 static void write_routes(struct dump *d) {
     const struct service services[] = {auth_service(NULL), booking_service(NULL),
-                                       driver_service(NULL), notification_service(NULL)};
+                                       driver_service(NULL), notification_service(NULL),
+                                       map_service(NULL)};
     jw_key(&d->w, "routes");
     jw_array(&d->w);
     for (int32_t i = 0; i < operations_route_count; i++)

@@ -11,6 +11,7 @@
 struct road {
     uint8_t kmh[2]; /* in the line's direction, and against it; 0: not allowed */
     bool meets_customers;
+    enum road_class class;
     struct str name; /* may be absent */
 };
 /* What the tags in PROPERTIES (an object, or anything else for none) make of a line. False: not for
@@ -22,7 +23,7 @@ bool road_of_tags(struct json_value properties, bool bare, struct road *ret_road
 struct way {
     uint32_t first, count; /* in points */
     uint32_t name;
-    uint8_t kmh[2];
+    uint8_t kmh[2], class;
     bool meets_customers;
 };
 struct roads {

@@ -64,6 +64,7 @@ static int read_line(struct roads *r, struct json_value coordinates, const struc
     struct way way = {.first = (uint32_t)r->point_count,
                       .name = name_id(r, road->name),
                       .kmh = {road->kmh[0], road->kmh[1]},
+                      .class = (uint8_t)road->class,
                       .meets_customers = road->meets_customers};
     if (json_kind(coordinates) != JSON_IS_ARRAY)
         return ERR_INVALID;

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MAGIC UINT64_C(0x535452545952524c) /* "LRRYTRTS" on a little-endian machine */
-#define VERSION 1
+#define VERSION 2                          /* 2: segments have a class */
 #define ALIGN 8
 
 struct header {
@@ -265,7 +265,8 @@ static bool segments_hold(const struct graph *g) {
         const struct segment *s = &g->segments[i];
         if (s->ends[0] >= c->nodes || s->ends[1] >= c->nodes || s->ends[0] == s->ends[1])
             return false;
-        if ((s->name != NONE && s->name >= c->names) || (!s->kmh[0] && !s->kmh[1]))
+        if ((s->name != NONE && s->name >= c->names) || (!s->kmh[0] && !s->kmh[1]) ||
+            s->class >= ROAD_CLASSES)
             return false;
         if (s->drawn_cm < drawn_cm || s->drawn_cm - drawn_cm > s->cm)
             return false;

@@ -43,13 +43,27 @@ struct arc {
     struct cost cost;
 };
 
+/* How much of a road it is, the most first: what maps draw wide, and from afar. Names as in
+ * OpenMapTiles (openmaptiles.org/schema). */
+enum road_class {
+    ROAD_MOTORWAY,
+    ROAD_TRUNK,
+    ROAD_PRIMARY,
+    ROAD_SECONDARY,
+    ROAD_TERTIARY,
+    ROAD_MINOR,
+    ROAD_SERVICE,
+    ROAD_CLASSES
+};
+
 /* A straight piece of road between two nodes. */
 struct segment {
     uint32_t ends[2];
     uint32_t name; /* or NONE */
     uint32_t cm;
     uint8_t kmh[2]; /* from ends[0] to ends[1], and back; 0: not allowed, but not both */
-    uint8_t unused[6];
+    uint8_t class;  /* enum road_class */
+    uint8_t unused[5];
     uint64_t drawn_cm; /* this and those before it, where one may meet a customer */
 };
 
@@ -97,6 +111,9 @@ int graph_write(const struct graph *g, const char *path);
  * it. ERR_CORRUPT for anything that graph_write has not written: whatever the bytes are, no index
  * in the graph leads outside of them. */
 int graph_read(const char *file, size_t bytes, struct graph *ret_graph);
+struct streets;
+const struct graph *streets_graph(const struct streets *s); /* as long as s */
+
 /* A graph in a mapped file. */
 struct graph_file {
     void *map;

@@ -76,7 +76,8 @@ static int cut(const struct network *n, const struct way *way, uint32_t a, uint3
     *ret_piece = (struct piece){.segment = {.ends = {swap ? b : a, swap ? a : b},
                                             .name = way->name,
                                             .cm = cm ? cm : 1,
-                                            .kmh = {way->kmh[swap], way->kmh[!swap]}},
+                                            .kmh = {way->kmh[swap], way->kmh[!swap]},
+                                            .class = way->class},
                                 .meets_customers = way->meets_customers};
     return 0;
 }
@@ -118,6 +119,7 @@ static void join_pieces(struct piece *pieces, size_t count, struct network *n) {
         }
         last->kmh[0] = max_u8(last->kmh[0], s->kmh[0]);
         last->kmh[1] = max_u8(last->kmh[1], s->kmh[1]);
+        last->class = last->class < s->class ? last->class : s->class;
         n->meets_customers[n->segment_count - 1] |= pieces[i].meets_customers;
     }
 }

@@ -20,13 +20,17 @@ struct highway {
     const char *name;
     uint8_t kmh;
     bool meets_customers; /* people stand there */
+    enum road_class class;
 };
 static const struct highway highways[] = {
-    {"motorway", 90, false},     {"motorway_link", 45, false},  {"trunk", 85, false},
-    {"trunk_link", 40, false},   {"primary", 65, true},         {"primary_link", 30, false},
-    {"secondary", 55, true},     {"secondary_link", 25, false}, {"tertiary", 40, true},
-    {"tertiary_link", 20, true}, {"unclassified", 25, true},    {"residential", 25, true},
-    {"living_street", 10, true}, {"service", 15, false},        {"road", 20, true},
+    {"motorway", 90, false, ROAD_MOTORWAY},  {"motorway_link", 45, false, ROAD_MOTORWAY},
+    {"trunk", 85, false, ROAD_TRUNK},        {"trunk_link", 40, false, ROAD_TRUNK},
+    {"primary", 65, true, ROAD_PRIMARY},     {"primary_link", 30, false, ROAD_PRIMARY},
+    {"secondary", 55, true, ROAD_SECONDARY}, {"secondary_link", 25, false, ROAD_SECONDARY},
+    {"tertiary", 40, true, ROAD_TERTIARY},   {"tertiary_link", 20, true, ROAD_TERTIARY},
+    {"unclassified", 25, true, ROAD_MINOR},  {"residential", 25, true, ROAD_MINOR},
+    {"living_street", 10, true, ROAD_MINOR}, {"service", 15, false, ROAD_SERVICE},
+    {"road", 20, true, ROAD_MINOR},
 };
 
 static struct str tag(struct json_value properties, const char *key) {
@@ -138,6 +142,7 @@ bool road_of_tags(struct json_value properties, bool bare, struct road *ret_road
     int way = one_way(properties);
     *ret_road = (struct road){.kmh = {way >= 0 ? kmh : 0, way <= 0 ? kmh : 0},
                               .meets_customers = !highway || highway->meets_customers,
+                              .class = highway ? highway->class : ROAD_MINOR,
                               .name = tag(properties, "name")};
     return true;
 }

@@ -21,6 +21,11 @@ struct spot {
 bool snap(const struct graph *g, struct point at, double radius_m, bool named,
           struct spot *ret_spot);
 
+/* The segments that may lie in BOX (within some grid squares of it), each once, in rising order; in
+ * arena A. Those of a class beyond CLASS_LAST are left out. */
+size_t segments_in(const struct graph *g, struct box box, enum road_class class_last,
+                   struct arena *a, uint32_t **ret_segments);
+
 /* ---- search.c ---- */
 
 struct label {

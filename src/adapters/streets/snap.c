@@ -143,6 +143,50 @@ void grid_build(struct graph *g, uint32_t **ret_cell_first, uint32_t **ret_membe
     g->members = *ret_members = members;
 }
 
+/* ---- what lies in a box ---- */
+
+static int by_number(const void *left, const void *right) {
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static struct cells cells_of_box(const struct graph *g, struct box b) {
+    const struct grid *grid = &g->grid;
+    struct cells c;
+    int64_t west = apart_e7(grid->west_e7, b.west_e7), east = apart_e7(grid->west_e7, b.east_e7);
+    c.columns[0] = cell(west, grid->side_lng_e7, grid->columns);
+    c.columns[1] = cell(east, grid->side_lng_e7, grid->columns);
+    c.rows[0] = cell((int64_t)b.south_e7 - grid->south_e7, grid->side_lat_e7, grid->rows);
+    c.rows[1] = cell((int64_t)b.north_e7 - grid->south_e7, grid->side_lat_e7, grid->rows);
+    put_in_order(c.columns);
+    return c;
+}
+
+size_t segments_in(const struct graph *g, struct box box, enum road_class class_last,
+                   struct arena *a, uint32_t **ret_segments) {
+    struct cells c = cells_of_box(g, box);
+    size_t room = 0, count = 0, kept = 0;
+    for (uint32_t row = c.rows[0]; row <= c.rows[1]; row++) {
+        const uint32_t *first = g->cell_first + (size_t)row * g->grid.columns;
+        room += first[c.columns[1] + 1] - first[c.columns[0]];
+    }
+    uint32_t *ids = arena_array(a, uint32_t, room + 1);
+    for (uint32_t row = c.rows[0]; row <= c.rows[1]; row++) {
+        const uint32_t *first = g->cell_first + (size_t)row * g->grid.columns;
+        for (uint32_t i = first[c.columns[0]]; i < first[c.columns[1] + 1]; i++) {
+            if (g->segments[g->members[i]].class <= class_last)
+                ids[count++] = g->members[i];
+        }
+    }
+    qsort(ids, count, sizeof *ids, by_number);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || ids[i] != ids[i - 1])
+            ids[kept++] = ids[i];
+    }
+    *ret_segments = ids;
+    return kept;
+}
+
 /* ---- searching ---- */
 
 struct seek {

@@ -410,6 +410,10 @@ struct point streets_random_point(const struct streets *s, struct rng *rng, stru
     return geo_toward(g->at[seg->ends[0]], g->at[seg->ends[1]], part);
 }
 
+const struct graph *streets_graph(const struct streets *s) {
+    return &s->graph;
+}
+
 struct str streets_name_near(const struct streets *s, struct point at, double radius_m) {
     struct spot spot;
     if (!(radius_m >= 0))

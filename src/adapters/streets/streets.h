@@ -17,6 +17,7 @@
 #define LORRY_ADAPTERS_STREETS_STREETS_H
 
 #include "geo/geo.h"
+#include "ports/atlas.h"
 #include "ports/router.h"
 
 #define STREETS_SNAP_M 1000
@@ -39,6 +40,9 @@ int streets_open(const char *graph_path, struct router *fallback, struct streets
 void streets_close(struct streets *s);
 struct router *streets_router(struct streets *s); /* owned by s; its close does nothing */
 void streets_info(const struct streets *s, struct streets_info *ret_info);
+/* The map drawn from the roads, and their names to be found by. S must outlive it. Its names are
+ * put in order at the first search. */
+struct atlas *streets_atlas_new(const struct streets *s);
 /* A point on a random road where people live and work (no motorways, ramps or car parks), for
  * simulated customers; the same RNG gives the same points. The street's name goes to RET_NAME
  * (valid as long as s; may be empty). */
