@@ -281,6 +281,30 @@ static void bounded_while_away(void **state) {
     pair_end(&s, &a, &b);
 }
 
+/* More counters at once than Redis takes in a moment: a revocation goes past them. */
+static void a_rush_holds_up_no_revocation(void **state) {
+    (void)state;
+    struct redis_server s;
+    struct replica a, b;
+    char key[32];
+    redis_server_init(&s, false, NULL);
+    redis_server_start(&s);
+    replica_make(&a, s.url, NULL, 200000, false);
+    replica_make(&b, s.url, a.prefix, 200000, false);
+    pair_start(&a, &b);
+    for (int i = 0; i < 100000; i++) {
+        snprintf(key, sizeof key, "writes:%d", i);
+        add(&a, key, 1);
+    }
+    set(&a, "revoked:x", 5);
+    becomes(&b, "revoked:x", 5);
+    assert_true(stats_of(&a).waiting_writes > 1000);
+    becomes(&b, "writes:99999", 1);
+    at_rest(&a);
+    becomes(&b, "writes:0", 1);
+    pair_end(&s, &a, &b);
+}
+
 struct adder {
     struct replica *r;
     _Atomic bool stop;
@@ -640,6 +664,7 @@ int main(void) {
         cmocka_unit_test(stands_still),
         cmocka_unit_test(is_wiped),
         cmocka_unit_test(bounded_while_away),
+        cmocka_unit_test(a_rush_holds_up_no_revocation),
         cmocka_unit_test(is_cut_off_again_and_again),
         cmocka_unit_test(a_break_is_a_gap),
         cmocka_unit_test(what_does_not_fit_is_a_gap),

@@ -12,7 +12,7 @@
  * all that is there); it is, once it was heard of in the scan, and is sent again ("put back") if
  * not.
  *
- * Entries that wait stand in a list, oldest first; an entry that was changed often is in it once. A
+ * Entries that wait stand in a list; an entry that was changed often is in it once. A
  * dropped entry stays until Redis has been told. Nothing here waits for anything but the lock,
  * which the thread holds for one batch at most.
  */
@@ -91,13 +91,23 @@ static void unlist(struct redis_cache *c, struct shared *e) {
     c->count_waiting--;
 }
 
+/* What was set or dropped goes before what was counted: a revocation does not wait for the counters
+ * of a rush. */
 static void list(struct redis_cache *c, struct shared *e) {
-    if (e->waits)
+    bool first = e->op != OP_ADD;
+    if (e->waits && !first)
         return;
+    unlist(c, e);
     e->waits = true;
-    e->before = c->last;
-    *(c->last ? &c->last->after : &c->first) = e;
-    c->last = e;
+    if (first) {
+        e->after = c->first;
+        *(c->first ? &c->first->before : &c->last) = e;
+        c->first = e;
+    } else {
+        e->before = c->last;
+        *(c->last ? &c->last->after : &c->first) = e;
+        c->last = e;
+    }
     c->count_waiting++;
     if (c->waiting_since_us == 0)
         c->waiting_since_us = clock_mono_us();
