@@ -116,6 +116,12 @@ void postgres_server_make(struct postgres_server *s, const char *dir, const char
             "wal_level = replica\nmax_wal_senders = 4\nlog_min_messages = warning\n%s\n",
             s->port, s->dir, extra ? extra : "");
     fclose(f);
+    snprintf(conf, sizeof conf, "%s/pg_hba.conf", data); /* all are trusted but one */
+    f = fopen(conf, "w");
+    assert_non_null(f);
+    fprintf(f, "host all walter 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+               "host replication all 127.0.0.1/32 trust\nlocal all all trust\n");
+    fclose(f);
 }
 
 static bool answers(const struct postgres_server *s) {

@@ -42,7 +42,7 @@ static void each_index(struct buf *b, const struct postgres_table *t, const char
 
 /* The values are $1 …, in the order of add_changes, the owner, add_events and add_answers; the
  * keys' come last. "(x IN (…)) IS TRUE" keeps it a hashed lookup. */
-#define FIRST_KEY_PARAM 27
+#define FIRST_KEY_PARAM 28
 
 static void commit_sql(const struct postgres_table *t, struct buf *b) {
     const char *name = t->decl->name;
@@ -97,6 +97,8 @@ static void commit_sql(const struct postgres_table *t, struct buf *b) {
            " unnest($12::int4[], $13::int8[], $14::text[], $15::text[], $16::text[], $17::int8[],"
            " $18::text[], $19::text[]) AS u(ord, seq, id, type, key, at, request_id, data)"
            " WHERE (ord IN (SELECT ord FROM ok)) IS TRUE)"
+           ", n AS (UPDATE nodes SET batch = $27, done = CASE WHEN batch = $27 THEN done END ||"
+           " ARRAY(SELECT ord FROM ok) WHERE node = $11)"
            " SELECT ord, CASE WHEN ord IN (SELECT ord FROM ok) THEN 0"
            " WHEN ord IN (SELECT ord FROM good) THEN 1 ELSE 2 END,"
            " CASE WHEN (SELECT count(*) FROM s) <>"
@@ -279,6 +281,7 @@ static void send_group(struct postgres_store *s, const struct slot *slots, int32
     postgres_add_i64(&p, s->beside ? 0 : s->node);
     add_events(&p, slots, count);
     add_answers(&p, slots, count);
+    postgres_add_i64(&p, s->batch);
     add_keys(&p, t, slots, count);
     buf_init(&sql, &s->scratch, POSTGRES_SQL_MAX);
     if (!s->link.prepared[statement])
@@ -296,7 +299,9 @@ static void send_removes(struct postgres_store *s, const int64_t *seqs, int32_t 
     postgres_add_i64(&p, s->node);
     postgres_add_array(&p, &v);
     postgres_add(&s->link, TAG_REST, POSTGRES_OUTBOX_REMOVE,
-                 "DELETE FROM outbox WHERE owner = $1 AND seq = ANY($2)", &p);
+                 "DELETE FROM outbox o USING unnest($2::int8[]) AS gone(seq)"
+                 " WHERE o.owner = $1 AND o.seq = gone.seq",
+                 &p);
 }
 
 /* --- the batch -------------------------------------------------------------------------------- */
@@ -324,6 +329,7 @@ static void on_verdicts(void *arg, int tag, const PGresult *r) {
 static int try_batch(struct postgres_store *s, struct store_change *changes, int32_t count,
                      const int64_t *remove_seqs, int32_t remove_count) {
     struct verdicts v = {.changes = changes, .count = count};
+    s->batch++;
     arena_reset(&s->scratch);
     struct slot *slots = plan(s, changes, count);
     for (int32_t from = 0, to; from < count; from = to) {
@@ -341,9 +347,11 @@ static int try_batch(struct postgres_store *s, struct store_change *changes, int
     int r = postgres_run(&s->link, POSTGRES_COMMIT_TIMEOUT_MS, on_verdicts, &v);
     if (r == 0 && s->link.doubt) {
         postgres_link_drop(&s->link, "the server warned that a commit may not be replicated");
-        return ERR_UNKNOWN;
+        r = ERR_UNKNOWN;
     }
     CHECK(r < 0 || v.given == count);
+    if (r == ERR_UNKNOWN)
+        postgres_doubt(s, changes, count);
     return r;
 }
 

@@ -113,6 +113,7 @@ static void disconnect(struct postgres_link *l) {
     l->conn = NULL;
     l->state = POSTGRES_DOWN;
     l->queued = 0;
+    l->doomed = false;
     memset(l->prepared, 0, (size_t)l->statement_count * sizeof *l->prepared);
 }
 
@@ -150,6 +151,8 @@ static void on_notice(void *arg, const PGresult *r) {
     const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (severity && !strcmp(severity, "WARNING"))
         l->doubt = true;
+    if (severity && !strcmp(severity, "FATAL")) /* said unasked: it is closing the connection */
+        l->doomed = true;
 }
 
 static void start(struct postgres_link *l) {
@@ -219,10 +222,11 @@ static bool wait_socket(PGconn *conn, bool reading, bool writing, int64_t until_
     " set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN"         \
     " ('off', 'local') THEN 'on' ELSE current_setting('synchronous_commit') END, false),"          \
     " set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"    \
-    " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),"              \
+    " set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', "       \
+    "false), set_config('jit', 'off', false),"                                                     \
     " set_config('plan_cache_mode', 'force_generic_plan', false),"                                 \
     " current_setting('server_version_num'), current_setting('server_encoding')"
-#define SESSION_VERSION_COLUMN 10
+#define SESSION_VERSION_COLUMN 11
 
 struct session {
     int64_t version;
@@ -324,11 +328,23 @@ static void sleep_until(int64_t at_us) {
         nanosleep(&(struct timespec){us / US_PER_S, us % US_PER_S * 1000}, NULL);
 }
 
+static void take_notifications(struct postgres_link *l) {
+    PGnotify *n;
+    while ((n = PQnotifies(l->conn))) {
+        l->notified = true;
+        PQfreemem(n);
+    }
+}
+
 int postgres_link_ready(struct postgres_link *l) {
-    if (l->state == POSTGRES_UP && PQstatus(l->conn) == CONNECTION_OK)
-        return 0;
-    if (l->state == POSTGRES_UP)
-        postgres_link_drop(l, PQerrorMessage(l->conn));
+    if (l->state == POSTGRES_UP) { /* one that has been closed meanwhile is noticed before use */
+        bool sound = PQconsumeInput(l->conn);
+        take_notifications(l);
+        if (sound && !l->doomed && PQstatus(l->conn) == CONNECTION_OK)
+            return 0;
+        postgres_link_drop(l, l->doomed ? "the server closed the connection"
+                                        : PQerrorMessage(l->conn));
+    }
     for (;;) {
         int64_t now_us = clock_mono_us();
         if (l->state == POSTGRES_DOWN && now_us < l->next_try_us) {
@@ -446,14 +462,6 @@ static bool take_results(struct postgres_link *l, int *at, postgres_result_fn on
     return false;
 }
 
-static void take_notifications(struct postgres_link *l) {
-    PGnotify *n;
-    while ((n = PQnotifies(l->conn))) {
-        l->notified = true;
-        PQfreemem(n);
-    }
-}
-
 /* Sends and receives until the Sync is answered. ERR_TIMEOUT, ERR_UNAVAILABLE: it was not. */
 static int converse(struct postgres_link *l, int64_t until_us, postgres_result_fn on_result,
                     void *arg) {
@@ -518,9 +526,4 @@ int postgres_run(struct postgres_link *l, int32_t timeout_ms, postgres_result_fn
                  r == ERR_TIMEOUT ? "the server does not answer" : PQerrorMessage(l->conn));
     postgres_link_drop(l, l->error.text);
     return before_commit ? ERR_UNAVAILABLE : ERR_UNKNOWN;
-}
-
-void postgres_link_listen(struct postgres_link *l) {
-    if (l->state == POSTGRES_UP && PQconsumeInput(l->conn))
-        take_notifications(l);
 }

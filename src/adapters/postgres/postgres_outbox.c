@@ -32,11 +32,19 @@ _Static_assert(POSTGRES_LOCK_CLASS == 0x4c6f7279, "CLASS is the same");
 
 /* --- a node ----------------------------------------------------------------------------------- */
 
-enum { TAG_NODE, TAG_NONE };
+enum { TAG_NODE, TAG_LAST, TAG_NONE };
+
+struct setup {
+    struct postgres_store *store;
+    int32_t node;
+};
 
 static void on_node(void *arg, int tag, const PGresult *r) {
+    struct setup *x = arg;
     if (tag == TAG_NODE && PQntuples(r) == 1)
-        *(int32_t *)arg = (int32_t)postgres_i64(r, 0, 0);
+        x->node = (int32_t)postgres_i64(r, 0, 0);
+    if (tag == TAG_LAST && PQntuples(r) == 1)
+        postgres_doubts_end(x->store, postgres_i64(r, 0, 0), postgres_str(r, 0, 1));
 }
 
 /* What waits for a synchronous standby is not ended: it would be committed, but not where it should
@@ -51,36 +59,38 @@ static void on_node(void *arg, int tag, const PGresult *r) {
 int postgres_outbox_setup(void *arg, struct postgres_link *l) {
     struct postgres_store *s = arg;
     struct postgres_params p = {.arena = &s->scratch};
-    int32_t node = s->node;
+    struct setup x = {s, s->node};
     arena_reset(&s->scratch);
     if (s->beside) {
-        if (node != 0)
+        if (x.node != 0)
             return 0;
         postgres_add_once(l, TAG_NODE, "SELECT nextval('nodes_node_seq')", NULL);
-    } else if (node == 0) { /* nobody sees the row before the lock is held */
+    } else if (x.node == 0) { /* nobody sees the row before the lock is held */
         postgres_add_once(l, TAG_NODE,
                           "INSERT INTO nodes DEFAULT VALUES RETURNING node,"
                           " pg_advisory_lock(" CLASS ", node)",
                           NULL);
     } else {
         struct postgres_params big = {.arena = &s->scratch};
-        postgres_add_i64(&big, node);
-        postgres_add_i32(&p, node);
+        postgres_add_i64(&big, x.node);
+        postgres_add_i32(&p, x.node);
         postgres_add_once(l, TAG_NONE, END_OLD_SQL, &big);
         postgres_add_once(l, TAG_NONE, "SELECT pg_advisory_lock(" CLASS ", $1)", &p);
-        postgres_add_once(l, TAG_NONE, "INSERT INTO nodes(node) VALUES($1) ON CONFLICT DO NOTHING",
+        postgres_add_once(l, TAG_LAST,
+                          "INSERT INTO nodes(node) VALUES($1) ON CONFLICT (node)"
+                          " DO UPDATE SET gone_at = NULL RETURNING batch, done",
                           &p);
     }
     if (!s->beside)
         postgres_add_once(l, TAG_NONE, "LISTEN " POSTGRES_CHANNEL, NULL);
-    int r = postgres_run(l, POSTGRES_CONNECT_TIMEOUT_MS, on_node, &node);
+    int r = postgres_run(l, POSTGRES_CONNECT_TIMEOUT_MS, on_node, &x);
     if (r < 0)
         return r;
     if (s->node == 0 && s->beside)
-        s->last_seq = (int64_t)node << 32; /* nobody's seqs are told apart by who made them */
+        s->last_seq = (int64_t)x.node << 32; /* nobody's seqs are told apart by who made them */
     if (s->node != 0)
         s->next_adopt_us = clock_mono_us() + ADOPT_AFTER_RECONNECT_US;
-    s->node = node;
+    s->node = x.node;
     return 0;
 }
 
@@ -109,8 +119,12 @@ static const char adopt_sql[] =
                    " WHERE o.owner = t.owner AND o.seq = t.seq RETURNING 1)"
                    " SELECT count(*) FROM mine";
 
+/* Who is gone may come back and ask what became of his last batch: his row stays for an hour. */
 static const char clean_sql[] =
-    "WITH " DEAD_SQL " DELETE FROM nodes n WHERE n.node IN (SELECT node FROM dead)"
+    "WITH " DEAD_SQL ", gone AS (UPDATE nodes n SET gone_at = now() WHERE gone_at IS NULL"
+    " AND n.node IN (SELECT node FROM dead))"
+    " DELETE FROM nodes n WHERE n.node IN (SELECT node FROM dead)"
+    " AND n.gone_at < now() - interval '1 hour'"
     " AND NOT EXISTS (SELECT FROM outbox o WHERE o.owner = n.node)";
 
 static void on_adopted(void *arg, int tag, const PGresult *r) {
@@ -173,7 +187,6 @@ int postgres_outbox_read(struct store *store, int64_t after_seq, int32_t limit, 
         return r;
     if (s->writer && !s->beside) {
         int64_t now_us = clock_mono_us();
-        postgres_link_listen(&s->link);
         if (now_us >= s->next_adopt_us ||
             (s->link.notified && s->next_adopt_us <= now_us + ADOPT_POLL_US)) {
             s->next_adopt_us = now_us + ADOPT_POLL_US;

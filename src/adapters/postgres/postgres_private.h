@@ -100,6 +100,7 @@ struct postgres_link {
     bool was_up;   /* at least once */
     bool failing;  /* said so in the log */
     bool notified; /* a notification came on POSTGRES_CHANNEL */
+    bool doomed;   /* the server is closing the connection */
     bool doubt;    /* the server warned that a commit may not be where it should */
     char why[POSTGRES_WHY_MAX];
 
@@ -116,15 +117,14 @@ struct postgres_link {
 void postgres_link_init(struct postgres_link *l, const struct postgres_target *t,
                         int statement_count, const struct log *log);
 void postgres_link_free(struct postgres_link *l);
-/* Is there a connection? Makes one as far as that goes at once or, after a loss, within the link's
- * patience. 0 or ERR_UNAVAILABLE (l->why says why). */
+/* Is there a connection? Takes in what the server has sent unasked (l->notified). Makes one as far
+ * as that goes at once or, after a loss, within the link's patience. 0 or ERR_UNAVAILABLE (l->why
+ * says why). */
 int postgres_link_ready(struct postgres_link *l);
 /* Waits for the first connection, trying each host once. */
 int postgres_link_open(struct postgres_link *l);
 /* Gives the connection up: the next use makes a new one. */
 void postgres_link_drop(struct postgres_link *l, const char *why);
-/* Takes in what the server has sent unasked (l->notified). */
-void postgres_link_listen(struct postgres_link *l);
 
 /* A round trip: add statements, then run. SQL is needed the first time only: it is prepared then.
  * The result of each goes to ON_RESULT with its TAG (0..). */
@@ -183,9 +183,11 @@ struct postgres_store {
     bool has_replica, writer, beside;
     const struct log *log;
     struct postgres_counters *counters;
-    struct arena scratch; /* values on their way to the server */
-    int32_t node;         /* of a writer, 0: none yet */
-    int64_t last_seq;     /* of the events it owns */
+    struct arena scratch;           /* values on their way to the server */
+    int32_t node;                   /* of a writer, 0: none yet */
+    int64_t last_seq;               /* of the events it owns */
+    int64_t batch;                  /* the number of its last batch */
+    struct postgres_doubts *doubts; /* commits whose answer was lost; NULL: never any */
     int64_t next_adopt_us;
     int table_count;
     struct postgres_table tables[];
@@ -203,6 +205,13 @@ int postgres_commit(struct store *store, struct store_change *changes, int32_t c
                     const int64_t *remove_seqs, int32_t remove_count);
 int postgres_outbox_read(struct store *store, int64_t after_seq, int32_t limit, struct arena *a,
                          struct event **ret_events, int32_t *ret_count);
+/* postgres_doubt.c. The batch under way may have been committed or not. */
+void postgres_doubt(struct postgres_store *s, const struct store_change *changes, int32_t count);
+/* Back again: the last batch that was committed, and which of its changes ("{0,2}"). */
+void postgres_doubts_end(struct postgres_store *s, int64_t batch, struct str done);
+/* Puts into DOC, just read, the id of this handle's own commit if that was in doubt. Once. */
+void postgres_doubts_tell(struct postgres_store *s, const struct store_collection *c, struct str id,
+                          struct arena *a, struct store_doc *doc);
 /* A writer's setup: its node, its lock, and that it listens. */
 int postgres_outbox_setup(void *arg, struct postgres_link *l);
 /* Its owner is closing: tells the others that what it leaves may be taken. */

@@ -23,7 +23,9 @@
 #define SWEPT_OFTEN " WITH (autovacuum_vacuum_scale_factor = 0.02)"
 
 static const char *const migration_1[] = {
-    "CREATE TABLE nodes(node serial PRIMARY KEY, since timestamptz NOT NULL DEFAULT now())",
+    /* Writers; batch, done: the last batch of each and which of its changes went through. */
+    "CREATE TABLE nodes(node serial PRIMARY KEY, since timestamptz NOT NULL DEFAULT now(),"
+    " gone_at timestamptz, batch int8 NOT NULL DEFAULT 0, done int4[]) WITH (fillfactor = 20)",
     "CREATE TABLE outbox(owner int8 NOT NULL, seq int8 NOT NULL, id text NOT NULL,"
     " type text NOT NULL, key text NOT NULL, at int8 NOT NULL, request_id text,"
     " data text NOT NULL, PRIMARY KEY(owner, seq))" SWEPT_OFTEN,

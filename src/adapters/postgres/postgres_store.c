@@ -86,6 +86,7 @@ static int get(struct store *store, const struct store_collection *c, struct str
         return r;
     if (d.count == 0)
         return ERR_NOT_FOUND;
+    postgres_doubts_tell(s, c, id, a, &d.docs[0]);
     *ret_doc = d.docs[0];
     return 0;
 }
@@ -284,6 +285,7 @@ static void close_handle(struct store *store) {
     else
         s->counters->readers--;
     arena_free(&s->scratch);
+    free(s->doubts);
     free(s);
 }
 
