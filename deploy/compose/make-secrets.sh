@@ -25,7 +25,7 @@ printf 'postgresql://lorry:%s@postgres,postgres-standby/lorry?target_session_att
     keep store_url
 printf 'postgresql://lorry:%s@postgres-standby/lorry' "$(cat postgres_password)" | keep store_read_url
 printf 'amqp://lorry:%s@rabbitmq-1,rabbitmq-2,rabbitmq-3/' "$(cat rabbitmq_password)" | keep bus_url
-printf 'redis+sentinel://:%s@sentinel-1,sentinel-2,sentinel-3/lorry' "$(cat redis_password)" | keep cache_url
+printf 'redis+sentinel://:%s@sentinel-1,sentinel-2,sentinel-3/lorry/0' "$(cat redis_password)" | keep cache_url
 
 if [ ! -s tls_key ] || [ ! -s tls_certificate ]; then
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj "/CN=${SERVER_NAME:-localhost}" \

@@ -15,12 +15,13 @@ for program in buildah mmdebstrap unshare curl; do
 done
 
 work=$(mktemp -d /var/tmp/lorry-image.XXXXXX)
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-buildah() { command buildah --root "$work/storage" --runroot "$work/run" "$@"; }
+export BUILDAH_ISOLATION=chroot
+buildah() { command buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" "$@"; }
 pid=
 clean_up() {
     [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null || true
     umount "$work/root/var/lib/lorry" "$work/root/tmp" "$work/root" 2>/dev/null || true
+    buildah rm --all >/dev/null 2>&1 || true
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -73,7 +74,7 @@ inside() { # COMMAND...
 as_user=(setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all)
 # The shell that starts it says which process it is before it becomes it.
 # shellcheck disable=SC2016
-inside unshare --pid --fork --kill-child --mount-proc="$work/root/proc" --root="$work/root" \
+inside unshare --pid --fork --kill-child --mount-proc --root="$work/root" \
     /bin/sh -c 'echo "$$" >/tmp/is && chmod 644 /tmp/is && exec "$@"' sh "${as_user[@]}" /usr/bin/lorry serve \
     >"$work/log" 2>&1 &
 pid=$!

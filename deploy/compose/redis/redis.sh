@@ -1,5 +1,6 @@
 #!/bin/sh
-# Redis as it is used here: nothing is kept on disk, the oldest makes room, everybody needs the password.
+# Redis as it is used here: nothing is kept on disk, what would end anyway makes room, and it needs the password. Sentinels are
+# asked without one; nobody from outside reaches them.
 # Usage: redis.sh server|replica|sentinel|health
 set -eu
 role=$1
@@ -10,7 +11,8 @@ password=$(cat "${LORRY_REDIS_PASSWORD_FILE:-/run/secrets/redis_password}")
 umask 077
 
 if [ "$role" = health ]; then
-    REDISCLI_AUTH=$password redis-cli -p "$port" ping | grep -qx PONG
+    if [ "$port" = 6379 ]; then export REDISCLI_AUTH="$password"; fi
+    redis-cli -p "$port" ping | grep -qx PONG
     exit
 fi
 
@@ -21,8 +23,6 @@ if [ ! -s "$conf" ]; then
         cat >"$conf" <<CONF
 port $port
 dir $folder
-requirepass $password
-sentinel sentinel-pass $password
 sentinel resolve-hostnames yes
 sentinel announce-hostnames yes
 sentinel monitor lorry ${LORRY_REDIS_MASTER:-$name 6379} 2
@@ -39,7 +39,7 @@ masterauth $password
 save ""
 appendonly no
 maxmemory 256mb
-maxmemory-policy allkeys-lru
+maxmemory-policy volatile-lru
 CONF
         if [ "$role" = replica ]; then
             printf 'replicaof %s\n' "${LORRY_REDIS_MASTER:-$name 6379}" >>"$conf"
