@@ -364,6 +364,85 @@ static void is_cut_off_again_and_again(void **state) {
     pair_end(&s, &a, &b);
 }
 
+static void keep_out(struct redis_server *s, struct replica *r, const char *user) {
+    freeReplyObject(redis_server_do(s, "ACL SETUSER %s off", user));
+    freeReplyObject(redis_server_do(s, "CLIENT KILL USER %s", user));
+    gone(r);
+}
+
+static void let_in(struct redis_server *s, struct replica *r, const char *user) {
+    freeReplyObject(redis_server_do(s, "ACL SETUSER %s on", user));
+    back(r);
+}
+
+static void both_become(struct replica *a, struct replica *b, const char *key, int64_t wanted) {
+    becomes(a, key, wanted);
+    becomes(b, key, wanted);
+}
+
+/* Two who went different ways for a while: the younger life wins, whoever of them was kept out, and
+ * counts are added. */
+static void two_go_different_ways(void **state) {
+    (void)state;
+    struct redis_server s;
+    struct replica a, b;
+    char url[160];
+    redis_server_init(&s, false, "user alice on >pw ~* &* +@all");
+    redis_server_start(&s);
+    snprintf(url, sizeof url, "redis://alice:pw@127.0.0.1:%d", s.port);
+    replica_make(&a, url, NULL, 1000, false);
+    replica_make(&b, s.url, a.prefix, 1000, false);
+    pair_start(&a, &b);
+    static const char *const known[] = {"only b", "only a",    "a then b",  "b then a",
+                                        "drop",   "drop, set", "set, drop", "count"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        set(&a, known[i], 10);
+        becomes(&b, known[i], 10);
+    }
+    at_rest(&a);
+    keep_out(&s, &a, "alice");
+    set(&b, "only b", 2);
+    set(&a, "only a", 3);
+    set(&a, "a then b", 4);
+    usleep(2000);
+    set(&b, "a then b", 5);
+    set(&b, "b then a", 6);
+    usleep(2000);
+    set(&a, "b then a", 7);
+    b.cache->ops->drop(b.cache, STR("drop"));
+    a.cache->ops->drop(a.cache, STR("drop, set"));
+    usleep(2000);
+    set(&b, "drop, set", 8);
+    set(&b, "set, drop", 9);
+    usleep(2000);
+    a.cache->ops->drop(a.cache, STR("set, drop"));
+    add(&a, "count", 2);
+    add(&b, "count", 3);
+    add(&a, "new, a first", 2);
+    usleep(2000);
+    add(&b, "new, a first", 3);
+    add(&b, "new, b first", 2);
+    usleep(2000);
+    add(&a, "new, b first", 3);
+    at_rest(&b);
+    let_in(&s, &a, "alice");
+    both_become(&a, &b, "only b", 2);
+    both_become(&a, &b, "only a", 3);
+    both_become(&a, &b, "a then b", 5);
+    both_become(&a, &b, "b then a", 7);
+    both_become(&a, &b, "drop", NOTHING);
+    both_become(&a, &b, "drop, set", 8);
+    both_become(&a, &b, "set, drop", NOTHING);
+    both_become(&a, &b, "count", 15);
+    both_become(&a, &b, "new, a first", 5);
+    both_become(&a, &b, "new, b first", 5);
+    at_rest(&a);
+    usleep(50000); /* nothing is under way that would change it */
+    both_become(&a, &b, "a then b", 5);
+    both_become(&a, &b, "count", 15);
+    pair_end(&s, &a, &b);
+}
+
 /* ---- signals ---- */
 
 struct ear {
@@ -497,9 +576,7 @@ static void who_was_kept_out_is_a_gap_for_others(void **state) {
     pair_start(&a, &b);
     say(&a, '1');
     poll_until(&b, &of_b, "|1");
-    freeReplyObject(redis_server_do(&s, "ACL SETUSER alice off"));
-    freeReplyObject(redis_server_do(&s, "CLIENT KILL USER alice"));
-    gone(&a);
+    keep_out(&s, &a, "alice");
     for (int i = 0; i < 12000; i++)
         a.signals->ops->signal(a.signals, "t", data, sizeof data);
     say(&a, '2');
@@ -666,6 +743,7 @@ int main(void) {
         cmocka_unit_test(bounded_while_away),
         cmocka_unit_test(a_rush_holds_up_no_revocation),
         cmocka_unit_test(is_cut_off_again_and_again),
+        cmocka_unit_test(two_go_different_ways),
         cmocka_unit_test(a_break_is_a_gap),
         cmocka_unit_test(what_does_not_fit_is_a_gap),
         cmocka_unit_test(who_was_kept_out_is_a_gap_for_others),

@@ -24,11 +24,12 @@
  *     added and not sent begins a new one.
  *   - after everything came to rest all replicas show the same.
  * When Redis comes back (or lost its memory, or another server took over), values are compared by
- * life: each begins one, with a time in it. The younger life wins; in the same life the greater
- * value. A replica puts its own live values back where Redis has lost them, so a revocation is
- * gone only when every replica and Redis have gone. What may be lost: additions that were under way
- * when the connection broke (at most those of S), and a drop while a replica was cut off for longer
- * than REDIS_BURIED_MS, whose old value then returns until it expires.
+ * life: each begins one, with a time in it (of its machine's clock). The younger life wins; in the
+ * same life the greater value; what was counted on two sides is added. A replica puts its own live
+ * values back where Redis has lost them, so a revocation is gone only when every replica and Redis
+ * have gone. What may be lost: additions that were under way when the connection broke (at most
+ * those of S), and a drop while a replica was cut off for longer than REDIS_BURIED_MS, whose old
+ * value then returns until it expires.
  *
  * Signals go out in packs, at most one each REDIS_PACK_US; see ports/signals.h.
  *

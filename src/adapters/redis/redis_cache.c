@@ -127,6 +127,16 @@ static bool lives(const struct shared *e, int64_t now_us) {
     return e && !e->dropped && e->entry.expires_us > now_us;
 }
 
+/* Is E of a connection that broke? Of that, and of batches before this, nothing is under way. */
+static bool uncertain(struct redis_cache *c, struct shared *e) {
+    bool before = e->generation != c->generation;
+    if (before || e->sent_no != c->sent_no) {
+        e->sent = OP_NONE;
+        e->away = 0;
+    }
+    return before;
+}
+
 #define NO_TIME INT64_MIN /* a guess at the time is no reason to let go of what may live */
 
 static struct shared *make(struct redis_cache *c, struct str key, int64_t now_us) {
@@ -141,10 +151,13 @@ static struct shared *make(struct redis_cache *c, struct str key, int64_t now_us
 /* Begins a life of E, NULL: of a new entry. */
 static struct shared *begin(struct redis_cache *c, struct shared *e, struct str key,
                             int64_t expires_us, int64_t now_us) {
-    if (e)
+    if (e) {
         entries_renew(&c->entries, &e->entry);
-    else
+        uncertain(c, e);
+        e->generation = c->generation; /* what begins now is of this connection */
+    } else {
         e = make(c, key, now_us);
+    }
     e->entry.value = 0;
     e->entry.expires_us = expires_us;
     e->pending = 0;
@@ -295,16 +308,6 @@ void redis_cache_confirmed(struct redis_cache *c) {
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Is E of a connection that broke? Of that, and of batches before this, nothing is under way. */
-static bool uncertain(struct redis_cache *c, struct shared *e) {
-    bool before = e->generation != c->generation;
-    if (before || e->sent_no != c->sent_no) {
-        e->sent = OP_NONE;
-        e->away = 0;
-    }
-    return before;
-}
-
 static void argument(struct redis_batch *b, int which, struct str text) {
     b->args[b->count * 6 + which].at = b->bytes.len;
     b->args[b->count * 6 + which].len = text.len;
@@ -329,8 +332,12 @@ static void put(struct redis_cache *c, struct redis_batch *b, struct shared *e, 
     e->generation = c->generation;
     unlist(c, e);
     if (!e->dropped && e->entry.expires_us <= now_us)
-        return; /* nothing to be said of it any more */
-    char op = e->dropped ? (back ? 'x' : 'd') : back ? 'r' : e->op == OP_SET ? 's' : 'a';
+        return;                                 /* nothing to be said of it any more */
+    bool counted = e->fresh && e->op == OP_ADD; /* and never sent: that is the same after a break */
+    char op = e->dropped         ? (back ? 'x' : 'd')
+              : back && !counted ? 'r'
+              : e->op == OP_SET  ? 's'
+                                 : 'a';
     int64_t rest_ms = (entries_sum(e->entry.expires_us, -now_us) - 1) / 1000 + 1;
     if (rest_ms < 1)
         rest_ms = 1;
@@ -407,7 +414,12 @@ static void follow(struct redis_cache *c, struct shared *e, const struct redis_h
  */
 static void compare(struct redis_cache *c, struct shared *e, const struct redis_heard *h,
                     int64_t now_us) {
-    if (h->life == e->life) {
+    if (e->fresh && e->op == OP_ADD) { /* somebody has counted the same meanwhile: together */
+        if (!h->buried && h->life != e->known) {
+            e->generation = c->generation;
+            follow(c, e, h, now_us);
+        }
+    } else if (h->life == e->life) {
         bool same = e->dropped ? h->buried : !h->buried && h->value == e->entry.value;
         if (same && e->op != OP_SET && e->pending == 0) {
             e->generation = c->generation; /* nothing to put back */
