@@ -124,6 +124,22 @@ void postgres_server_make(struct postgres_server *s, const char *dir, const char
     fclose(f);
 }
 
+void postgres_server_clone(struct postgres_server *s, const struct postgres_server *primary) {
+    char data[128], conf[160], port[16];
+    *s = (struct postgres_server){.port = free_port()};
+    make_folder(s, NULL);
+    snprintf(data, sizeof data, "%s/data", s->dir);
+    snprintf(port, sizeof port, "%d", primary->port);
+    postgres_server_run((const char *[]){"pg_basebackup", "-h", "127.0.0.1", "-p", port, "-U",
+                                         "lorry", "-D", data, "-R", "-X", "stream", "-c", "fast",
+                                         "--no-sync", NULL});
+    snprintf(conf, sizeof conf, "%s/postgresql.conf", data);
+    FILE *f = fopen(conf, "a");
+    assert_non_null(f);
+    fprintf(f, "\nport = %d\nunix_socket_directories = '%s'\n", s->port, s->dir);
+    fclose(f);
+}
+
 static bool answers(const struct postgres_server *s) {
     char uri[POSTGRES_URI_MAX];
     postgres_server_uri(s, "postgres", uri);

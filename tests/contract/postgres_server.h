@@ -19,6 +19,8 @@ struct postgres_server {
 bool postgres_server_installed(void);
 /* DIR NULL: a temporary folder of its own. EXTRA: lines for postgresql.conf. */
 void postgres_server_make(struct postgres_server *s, const char *dir, const char *extra);
+/* A standby of PRIMARY, which runs; it follows it by streaming replication once it is started. */
+void postgres_server_clone(struct postgres_server *s, const struct postgres_server *primary);
 void postgres_server_start(struct postgres_server *s); /* returns when it takes connections */
 void postgres_server_kill(struct postgres_server *s);  /* as by a power cut: no checkpoint */
 void postgres_server_stop(struct postgres_server *s);  /* in good order */

@@ -81,7 +81,7 @@ static void turn(struct wire *w) {
         p[1 + 2 * i] = (struct pollfd){.fd = w->links[i].client, .events = wanted};
         p[2 + 2 * i] = (struct pollfd){.fd = w->links[i].server, .events = wanted};
     }
-    if (poll(p, (nfds_t)(1 + 2 * links), TICK_MS) < 0)
+    if (poll(p, (nfds_t)links * 2 + 1, TICK_MS) < 0)
         return;
     enum wire_mode mode = w->mode; /* now: it may have changed while nothing came */
     for (int i = links - 1; i >= 0; i--) { /* backwards: the last one takes a dropped one's place */
