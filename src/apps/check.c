@@ -62,6 +62,10 @@ static const struct config_setting settings[] = {
      .kind = CONFIG_BOOL,
      .fallback = "true",
      .help = "Whether to go on after a seed has failed"},
+    {.key = "replicas",
+     .kind = CONFIG_BOOL,
+     .fallback = "false",
+     .help = "Two processes of booking, driver and notification each, all on one store"},
     {.key = "calm", .kind = CONFIG_BOOL, .fallback = "false", .help = "No faults at all"},
     {.key = "trace",
      .kind = CONFIG_BOOL,
@@ -140,10 +144,11 @@ static int read_seeds(struct plan *p, const char *path) {
 }
 
 static int make_plan(const struct config *c, struct plan *p) {
-    *p = (struct plan){
-        .options = {.bookings = (int32_t)config_int(c, "bookings"), .calm = config_bool(c, "calm")},
-        .count = config_int(c, "seeds"),
-        .jobs = (int32_t)config_int(c, "jobs")};
+    *p = (struct plan){.options = {.bookings = (int32_t)config_int(c, "bookings"),
+                                   .calm = config_bool(c, "calm"),
+                                   .replicas = config_bool(c, "replicas")},
+                       .count = config_int(c, "seeds"),
+                       .jobs = (int32_t)config_int(c, "jobs")};
     int64_t for_s = config_int(c, "for");
     if (for_s > 0) {
         p->until_us = clock_mono_us() + for_s * US_PER_S;
@@ -240,7 +245,7 @@ static void show_failure(struct sum *s, uint64_t seed, const char *invariant, co
     clear_progress(s);
     fprintf(stderr,
             "seed %llu FAILED: %s\n  %s\n%s  replay it with: lorry check --seed %llu "
-            "(and the same --bookings)\n\n",
+            "(and the same --bookings and --replicas)\n\n",
             (unsigned long long)seed, invariant, what, tail, (unsigned long long)seed);
 }
 

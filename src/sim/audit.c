@@ -16,7 +16,7 @@ static bool ask(struct sim *sim, struct person *p, enum sim_service service, str
     *r = (struct sim_request){.service = service, .method = "GET", .path = path};
     c->person = p;
     c->request = r;
-    sim_call_enter(sim, c, sim_node_of(sim, service));
+    sim_call_enter(sim, c, sim_node_for(sim, service));
     bool answered =
         c->answer.status == 200 && json_parse(sim->parser, c->answer.body, ret_root) == 0;
     SIM_EXPECT(sim, answered, "what is there can be read", "GET %.*s was answered %d: %.*s",

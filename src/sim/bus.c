@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define GROUPS_MAX 8
-#define LISTENERS_MAX 16
+#define LISTENERS_MAX 128
 #define TYPES_MAX 64
 #define OUT_MAX 256 /* unacknowledged at one consumer */
 #define LATE_US (20 * US_PER_S)
@@ -37,7 +37,8 @@ struct delivery {
     struct bus_delivery port; /* first: what the consumer sees */
     struct group *group;
     struct message *message;
-    uint64_t life; /* of the consumer's node, while it is out */
+    struct member *member; /* who has it, while it is out */
+    uint64_t life;         /* of his node */
     bool out;
 };
 
@@ -46,15 +47,20 @@ struct key_due { /* when the newest delivery of a key is due */
     char key[STORE_ID_MAX];
 };
 
-struct group {
-    struct sim_bus *bus;
-    const char *name;
-    const char *types[TYPES_MAX + 1]; /* NULL ends */
+struct member { /* of a group: a node's consumer */
     struct sim_node *node;
     bus_deliver_fn deliver;
     void *consumer;
-    struct map keys; /* → key_due */
     int32_t out;
+};
+
+struct group {
+    struct sim_bus *bus;
+    const char *name;
+    const char *types[TYPES_MAX + 1];     /* NULL ends */
+    struct member members[SIM_NODES_MAX]; /* replicas compete */
+    int32_t member_count;
+    struct map keys; /* → key_due */
 };
 
 struct listener {
@@ -109,9 +115,16 @@ static int subscribe(struct bus *bus, const char *name, const char *const *types
         CHECK(i <= TYPES_MAX);
         g->types[i] = types[i];
     }
-    g->node = e->node;
-    g->deliver = deliver;
-    g->consumer = consumer;
+    struct member *m = NULL;
+    for (int32_t i = 0; i < g->member_count; i++) {
+        if (g->members[i].node == e->node)
+            m = &g->members[i];
+    }
+    if (m == NULL)
+        m = &g->members[g->member_count++];
+    m->node = e->node;
+    m->deliver = deliver;
+    m->consumer = consumer;
     return 0;
 }
 
@@ -149,11 +162,11 @@ static void again(struct delivery *d, int64_t delay_us) {
 
 static void done(struct bus_delivery *port, int result) {
     struct delivery *d = (struct delivery *)port;
-    struct group *g = d->group;
-    struct sim *sim = g->bus->sim;
+    struct sim *sim = d->group->bus->sim;
+    struct member *m = d->member;
     CHECK(d->out);
-    g->out--;
-    if (g->node->dying || d->life != g->node->life || cut(g->node) ||
+    m->out--;
+    if (m->node->dying || d->life != m->node->life || cut(m->node) ||
         sim_strikes(sim, SIM_ACK_LOST))
         again(d, REFUSED_US + latency(sim));
     else if (result < 0)
@@ -162,20 +175,35 @@ static void done(struct bus_delivery *port, int result) {
         delivery_end(d);
 }
 
+/* Who of the group takes the next delivery; NULL: nobody can. */
+static struct member *taker(struct group *g) {
+    struct member *able[SIM_NODES_MAX];
+    uint64_t count = 0;
+    for (int32_t i = 0; i < g->member_count; i++) {
+        struct member *m = &g->members[i];
+        if (m->node->up && !cut(m->node) && m->out < OUT_MAX)
+            able[count++] = m;
+    }
+    if (count < 2)
+        return count == 0 ? NULL : able[0];
+    return able[rng_below(&g->bus->sim->rng, count)];
+}
+
 static void due(struct sim *sim, void *arg, uint64_t token) {
     struct delivery *d = arg;
-    struct group *g = d->group;
-    struct sim_node *n = g->node;
+    struct member *m = taker(d->group);
     (void)token;
-    if (!n->up || cut(n) || g->out >= OUT_MAX) {
+    if (m == NULL) {
         again(d, REFUSED_US + latency(sim));
         return;
     }
+    struct sim_node *n = m->node;
     d->out = true;
+    d->member = m;
     d->life = n->life;
-    g->out++;
+    m->out++;
     sim_trace(sim, "deliver", n->index, d->message->event.key, d->message->event.type, 0, 0);
-    g->deliver(g->consumer, &d->port);
+    m->deliver(m->consumer, &d->port);
     sim_node_poke(n);
 }
 
@@ -299,10 +327,12 @@ static int publish(struct bus *bus, const struct event *e, bus_confirm_fn confir
 
 /* ---- signals ---- */
 
+#define GAP_US (3 * US_PER_S) /* until a node notices at most that it has missed something */
+
 struct signal {
     struct listener listener;
     size_t len;
-    char bytes[SIGNAL_BYTES_MAX];
+    char bytes[];
 };
 
 static void signal_now(struct sim *sim, void *arg, uint64_t token) {
@@ -315,21 +345,70 @@ static void signal_now(struct sim *sim, void *arg, uint64_t token) {
     free(s);
 }
 
+static bool listens(const struct listener *l, const char *topic) {
+    return l->node != NULL && l->node->up && l->life == l->node->life &&
+           strcmp(l->topic, topic) == 0;
+}
+
+static void send_signal(struct sim *sim, const struct listener *l, const void *data, size_t len,
+                        int64_t delay_us) {
+    struct signal *s = xcalloc(1, sizeof(*s) + len + 1);
+    s->listener = *l;
+    s->len = len;
+    if (len > 0)
+        memcpy(s->bytes, data, len);
+    sim_after(sim, delay_us, signal_now, s, 0);
+}
+
+/* NODE has missed something, and will hear that it has. */
+static void send_gap(struct sim_bus *b, const struct sim_node *node, int64_t delay_us) {
+    for (int i = 0; i < LISTENERS_MAX; i++) {
+        if (listens(&b->listeners[i], SIGNAL_GAP) && b->listeners[i].node == node)
+            send_signal(b->sim, &b->listeners[i], NULL, 0, delay_us);
+    }
+}
+
+/* Among replicas, as ports/signals.h has it: one's own at once; that of others later, or never, and
+ * then one hears that something was missed. */
+static void signal_replicas(struct endpoint *e, const char *topic, const void *data, size_t len) {
+    struct sim *sim = e->broker->sim;
+    if (e->node->dying)
+        return; /* nobody hears it, and what it has in memory is as good as gone */
+    for (int i = 0; i < LISTENERS_MAX; i++) {
+        const struct listener *l = &e->broker->listeners[i];
+        if (!listens(l, topic))
+            continue;
+        if (l->node == e->node) {
+            l->fn(l->consumer, str_from(topic), data, len);
+        } else if (cut(e->node) || cut(l->node) || sim_strikes(sim, SIM_EVENT_DROPPED)) {
+            int64_t until_us = e->node->cut_until_us > l->node->cut_until_us
+                                   ? e->node->cut_until_us
+                                   : l->node->cut_until_us;
+            int64_t wait_us = until_us > sim->now_us ? until_us - sim->now_us : 0;
+            send_gap(e->broker, l->node, wait_us + (int64_t)rng_below(&sim->rng, GAP_US));
+        } else {
+            send_signal(sim, l, data, len, latency(sim));
+        }
+    }
+}
+
 static void signal_topic(struct bus *bus, const char *topic, const void *data, size_t len) {
     struct endpoint *e = (struct endpoint *)bus;
     struct sim *sim = e->broker->sim;
     CHECK(len <= SIGNAL_BYTES_MAX);
+    if (sim->profile.topology == SIM_REPLICAS) {
+        signal_replicas(e, topic, data, len);
+        return;
+    }
     for (int i = 0; i < LISTENERS_MAX; i++) {
         const struct listener *l = &e->broker->listeners[i];
-        if (l->node == NULL || !l->node->up || l->life != l->node->life ||
-            strcmp(l->topic, topic) != 0 || sim_strikes(sim, SIM_EVENT_DROPPED))
-            continue;
-        struct signal *s = xcalloc(1, sizeof(*s));
-        s->listener = *l;
-        s->len = len;
-        memcpy(s->bytes, data, len);
-        sim_after(sim, latency(sim), signal_now, s, 0);
+        if (listens(l, topic) && !sim_strikes(sim, SIM_EVENT_DROPPED))
+            send_signal(sim, l, data, len, latency(sim));
     }
+}
+
+void sim_bus_first_gap(struct sim_bus *b, const struct sim_node *node) {
+    send_gap(b, node, 0);
 }
 
 static int64_t poll(struct bus *bus, int64_t now_us) {

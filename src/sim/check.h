@@ -43,6 +43,7 @@ extern const char *const sim_fault_names[SIM_FAULT_COUNT];
 struct sim_options {
     int32_t bookings; /* 1..SIM_BOOKINGS_MAX */
     bool calm;        /* no faults at all */
+    bool replicas;    /* two of each service but auth, all on one store, hearing each other */
     bool trace;       /* every line of the trace to stdout */
 };
 

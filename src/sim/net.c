@@ -114,7 +114,7 @@ static void refused(struct sim *sim, struct sim_call *c) {
 static void arrive(struct sim *sim, void *arg, uint64_t token) {
     struct sim_call *c = arg;
     (void)token;
-    struct sim_node *n = sim_node_of(sim, c->request->service);
+    struct sim_node *n = sim_node_for(sim, c->request->service);
     if (n->up)
         sim_call_enter(sim, c, n);
     else

@@ -95,7 +95,9 @@ static void turn(struct sim *sim, void *arg, uint64_t token) {
     if (!n->up || token != n->life || n->turn_at_us != sim->now_us)
         return; /* of an earlier life, or one that was brought forward */
     n->turn_at_us = 0;
+    sim->turning = n;
     int32_t taken = executor_turn(n->executor, 0);
+    sim->turning = NULL;
     if (!n->dying) {
         run_posted(n);
         if (sim->now_us >= n->next_tick_us) {
@@ -116,6 +118,15 @@ static bool holds(const struct sim_node *n, enum sim_service s) {
     return (n->holds & (1u << s)) != 0;
 }
 
+/* A process of several has all services; those that it does not hold are passive. */
+static bool has(const struct sim_node *n, enum sim_service s) {
+    return holds(n, s) || n->peers != NULL;
+}
+
+static void on_placed(void *notification, const struct signal_position *said) {
+    notification_service_position(notification, said);
+}
+
 static void make_auth(struct sim_node *n) {
     struct auth_options o = auth_options_default();
     n->hasher = hasher_instant_new();
@@ -123,6 +134,8 @@ static void make_auth(struct sim_node *n) {
     o.cache = n->cache;
     o.verifier = n->verifier;
     o.entropy = &n->entropy;
+    o.bus = n->bus;
+    o.peers = n->peers;
     o.address_failures_max = 0; /* all simulated people share one address */
     o.registers_per_hour_max = 0;
     n->auth = auth_service_new(&o);
@@ -131,33 +144,38 @@ static void make_auth(struct sim_node *n) {
 static void make_services(struct sim_node *n) {
     const struct sim_profile *p = &n->sim->profile;
     n->router = crow_new(NULL);
-    if (holds(n, SIM_AUTH))
+    if (has(n, SIM_AUTH))
         make_auth(n);
-    if (holds(n, SIM_DRIVER))
+    if (has(n, SIM_DRIVER))
         n->driver =
             driver_service_new(&(struct driver_options){.clock = &n->clock,
                                                         .entropy = &n->entropy,
                                                         .bus = n->bus,
                                                         .cache = n->cache,
                                                         .router = n->router,
+                                                        .peers = n->peers,
                                                         .fixes_per_hour_max = FIXES_PER_HOUR_MAX,
                                                         .approval_auto = p->approval_auto,
                                                         .offer_wave = p->offer_wave,
                                                         .offer_timeout_s = p->offer_timeout_s});
-    if (holds(n, SIM_BOOKING))
+    if (has(n, SIM_BOOKING))
         n->booking = booking_service_new(&(struct booking_options){
             .router = n->router,
             .entropy = &n->entropy,
             .fleet = n->driver != NULL ? driver_service_fleet(n->driver) : NULL,
             .offer_timeout_us = p->offer_timeout_s * US_PER_S,
             .search_timeout_us = p->search_timeout_s * US_PER_S});
-    if (holds(n, SIM_NOTIFICATION))
+    bool socketed = holds(n, SIM_NOTIFICATION);
+    if (has(n, SIM_NOTIFICATION))
         n->notification = notification_service_new(&(struct notification_options){
             .clock = &n->clock,
-            .bus = n->bus,
+            .bus = socketed ? n->bus : NULL,
             .verifier = n->verifier,
             .locations = n->driver != NULL ? driver_service_locations(n->driver) : NULL,
+            .peers = socketed ? n->peers : NULL,
             .workers_max = 1});
+    if (socketed && n->peers != NULL)
+        driver_service_placed(n->driver, on_placed, n->notification);
 }
 
 static int32_t list_services(struct sim_node *n, struct service out[SIM_SERVICE_COUNT]) {
@@ -170,14 +188,17 @@ static int32_t list_services(struct sim_node *n, struct service out[SIM_SERVICE_
         out[count++] = driver_service(n->driver);
     if (n->notification != NULL)
         out[count++] = notification_service(n->notification);
+    for (int32_t i = 0; n->peers != NULL && i < count; i++)
+        out[i].passive = !holds(n, (enum sim_service)i);
     return count;
 }
 
 static void make_runtime(struct sim_node *n) {
     struct service services[SIM_SERVICE_COUNT];
     n->executor = executor_new(
-        &(struct executor_options){.store = memory_disk_open(n->disk, true, &n->faults),
+        &(struct executor_options){.store = memory_disk_join(n->disk, true, n->index, &n->faults),
                                    .bus = n->bus,
+                                   .peers = n->peers,
                                    .clock = &n->clock,
                                    .entropy = &n->entropy,
                                    .name = n->name,
@@ -190,6 +211,7 @@ static void make_runtime(struct sim_node *n) {
                                                        .bus = n->bus,
                                                        .cache = n->cache,
                                                        .verifier = n->verifier,
+                                                       .peers = n->peers,
                                                        .executor = n->executor},
                              services, count);
     n->worker = (struct worker){.parser = json_parser_new(),
@@ -209,15 +231,22 @@ void sim_node_boot(struct sim_node *n) {
     n->bus = sim->bus != NULL ? sim_bus_open(sim->bus, n) : sim_tap_new(n);
     n->cache = sim->cache != NULL ? sim->cache : memory_cache_new(CACHE_ENTRIES_MAX);
     n->verifier = token_verifier_new("lorry", n->cache);
+    if (sim->profile.topology == SIM_REPLICAS)
+        n->peers = peers_new(n->bus, &n->clock, &n->entropy);
     n->faults = (struct memory_store_faults){0}; /* who cannot read at his start is started again */
     make_services(n);
     make_runtime(n);
-    CHECK(runtime_start(n->runtime, n->worker.reader) == 0);
+    struct store *store = n->peers != NULL ? executor_store(n->executor) : n->worker.reader;
+    sim->turning = n;
+    CHECK(runtime_start(n->runtime, store) == 0);
+    sim->turning = NULL;
     CHECK(runtime_worker_start(n->runtime, &n->worker) == 0);
     if (!sim->calm)
         n->faults = sim->profile.store;
     n->faults.rng = &n->rng;
     n->turn_at_us = 0;
+    if (n->peers != NULL)
+        sim_bus_first_gap(sim->bus, n);
     sim_node_poke(n);
 }
 
@@ -256,6 +285,7 @@ static void close_down(struct sim_node *n) {
     n->worker.reader->ops->close(n->worker.reader);
     json_parser_free(n->worker.parser);
     token_verifier_free(n->verifier);
+    n->peers = peers_free(n->peers);
     n->bus->ops->close(n->bus);
     if (n->cache != n->sim->cache)
         n->cache->ops->close(n->cache);
@@ -287,14 +317,21 @@ void sim_node_init(struct sim *sim, struct sim_node *n, int32_t index, const cha
     n->offset_us = rng_between(&sim->rng, -US_PER_S, US_PER_S);
     n->drift_ppm = rng_between(&sim->rng, -300, 300);
     rng_seed(&n->rng, rng_next(&sim->rng));
-    n->disk = memory_disk_new();
-    memory_disk_watch(n->disk, oracle_commit, n);
+    bool joins = sim->profile.topology == SIM_REPLICAS && index > 0;
+    n->disk_number = joins ? 0 : index;
+    n->disk = joins ? sim->nodes[0].disk : memory_disk_new();
+    if (!joins)
+        memory_disk_watch(n->disk, oracle_commit, n);
+}
+
+void sim_node_stop(struct sim_node *n) {
+    if (n->up)
+        close_down(n);
 }
 
 void sim_node_free(struct sim_node *n) {
-    if (n->up)
-        close_down(n);
-    n->disk = memory_disk_free(n->disk);
+    if (n->disk_number == n->index)
+        n->disk = memory_disk_free(n->disk);
 }
 
 struct sim_node *sim_node_of(struct sim *sim, enum sim_service service) {
@@ -303,6 +340,18 @@ struct sim_node *sim_node_of(struct sim *sim, enum sim_service service) {
             return &sim->nodes[i];
     }
     UNREACHABLE();
+}
+
+struct sim_node *sim_node_for(struct sim *sim, enum sim_service service) {
+    struct sim_node *up[SIM_NODES_MAX];
+    uint64_t count = 0;
+    for (int32_t i = 0; i < sim->node_count; i++) {
+        if (holds(&sim->nodes[i], service) && sim->nodes[i].up)
+            up[count++] = &sim->nodes[i];
+    }
+    if (count == 0)
+        return sim_node_of(sim, service);
+    return count == 1 ? up[0] : up[rng_below(&sim->rng, count)];
 }
 
 /* ---- what befalls them ---- */

@@ -98,12 +98,12 @@ static void note_answer(struct oracle *o, const struct store_change *c) {
 /* ---- outboxes ---- */
 
 static struct shadow_event *outbox_row(struct oracle *o, const struct sim_node *n, int64_t seq) {
-    struct shadow_outbox *box = &o->outboxes[n->index];
+    struct shadow_outbox *box = &o->outboxes[n->disk_number];
     return seq > 0 && seq < box->next_seq ? &box->events[seq] : NULL;
 }
 
 static void add_event(struct oracle *o, const struct sim_node *n, const struct event *e) {
-    struct shadow_outbox *box = &o->outboxes[n->index];
+    struct shadow_outbox *box = &o->outboxes[n->disk_number];
     if (box->next_seq >= box->cap) {
         int64_t cap = box->cap > 0 ? box->cap * 2 : 1024;
         struct shadow_event *more = arena_array(&o->sim->arena, struct shadow_event, cap);
@@ -127,7 +127,7 @@ static void remove_event(struct oracle *o, const struct sim_node *n, int64_t seq
                "%s removed %s, row %lld, which the bus has not confirmed", n->name, row->id,
                (long long)seq);
     row->removed = true;
-    o->outboxes[n->index].rows--;
+    o->outboxes[n->disk_number].rows--;
 }
 
 void oracle_confirmed(struct sim_node *node, int64_t seq) {
@@ -159,6 +159,7 @@ void oracle_commit(void *node, const struct memory_commit *commit) {
     struct sim_node *n = node;
     struct sim *sim = n->sim;
     struct oracle *o = sim->oracle;
+    n = sim->turning != NULL ? sim->turning : n;
     for (int32_t i = 0; i < commit->count; i++) {
         const struct store_change *c = &commit->changes[i];
         if (c->result != 0)
@@ -172,10 +173,10 @@ void oracle_commit(void *node, const struct memory_commit *commit) {
             add_event(o, n, &c->events[e]);
         by_collection(o, c);
     }
-    SIM_EXPECT(sim, o->outboxes[n->index].next_seq == commit->first_seq + commit->event_count,
+    SIM_EXPECT(sim, o->outboxes[n->disk_number].next_seq == commit->first_seq + commit->event_count,
                "events are committed with their state", "%s: %lld rows, %lld events", n->name,
                (long long)(commit->first_seq + commit->event_count),
-               (long long)o->outboxes[n->index].next_seq);
+               (long long)o->outboxes[n->disk_number].next_seq);
     for (int32_t i = 0; i < commit->remove_count; i++)
         remove_event(o, n, commit->remove_seqs[i]);
     sim->result->commits++;

@@ -97,6 +97,8 @@ void sim_profile_draw(struct sim *sim, const struct sim_options *o) {
     struct sim_profile *p = &sim->profile;
     uint64_t shape = rng_below(&sim->rng, 10);
     p->topology = shape < 6 ? SIM_FOUR_NODES : shape < 8 ? SIM_ONE_NODE : SIM_ONE_NODE_BROKER;
+    if (o->replicas)
+        p->topology = SIM_REPLICAS;
     draw_sizes(sim, o->bookings);
     draw_faults(sim);
     if (o->calm)

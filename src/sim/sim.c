@@ -13,6 +13,23 @@
 #define CACHE_ENTRIES_MAX 4096
 #define STEPS_MAX INT64_C(200000000)
 
+/* One store for all; the second of a service is made like the first. */
+static void make_replicas(struct sim *sim) {
+    static const struct {
+        const char *name;
+        enum sim_service service;
+    } nodes[SIM_NODES_MAX] = {{"auth", SIM_AUTH},
+                              {"booking-1", SIM_BOOKING},
+                              {"booking-2", SIM_BOOKING},
+                              {"driver-1", SIM_DRIVER},
+                              {"driver-2", SIM_DRIVER},
+                              {"notification-1", SIM_NOTIFICATION},
+                              {"notification-2", SIM_NOTIFICATION}};
+    sim->node_count = SIM_NODES_MAX;
+    for (int32_t i = 0; i < sim->node_count; i++)
+        sim_node_init(sim, &sim->nodes[i], i, nodes[i].name, 1u << nodes[i].service);
+}
+
 static void make_nodes(struct sim *sim) {
     static const char *const names[] = {"auth", "booking", "driver", "notification"};
     if (sim->profile.topology != SIM_ONE_NODE) {
@@ -21,7 +38,9 @@ static void make_nodes(struct sim *sim) {
     }
     bool four = sim->profile.topology == SIM_FOUR_NODES;
     sim->node_count = four ? SIM_SERVICE_COUNT : 1;
-    for (int32_t i = 0; i < sim->node_count; i++)
+    if (sim->profile.topology == SIM_REPLICAS)
+        make_replicas(sim);
+    for (int32_t i = 0; i < sim->node_count && sim->profile.topology != SIM_REPLICAS; i++)
         sim_node_init(sim, &sim->nodes[i], i, four ? names[i] : "all",
                       four ? 1u << i : (1u << SIM_SERVICE_COUNT) - 1);
     for (int32_t i = 0; i < sim->node_count; i++)
@@ -69,7 +88,8 @@ static void run(struct sim *sim, const struct sim_options *o) {
     make_nodes(sim);
     make_people(sim);
     sim_disasters(sim);
-    sim_after(sim, 0, sim_fetch_jwks, NULL, 0);
+    if (sim->profile.topology != SIM_REPLICAS) /* they read the keys from their store */
+        sim_after(sim, 0, sim_fetch_jwks, NULL, 0);
     sim_after(sim, US_PER_S, look, &over, 0);
     for (int64_t i = 0; !over && !sim->result->failed && sim_step(sim); i++)
         CHECK(i < STEPS_MAX);
@@ -78,6 +98,8 @@ static void run(struct sim *sim, const struct sim_options *o) {
 }
 
 static void end(struct sim *sim) {
+    for (int32_t i = 0; i < sim->node_count; i++)
+        sim_node_stop(&sim->nodes[i]);
     for (int32_t i = 0; i < sim->node_count; i++)
         sim_node_free(&sim->nodes[i]);
     for (size_t i = 0; i < sim->queue.count; i++) {

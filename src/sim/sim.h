@@ -22,7 +22,7 @@
 #include "sim/check.h"
 
 #define SIM_START_US (INT64_C(1795428000) * US_PER_S) /* 2026-11-23T10:00:00Z */
-#define SIM_NODES_MAX 4
+#define SIM_NODES_MAX 7
 #define SIM_TRACE_KEPT 512
 #define SIM_TAIL_LINES 30
 
@@ -78,7 +78,7 @@ void sim_trace_tail(const struct sim *sim, char *out, size_t room);
 
 /* ---- profile.c ---- */
 
-enum sim_topology { SIM_FOUR_NODES, SIM_ONE_NODE, SIM_ONE_NODE_BROKER };
+enum sim_topology { SIM_FOUR_NODES, SIM_ONE_NODE, SIM_ONE_NODE_BROKER, SIM_REPLICAS };
 struct sim_profile {
     enum sim_topology topology;
     int32_t customers, drivers, bookings;
@@ -105,6 +105,8 @@ struct sim_bus *sim_bus_new(struct sim *sim);
 void sim_bus_free(struct sim_bus *b);
 struct bus *sim_bus_open(struct sim_bus *b, struct sim_node *node); /* close with ops->close */
 bool sim_bus_idle(const struct sim_bus *b);
+/* NODE hears from now on; what went before it did not. */
+void sim_bus_first_gap(struct sim_bus *b, const struct sim_node *node);
 void sim_bus_drop_event(struct sim_event *e); /* that will not happen any more */
 /* For a process of its own: the in-process bus, with the oracle listening at its confirms. */
 struct bus *sim_tap_new(struct sim_node *node);
@@ -123,7 +125,8 @@ struct sim_node {
     struct clock clock;
     struct entropy entropy;
     struct rng rng;
-    struct memory_disk *disk;
+    struct memory_disk *disk; /* SIM_REPLICAS: the first one's, which all write to */
+    int32_t disk_number;      /* one for all who share it */
     struct memory_store_faults faults;
     uint64_t life; /* counts its starts */
     bool up;
@@ -133,6 +136,7 @@ struct sim_node {
     int64_t turn_at_us;   /* of the turn that is arranged; 0: none */
     int64_t next_tick_us;
     struct bus *bus;
+    struct peers *peers; /* NULL: its disk is its own */
     struct cache *cache;
     struct token_verifier *verifier;
     struct router *router;
@@ -151,11 +155,14 @@ void sim_node_init(struct sim *sim, struct sim_node *n, int32_t index, const cha
                    unsigned holds);
 void sim_node_boot(struct sim_node *n);
 void sim_node_crash(struct sim_node *n); /* comes back after a while */
-void sim_node_free(struct sim_node *n);
+void sim_node_stop(struct sim_node *n);  /* for good */
+void sim_node_free(struct sim_node *n);  /* when all have stopped */
 int64_t sim_node_now(const struct sim_node *n);
 /* Its executor will turn soon, or at DELAY_US if that is not sooner than arranged. */
 void sim_node_poke(struct sim_node *n);
 struct sim_node *sim_node_of(struct sim *sim, enum sim_service service);
+/* Where a request for SERVICE comes in: of several any one, but one that is up if there is one. */
+struct sim_node *sim_node_for(struct sim *sim, enum sim_service service);
 /* The ways in and out that are shared by all nodes: crashes, partitions, lost caches, JWKS. */
 void sim_disasters(struct sim *sim);
 
@@ -327,6 +334,7 @@ struct sim {
     struct cache *cache;
     struct sim_node nodes[SIM_NODES_MAX];
     int32_t node_count;
+    struct sim_node *turning; /* whose executor commits now; NULL: the one of the disk */
     struct customer *customers;
     struct driver_person *drivers;
     struct staff staff;

@@ -176,7 +176,7 @@ static const struct sim_request ws_request = {
 static void knock(struct sim *sim, void *arg, uint64_t token) {
     struct person *p = arg;
     (void)token;
-    struct sim_node *n = sim_node_of(sim, SIM_NOTIFICATION);
+    struct sim_node *n = sim_node_for(sim, SIM_NOTIFICATION);
     if (n->up) {
         struct sim_call *c = arena_new(&sim->arena, struct sim_call);
         c->person = p;

@@ -41,25 +41,55 @@ static bool house_post(struct worker *w, void (*fn)(struct worker *w, void *arg)
     return true;
 }
 
-struct house *house_new(uint64_t seed) {
+static struct house *make(uint64_t seed, int64_t now_us) {
     struct house *h = xcalloc(1, sizeof(*h));
+    h->first = h;
     h->clock.now_us = house_now;
-    h->now_us = HOUSE_START_US;
+    h->now_us = now_us;
     h->entropy.fill = house_fill;
     rng_seed(&h->rng, seed);
     h->faults.rng = &h->rng;
     arena_init(&h->arena, 65536);
-    h->disk = memory_disk_new();
-    h->bus = inproc_bus_new();
     h->cache = memory_cache_new(4096);
     h->verifier = token_verifier_new("lorry", h->cache);
     return h;
 }
 
+struct house *house_new(uint64_t seed) {
+    struct house *h = make(seed, HOUSE_START_US);
+    h->disk = memory_disk_new();
+    h->bus = inproc_bus_new();
+    return h;
+}
+
+struct house *house_beside(struct house *h, uint64_t seed) {
+    CHECK(h->runtime == NULL);
+    if (h->street == NULL) {
+        h->street = street_new(h->bus);
+        h->bus = street_door(h->street);
+        h->peers = peers_new(h->bus, &h->clock, &h->entropy);
+    }
+    struct house *b = make(seed, h->now_us);
+    b->disk = h->disk;
+    b->street = h->street;
+    b->bus = street_door(h->street);
+    b->peers = peers_new(b->bus, &b->clock, &b->entropy);
+    b->first = h;
+    for (b->number = 1; h->next != NULL; b->number++)
+        h = h->next;
+    h->next = b;
+    return b;
+}
+
+void house_deafen(struct house *h, bool deaf) {
+    street_deafen(h->street, deaf);
+}
+
 void house_open(struct house *h, const struct service *services, int32_t count) {
     h->executor = executor_new(
-        &(struct executor_options){.store = memory_disk_open(h->disk, true, &h->faults),
+        &(struct executor_options){.store = memory_disk_join(h->disk, true, h->number, &h->faults),
                                    .bus = h->bus,
+                                   .peers = h->peers,
                                    .clock = &h->clock,
                                    .entropy = &h->entropy,
                                    .name = "house",
@@ -71,6 +101,7 @@ void house_open(struct house *h, const struct service *services, int32_t count) 
                                               .cache = h->cache,
                                               .verifier = h->verifier,
                                               .writes_per_minute_max = h->writes_per_minute_max,
+                                              .peers = h->peers,
                                               .executor = h->executor},
                     services, count);
     h->worker = (struct worker){.parser = json_parser_new(),
@@ -78,7 +109,8 @@ void house_open(struct house *h, const struct service *services, int32_t count) 
                                 .rng = &h->rng,
                                 .post = house_post,
                                 .adapter = h};
-    CHECK(runtime_start(h->runtime, h->worker.reader) == 0);
+    struct store *store = h->peers != NULL ? executor_store(h->executor) : h->worker.reader;
+    CHECK(runtime_start(h->runtime, store) == 0);
     CHECK(runtime_worker_start(h->runtime, &h->worker) == 0);
 }
 
@@ -103,9 +135,11 @@ static void close_down(struct house *h) {
     h->bus->ops->close(h->bus);
     h->cache->ops->close(h->cache);
     token_verifier_free(h->verifier);
+    peers_free(h->peers);
 }
 
 void house_crash(struct house *h) {
+    CHECK(h->street == NULL);
     close_down(h);
     h->bus = inproc_bus_new();
     h->cache = memory_cache_new(4096);
@@ -113,6 +147,12 @@ void house_crash(struct house *h) {
 }
 
 void house_free(struct house *h) {
+    for (struct house *each = h->next; each != NULL; each = h->next) {
+        h->next = each->next;
+        close_down(each);
+        arena_free(&each->arena);
+        free(each);
+    }
     close_down(h);
     memory_disk_free(h->disk);
     arena_free(&h->arena);
@@ -248,12 +288,23 @@ static bool turn(struct house *h) {
     return moved;
 }
 
+/* The houses beside H turn, too. */
+static bool turn_all(struct house *h) {
+    bool moved = false;
+    for (h = h->first; h != NULL; h = h->next)
+        moved = (h->runtime != NULL && turn(h)) || moved;
+    return moved;
+}
+
 void house_settle(struct house *h) {
     int idle = 0;
     for (int i = 0; i < HOUSE_TURNS_MAX && idle < 3; i++)
-        idle = turn(h) ? 0 : idle + 1;
-    runtime_worker_tick(h->runtime, &h->worker, h->now_us);
-    while (run_posted(h)) {
+        idle = turn_all(h) ? 0 : idle + 1;
+    for (h = h->first; h != NULL; h = h->next) {
+        if (h->runtime != NULL)
+            runtime_worker_tick(h->runtime, &h->worker, h->now_us);
+        while (run_posted(h)) {
+        }
     }
 }
 
@@ -262,7 +313,7 @@ struct house_answer house_call(struct house *h, const struct house_request *requ
     house_begin(h, request, answer);
     /* hash workers are threads: give them real time */
     for (int i = 0; i < 20000 && answer->status == 0; i++) {
-        if (!turn(h) && i > 3) {
+        if (!turn_all(h) && i > 3) {
             struct timespec nap = {0, 500000};
             nanosleep(&nap, NULL);
         }
@@ -278,7 +329,9 @@ void house_advance(struct house *h, int64_t by_us) {
         int64_t step_us = by_us / 20;
         step_us = step_us < 10 * US_PER_MS ? 10 * US_PER_MS : step_us;
         step_us = step_us > US_PER_S ? US_PER_S : step_us;
-        h->now_us += step_us < left_us ? step_us : left_us;
+        int64_t now_us = h->now_us + (step_us < left_us ? step_us : left_us);
+        for (struct house *each = h->first; each != NULL; each = each->next)
+            each->now_us = now_us;
         house_settle(h);
     }
 }

@@ -6,12 +6,18 @@
  *   struct booking_service *b = booking_service_new(&(struct booking_options){.clock = &h->clock,
  * …}); house_open(h, (struct service[]){booking_service(b)}, 1); struct house_answer a =
  * house_call(h, &(struct house_request){.method = "GET", .path = "/v1/…"});
+ *
+ * house_beside makes another one on the same disk, as a replica is: they compete for the same
+ * events and hear each other's signals, unless these are lost. All of a row are opened before
+ * anything happens in one of them, and freed with the first; what settles or advances one does so
+ * for all.
  */
 #ifndef LORRY_TESTING_HOUSE_H
 #define LORRY_TESTING_HOUSE_H
 
 #include "adapters/memory/memory_store.h"
 #include "runtime/service.h"
+#include "testing/street.h"
 
 #define HOUSE_SOCKET_FRAMES_MAX 4096
 
@@ -31,6 +37,10 @@ struct house {
     struct worker worker;
     struct arena arena; /* answers live here until house_free */
     struct posted *posted, *posted_last;
+    struct street *street;      /* what houses side by side share; NULL: it stands alone */
+    struct house *first, *next; /* of the street */
+    int32_t number;             /* in it */
+    struct peers *peers;        /* for the services' options; NULL: it stands alone */
 };
 
 struct house_request {
@@ -58,6 +68,12 @@ struct house_socket {
 };
 
 struct house *house_new(uint64_t seed);
+/* A replica of H, the first of its row and not open yet: the same disk, broker and time; then make
+ * the services of each with its own bus, peers and executor. */
+struct house *house_beside(struct house *h, uint64_t seed);
+/* From now on signals between houses of H's street are lost; then (false) heard again, after a gap.
+ */
+void house_deafen(struct house *h, bool deaf);
 void house_open(struct house *h, const struct service *services, int32_t count);
 /* Loses everything but the disk; then make the services anew and house_open again. */
 void house_crash(struct house *h);

@@ -63,7 +63,7 @@ static void keep_free(struct memory_keep *k) {
 
 /* --- outbox ----------------------------------------------------------------------------------- */
 
-static struct event **outbox_slot(const struct memory_outbox *o, int64_t seq) {
+static struct memory_row **outbox_slot(const struct memory_outbox *o, int64_t seq) {
     return &o->ring[(o->head + (size_t)(seq - o->head_seq)) & (o->cap - 1)];
 }
 
@@ -73,7 +73,7 @@ int64_t memory_outbox_next_seq(const struct memory_outbox *o) {
 
 static void outbox_grow(struct memory_outbox *o) {
     size_t cap = o->cap ? o->cap * 2 : 64;
-    struct event **ring = xcalloc(cap, sizeof *ring);
+    struct memory_row **ring = xcalloc(cap, sizeof *ring);
     for (size_t i = 0; i < o->span; i++)
         ring[i] = o->ring[(o->head + i) & (o->cap - 1)];
     free(o->ring);
@@ -82,22 +82,23 @@ static void outbox_grow(struct memory_outbox *o) {
     o->head = 0;
 }
 
-static void outbox_add(struct memory_outbox *o, const struct event *e) {
-    struct event *copy = xmalloc(sizeof *copy + e->id.len + e->type.len + e->key.len +
-                                 e->request_id.len + e->data.len);
+static void outbox_add(struct memory_outbox *o, const struct event *e, int32_t owner) {
+    struct memory_row *copy = xmalloc(sizeof *copy + e->id.len + e->type.len + e->key.len +
+                                      e->request_id.len + e->data.len);
     char *at = (char *)(copy + 1);
-    *copy = (struct event){.id = put(&at, e->id),
-                           .type = put(&at, e->type),
-                           .key = put(&at, e->key),
-                           .at_us = e->at_us,
-                           .request_id = put(&at, e->request_id),
-                           .data = put(&at, e->data),
-                           .seq = memory_outbox_next_seq(o)};
+    copy->owner = owner;
+    copy->event = (struct event){.id = put(&at, e->id),
+                                 .type = put(&at, e->type),
+                                 .key = put(&at, e->key),
+                                 .at_us = e->at_us,
+                                 .request_id = put(&at, e->request_id),
+                                 .data = put(&at, e->data),
+                                 .seq = memory_outbox_next_seq(o)};
     if (o->span == o->cap)
         outbox_grow(o);
     o->span++;
     o->rows++;
-    *outbox_slot(o, copy->seq) = copy;
+    *outbox_slot(o, copy->event.seq) = copy;
 }
 
 void memory_outbox_remove(struct memory_outbox *o, int64_t seq) {
@@ -113,12 +114,14 @@ void memory_outbox_remove(struct memory_outbox *o, int64_t seq) {
     }
 }
 
-const struct event *memory_outbox_from(const struct memory_outbox *o, int64_t seq) {
+const struct event *memory_outbox_from(const struct memory_outbox *o, int32_t owner, int64_t seq) {
     if (seq < o->head_seq)
         seq = o->head_seq;
-    for (; seq < memory_outbox_next_seq(o); seq++)
-        if (*outbox_slot(o, seq))
-            return *outbox_slot(o, seq);
+    for (; seq < memory_outbox_next_seq(o); seq++) {
+        const struct memory_row *row = *outbox_slot(o, seq);
+        if (row && row->owner == owner)
+            return &row->event;
+    }
     return NULL;
 }
 
@@ -272,7 +275,7 @@ static void apply_document(struct memory_collection *c, struct memory_doc *doc,
     set_keys(c, doc, change->keys);
 }
 
-int memory_data_apply(struct memory_data *d, const struct store_change *change) {
+int memory_data_apply(struct memory_data *d, const struct store_change *change, int32_t owner) {
     struct memory_collection *c = memory_collection_of(d, change->collection);
     struct memory_doc *doc = map_get(&c->by_id, change->id);
     if (change->dedupe.p && memory_keep_get(&d->seen, change->dedupe))
@@ -289,7 +292,7 @@ int memory_data_apply(struct memory_data *d, const struct store_change *change) 
         at_us = d->newest_us;
     apply_document(c, doc, change);
     for (int32_t i = 0; i < change->event_count; i++)
-        outbox_add(&d->outbox, &change->events[i]);
+        outbox_add(&d->outbox, &change->events[i], owner);
     if (change->dedupe.p)
         keep_add(&d->seen, change->dedupe, at_us, NULL);
     if (change->answer)

@@ -48,8 +48,12 @@ struct memory_keep {
 
 /* Events in seq order: a ring whose slot 0 has head_seq; a removed row leaves NULL until it is the
  * oldest. */
+struct memory_row {
+    struct event event;
+    int32_t owner;
+};
 struct memory_outbox {
-    struct event **ring;
+    struct memory_row **ring;
     size_t cap, head, span;
     int64_t head_seq; /* the next event gets head_seq + span */
     int64_t rows;
@@ -69,13 +73,14 @@ void memory_data_free(struct memory_data *d);
 /* Made on first use. Collections are the same when their names are. */
 struct memory_collection *memory_collection_of(struct memory_data *d,
                                                const struct store_collection *decl);
-/* Checks the change and, if nothing stands against it, does all of it. The port's result code. */
-int memory_data_apply(struct memory_data *d, const struct store_change *change);
+/* Checks the change and, if nothing stands against it, does all of it; its events are OWNER's. The
+ * port's result code. */
+int memory_data_apply(struct memory_data *d, const struct store_change *change, int32_t owner);
 void memory_doc_remove(struct memory_collection *c, struct memory_doc *doc);
 void memory_outbox_remove(struct memory_outbox *o, int64_t seq); /* absent: nothing happens */
 int64_t memory_outbox_next_seq(const struct memory_outbox *o);
-/* The event with SEQ or, if it is gone, the next one after it; NULL at the end. */
-const struct event *memory_outbox_from(const struct memory_outbox *o, int64_t seq);
+/* The event of OWNER with SEQ or, if there is none, his next one after it; NULL at the end. */
+const struct event *memory_outbox_from(const struct memory_outbox *o, int32_t owner, int64_t seq);
 const struct memory_kept *memory_keep_get(const struct memory_keep *k, struct str key);
 int memory_keep_prune(struct memory_keep *k, int64_t before_us, int32_t limit);
 

@@ -24,6 +24,7 @@ struct memory_store {
     struct memory_disk *disk;
     const struct memory_store_faults *faults; /* or NULL */
     bool writer;
+    int32_t owner; /* of the events it commits, and the only ones it reads */
 };
 
 static struct memory_store *self(struct store *s) {
@@ -115,7 +116,7 @@ static void write_batch(struct memory_store *m, struct store_change *changes, in
     ret->first_seq = memory_outbox_next_seq(&d->outbox);
     for (int32_t i = 0; i < count; i++) {
         bool spurious = m->faults && chance(m, m->faults->conflict);
-        changes[i].result = spurious ? ERR_CONFLICT : memory_data_apply(d, &changes[i]);
+        changes[i].result = spurious ? ERR_CONFLICT : memory_data_apply(d, &changes[i], m->owner);
     }
     for (int32_t i = 0; i < remove_count; i++)
         memory_outbox_remove(&d->outbox, remove_seqs[i]);
@@ -196,7 +197,7 @@ static int outbox_read(struct store *s, int64_t after_seq, int32_t limit, struct
         arena_array(a, struct event, o->rows < limit ? (int32_t)o->rows + 1 : limit);
     const struct event *e;
     int32_t n = 0;
-    while (n < limit && (e = memory_outbox_from(o, after_seq + 1))) {
+    while (n < limit && (e = memory_outbox_from(o, m->owner, after_seq + 1))) {
         events[n++] = (struct event){.id = arena_str(a, e->id),
                                      .type = arena_str(a, e->type),
                                      .key = arena_str(a, e->key),
@@ -283,9 +284,14 @@ static const struct store_ops memory_ops = {
 
 struct store *memory_disk_open(struct memory_disk *d, bool writer,
                                const struct memory_store_faults *faults) {
+    return memory_disk_join(d, writer, 0, faults);
+}
+
+struct store *memory_disk_join(struct memory_disk *d, bool writer, int32_t owner,
+                               const struct memory_store_faults *faults) {
     struct memory_store *m = xcalloc(1, sizeof *m);
     *m = (struct memory_store){
-        .store = {&memory_ops}, .disk = d, .faults = faults, .writer = writer};
+        .store = {&memory_ops}, .disk = d, .faults = faults, .writer = writer, .owner = owner};
     pthread_mutex_lock(&d->lock);
     d->handles++;
     pthread_mutex_unlock(&d->lock);

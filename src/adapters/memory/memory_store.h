@@ -44,6 +44,10 @@ void memory_disk_watch(struct memory_disk *d, memory_watch_fn fn, void *arg);
 /* A handle. FAULTS may be NULL; it must outlive the handle. Never fails. */
 struct store *memory_disk_open(struct memory_disk *d, bool writer,
                                const struct memory_store_faults *faults);
+/* The same for one of several writers: its events are OWNER's, and stay his until a handle of his
+ * reads them, however often he is opened anew (a simulated node always comes back). */
+struct store *memory_disk_join(struct memory_disk *d, bool writer, int32_t owner,
+                               const struct memory_store_faults *faults);
 /* The disk as the port's source of handles, without faults. Lives as long as the disk. */
 struct store_source *memory_disk_source(struct memory_disk *d);
 
