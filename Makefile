@@ -27,7 +27,7 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build run test test-mongodb check bench lint format deb image-test mutants deps streets clean distclean help
+.PHONY: all build run test test-mongodb cluster cluster-stop check bench lint format deb image-test mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
@@ -57,6 +57,14 @@ test-mongodb: ## The store's contract and faults on a MongoDB of yours (URI=mong
 	@scripts/install-deps.sh build test
 	@$(MAKE) --no-print-directory build
 	@LORRY_TEST_MONGODB_URI='$(URI)' scripts/run-tests.sh $(BUILD) '' contract-mongo
+
+cluster: ## Several processes on real servers, with a city on them: PostgreSQL, RabbitMQ, Redis, Nginx (ARGS=--small)
+	@scripts/install-deps.sh build test deploy
+	@$(MAKE) --no-print-directory build
+	@scripts/cluster.py start --city $(ARGS)
+
+cluster-stop: ## End what `make cluster` started; its state stays in build/cluster
+	@scripts/cluster.py stop $(ARGS)
 
 check: build ## The deterministic simulator alone (SEEDS=200)
 	@$(BUILD)/lorry check --seeds $(SEEDS) $(ARGS)

@@ -1,6 +1,7 @@
 #include "apps/admin_store.h"
 
 #include "apps/platform.h"
+#include "apps/settings.h"
 #include "base/err.h"
 
 #include <stdio.h>
@@ -11,11 +12,11 @@ bool admin_store_open(struct config *c, bool begin, int64_t access_ttl_s,
     struct admin_store *o = ret_store;
     struct str why;
     const char *dir = config_cstr(c, "data");
-    if (!begin && access(dir, F_OK) != 0) {
+    if (!begin && settings_store(c) == STORE_SQLITE && access(dir, F_OK) != 0) {
         fprintf(stderr, "lorry: there is no folder %s; --data names the one of the server\n", dir);
         return false;
     }
-    if (platform_open_store(c, &c->arena, &o->source, &o->store, &why) < 0) {
+    if (platform_open_store(c, &c->arena, &o->stores, &o->store, &why) < 0) {
         fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));
         return false;
     }
@@ -31,7 +32,7 @@ bool admin_store_open(struct config *c, bool begin, int64_t access_ttl_s,
 int admin_store_close(struct admin_store *o, int err, struct str why) {
     auth_admin_free(o->admin);
     o->store->ops->close(o->store);
-    sqlite_source_close(o->source);
+    stores_close(&o->stores);
     if (err == 0)
         return 0;
     fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));

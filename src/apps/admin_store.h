@@ -4,13 +4,13 @@
 #ifndef LORRY_APPS_ADMIN_STORE_H
 #define LORRY_APPS_ADMIN_STORE_H
 
-#include "apps/config.h"
+#include "apps/parts.h"
 #include "ports/clock.h"
 #include "ports/entropy.h"
 #include "services/auth/admin.h"
 
 struct admin_store {
-    struct sqlite_source *source;
+    struct stores stores;
     struct store *store;
     struct auth_admin *admin;
     struct entropy entropy;

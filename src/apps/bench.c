@@ -62,8 +62,8 @@ static int bench_bookings(struct bench_run *r) {
     arena_init(&a, 4096);
     clock_machine(&clock);
     entropy_machine(&entropy);
-    const struct store_collection *collections[PLATFORM_COLLECTIONS_MAX];
-    int count = platform_collections(collections);
+    const struct store_collection *collections[COLLECTIONS_MAX];
+    int count = parts_collections(collections);
     int err = sqlite_source_open(
         &(struct sqlite_options){.dir = dir, .collections = collections, .collection_count = count},
         &a, &source, &why);

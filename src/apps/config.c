@@ -96,7 +96,8 @@ static bool is_key_of(const struct config_setting *s, struct str key, bool *ret_
         *ret_from_file = false;
         return true;
     }
-    if (!s->secret || !str_ends(key, "_file") || !str_is(str_sub(key, 0, key.len - 5), s->key))
+    if (!config_has_file(s) || !str_ends(key, "_file") ||
+        !str_is(str_sub(key, 0, key.len - 5), s->key))
         return false;
     *ret_from_file = true;
     return true;
@@ -155,7 +156,7 @@ static struct str did_you_mean(struct loader *l, const struct config_command *on
         for (int32_t i = 0; (s = setting_at(command, i)); i++) {
             if (!s->secret || form != NAME_FLAG)
                 keep_nearer(word, name_in(form, s->key, false, l->a), &best, &distance);
-            if (s->secret)
+            if (config_has_file(s))
                 keep_nearer(word, name_in(form, s->key, true, l->a), &best, &distance);
         }
     }
@@ -181,7 +182,11 @@ static void take(struct loader *l, int32_t index, struct said said) {
                 STR_ARG(said.origin));
         return;
     }
-    *old = said; /* of a flag given twice, the later one counts */
+    /* Of a flag given twice the later one counts, or both if it is a list. */
+    bool joins = old->origin.p && l->c->values[index].setting->kind == CONFIG_LIST;
+    if (joins && old->source == said.source)
+        said.text = arena_printf(l->a, "%.*s,%.*s", STR_ARG(old->text), STR_ARG(said.text));
+    *old = said;
 }
 
 /* A flag as it was written. */
@@ -243,10 +248,12 @@ static int take_setting_flag(struct loader *l, struct flag *f, int32_t index, bo
     if (!flag_value(l, f, expects, argc, argv, &used))
         return used;
     struct str origin = arena_printf(l->a, "flag %.*s", STR_ARG(f->word));
-    if (s->secret && !from_file) {
+    bool shows =
+        s->secret || (s->kind == CONFIG_URL && !str_eq(config_masked(f->value, l->a), f->value));
+    if (shows && !from_file) {
         struct str flag = config_flag_name(s->key, true, l->a);
-        problem(l, "%.*s would show the secret to every user of this machine; use %.*s FILE",
-                STR_ARG(f->word), STR_ARG(flag));
+        problem(l, "%.*s would show the %s to every user of this machine; use %.*s FILE",
+                STR_ARG(f->word), s->secret ? "secret" : "password", STR_ARG(flag));
     } else {
         take(l, index, (struct said){f->value, origin, CONFIG_FLAG, from_file});
     }
@@ -489,7 +496,7 @@ static void settle(struct loader *l, int32_t index) {
     v->origin = said.origin;
     if (config_parse(s, said.text, l->a, v) == 0)
         return;
-    struct str text = s->secret ? STR("its value") : shown(said.text, l->a);
+    struct str text = s->secret ? STR("its value") : shown(config_masked(said.text, l->a), l->a);
     struct str expects = config_expects(s, l->a);
     problem(l, "%s: %.*s (%.*s) is not right; it must be %.*s", s->key, STR_ARG(text),
             STR_ARG(said.origin), STR_ARG(expects));
@@ -560,7 +567,14 @@ bool config_bool(const struct config *c, const char *key) {
 }
 
 int32_t config_enum(const struct config *c, const char *key) {
-    return (int32_t)value_of_kind(c, key, CONFIG_ENUM)->number;
+    const struct config_value *v = value_of(c, key);
+    CHECK(v->setting->kind == CONFIG_ENUM || v->setting->kind == CONFIG_URL);
+    CHECK(v->text.p);
+    return (int32_t)v->number;
+}
+
+uint32_t config_list(const struct config *c, const char *key) {
+    return (uint32_t)value_of_kind(c, key, CONFIG_LIST)->number;
 }
 
 const char *config_host(const struct config *c, const char *key) {
@@ -581,7 +595,8 @@ void config_refuse(struct config *c, const char *key, const char *format, ...) {
     va_start(args, format);
     struct str why = arena_vprintf(&c->arena, format, args);
     va_end(args);
-    struct str text = v->setting->secret ? STR("its value") : shown(v->text, &c->arena);
+    struct str text =
+        v->setting->secret ? STR("its value") : shown(config_masked(v->text, &c->arena), &c->arena);
     struct loader l = {.c = c, .a = &c->arena};
     problem(&l, "%s: %.*s (%.*s) is not right; it %.*s", key, STR_ARG(text), STR_ARG(v->origin),
             STR_ARG(why));

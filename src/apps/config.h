@@ -12,7 +12,9 @@
  *
  * Secrets never stand on a command line, where every user of the machine can read them: a secret
  * setting "password" has the flag --password-file, the variables LORRY_PASSWORD and
- * LORRY_PASSWORD_FILE, and the file keys password and password_file.
+ * LORRY_PASSWORD_FILE, and the file keys password and password_file. A URL may hold a password, so
+ * it has a file, too; with a password in it it is refused on a command line, and what is printed of
+ * it has none.
  *
  * Everything that loading makes lives in the config's own arena. One owner; after loading it is
  * read-only and any thread may read it.
@@ -41,7 +43,9 @@ enum config_kind {
     CONFIG_DURATION, /* whole seconds: 90, 90s, 15m, 24h, 30d; min/max in seconds */
     CONFIG_BOOL,     /* true/false, yes/no, on/off, 1/0; as a flag --demo, --no-demo, --demo=yes */
     CONFIG_ENUM,     /* one of names */
-    CONFIG_ADDRESS   /* 127.0.0.1:8080, [::1]:8080, localhost:8080; port 0 is any free one */
+    CONFIG_LIST,     /* some of names, with commas between; as a flag also given again and again */
+    CONFIG_URL,    /* one of names with "://…" behind it; that of the default alone, as a word */
+    CONFIG_ADDRESS /* 127.0.0.1:8080, [::1]:8080, localhost:8080; port 0 is any free one */
 };
 
 struct config_setting {
@@ -52,7 +56,7 @@ struct config_setting {
     const char *fallback;    /* the default, as text; NULL: none */
     const char *placeholder; /* for the help: "FILE"; NULL: from the kind */
     int64_t min, max;
-    const char *const *names;        /* CONFIG_ENUM: ends with NULL */
+    const char *const *names;        /* ENUM, LIST, URL: ends with NULL */
     bool (*valid)(struct str value); /* CONFIG_STRING: NULL for anything */
     const char *expects;             /* what VALID wants: "three capital letters, such as SEK" */
 };
@@ -85,7 +89,8 @@ struct config_value {
     const struct config_setting *setting;
     struct str text;   /* in normal form; absent: not set and no default */
     struct str host;   /* CONFIG_ADDRESS */
-    int64_t number;    /* INT, DURATION (seconds), BOOL, ENUM (index into names), ADDRESS (port) */
+    int64_t number;    /* INT, DURATION (seconds), BOOL, ENUM and URL (index into names), LIST (a
+                          bit for each of names), ADDRESS (port) */
     struct str origin; /* "environment LORRY_LISTEN", "/etc/lorry.conf:3", "default" */
     enum config_source source;
 };
@@ -128,7 +133,8 @@ struct str config_text(const struct config *c, const char *key);  /* any kind; m
 const char *config_cstr(const struct config *c, const char *key); /* the same; NULL: absent */
 int64_t config_int(const struct config *c, const char *key);      /* INT, DURATION */
 bool config_bool(const struct config *c, const char *key);        /* BOOL */
-int32_t config_enum(const struct config *c, const char *key);     /* ENUM: index into names */
+int32_t config_enum(const struct config *c, const char *key);     /* ENUM, URL: index into names */
+uint32_t config_list(const struct config *c, const char *key);    /* LIST: bits */
 const char *config_host(const struct config *c, const char *key); /* ADDRESS: IP literal */
 int config_port(const struct config *c, const char *key);         /* ADDRESS */
 bool config_is_given(const struct config *c, const char *key);    /* by other than its default */
@@ -163,6 +169,10 @@ void config_write_completion(const struct config_program *program, struct buf *o
  * ERR_INVALID when it is not right. */
 int config_parse(const struct config_setting *setting, struct str text, struct arena *a,
                  struct config_value *ret_value);
+/* May its value be read from a file that another setting ("store_file") names? */
+bool config_has_file(const struct config_setting *setting);
+/* TEXT without the password that a URL may hold; the same if it holds none. */
+struct str config_masked(struct str text, struct arena *a);
 /* What would be right: "a whole number from 1 to 10". */
 struct str config_expects(const struct config_setting *setting, struct arena *a);
 /* "--offer-timeout-s", "LORRY_OFFER_TIMEOUT_S"; those of a secret's file with FROM_FILE. */

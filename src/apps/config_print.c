@@ -31,26 +31,38 @@ void config_write_warnings(const struct config *c, struct buf *out) {
 
 /* ---- effective settings ---- */
 
-static struct str value_shown(const struct config_value *v) {
+static struct str value_shown(const struct config_value *v, struct arena *a) {
     if (!v->text.p)
         return STR("-");
+    if (v->setting->kind == CONFIG_URL)
+        return config_masked(v->text, a);
     return v->setting->secret ? STR("(hidden)") : v->text;
 }
 
 void config_write_table(const struct config *c, struct buf *out) {
     int key_width = 0, value_width = 0;
+    struct arena a;
+    arena_init(&a, 1024);
     for (int32_t i = 0; i < c->count; i++) {
         int key = (int)strlen(c->values[i].setting->key);
-        int value = (int)value_shown(&c->values[i]).len;
+        int value = (int)value_shown(&c->values[i], &a).len;
         key_width = key > key_width ? key : key_width;
         value_width = value > value_width ? value : value_width;
     }
     for (int32_t i = 0; i < c->count; i++) {
         const struct config_value *v = &c->values[i];
-        struct str value = value_shown(v);
+        struct str value = value_shown(v, &a);
         buf_printf(out, "%-*s  %.*s%*s  %.*s\n", key_width, v->setting->key, STR_ARG(value),
                    value_width - (int)value.len, "", STR_ARG(v->origin));
     }
+    arena_free(&a);
+}
+
+static void write_url(struct str text, struct jw *w) {
+    struct arena a;
+    arena_init(&a, 1024);
+    jw_str(w, config_masked(text, &a));
+    arena_free(&a);
 }
 
 static void write_json_value(const struct config_value *v, struct jw *w) {
@@ -69,8 +81,12 @@ static void write_json_value(const struct config_value *v, struct jw *w) {
     case CONFIG_STRING:
     case CONFIG_PATH:
     case CONFIG_ENUM:
+    case CONFIG_LIST:
     case CONFIG_ADDRESS:
         jw_str(w, v->text);
+        return;
+    case CONFIG_URL:
+        write_url(v->text, w);
         return;
     }
     UNREACHABLE();
@@ -123,6 +139,10 @@ const char *config_placeholder(const struct config_setting *s, bool from_file) {
         return NULL;
     case CONFIG_ENUM:
         return "WORD";
+    case CONFIG_LIST:
+        return "WORD,...";
+    case CONFIG_URL:
+        return "URL";
     case CONFIG_ADDRESS:
         return "ADDR:PORT";
     }
@@ -147,7 +167,7 @@ struct str config_words(const struct config_setting *s, struct arena *a) {
     struct buf words;
     buf_init(&words, a, 160);
     buf_add_cstr(&words, s->help);
-    if (s->kind == CONFIG_ENUM) {
+    if (s->kind == CONFIG_ENUM || s->kind == CONFIG_LIST) {
         buf_add_cstr(&words, ":");
         for (int32_t i = 0; s->names[i]; i++)
             buf_printf(&words, "%s %s", i > 0 ? "," : "", s->names[i]);

@@ -104,6 +104,82 @@ static int parse_number(const struct config_setting *s, struct str text, struct 
     return 0;
 }
 
+/* "auth,booking": each of names at most once counts. */
+static int parse_list(const struct config_setting *s, struct str text, struct arena *a,
+                      struct config_value *ret_value) {
+    struct buf out;
+    int64_t bits = 0;
+    for (size_t at = 0, end; at <= text.len; at = end + 1) {
+        for (end = at; end < text.len && text.p[end] != ','; end++)
+            ;
+        int32_t index = index_in(s->names, str_sub(text, at, end - at));
+        if (index < 0)
+            return ERR_INVALID;
+        bits |= INT64_C(1) << index;
+    }
+    buf_init(&out, a, 64);
+    for (int32_t i = 0; s->names[i]; i++) {
+        if (bits >> i & 1)
+            buf_printf(&out, "%s%s", out.len > 0 ? "," : "", s->names[i]);
+    }
+    ret_value->number = bits;
+    ret_value->text = arena_str(a, buf_str(&out));
+    return 0;
+}
+
+static int parse_url(const struct config_setting *s, struct str text, struct arena *a,
+                     struct config_value *ret_value) {
+    for (int32_t i = 0; s->names[i]; i++) {
+        size_t len = strlen(s->names[i]);
+        struct str rest = str_sub(text, len, text.len);
+        bool word = s->fallback != NULL && strcmp(s->fallback, s->names[i]) == 0;
+        if (!str_starts(text, s->names[i]) ||
+            (word ? rest.len > 0 : !str_starts(rest, "://") || rest.len == 3))
+            continue;
+        ret_value->number = i;
+        ret_value->text = arena_str(a, text);
+        return 0;
+    }
+    return ERR_INVALID;
+}
+
+bool config_has_file(const struct config_setting *s) {
+    return s->secret || s->kind == CONFIG_URL;
+}
+
+/* FROM of TEXT up to UNTIL is not shown. */
+static struct str without(struct str text, size_t from, size_t until, struct arena *a) {
+    return arena_printf(a, "%.*s***%.*s", (int)from, text.p, (int)(text.len - until),
+                        text.p + until);
+}
+
+static size_t find_in(struct str text, const char *what) {
+    for (size_t at = 0; at < text.len; at++) {
+        if (str_starts(str_sub(text, at, text.len), what))
+            return at;
+    }
+    return text.len;
+}
+
+struct str config_masked(struct str text, struct arena *a) {
+    size_t scheme = find_in(text, "://");
+    if (scheme == text.len)
+        return text;
+    size_t word = find_in(text, "password=") + strlen("password="), end = word;
+    if (word < text.len) { /* PostgreSQL's way; first, because it stands behind the other */
+        while (end < text.len && text.p[end] != '&')
+            end++;
+        text = without(text, word, end, a);
+    }
+    size_t colon = scheme + 3, at = text.len;
+    while (at > colon && text.p[at - 1] != '@')
+        at--;
+    while (colon < at && text.p[colon] != ':')
+        colon++;
+    /* The last @ ends it, for a password may have one that was not escaped. */
+    return at > scheme + 3 && colon < at ? without(text, colon + 1, at - 1, a) : text;
+}
+
 int config_parse(const struct config_setting *s, struct str text, struct arena *a,
                  struct config_value *ret_value) {
     if (!text.p || text.len > CONFIG_VALUE_BYTES_MAX || !is_line(text))
@@ -138,6 +214,10 @@ int config_parse(const struct config_setting *s, struct str text, struct arena *
         ret_value->text = str_from(s->names[index]);
         return 0;
     }
+    case CONFIG_LIST:
+        return parse_list(s, text, a, ret_value);
+    case CONFIG_URL:
+        return parse_url(s, text, a, ret_value);
     case CONFIG_ADDRESS:
         return parse_address(text, a, ret_value);
     }
@@ -175,6 +255,16 @@ struct str config_expects(const struct config_setting *s, struct arena *a) {
     case CONFIG_ENUM: {
         struct str names = join(s->names, a);
         return arena_printf(a, s->names[1] ? "one of %.*s" : "%.*s", STR_ARG(names));
+    }
+    case CONFIG_LIST: {
+        struct str names = join(s->names, a);
+        return arena_printf(a, "some of %.*s, with commas between", STR_ARG(names));
+    }
+    case CONFIG_URL: {
+        struct str names = join(s->fallback ? s->names + 1 : s->names, a);
+        return arena_printf(a, "%s%sa URL that begins with one of %.*s",
+                            s->fallback ? s->fallback : "", s->fallback ? ", or " : "",
+                            STR_ARG(names));
     }
     case CONFIG_ADDRESS:
         return STR("an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080");

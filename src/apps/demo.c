@@ -35,11 +35,11 @@ static const struct {
 /* The accounts that a visitor signs in with; they are kept over restarts. */
 static int make_people(struct platform *p) {
     struct store *store;
-    struct sqlite_source *source;
+    struct stores stores;
     struct arena a;
     struct str why = STR("no memory");
     arena_init(&a, 4096);
-    int err = platform_open_store(p->config, &a, &source, &store, &why);
+    int err = platform_open_store(p->config, &a, &stores, &store, &why);
     if (err == 0) {
         struct auth_admin *admin = auth_admin_new(&(struct auth_admin_options){
             .store = store, .entropy = &p->entropy, .clock = &p->clock});
@@ -56,7 +56,7 @@ static int make_people(struct platform *p) {
         }
         auth_admin_free(admin);
         store->ops->close(store);
-        sqlite_source_close(source);
+        stores_close(&stores);
     }
     if (err < 0)
         fprintf(stderr, "lorry: the demo's accounts cannot be made: %.*s\n", STR_ARG(why));

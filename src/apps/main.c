@@ -14,10 +14,12 @@
 
 static const struct config_command commands[] = {
     {.name = "serve",
-     .summary = "Run the platform: API, WebSockets, all four services in one process",
+     .summary = "Run the platform: API, WebSockets, all services or some of them",
      .details =
          "State lies in the data folder and survives restarts. SIGTERM or Ctrl-C drains: not\n"
-         "ready, no new connections, what is in flight is finished.\n",
+         "ready, no new connections, what is in flight is finished.\n"
+         "One process does all. With a store that processes share, RabbitMQ and Redis any number\n"
+         "of them does it together, each what --service says (\"Several processes\").\n",
      .tables = settings_of_serve},
     {.name = "simulate",
      .summary = "A city of simulated customers and drivers against a running server, with an audit",

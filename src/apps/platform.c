@@ -2,8 +2,6 @@
 #include "apps/figures.h"
 
 #include "adapters/crow/crow.h"
-#include "adapters/inproc/inproc_bus.h"
-#include "adapters/memory/memory_cache.h"
 #include "adapters/streets/streets.h"
 #include "adapters/web/web.h"
 #include "apps/settings.h"
@@ -26,7 +24,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CACHE_ENTRIES_MAX 200000
 #define BATCH_MAX STORE_BATCH_MAX
 #define HELD_BYTES_MIN (INT64_C(16) << 20) /* of one network thread */
 
@@ -51,50 +48,21 @@ void entropy_machine(struct entropy *e) {
     e->fill = machine_fill;
 }
 
-/* ---- the store ---- */
+/* ---- the store, beside a server ---- */
 
-int platform_collections(const struct store_collection *ret[PLATFORM_COLLECTIONS_MAX]) {
-    const struct service services[] = {auth_service(NULL), booking_service(NULL),
-                                       driver_service(NULL), notification_service(NULL)};
-    int count = 0;
-    for (size_t i = 0; i < COUNT_OF(services); i++) {
-        const struct store_collection *const *each = services[i].def->collections;
-        for (; *each != NULL; each++) {
-            CHECK(count < PLATFORM_COLLECTIONS_MAX);
-            ret[count++] = *each;
-        }
-    }
-    return count;
-}
-
-static int open_source(const struct config *config, bool beside, const struct log *log,
-                       struct arena *a, struct sqlite_source **ret_source, struct str *ret_why) {
-    const struct store_collection **collections = /* the source keeps it */
-        arena_array(a, const struct store_collection *, PLATFORM_COLLECTIONS_MAX);
-    int count = platform_collections(collections);
-    struct sqlite_options o = {.dir = config_cstr(config, "data"),
-                               .collections = collections,
-                               .collection_count = count,
-                               .beside = beside,
-                               .log = log};
-    return sqlite_source_open(&o, a, ret_source, ret_why);
-}
-
-int platform_open_store(const struct config *config, struct arena *a,
-                        struct sqlite_source **ret_source, struct store **ret_store,
-                        struct str *ret_why) {
-    struct sqlite_source *source;
-    int err = open_source(config, true, NULL, a, &source, ret_why);
+int platform_open_store(const struct config *config, struct arena *a, struct stores *ret_stores,
+                        struct store **ret_store, struct str *ret_why) {
+    struct stores stores;
+    int err = stores_open(config, true, NULL, a, &stores, ret_why);
     if (err < 0)
         return err;
-    struct store_source *stores = sqlite_source_port(source);
-    err = stores->open(stores, true, ret_store);
+    err = stores.port->open(stores.port, true, ret_store);
     if (err < 0) {
-        sqlite_source_close(source);
+        stores_close(&stores);
         *ret_why = str_from(err_text(err));
         return err;
     }
-    *ret_source = source;
+    *ret_stores = stores;
     return 0;
 }
 
@@ -188,7 +156,9 @@ static bool answer_page(const void *arg, struct call *c) {
 static void make_auth(struct platform *p) {
     struct auth_options o = auth_options_default();
     o.hasher = p->hasher;
-    o.cache = p->cache;
+    o.cache = p->links.cache;
+    o.bus = p->links.bus;
+    o.peers = p->peers;
     o.verifier = p->verifier;
     o.entropy = &p->entropy;
     o.log = &p->log;
@@ -209,16 +179,17 @@ static void make_driver(struct platform *p) {
     p->driver = driver_service_new(&(struct driver_options){
         .clock = &p->clock,
         .entropy = &p->entropy,
-        .bus = p->bus,
+        .bus = p->links.bus,
         .router = p->router,
         .log = &p->log,
+        .peers = p->peers,
         .approval_auto = config_enum(c, "driver_approval") == APPROVAL_AUTO ||
                          (config_bool(c, "demo") && !config_is_given(c, "driver_approval")),
         .offer_wave = (int32_t)config_int(c, "offer_wave"),
         .offer_timeout_s = config_int(c, "offer_timeout_s"),
         .search_radius_m = config_int(c, "search_radius_m"),
         .search_radius_max_m = config_int(c, "search_radius_max_m"),
-        .cache = p->cache,
+        .cache = p->links.cache,
         .fixes_per_hour_max = (int32_t)config_int(c, "fixes_per_hour_max"),
         .trail_keep_days = config_int(c, "trail_days"),
         .currency = p->tariffs->currency,
@@ -268,15 +239,27 @@ static int32_t worker_count(const struct config *c) {
     return (int32_t)(n < 1 ? 1 : n > PLATFORM_WORKERS_MAX ? PLATFORM_WORKERS_MAX : n);
 }
 
+static bool active(const struct platform *p, enum settings_service service) {
+    return (config_list(p->config, "service") & 1u << service) != 0;
+}
+
+static void on_placed(void *notification, const struct signal_position *said) {
+    notification_service_position(notification, said);
+}
+
 static void make_notification(struct platform *p) {
+    bool here = active(p, SERVICE_NOTIFICATION); /* else nobody watches, and it hears nothing */
     p->notification = notification_service_new(&(struct notification_options){
         .clock = &p->clock,
-        .bus = p->bus,
+        .bus = here ? p->links.bus : NULL,
         .verifier = p->verifier,
         .locations = driver_service_locations(p->driver),
         .log = &p->log,
+        .peers = here ? p->peers : NULL,
         .workers_max = worker_count(p->config),
     });
+    if (here && p->peers != NULL)
+        driver_service_placed(p->driver, on_placed, p->notification);
 }
 
 static int make_services(struct platform *p, struct str *ret_why) {
@@ -294,36 +277,47 @@ static int make_services(struct platform *p, struct str *ret_why) {
 
 static int make_runtime(struct platform *p, struct str *ret_why) {
     struct store *writer;
-    int err = p->stores->open(p->stores, true, &writer);
+    int err = p->stores.port->open(p->stores.port, true, &writer);
     if (err < 0) {
         *ret_why = str_from(err_text(err));
         return err;
     }
     p->executor = executor_new(&(struct executor_options){.store = writer,
-                                                          .bus = p->bus,
+                                                          .bus = p->links.bus,
                                                           .clock = &p->clock,
                                                           .entropy = &p->entropy,
                                                           .log = &p->log,
+                                                          .peers = p->peers,
                                                           .name = "lorry",
                                                           .batch_max = BATCH_MAX});
     driver_service_executor(p->driver, p->executor);
     struct service services[] = {auth_service(p->auth), booking_service(p->booking),
                                  driver_service(p->driver), notification_service(p->notification),
                                  map_service(p->map)};
-    p->runtime = runtime_new(&(struct runtime_options){.clock = &p->clock,
-                                                       .pages = p->web != NULL ? answer_page : NULL,
-                                                       .pages_arg = p->web,
-                                                       .entropy = &p->entropy,
-                                                       .bus = p->bus,
-                                                       .cache = p->cache,
-                                                       .verifier = p->verifier,
-                                                       .executor = p->executor,
-                                                       .log = &p->log,
-                                                       .metrics = platform_metrics,
-                                                       .metrics_arg = p,
-                                                       .writes_per_minute_max = (int32_t)config_int(
-                                                           p->config, "writes_per_minute_max")},
-                             services, COUNT_OF(services));
+    for (int i = 0; i < SERVICE_COUNT; i++) /* the map is wherever it is asked for */
+        services[i].passive = !active(p, (enum settings_service)i);
+    struct runtime_options o = {.clock = &p->clock,
+                                .pages = p->web != NULL ? answer_page : NULL,
+                                .pages_arg = p->web,
+                                .entropy = &p->entropy,
+                                .bus = p->links.bus,
+                                .cache = p->links.cache,
+                                .verifier = p->verifier,
+                                .executor = p->executor,
+                                .log = &p->log,
+                                .metrics = platform_metrics,
+                                .metrics_arg = p,
+                                .writes_per_minute_max =
+                                    (int32_t)config_int(p->config, "writes_per_minute_max"),
+                                .peers = p->peers};
+    if (p->links.several) {
+        o.health[0] = (struct health){"bus", links_bus_ok, &p->links, false};
+        o.health[1] = (struct health){"cache", links_cache_ok, &p->links, false};
+    }
+    p->runtime = runtime_new(&o, services, COUNT_OF(services));
+    err = links_start(&p->links, ret_why); /* the signals of others, before what they are about */
+    if (err < 0)
+        return err;
     err = runtime_start(p->runtime, writer);
     if (err < 0)
         *ret_why = arena_printf(&p->arena, "cannot read the state: %s", err_text(err));
@@ -339,7 +333,7 @@ static int worker_start(void *app, struct worker *w) {
     uint64_t seed;
     p->entropy.fill(&p->entropy, &seed, sizeof(seed));
     rng_seed(w->rng, seed);
-    int err = p->stores->open(p->stores, false, &w->reader);
+    int err = p->stores.port->open(p->stores.port, false, &w->reader);
     return err < 0 ? err : runtime_worker_start(p->runtime, w);
 }
 
@@ -400,13 +394,14 @@ static int listen_on(struct platform *p, struct str *ret_why) {
 /* ---- life ---- */
 
 static int open_all(struct platform *p, struct str *ret_why) {
-    int err = open_source(p->config, false, &p->log, &p->arena, &p->source, ret_why);
+    int err = stores_open(p->config, false, &p->log, &p->arena, &p->stores, ret_why);
+    if (err == 0)
+        err = links_open(p->config, &p->log, &p->arena, &p->links, ret_why);
     if (err < 0)
         return err;
-    p->stores = sqlite_source_port(p->source);
-    p->cache = memory_cache_new(CACHE_ENTRIES_MAX);
-    p->bus = inproc_bus_new();
-    p->verifier = token_verifier_new(config_cstr(p->config, "issuer"), p->cache);
+    if (p->stores.shared)
+        p->peers = peers_new(p->links.bus, &p->clock, &p->entropy);
+    p->verifier = token_verifier_new(config_cstr(p->config, "issuer"), p->links.cache);
     p->hasher = hasher_argon2id_new(
         &(struct hasher_options){.workers = (int32_t)config_int(p->config, "hash_workers"),
                                  .queue_max = (int32_t)config_int(p->config, "hash_queue")});
@@ -476,11 +471,9 @@ void platform_close(struct platform *p) {
     if (p->crow != NULL)
         p->crow->ops->close(p->crow);
     token_verifier_free(p->verifier);
-    if (p->bus != NULL)
-        p->bus->ops->close(p->bus);
-    if (p->cache != NULL)
-        p->cache->ops->close(p->cache);
-    sqlite_source_close(p->source);
+    links_close(&p->links);
+    p->peers = peers_free(p->peers);
+    stores_close(&p->stores);
     arena_free(&p->arena);
     *p = (struct platform){0};
 }

@@ -1,12 +1,14 @@
-/* The platform in one process: every port's embedded adapter, the four services, the network. What
- * `lorry serve` runs and `lorry bench` measures. Wiring, nothing else.
+/* The platform as one process has it: the adapters that the settings name, the four services, the
+ * network. What `lorry serve` runs and `lorry bench` measures. Wiring, nothing else.
+ *
+ * Every process has all four services, because they lean on each other through ports; those that
+ * the settings do not name are passive: they serve nobody, and hear what the others must know.
  */
 #ifndef LORRY_APPS_PLATFORM_H
 #define LORRY_APPS_PLATFORM_H
 
 #include "adapters/http/server.h"
-#include "adapters/sqlite/sqlite_store.h"
-#include "apps/config.h"
+#include "apps/parts.h"
 #include "runtime/service.h"
 
 #define PLATFORM_WORKERS_MAX 64
@@ -17,10 +19,9 @@ struct platform {
     struct arena arena; /* tariffs, area, messages */
     struct clock clock;
     struct entropy entropy;
-    struct cache *cache;
-    struct bus *bus;
-    struct sqlite_source *source;
-    struct store_source *stores;
+    struct stores stores;
+    struct links links;
+    struct peers *peers; /* NULL: nobody else writes to the store */
     struct token_verifier *verifier;
     struct hasher *hasher;
     struct router *crow, *router;
@@ -39,10 +40,6 @@ struct platform {
     int port; /* the one it listens on */
 };
 
-#define PLATFORM_COLLECTIONS_MAX 32
-/* Every collection of every service: what a store is opened with. Returns how many. */
-int platform_collections(const struct store_collection *ret[PLATFORM_COLLECTIONS_MAX]);
-
 /* Opens the store, makes the services, starts the executor and the network as CONFIG says. On
  * failure *RET_WHY (in P's arena) says in a sentence what is wrong, and P is closed. P is zeroed by
  * it first. */
@@ -54,9 +51,8 @@ void platform_url(const struct platform *p, char out[PLATFORM_URL_MAX]);
 void platform_close(struct platform *p);
 
 /* The store alone, for `lorry user`: beside a running server. */
-int platform_open_store(const struct config *config, struct arena *a,
-                        struct sqlite_source **ret_source, struct store **ret_store,
-                        struct str *ret_why);
+int platform_open_store(const struct config *config, struct arena *a, struct stores *ret_stores,
+                        struct store **ret_store, struct str *ret_why);
 
 /* What is wrong with GEOJSON as road lines, a sentence in A, when streets_build or streets_open
  * gave ERR. */

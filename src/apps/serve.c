@@ -58,7 +58,7 @@ static bool nobody_yet(struct platform *p, struct store *store) {
 static void print_next(struct platform *p) {
     struct store *reader;
     bool empty = false;
-    if (p->stores->open(p->stores, false, &reader) == 0) {
+    if (p->stores.port->open(p->stores.port, false, &reader) == 0) {
         empty = nobody_yet(p, reader);
         reader->ops->close(reader);
     }

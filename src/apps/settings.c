@@ -24,20 +24,58 @@ static bool is_networks(struct str s) {
 #define TABLE(name, heading)                                                                       \
     const struct config_table settings_##name = {heading, name, (int32_t)COUNT_OF(name)}
 
-static const char *const stores[] = {"sqlite", NULL};
+static const char *const stores[] = {"sqlite",  "postgres",    "postgresql",
+                                     "mongodb", "mongodb+srv", NULL};
 static const struct config_setting data[] = {
     {.key = "data",
      .kind = CONFIG_PATH,
      .fallback = "./data",
      .placeholder = "DIR",
-     .help = "The folder that keeps all state; made if it is missing"},
+     .help = "The folder that keeps all state (with another store than sqlite: only what was made "
+             "from the streets); made if it is missing"},
     {.key = "store",
-     .kind = CONFIG_ENUM,
+     .kind = CONFIG_URL,
      .fallback = "sqlite",
      .names = stores,
-     .help = "What keeps it"},
+     .help = "What keeps it: sqlite, in the folder, or a server that many processes may share: "
+             "postgres://USER@HOST/DATABASE, mongodb://HOST/DATABASE. With a password in it from a "
+             "file: --store-file"},
+    {.key = "store_read",
+     .kind = CONFIG_URL,
+     .names = stores + 1,
+     .help = "A PostgreSQL server that follows it and may be behind: lists and reports are read "
+             "there"},
 };
 TABLE(data, "State");
+
+const char *const service_names[] = {"auth", "booking", "driver", "notification", NULL};
+static const char *const buses[] = {"inproc", "amqp", "amqps", NULL};
+static const char *const caches[] = {"memory", "redis", "redis+unix", "redis+sentinel", NULL};
+static const struct config_setting parts[] = {
+    {.key = "service",
+     .kind = CONFIG_LIST,
+     .fallback = "auth,booking,driver,notification",
+     .names = service_names,
+     .help = "What this process does; where it is not all, others do the rest"},
+    {.key = "bus",
+     .kind = CONFIG_URL,
+     .fallback = "inproc",
+     .names = buses,
+     .help = "What carries events between services: inproc, inside the process, or RabbitMQ: "
+             "amqp://USER@HOST,HOST/VHOST. With a password: --bus-file"},
+    {.key = "bus_ca",
+     .kind = CONFIG_PATH,
+     .placeholder = "FILE",
+     .help = "PEM file of who may vouch for an amqps broker"},
+    {.key = "cache",
+     .kind = CONFIG_URL,
+     .fallback = "memory",
+     .names = caches,
+     .help = "What processes share that may be lost, and how they hear of each other: memory, for "
+             "one process, or redis://HOST, redis+sentinel://HOST,HOST/MASTER. With a password: "
+             "--cache-file"},
+};
+TABLE(parts, "Several processes");
 
 static const struct config_setting server[] = {
     {.key = "listen",
@@ -272,12 +310,52 @@ TABLE(output, "Output");
 
 #define SERVE                                                                                      \
     &settings_data, &settings_server, &settings_tokens, &settings_auth, &settings_booking,         \
-        &settings_dispatch, &settings_demo
+        &settings_dispatch, &settings_demo, &settings_parts
 const struct config_table *const settings_of_serve[] = {SERVE, NULL};
 const struct config_table *const settings_of_config[] = {SERVE, &settings_output, NULL};
 
+static void check_store(struct config *c) {
+    if (!config_text(c, "store_read").p)
+        return;
+    enum settings_store store = settings_store(c), read = config_enum(c, "store_read") + 1;
+    bool postgres = store == STORE_POSTGRES || store == STORE_POSTGRESQL;
+    if (!postgres || (read != STORE_POSTGRES && read != STORE_POSTGRESQL))
+        config_refuse(c, "store_read", "needs a PostgreSQL store, whose replica it is");
+}
+
+/* Which parts go together: one process, or any number of them. */
+static void check_parts(struct config *c) {
+    bool several = config_enum(c, "bus") != BUS_INPROC;
+    if (several && settings_store(c) == STORE_SQLITE)
+        config_refuse(c, "bus",
+                      "needs a store that processes can share (--store postgres://... or "
+                      "mongodb://...): the file of sqlite is one process's");
+    if (several && config_enum(c, "cache") == CACHE_MEMORY)
+        config_refuse(c, "bus",
+                      "needs --cache redis://... beside it: over that processes hear of "
+                      "each other");
+    if (!several && config_enum(c, "cache") != CACHE_MEMORY)
+        config_refuse(c, "cache",
+                      "is for several processes, which need --bus amqp://... beside it");
+    if (!several && config_list(c, "service") != SERVICES_ALL)
+        config_refuse(
+            c, "service",
+            "must be all of them where there is no --bus amqp://... over which the others "
+            "could be reached");
+    if (config_bool(c, "demo") && config_list(c, "service") != SERVICES_ALL)
+        config_refuse(c, "demo",
+                      "needs all services in the process; for a city on several of them "
+                      "there is \"lorry simulate URL\"");
+}
+
+enum settings_store settings_store(const struct config *c) {
+    return (enum settings_store)config_enum(c, "store");
+}
+
 int settings_check(struct config *c) {
     int32_t before = c->problems.count;
+    check_store(c);
+    check_parts(c);
     int64_t radius = config_int(c, "search_radius_m");
     if (config_int(c, "search_radius_max_m") < radius)
         config_refuse(c, "search_radius_max_m", "must not be below search_radius_m, which is %lld",

@@ -9,7 +9,23 @@
 /* Of config_enum(c, "driver_approval"). log_level gives an enum log_level. */
 enum approval { APPROVAL_MANUAL, APPROVAL_AUTO };
 
+/* Of settings_store, config_enum(c, "bus") and config_enum(c, "cache"). */
+enum settings_store { STORE_SQLITE, STORE_POSTGRES, STORE_POSTGRESQL, STORE_MONGODB, STORE_SRV };
+enum settings_bus { BUS_INPROC, BUS_AMQP, BUS_AMQPS };
+enum settings_cache { CACHE_MEMORY, CACHE_REDIS, CACHE_REDIS_UNIX, CACHE_REDIS_SENTINEL };
+/* Of config_list(c, "service"): bits by these. */
+enum settings_service {
+    SERVICE_AUTH,
+    SERVICE_BOOKING,
+    SERVICE_DRIVER,
+    SERVICE_NOTIFICATION,
+    SERVICE_COUNT
+};
+#define SERVICES_ALL 15u
+extern const char *const service_names[];
+
 extern const struct config_table settings_data;    /* data, store: where the state lies */
+extern const struct config_table settings_parts;   /* service, bus, cache: several processes */
 extern const struct config_table settings_server;  /* listen, workers, connections_max, log_level */
 extern const struct config_table settings_tokens;  /* issuer, access_ttl_s, refresh_ttl_s */
 extern const struct config_table settings_auth;    /* login_failures_max, hash_workers, … */
@@ -26,5 +42,6 @@ extern const struct config_table *const settings_of_config[];
 /* Checks across settings of `lorry serve`: refuses in C what does not go together. Returns 0 or
  * ERR_INVALID. */
 int settings_check(struct config *c);
+enum settings_store settings_store(const struct config *c);
 
 #endif

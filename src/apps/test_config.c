@@ -25,6 +25,7 @@
 static bool is_code(struct str s) {
     return s.len == 3;
 }
+static const char *const shops[] = {"none", "http", "https", NULL};
 static const char *const colours[] = {"red", "green", "blue", NULL};
 static const struct config_setting paint_settings[] = {
     {.key = "listen", .kind = CONFIG_ADDRESS, .fallback = "127.0.0.1:8080", .help = "Where"},
@@ -42,6 +43,12 @@ static const struct config_setting paint_settings[] = {
      .expects = "three letters",
      .help = "Its code"},
     {.key = "password", .kind = CONFIG_STRING, .secret = true, .help = "The secret"},
+    {.key = "rooms",
+     .kind = CONFIG_LIST,
+     .fallback = "red,blue",
+     .names = colours,
+     .help = "Where"},
+    {.key = "shop", .kind = CONFIG_URL, .fallback = "none", .names = shops, .help = "From where"},
 };
 static const struct config_table paint_table = {"Paint", paint_settings, COUNT_OF(paint_settings)};
 static const struct config_table *const paint_tables[] = {&paint_table, NULL};
@@ -539,6 +546,63 @@ static void test_secrets(void **state) {
     assert_has(written(f, config_write_problems), "did you mean --password-file?");
 }
 
+static void test_lists(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(load(f, "", "", NULL), 0);
+    assert_int_equal(config_list(&f->c, "rooms"), 5);
+    assert_int_equal(load(f, "--rooms|blue|--rooms=green,blue", "LORRY_ROOMS=red", NULL), 0);
+    assert_int_equal(config_list(&f->c, "rooms"), 6);
+    assert_text(&f->c, "rooms", "green,blue");
+    static const char *const wrong[] = {"--rooms=", "--rooms=red,", "--rooms=,", "--rooms=mauve"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        assert_int_equal(load(f, wrong[i], "", NULL), ERR_INVALID);
+    assert_has(written(f, config_write_problems), "some of red, green, blue, with commas between");
+}
+
+/* A password in a URL is nowhere to be seen, and is not taken from a command line. */
+static void test_urls(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *url, *shown;
+    } urls[] = {
+        {"http://bo:hunter2@shop/x?y=1", "http://bo:***@shop/x?y=1"},
+        {"https://:hunter2@a:1,b:2/x", "https://:***@a:1,b:2/x"},
+        {"http://bo:hun@ter2/?@shop", "http://bo:***@shop"},
+        {"http://shop/x?a=b&password=hunter2&c=d", "http://shop/x?a=b&password=***&c=d"},
+        {"http://bo:hunter2@shop/?password=hunter2", "http://bo:***@shop/?password=***"},
+    };
+    char flags[160], env[256];
+    for (size_t i = 0; i < COUNT_OF(urls); i++) {
+        write_file(f->secret, urls[i].url, strlen(urls[i].url));
+        snprintf(flags, sizeof flags, "--shop-file|%s", f->secret);
+        assert_int_equal(load(f, flags, "", NULL), 0);
+        assert_text(&f->c, "shop", urls[i].url);
+        snprintf(env, sizeof env, "LORRY_SHOP=%s", urls[i].url);
+        assert_int_equal(load(f, "", env, NULL), 0);
+        assert_has(written(f, config_write_table), urls[i].shown);
+        assert_null(strstr(written(f, config_write_table), "hunter2"));
+        assert_null(strstr(written(f, config_write_json), "hunter2"));
+        config_refuse(&f->c, "shop", "is shut");
+        assert_has(written(f, config_write_problems), "is shut");
+        assert_null(strstr(written(f, config_write_problems), "hunter2"));
+        snprintf(flags, sizeof flags, "--shop|%s", urls[i].url);
+        assert_int_equal(load(f, flags, "", NULL), ERR_INVALID);
+        assert_has(written(f, config_write_problems), "would show the password");
+        assert_null(strstr(written(f, config_write_problems), "hunter2"));
+    }
+    assert_int_equal(load(f, "--shop|http://bo@shop:1/x:y@z", "", NULL), ERR_INVALID);
+    assert_int_equal(load(f, "--shop|https://bo@shop", "", NULL), 0);
+    assert_int_equal(config_enum(&f->c, "shop"), 2);
+    assert_int_equal(load(f, "", "", NULL), 0);
+    assert_int_equal(config_enum(&f->c, "shop"), 0);
+    static const char *const wrong[] = {"--shop=none://x", "--shop=http", "--shop=http://",
+                                        "--shop=ftp://x", "--shop="};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        assert_int_equal(load(f, wrong[i], "", NULL), ERR_INVALID);
+    assert_has(written(f, config_write_problems),
+               "none, or a URL that begins with one of http, https");
+}
+
 /* ---- what people are shown ---- */
 
 static void test_json(void **state) {
@@ -635,7 +699,16 @@ static void test_settings_check(void **state) {
         {"--access-ttl-s|1d|--refresh-ttl-s|24h", "must be more than access_ttl_s, which is 86400"},
         {"--offer-timeout-s|4m", "search_timeout_s: \"180\" (default)"},
         {"--issuer|a b", "without spaces"},
-        {"--store|mongodb://x", "it must be sqlite"},
+        {"--store|mysql://x", "it must be sqlite, or a URL that begins with one of postgres, "},
+        {"--store|postgres://u:p@x", "would show the password"},
+        {"--store-read|postgres://x", "store_read: \"postgres://x\" (flag --store-read) is not "
+                                      "right; it needs a PostgreSQL store"},
+        {"--bus|amqp://x|--cache|redis://x", "needs a store that processes can share"},
+        {"--bus|amqp://x|--store|postgres://x", "needs --cache redis://"},
+        {"--cache|redis://x", "which need --bus amqp://"},
+        {"--service|auth", "must be all of them where there is no --bus"},
+        {"--bus|amqp://x|--store|postgres://x|--cache|redis://x|--service|auth|--demo",
+         "demo: \"true\" (flag --demo) is not right; it needs all services"},
         {"--offer-wave|11", "from 1 to 10"},
         {"--trusted-proxies|10.0.0.1/8", "addresses and networks with commas between"},
         {"--trusted-proxies|", "addresses and networks with commas between"},
@@ -750,6 +823,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_file_syntax, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_secrets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_urls, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json, setup, teardown),
         cmocka_unit_test(test_commands),
         cmocka_unit_test_setup_teardown(test_settings_of_serve, setup, teardown),

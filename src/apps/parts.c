@@ -1,0 +1,223 @@
+#include "apps/parts.h"
+
+#include "adapters/amqp/amqp_bus.h"
+#include "adapters/inproc/inproc_bus.h"
+#include "adapters/memory/memory_cache.h"
+#include "adapters/mongo/mongo_store.h"
+#include "adapters/postgres/postgres_store.h"
+#include "adapters/redis/redis.h"
+#include "adapters/sqlite/sqlite_store.h"
+#include "apps/settings.h"
+#include "base/check.h"
+#include "base/err.h"
+#include "base/timestamp.h"
+#include "services/auth/auth_service.h"
+#include "services/booking/booking_service.h"
+#include "services/driver/driver_service.h"
+#include "services/notification/notification_service.h"
+
+#define CACHE_ENTRIES_MAX 200000
+
+/* ---- the store ---- */
+
+int parts_collections(const struct store_collection *ret[COLLECTIONS_MAX]) {
+    const struct service services[] = {auth_service(NULL), booking_service(NULL),
+                                       driver_service(NULL), notification_service(NULL)};
+    int count = 0;
+    for (size_t i = 0; i < COUNT_OF(services); i++) {
+        const struct store_collection *const *each = services[i].def->collections;
+        for (; *each != NULL; each++) {
+            CHECK(count < COLLECTIONS_MAX);
+            ret[count++] = *each;
+        }
+    }
+    return count;
+}
+
+/* What a store is opened with, whichever it is. */
+struct wanted {
+    const struct config *config;
+    const struct store_collection **collections; /* the store keeps them */
+    int count;
+    bool beside;
+    const struct log *log;
+    struct arena *arena;
+};
+
+static void close_sqlite(void *own) {
+    sqlite_source_close(own);
+}
+
+static int open_sqlite(const struct wanted *w, struct stores *ret, struct str *ret_why) {
+    struct sqlite_source *source;
+    const struct sqlite_options o = {.dir = config_cstr(w->config, "data"),
+                                     .collections = w->collections,
+                                     .collection_count = w->count,
+                                     .beside = w->beside,
+                                     .log = w->log};
+    int err = sqlite_source_open(&o, w->arena, &source, ret_why);
+    if (err < 0)
+        return err;
+    *ret =
+        (struct stores){.port = sqlite_source_port(source), .own = source, .close = close_sqlite};
+    return 0;
+}
+
+static void close_postgres(void *own) {
+    postgres_source_close(own);
+}
+
+static int open_postgres(const struct wanted *w, struct stores *ret, struct str *ret_why) {
+    struct postgres_source *source;
+    const struct postgres_options o = {.uri = config_cstr(w->config, "store"),
+                                       .read_uri = config_cstr(w->config, "store_read"),
+                                       .collections = w->collections,
+                                       .collection_count = w->count,
+                                       .beside = w->beside,
+                                       .log = w->log};
+    int err = postgres_source_open(&o, w->arena, &source, ret_why);
+    if (err < 0)
+        return err;
+    *ret = (struct stores){.port = postgres_source_port(source),
+                           .shared = true,
+                           .own = source,
+                           .close = close_postgres};
+    return 0;
+}
+
+static void close_mongo(void *own) {
+    mongo_source_close(own);
+}
+
+static int open_mongo(const struct wanted *w, struct stores *ret, struct str *ret_why) {
+    struct mongo_source *source;
+    const struct mongo_options o = {.uri = config_cstr(w->config, "store"),
+                                    .collections = w->collections,
+                                    .collection_count = w->count,
+                                    .beside = w->beside,
+                                    .log = w->log};
+    int err = mongo_source_open(&o, w->arena, &source, ret_why);
+    if (err < 0)
+        return err;
+    *ret = (struct stores){
+        .port = mongo_source_port(source), .shared = true, .own = source, .close = close_mongo};
+    return 0;
+}
+
+int stores_open(const struct config *config, bool beside, const struct log *log, struct arena *a,
+                struct stores *ret, struct str *ret_why) {
+    struct wanted w = {.config = config, .beside = beside, .log = log, .arena = a};
+    w.collections = arena_array(a, const struct store_collection *, COLLECTIONS_MAX);
+    w.count = parts_collections(w.collections);
+    switch (settings_store(config)) {
+    case STORE_SQLITE:
+        return open_sqlite(&w, ret, ret_why);
+    case STORE_POSTGRES:
+    case STORE_POSTGRESQL:
+        return open_postgres(&w, ret, ret_why);
+    case STORE_MONGODB:
+    case STORE_SRV:
+        return open_mongo(&w, ret, ret_why);
+    }
+    UNREACHABLE();
+}
+
+void stores_close(struct stores *s) {
+    if (s->close != NULL)
+        s->close(s->own);
+    *s = (struct stores){0};
+}
+
+/* ---- the bus and the cache ---- */
+
+#define READY_PATIENCE_US (2 * US_PER_S) /* for what the others know; then it comes later */
+
+/* Every group there is, whichever process it is in: so that no event is lost because its consumer
+ * has not been started yet. */
+static int32_t list_groups(struct amqp_group *groups, struct arena *a) {
+    const struct service services[] = {auth_service(NULL), booking_service(NULL),
+                                       driver_service(NULL), notification_service(NULL)};
+    int32_t count = 0;
+    for (size_t i = 0; i < COUNT_OF(services); i++) {
+        const struct service_def *def = services[i].def;
+        const char **types = arena_array(a, const char *, def->event_count + 1);
+        for (int32_t e = 0; e < def->event_count; e++)
+            types[e] = def->events[e].type;
+        if (def->event_count > 0)
+            groups[count++] = (struct amqp_group){def->name, types};
+    }
+    return count;
+}
+
+static int open_several(const struct config *config, const struct log *log, struct arena *a,
+                        struct links *l, struct str *ret_why) {
+    const char *why = "";
+    int err = redis_new(&(struct redis_options){.url = config_cstr(config, "cache"), .log = log},
+                        &l->redis, &why);
+    if (err < 0) {
+        *ret_why = arena_printf(a, "the cache cannot be used: %s", why);
+        return err;
+    }
+    l->cache = redis_cache_new(l->redis, CACHE_ENTRIES_MAX);
+    struct signals *signals = redis_signals_new(l->redis);
+    struct amqp_group *groups = arena_array(a, struct amqp_group, RUNTIME_SERVICES_MAX);
+    struct amqp_options o = {.uri = config_cstr(config, "bus"),
+                             .ca_file = config_cstr(config, "bus_ca"),
+                             .groups = groups,
+                             .group_count = list_groups(groups, a),
+                             .signals = signals,
+                             .log = log};
+    err = amqp_bus_new(&o, a, &l->bus, ret_why);
+    if (err < 0)
+        signals->ops->close(signals);
+    return err;
+}
+
+int links_open(const struct config *config, const struct log *log, struct arena *a,
+               struct links *ret, struct str *ret_why) {
+    struct links l = {.several = config_enum(config, "bus") != BUS_INPROC};
+    int err = 0;
+    if (l.several) {
+        err = open_several(config, log, a, &l, ret_why);
+    } else {
+        l.bus = inproc_bus_new();
+        l.cache = memory_cache_new(CACHE_ENTRIES_MAX);
+    }
+    if (err < 0)
+        links_close(&l);
+    else
+        *ret = l;
+    return err;
+}
+
+int links_start(struct links *l, struct str *ret_why) {
+    if (l->redis == NULL)
+        return 0;
+    int err = redis_start(l->redis);
+    if (err < 0)
+        *ret_why = STR("the thread for the cache cannot be started");
+    else
+        redis_wait_ready(l->redis, READY_PATIENCE_US);
+    return err;
+}
+
+bool links_bus_ok(void *links) {
+    const struct links *l = links;
+    struct amqp_bus_stats stats;
+    amqp_bus_stats(l->bus, &stats);
+    return stats.connected;
+}
+
+bool links_cache_ok(void *links) {
+    const struct links *l = links;
+    return redis_ready(l->redis);
+}
+
+void links_close(struct links *l) {
+    if (l->bus != NULL)
+        l->bus->ops->close(l->bus);
+    if (l->cache != NULL)
+        l->cache->ops->close(l->cache);
+    redis_free(l->redis);
+    *l = (struct links){0};
+}
