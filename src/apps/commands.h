@@ -14,6 +14,9 @@ extern const struct config_table *const user_set_role_tables[];
 extern const struct config_table *const user_disable_tables[];
 extern const struct config_table *const keys_list_tables[];
 extern const struct config_table *const keys_rotate_tables[];
+extern const struct config_table *const dead_letters_list_tables[];
+extern const struct config_table *const dead_letters_show_tables[];
+extern const struct config_table *const dead_letters_change_tables[];
 
 int command_serve(struct config *c);
 int command_simulate(struct config *c);
@@ -26,6 +29,10 @@ int command_user_disable(struct config *c);
 int command_keys_list(struct config *c);
 int command_keys_rotate(struct config *c);
 int command_health(struct config *c);
+int command_dead_letters_list(struct config *c);
+int command_dead_letters_show(struct config *c);
+int command_dead_letters_replay(struct config *c);
+int command_dead_letters_drop(struct config *c);
 int command_config(struct config *c);
 
 #endif

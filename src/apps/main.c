@@ -68,6 +68,28 @@ static const struct config_command commands[] = {
      .summary = "Ask the server that listens here whether it is ready",
      .details = "Exit status 0 if it is, 1 if it drains, waits for something or does not answer.\n",
      .tables = health_tables},
+    {.name = "dead-letters list",
+     .summary = "List the events that could not be consumed and were put aside by the broker",
+     .details = "Id, type, key, the service that could not, why, how often it came to that, when.\n"
+                "\"rejected\": the service said that the event itself is at fault, its log says\n"
+                "why. \"delivery_limit\": it ended the processes that it was given to.\n",
+     .tables = dead_letters_list_tables},
+    {.name = "dead-letters show",
+     .summary = "Show dead letters whole, with the data of the event",
+     .arguments = "ID...",
+     .arguments_max = CONFIG_ARGUMENTS_MAX,
+     .tables = dead_letters_show_tables},
+    {.name = "dead-letters replay",
+     .summary = "Give dead letters to their service once more",
+     .details = "With the same id, so that it has no second effect where it has had one.\n",
+     .arguments = "[ID...]",
+     .arguments_max = CONFIG_ARGUMENTS_MAX,
+     .tables = dead_letters_change_tables},
+    {.name = "dead-letters drop",
+     .summary = "Delete dead letters for good",
+     .arguments = "[ID...]",
+     .arguments_max = CONFIG_ARGUMENTS_MAX,
+     .tables = dead_letters_change_tables},
     {.name = "config",
      .summary = "Print the effective settings and where each came from",
      .tables = settings_of_config},
@@ -87,9 +109,22 @@ static const struct config_command commands[] = {
     {.name = NULL},
 };
 static int (*const runs[])(struct config *c) = {
-    command_serve,     command_simulate,    command_check,         command_bench,
-    command_user_add,  command_user_list,   command_user_set_role, command_user_disable,
-    command_keys_list, command_keys_rotate, command_health,        command_config,
+    command_serve,
+    command_simulate,
+    command_check,
+    command_bench,
+    command_user_add,
+    command_user_list,
+    command_user_set_role,
+    command_user_disable,
+    command_keys_list,
+    command_keys_rotate,
+    command_health,
+    command_dead_letters_list,
+    command_dead_letters_show,
+    command_dead_letters_replay,
+    command_dead_letters_drop,
+    command_config,
 };
 
 static const struct config_command the_file = {.name = "lorry.conf"}; /* it has a page, too */
@@ -164,7 +199,7 @@ static bool write_group(const char *word, FILE *out) {
     for (const struct config_command *c = commands; c->name != NULL; c++) {
         if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ')
             continue;
-        fprintf(out, "%s  lorry %-15s  %s\n", found ? "" : "Usage: one of\n\n", c->name,
+        fprintf(out, "%s  lorry %-19s  %s\n", found ? "" : "Usage: one of\n\n", c->name,
                 c->summary);
         found = true;
     }

@@ -57,6 +57,17 @@ static const struct config_setting parts[] = {
      .fallback = "auth,booking,driver,notification",
      .names = service_names,
      .help = "What this process does; where it is not all, others do the rest"},
+    {.key = "cache",
+     .kind = CONFIG_URL,
+     .fallback = "memory",
+     .names = caches,
+     .help = "What processes share that may be lost, and how they hear of each other: memory, for "
+             "one process, or redis://HOST, redis+sentinel://HOST,HOST/MASTER. With a password: "
+             "--cache-file"},
+};
+TABLE(parts, "Several processes");
+
+static const struct config_setting bus[] = {
     {.key = "bus",
      .kind = CONFIG_URL,
      .fallback = "inproc",
@@ -67,15 +78,8 @@ static const struct config_setting parts[] = {
      .kind = CONFIG_PATH,
      .placeholder = "FILE",
      .help = "PEM file of who may vouch for an amqps broker"},
-    {.key = "cache",
-     .kind = CONFIG_URL,
-     .fallback = "memory",
-     .names = caches,
-     .help = "What processes share that may be lost, and how they hear of each other: memory, for "
-             "one process, or redis://HOST, redis+sentinel://HOST,HOST/MASTER. With a password: "
-             "--cache-file"},
 };
-TABLE(parts, "Several processes");
+TABLE(bus, "Broker");
 
 static const struct config_setting server[] = {
     {.key = "listen",
@@ -310,7 +314,7 @@ TABLE(output, "Output");
 
 #define SERVE                                                                                      \
     &settings_data, &settings_server, &settings_tokens, &settings_auth, &settings_booking,         \
-        &settings_dispatch, &settings_demo, &settings_parts
+        &settings_dispatch, &settings_demo, &settings_parts, &settings_bus
 const struct config_table *const settings_of_serve[] = {SERVE, NULL};
 const struct config_table *const settings_of_config[] = {SERVE, &settings_output, NULL};
 

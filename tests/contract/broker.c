@@ -26,10 +26,12 @@
 #define CTL "/usr/lib/rabbitmq/bin/rabbitmqctl"
 #define START_PATIENCE_US (120 * US_PER_S)
 #define ENV_MAX 24
+#define WORDS_MAX 8
 
 struct broker {
     char folder[64];
-    int port, dist_port, epmd_port;
+    char certificate[96];
+    int port, tls_port, dist_port, epmd_port;
     pid_t server, epmd;
     char env[ENV_MAX][256];
     char *envp[ENV_MAX + 1];
@@ -122,7 +124,7 @@ void broker_start(struct broker *b) {
     static const char *const argv[] = {SERVER, NULL};
     b->server = spawn(b, argv);
     int64_t until_us = clock_mono_us() + START_PATIENCE_US;
-    while (!answers(b->port)) {
+    while (!answers(b->port) || !answers(b->tls_port)) {
         if (clock_mono_us() > until_us || waitpid(b->server, NULL, WNOHANG) != 0) {
             show_log(b);
             fprintf(stderr, "the broker did not start\n");
@@ -132,11 +134,45 @@ void broker_start(struct broker *b) {
     }
 }
 
+/* A certificate for "localhost", signed by itself, and a listener that shows it. */
+static void make_tls(struct broker *b) {
+    char key[96], text[768];
+    snprintf(b->certificate, sizeof(b->certificate), "%s/certificate.pem", b->folder);
+    snprintf(key, sizeof(key), "%s/key.pem", b->folder);
+    const char *const openssl[] = {"openssl",
+                                   "req",
+                                   "-x509",
+                                   "-newkey",
+                                   "ec",
+                                   "-pkeyopt",
+                                   "ec_paramgen_curve:prime256v1",
+                                   "-nodes",
+                                   "-subj",
+                                   "/CN=localhost",
+                                   "-addext",
+                                   "subjectAltName=DNS:localhost",
+                                   "-days",
+                                   "2",
+                                   "-keyout",
+                                   key,
+                                   "-out",
+                                   b->certificate,
+                                   NULL};
+    CHECK(wait_for(spawn(b, openssl)) == 0);
+    snprintf(text, sizeof(text),
+             "listeners.ssl.1 = 127.0.0.1:%d\nssl_options.cacertfile = %s\n"
+             "ssl_options.certfile = %s\nssl_options.keyfile = %s\n"
+             "ssl_options.verify = verify_none\n",
+             b->tls_port, b->certificate, b->certificate, key);
+    write_file(b, "rabbitmq.conf", text, 0600);
+}
+
 struct broker *broker_new(void) {
     struct broker *b = xcalloc(1, sizeof(*b));
     snprintf(b->folder, sizeof(b->folder), "/tmp/lorry-broker.XXXXXX");
     CHECK(mkdtemp(b->folder) != NULL);
     b->port = free_port();
+    b->tls_port = free_port();
     b->dist_port = free_port();
     b->epmd_port = free_port();
     set_env(b, "PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
@@ -151,7 +187,7 @@ struct broker *broker_new(void) {
     set_env(b, "RABBITMQ_MNESIA_BASE", "%s/state", b->folder);
     set_env(b, "RABBITMQ_LOG_BASE", "%s/log", b->folder);
     set_env(b, "RABBITMQ_PID_FILE", "%s/pid", b->folder);
-    set_env(b, "RABBITMQ_CONFIG_FILE", "%s/none", b->folder);
+    set_env(b, "RABBITMQ_CONFIG_FILE", "%s/rabbitmq", b->folder);
     set_env(b, "RABBITMQ_CONF_ENV_FILE", "/dev/null");
     set_env(b, "RABBITMQ_ENABLED_PLUGINS_FILE", "%s/plugins", b->folder);
     set_env(b, "RUNNING_UNDER_SYSTEMD", "1"); /* one process, no shell in front of it */
@@ -160,6 +196,7 @@ struct broker *broker_new(void) {
             "+sbwtdio none");
     write_file(b, "plugins", "[].\n", 0600);
     write_file(b, ".erlang.cookie", "lorry-test", 0400);
+    make_tls(b);
     char port[16];
     snprintf(port, sizeof(port), "%d", b->epmd_port);
     const char *const epmd[] = {"epmd", "-port", port, "-address", "127.0.0.1", NULL};
@@ -186,9 +223,21 @@ void broker_pause(struct broker *b, bool on) {
     kill(b->server, on ? SIGSTOP : SIGCONT);
 }
 
-int broker_ctl(struct broker *b, const char *word, const char *second, const char *third) {
-    const char *const argv[] = {CTL, "--quiet", word, second, second ? third : NULL, NULL};
+int broker_ctl(struct broker *b, const char *const *words) {
+    const char *argv[WORDS_MAX + 3] = {CTL, "--quiet"};
+    for (int i = 0; words[i]; i++) {
+        CHECK(i < WORDS_MAX);
+        argv[i + 2] = words[i];
+    }
     return wait_for(spawn(b, argv));
+}
+
+int broker_tls_port(const struct broker *b) {
+    return b->tls_port;
+}
+
+const char *broker_certificate(const struct broker *b) {
+    return b->certificate;
 }
 
 int broker_port(const struct broker *b) {

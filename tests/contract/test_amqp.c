@@ -2,7 +2,7 @@
 #include "broker.h"
 #include "contract.h"
 
-#include "adapters/amqp/amqp_bus.h"
+#include "adapters/amqp/dead_letters.h"
 #include "adapters/inproc/inproc_signals.h"
 #include "base/check.h"
 #include "base/err.h"
@@ -13,22 +13,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct broker *broker;
 static const struct log quiet = {LOG_WARN, 2, "test"};
 
-/* On PORT, or on the broker's own. No two with one prefix unless they are to meet. */
-static struct bus *open_bus(const char *prefix, const char *hosts, const struct amqp_group *groups,
-                            int32_t group_count) {
-    char uri[128], own[32];
+/* At URI. No two with one prefix unless they are to meet. */
+static struct bus *open_at(const char *prefix, const char *uri, const char *ca_file,
+                           const struct amqp_group *groups, int32_t group_count) {
     struct arena a;
     struct bus *b;
     struct str why;
-    snprintf(own, sizeof(own), "127.0.0.1:%d", broker_port(broker));
-    snprintf(uri, sizeof(uri), "amqp://guest:guest@%s/%%2f", hosts ? hosts : own);
     arena_init(&a, 256);
     int err = amqp_bus_new(&(struct amqp_options){.uri = uri,
+                                                  .ca_file = ca_file,
                                                   .prefix = prefix,
                                                   .groups = groups,
                                                   .group_count = group_count,
@@ -38,6 +37,15 @@ static struct bus *open_bus(const char *prefix, const char *hosts, const struct 
     assert_int_equal(err, 0);
     arena_free(&a);
     return b;
+}
+
+/* On HOSTS, or on the broker's own. */
+static struct bus *open_bus(const char *prefix, const char *hosts, const struct amqp_group *groups,
+                            int32_t group_count) {
+    char uri[128], own[32];
+    snprintf(own, sizeof(own), "127.0.0.1:%d", broker_port(broker));
+    snprintf(uri, sizeof(uri), "amqp://guest:guest@%s/%%2f", hosts ? hosts : own);
+    return open_at(prefix, uri, NULL, groups, group_count);
 }
 
 static const char *fresh_prefix(void) {
@@ -158,6 +166,26 @@ static struct amqp_bus_stats stats_of(struct bus *b) {
     return s;
 }
 
+struct letters {
+    int32_t count;
+    enum dead_letter_fate fate;
+    const char *only; /* its id; the others stay */
+    char first_id[32], reason[32];
+    int64_t deaths, died_us;
+};
+
+static enum dead_letter_fate see_letter(void *arg, const struct dead_letter *l) {
+    struct letters *s = arg;
+    if (s->count++ == 0) {
+        snprintf(s->first_id, sizeof(s->first_id), "%.*s", STR_ARG(l->event.id));
+        snprintf(s->reason, sizeof(s->reason), "%.*s", STR_ARG(l->reason));
+        s->deaths = l->deaths;
+        s->died_us = l->died_us;
+    }
+    assert_string_equal(l->group, "g");
+    return s->only && !str_is(l->event.id, s->only) ? DEAD_LETTER_KEEP : s->fate;
+}
+
 static void await_connection(struct bus *b) {
     int64_t until_us = clock_mono_us() + PATIENCE_US;
     while (!stats_of(b).connected && clock_mono_us() < until_us) {
@@ -218,7 +246,7 @@ static void broker_paused(void **state) {
 }
 
 static void close_connections(void) {
-    assert_int_equal(broker_ctl(broker, "close_all_connections", "a test", NULL), 0);
+    assert_int_equal(BROKER_CTL(broker, "close_all_connections", "a test"), 0);
 }
 static void connections_closed(void **state) {
     (void)state;
@@ -289,6 +317,70 @@ static void nobody_there(void **state) {
         assert_true(clock_mono_us() - began_us < 20 * US_PER_S);
         free(o);
     }
+}
+
+/* What docs/operations.md tells an operator to permit is enough. A wrong password is not. */
+static void least_permissions(void **state) {
+    (void)state;
+    char uri[128];
+    BROKER_CTL(broker, "add_vhost", "house/1");
+    assert_int_equal(BROKER_CTL(broker, "add_user", "lorry", "p@ss:word"), 0);
+    assert_int_equal(BROKER_CTL(broker, "set_permissions", "-p", "house/1", "lorry", "^lorry\\.",
+                                "^(lorry\\.|amq\\.default$)", "^lorry\\."),
+                     0);
+    snprintf(uri, sizeof(uri), "amqp://lorry:p%%40ss:word@127.0.0.1:%d/house%%2F1",
+             broker_port(broker));
+    struct bus *b = open_at(NULL, uri, NULL, NULL, 0);
+    struct outbox *o = outbox_new(b, 10);
+    struct ears *e = calloc(1, sizeof(*e));
+    e->faulty_seq = 3;
+    e->fault = ERR_INVALID;
+    b->ops->subscribe(b, "g", types, hear, e);
+    pump_until(o, NULL, &e->distinct, 10);
+    pump_until(o, NULL, &e->faults, AMQP_ATTEMPTS_MAX);
+    struct arena a;
+    struct str why = STR_NONE;
+    struct letters s = {.fate = DEAD_LETTER_REPLAY};
+    struct amqp_options options = {.uri = uri};
+    arena_init(&a, 1024);
+    e->faulty_seq = 0;
+    int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (s.count == 0 && clock_mono_us() < until_us)
+        assert_int_equal(dead_letters_walk(&options, "g", 9, see_letter, &s, &a, &why), 0);
+    pump_until(o, NULL, &e->times[3], AMQP_ATTEMPTS_MAX + 1);
+    snprintf(uri, sizeof(uri), "amqp://lorry:wrong@127.0.0.1:%d/house%%2F1", broker_port(broker));
+    assert_int_equal(dead_letters_walk(&options, "g", 9, see_letter, &s, &a, &why), ERR_DENIED);
+    assert_non_null(strstr(why.p, "ACCESS_REFUSED"));
+    assert_null(strstr(why.p, "wrong"));
+    arena_free(&a);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+/* A broker whose certificate nobody vouches for, or which is another's, is not talked to. */
+static void tls(void **state) {
+    (void)state;
+    char uri[64], other[64];
+    struct arena a;
+    struct str why = STR_NONE;
+    struct letters s = {0};
+    snprintf(uri, sizeof(uri), "amqps://localhost:%d", broker_tls_port(broker));
+    snprintf(other, sizeof(other), "amqps://127.0.0.1:%d", broker_tls_port(broker));
+    arena_init(&a, 1024);
+    const char *ca = broker_certificate(broker);
+    assert_true(dead_letters_walk(&(struct amqp_options){.uri = uri}, "g", 9, see_letter, &s, &a,
+                                  &why) < 0);
+    assert_true(dead_letters_walk(&(struct amqp_options){.uri = other, .ca_file = ca}, "g", 9,
+                                  see_letter, &s, &a, &why) < 0);
+    struct bus *b = open_at(fresh_prefix(), uri, ca, NULL, 0);
+    struct outbox *o = outbox_new(b, 3000);
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", types, hear, e);
+    pump_until(o, NULL, &e->distinct, 3000);
+    pump_until(o, NULL, &o->confirmed, 3000);
+    b->ops->close(b);
+    arena_free(&a);
+    free(o), free(e);
 }
 
 /* ---- groups ---- */
@@ -373,7 +465,7 @@ static void deleted_queue_comes_back(void **state) {
     b->ops->subscribe(b, "g", types, hear, e);
     pump_until(o, NULL, &e->distinct, 5);
     snprintf(queue, sizeof(queue), "%s.g", prefix);
-    assert_int_equal(broker_ctl(broker, "delete_queue", queue, NULL), 0);
+    assert_int_equal(BROKER_CTL(broker, "delete_queue", queue), 0);
     o->count = 50;
     pump_until(o, NULL, &e->distinct, 50);
     pump_until(o, NULL, &o->confirmed, 50);
@@ -487,6 +579,134 @@ static void not_events(void **state) {
     free(o), free(e);
 }
 
+/* ---- dead letters ---- */
+
+static int32_t walk_letters(const char *prefix, int32_t limit, struct letters *s) {
+    char uri[64];
+    struct arena a;
+    struct str why = STR_NONE;
+    s->count = 0;
+    snprintf(uri, sizeof(uri), "amqp://127.0.0.1:%d", broker_port(broker));
+    arena_init(&a, 1024);
+    int err = dead_letters_walk(&(struct amqp_options){.uri = uri, .prefix = prefix}, "g", limit,
+                                see_letter, s, &a, &why);
+    if (err < 0)
+        fail_msg("%.*s", STR_ARG(why));
+    arena_free(&a);
+    return s->count;
+}
+
+static void await_letters(const char *prefix, int32_t count) {
+    struct letters s = {.fate = DEAD_LETTER_KEEP};
+    int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (walk_letters(prefix, count + 1, &s) < count && clock_mono_us() < until_us)
+        usleep(10000);
+    assert_int_equal(s.count, count);
+}
+
+/* Each event is refused as being at fault while FAULT is set. */
+static void hear_faulty(void *arg, struct bus_delivery *d) {
+    struct ears *e = arg;
+    e->count++;
+    if (e->fault == 0)
+        e->distinct += e->times[d->event->seq]++ == 0;
+    d->done(d, e->fault);
+}
+
+static void dead_letters(void **state) {
+    (void)state;
+    const char *prefix = fresh_prefix();
+    struct letters s = {0};
+    assert_int_equal(walk_letters(prefix, 100, &s), 0); /* there is no such queue yet */
+    struct bus *b = open_bus(prefix, NULL, NULL, 0);
+    struct outbox *o = outbox_new(b, 10);
+    struct ears *e = calloc(1, sizeof(*e));
+    e->fault = ERR_CORRUPT;
+    b->ops->subscribe(b, "g", types, hear_faulty, e);
+    pump_until(o, NULL, &e->count, 10 * AMQP_ATTEMPTS_MAX);
+    await_letters(prefix, 10);
+    assert_int_equal(walk_letters(prefix, 100, &s), 10); /* looking changes nothing */
+    assert_int_equal(walk_letters(prefix, 3, &s), 3);
+    assert_string_equal(s.reason, "rejected");
+    assert_int_equal(s.deaths, 1);
+    assert_true(s.died_us > clock_wall_us() - PATIENCE_US);
+    /* one goes back, and is at fault again: it has died twice by then */
+    char id[32];
+    snprintf(id, sizeof(id), "%s", s.first_id);
+    s.only = id;
+    s.fate = DEAD_LETTER_REPLAY;
+    walk_letters(prefix, 100, &s);
+    pump_until(o, NULL, &e->count, 11 * AMQP_ATTEMPTS_MAX);
+    await_letters(prefix, 10);
+    /* one is dropped; the rest goes back when the fault is mended */
+    s.only = "evt_5";
+    s.fate = DEAD_LETTER_DROP;
+    assert_int_equal(walk_letters(prefix, 100, &s), 10);
+    e->fault = 0;
+    s.only = NULL;
+    s.fate = DEAD_LETTER_REPLAY;
+    assert_int_equal(walk_letters(prefix, 100, &s), 9);
+    pump_until(o, NULL, &e->distinct, 9);
+    assert_int_equal(e->times[5], 0);
+    assert_int_equal(walk_letters(prefix, 100, &s), 0);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+/* Runs `lorry dead-letters ARGS`. Returns its exit status; OUT has what it wrote. */
+static int lorry(const char *args, char out[4096]) {
+    char command[512];
+    snprintf(command, sizeof(command),
+             "LORRY_BUS=amqp://guest:guest@127.0.0.1:%d '%s' dead-letters %s 2>&1",
+             broker_port(broker), getenv("LORRY"), args);
+    FILE *f = popen(command, "r"); // NOLINT(cert-env33-c): a test's own words
+    assert_non_null(f);
+    out[fread(out, 1, 4095, f)] = '\0';
+    int status = pclose(f);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void dead_letters_by_command(void **state) {
+    (void)state;
+    char out[4096];
+    if (getenv("LORRY") == NULL)
+        skip();
+    assert_int_equal(lorry("list", out), 0);
+    assert_string_equal(out, "There are no dead letters.\n");
+    struct bus *b = open_bus(NULL, NULL, NULL, 0);
+    struct outbox *o = outbox_new(b, 2);
+    struct ears *e = calloc(1, sizeof(*e));
+    e->fault = ERR_INVALID;
+    b->ops->subscribe(b, "booking", types, hear_faulty, e);
+    pump_until(o, NULL, &e->count, 2 * AMQP_ATTEMPTS_MAX);
+    int64_t until_us = clock_mono_us() + PATIENCE_US;
+    do {
+        assert_int_equal(lorry("list", out), 0);
+    } while ((!strstr(out, "evt_1 ") || !strstr(out, "evt_2 ")) && clock_mono_us() < until_us);
+    assert_non_null(strstr(out, "booking"));
+    assert_non_null(strstr(out, "rejected"));
+    assert_int_equal(lorry("list --json --group booking", out), 0);
+    assert_non_null(strstr(out, "\"id\":\"evt_1\",\"type\":\"t.a\",\"key\":\"k1\","
+                                "\"group\":\"booking\",\"reason\":\"rejected\",\"deaths\":1,"));
+    assert_int_equal(lorry("list --group auth", out), 0);
+    assert_string_equal(out, "There are no dead letters.\n");
+    assert_int_equal(lorry("show evt_2", out), 0);
+    assert_non_null(strstr(out, "{\"seq\":2}"));
+    assert_int_equal(lorry("show evt_3", out), 1);
+    assert_int_equal(lorry("replay", out), 2);
+    assert_int_equal(lorry("replay evt_1 --all", out), 2);
+    e->fault = 0;
+    assert_int_equal(lorry("replay evt_1", out), 0);
+    assert_string_equal(out, "1 replayed\n");
+    pump_until(o, NULL, &e->distinct, 1);
+    assert_int_equal(e->times[1], 1);
+    assert_int_equal(lorry("drop --all", out), 0);
+    assert_string_equal(out, "1 dropped\n");
+    assert_int_equal(lorry("drop evt_1", out), 1);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
 int main(int argc, char **argv) {
     if (!broker_is_installed()) {
         printf("skipped: rabbitmq-server is not installed\n");
@@ -510,12 +730,16 @@ int main(int argc, char **argv) {
         cmocka_unit_test(broker_hangs),
         cmocka_unit_test(second_host_serves),
         cmocka_unit_test(nobody_there),
+        cmocka_unit_test(least_permissions),
+        cmocka_unit_test(tls),
         cmocka_unit_test(replicas_take_over),
         cmocka_unit_test(queue_before_consumer),
         cmocka_unit_test(old_bindings_go),
         cmocka_unit_test(deleted_queue_comes_back),
         cmocka_unit_test(poison_is_put_aside),
         cmocka_unit_test(not_events),
+        cmocka_unit_test(dead_letters),
+        cmocka_unit_test(dead_letters_by_command),
     };
     int failed = bus_contract(&f);
     failed += cmocka_run_group_tests_name("amqp bus's own", own, NULL, NULL);

@@ -8,7 +8,8 @@ import unittest
 import lorry
 from lorry import run
 
-COMMANDS = ('serve', 'simulate', 'check', 'bench', 'user add', 'user list', 'user set-role', 'user disable', 'keys list', 'keys rotate', 'config', 'version', 'help')
+COMMANDS = ('serve', 'simulate', 'check', 'bench', 'user add', 'user list', 'user set-role', 'user disable', 'keys list', 'keys rotate', 'dead-letters list',
+            'dead-letters show', 'dead-letters replay', 'dead-letters drop', 'config', 'version', 'help')
 
 
 class Help(unittest.TestCase):
@@ -41,7 +42,8 @@ class Help(unittest.TestCase):
                 self.assertIn(f'default {setting["value"]})', re.sub(r'\s+', ' ', told))
 
     def test_of_a_group(self):
-        for group, commands in (('user', ('add', 'list', 'set-role', 'disable')), ('keys', ('list', 'rotate'))):
+        for group, commands in (('user', ('add', 'list', 'set-role', 'disable')), ('keys', ('list', 'rotate')),
+                                ('dead-letters', ('list', 'show', 'replay', 'drop'))):
             done = run('help', group)
             self.assertEqual(done.returncode, 0)
             self.assertEqual(run(group).returncode, 2)

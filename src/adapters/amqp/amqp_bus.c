@@ -271,31 +271,34 @@ static void signals_ready(void *arg) {
 
 static void metric(struct buf *out, const char *name, const char *kind, const char *help,
                    double value) {
-    buf_printf(out, "# HELP lorry_bus_%s %s\n# TYPE lorry_bus_%s %s\nlorry_bus_%s %.17g\n", name,
-               help, name, kind, name, value);
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, kind, name, value);
 }
 
 static void metrics(struct bus *bus, struct buf *out) {
     struct amqp_bus_stats s;
     amqp_bus_stats(bus, &s);
-    metric(out, "connected", "gauge", "1 while the broker is there.", s.connected);
-    metric(out, "reconnects_total", "counter", "Connections to the broker that were lost.",
-           (double)s.reconnects);
-    metric(out, "in_flight", "gauge", "Events published and not confirmed.", (double)s.in_flight);
-    metric(out, "published_total", "counter", "Events sent to the broker.", (double)s.published);
-    metric(out, "confirmed_total", "counter", "Events that the broker has safely.",
+    metric(out, "lorry_bus_connected", "gauge", "1 while the broker is there.", s.connected);
+    metric(out, "lorry_bus_reconnects_total", "counter",
+           "Connections to the broker that were lost.", (double)s.reconnects);
+    metric(out, "lorry_bus_in_flight", "gauge", "Events published and not confirmed.",
+           (double)s.in_flight);
+    metric(out, "lorry_bus_published_total", "counter", "Events sent to the broker.",
+           (double)s.published);
+    metric(out, "lorry_bus_confirmed_total", "counter", "Events that the broker has safely.",
            (double)s.confirmed);
-    metric(out, "unconfirmed_total", "counter", "Events refused or lost on the way: sent again.",
-           (double)s.unconfirmed);
-    metric(out, "returned_total", "counter", "Events that no group wanted.", (double)s.returned);
-    metric(out, "unacknowledged", "gauge", "Events taken from the broker and not yet done with.",
-           (double)s.unacknowledged);
-    metric(out, "resting", "gauge", "Of them, refused and waiting for another try.",
+    metric(out, "lorry_bus_unconfirmed_total", "counter",
+           "Events refused or lost on the way: sent again.", (double)s.unconfirmed);
+    metric(out, "lorry_bus_returned_total", "counter", "Events that no group wanted.",
+           (double)s.returned);
+    metric(out, "lorry_bus_unacknowledged", "gauge",
+           "Events taken from the broker and not yet done with.", (double)s.unacknowledged);
+    metric(out, "lorry_bus_resting", "gauge", "Of them, refused and waiting for another try.",
            (double)s.resting);
-    metric(out, "delivered_total", "counter", "Events given to consumers.", (double)s.delivered);
-    metric(out, "redelivered_total", "counter", "Of them, not for the first time.",
+    metric(out, "lorry_bus_delivered_total", "counter", "Events given to consumers.",
+           (double)s.delivered);
+    metric(out, "lorry_bus_redelivered_total", "counter", "Of them, not for the first time.",
            (double)s.redelivered);
-    metric(out, "dead_letters_total", "counter", "Events put aside by this process.",
+    metric(out, "lorry_bus_dead_letters_total", "counter", "Events put aside by this process.",
            (double)s.dead_lettered);
 }
 
@@ -352,7 +355,7 @@ int amqp_bus_new(const struct amqp_options *o, struct arena *a, struct bus **ret
     }
     b->bus.ops = &amqp_ops;
     b->address.ca_file = o->ca_file;
-    b->prefix = o->prefix ? o->prefix : "lorry";
+    b->prefix = o->prefix ? o->prefix : AMQP_PREFIX;
     b->exchange = arena_printf(&b->arena, "%s.events", b->prefix).p;
     b->log = o->log;
     b->signals = o->signals;

@@ -38,6 +38,7 @@
 #define AMQP_DELIVERIES_MAX 20  /* by the broker, of an event that nobody answers */
 #define AMQP_BODY_MAX ((size_t)4 << 20) /* bytes of an event; what is larger is not ours */
 #define AMQP_DEAD_MAX 100000            /* dead letters of a group; more wait in its queue */
+#define AMQP_PREFIX "lorry"             /* where none is given */
 #define AMQP_GROUPS_MAX 32
 #define AMQP_TYPES_MAX 64   /* of one group */
 #define AMQP_MEMBERS_MAX 16 /* subscriptions of one group in this process */
@@ -54,7 +55,7 @@ struct amqp_options {
      * IPv6 in brackets. */
     const char *uri;
     const char *ca_file;             /* PEM: who may vouch for an amqps broker */
-    const char *prefix;              /* NULL: "lorry" */
+    const char *prefix;              /* NULL: AMQP_PREFIX */
     const struct amqp_group *groups; /* all of the platform; names must outlive the bus */
     int32_t group_count;
     struct signals *signals; /* closed with the bus */

@@ -100,13 +100,14 @@ int uri_parse(const char *uri, struct arena *a, struct amqp_address *ret, struct
         address.vhost = decoded(rest, a);
     if (address.vhost == NULL || strlen(address.vhost) > AMQP_NAME_MAX)
         return refuse("must have its virtual host percent-encoded", ret_why);
-    do {
+    for (bool more = true; more;) {
+        more = hosts.len > 0 && memchr(hosts.p, ',', hosts.len) != NULL;
         if (address.host_count == AMQP_HOSTS_MAX)
             return refuse("may name at most 8 hosts", ret_why);
         if (host_parse(cut(&hosts, ','), address.tls ? PORT_TLS : PORT, a,
                        &address.hosts[address.host_count++]) < 0)
             return refuse("must name its hosts as host:port,host:port", ret_why);
-    } while (hosts.len > 0);
+    }
     *ret = address;
     return 0;
 }
