@@ -83,7 +83,7 @@ static void turn(struct wire *w) {
     }
     if (poll(p, (nfds_t)links * 2 + 1, TICK_MS) < 0)
         return;
-    enum wire_mode mode = w->mode; /* now: it may have changed while nothing came */
+    enum wire_mode mode = w->mode;         /* now: it may have changed while nothing came */
     for (int i = links - 1; i >= 0; i--) { /* backwards: the last one takes a dropped one's place */
         struct link l = w->links[i];
         if (mode == WIRE_FROZEN)
