@@ -13,7 +13,7 @@
 # LORRY_HTTP_LISTEN           [ADDR:]PORT that redirects to HTTPS (default 80)
 # LORRY_HTTPS_LISTEN          [ADDR:]PORT (default 443)
 # LORRY_HTTPS_PUBLIC_PORT     the port as clients see it (default: that of LORRY_HTTPS_LISTEN)
-# LORRY_WEB                   folder of the web app (default /usr/share/lorry/web)
+# LORRY_WEB                   folder of the web app, for Nginx to serve it (default: what Lorry serves is passed on)
 # LORRY_ACME                  folder with .well-known/acme-challenge/ (default /var/www/html)
 # LORRY_ADDRESS_RATE          requests of one address, then 429 (default 50r/s); LORRY_ADDRESS_BURST more at once (200)
 # LORRY_AUTH_RATE             the same for /v1/auth/ (default 5r/s); LORRY_AUTH_BURST (20)
@@ -74,7 +74,8 @@ setting TLS_CERTIFICATE LORRY_TLS_CERTIFICATE "${LORRY_TLS_CERTIFICATE:-/etc/lor
 setting TLS_KEY LORRY_TLS_KEY "${LORRY_TLS_KEY:-/etc/lorry/tls/privkey.pem}"
 setting HTTP_LISTEN LORRY_HTTP_LISTEN "${LORRY_HTTP_LISTEN:-80}"
 setting HTTPS_LISTEN LORRY_HTTPS_LISTEN "$https"
-setting WEB LORRY_WEB "${LORRY_WEB:-/usr/share/lorry/web}"
+setting WEB LORRY_WEB "${LORRY_WEB:-/nowhere}"
+if [ -n "${LORRY_WEB:-}" ]; then other=PASS_WEB; else other=OWN_WEB; fi
 setting ACME LORRY_ACME "${LORRY_ACME:-/var/www/html}"
 setting RUN LORRY_NGINX_RUN "${LORRY_NGINX_RUN:-/run}"
 setting ACCESS_LOG LORRY_NGINX_ACCESS_LOG "${LORRY_NGINX_ACCESS_LOG:-/dev/stdout}"
@@ -146,7 +147,8 @@ END
 problem_file=$(mktemp)
 trap 'rm -f "$problem_file"' EXIT
 problems >"$problem_file"
-sed -e "/^@PROBLEMS@\$/{
+# The block "@NAME{@ … @}@" that does not apply goes, and the marks of the other.
+sed -e "/^@$other{@\$/,/^@}@\$/d" -e '/^@[A-Z_]*{@$/d' -e '/^@}@$/d' -e "/^@PROBLEMS@\$/{
 r $problem_file
 d
 }" -e "$fill" "$here/nginx.conf.in"

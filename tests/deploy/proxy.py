@@ -64,7 +64,8 @@ class Nginx:
             'LORRY_TLS_CERTIFICATE': f'{self.folder}/cert.pem', 'LORRY_TLS_KEY': f'{self.folder}/key.pem',
             'LORRY_HTTP_LISTEN': f'127.0.0.1:{self.http_port}', 'LORRY_HTTPS_LISTEN': f'127.0.0.1:{self.port}',
             'LORRY_NGINX_RUN': str(self.folder), 'LORRY_NGINX_ACCESS_LOG': str(self.log_path), 'LORRY_WEB': str(self.web),
-            **LIMITS_OFF, **{name: value for name, value in settings.items() if value is not None}}
+            **LIMITS_OFF, **settings}
+        self.settings = {name: value for name, value in self.settings.items() if value is not None}
         self.process = None
         try:
             self.configure(servers)

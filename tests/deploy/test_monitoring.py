@@ -167,9 +167,9 @@ class City(unittest.TestCase):
                 self.assertGreater(len(wanted), 40)
                 until(lambda: all(prometheus.values(q) for q in ('lorry_booking_assigned_after_seconds_count > 0',
                                                                  'lorry_booking_events_total{type="booking.expired"} >= 0')),
-                      'a booking has found its driver', 40)
+                      'a booking has found its driver', 40 * lorry.SLOW)
                 left = wanted
-                end = time.monotonic() + 30
+                end = time.monotonic() + 30 * lorry.SLOW
                 while left and time.monotonic() < end:  # rates want two scrapes
                     left = [(title, q) for title, q in left if not prometheus.values(q)]
                     time.sleep(0.5 if left else 0)

@@ -12,10 +12,12 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 import warnings
+from pathlib import Path
 
 import proxy
 from proxy import Nginx, Witness, free_port, lorry, render
@@ -229,6 +231,18 @@ class OneServer(unittest.TestCase):
         self.assertEqual((a.status, a.type), (404, 'not-found'))
 
 
+class PassedWeb(unittest.TestCase):
+    def test_the_web_app_may_come_from_lorry(self):
+        with tempfile.TemporaryDirectory() as web:
+            (Path(web) / 'index.html').write_text('<!doctype html><title>From Lorry</title>\n')
+            with Server('--web', web) as server, Nginx({'all': [server]}, LORRY_WEB=None) as nginx, Connection(nginx) as c:
+                for path in ('/', '/bookings/bkg_1'):
+                    c.send(lorry.request_bytes('GET', path, None, [('Accept', 'text/html')]))
+                    a = c.answer()
+                    self.assertEqual(a.status, 200, a)
+                    self.assertIn(b'From Lorry', a.body)
+
+
 class Reload(unittest.TestCase):
     def test_reload_loses_no_request_and_no_socket(self):
         """Requests go on and on while Nginx takes its configuration anew, five times."""
@@ -282,11 +296,11 @@ class Passed(unittest.TestCase):
         with Nginx({'all': [self.witness]}) as nginx:
             h = self.sent(nginx, [('X-Request-Id', 'mine.1'), ('traceparent', trace), ('tracestate', 'a=b'),
                                   ('X-Forwarded-For', '1.2.3.4'), ('X-Real-IP', '1.2.3.4'), ('Forwarded', 'for=1.2.3.4'),
-                                  ('X-Forwarded-Proto', 'gopher'), ('Authorization', 'Bearer x'), ('If-Match', '"1"'),
+                                  ('X-Forwarded-Proto', 'gopher'), ('Accept-Encoding', 'br'), ('Authorization', 'Bearer x'), ('If-Match', '"1"'),
                                   ('Idempotency-Key', 'k')])
             for name, value in (('x-request-id', 'mine.1'), ('traceparent', trace), ('tracestate', 'a=b'),
                                 ('x-forwarded-for', '127.0.0.1'), ('x-forwarded-proto', 'https'), ('host', 'lorry.test'),
-                                ('authorization', 'Bearer x'), ('if-match', '"1"'), ('idempotency-key', 'k')):
+                                ('accept-encoding', 'br'), ('authorization', 'Bearer x'), ('if-match', '"1"'), ('idempotency-key', 'k')):
                 self.assertEqual(h.get(name), [value], name)
             for name in ('x-real-ip', 'forwarded', 'upgrade', 'connection'):
                 self.assertNotIn(name, h)
