@@ -9,7 +9,8 @@ packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node
     libhiredis-dev librabbitmq-dev libmongoc-dev libcmocka-dev)
 packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3 openssl redis-server rabbitmq-server postgresql-15)
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
-packages_deploy=(nginx-light openssl prometheus systemd debhelper lintian mandoc)
+packages_deploy=(nginx-light openssl prometheus systemd debhelper lintian mandoc
+    iproute2)
 packages_package=(debhelper)
 packages_image=(buildah mmdebstrap curl jq python3)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)

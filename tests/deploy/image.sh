@@ -69,7 +69,7 @@ mount -t tmpfs -o mode=700,uid=10001,gid=10001 tmpfs "$work/root/var/lib/lorry"
 mount -t tmpfs tmpfs "$work/root/tmp"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 inside() { # COMMAND...
-    env -i LORRY_DATA=/var/lib/lorry LORRY_LISTEN="127.0.0.1:$port" "$@"
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LORRY_DATA=/var/lib/lorry LORRY_LISTEN="127.0.0.1:$port" "$@"
 }
 as_user=(setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all)
 # The shell that starts it says which process it is before it becomes it.

@@ -8,6 +8,7 @@ name=redis            # who is the master at the start
 folder=${LORRY_REDIS_FOLDER:-/tmp}
 port=${LORRY_REDIS_PORT:-6379}
 password=$(cat "${LORRY_REDIS_PASSWORD_FILE:-/run/secrets/redis_password}")
+bind=${LORRY_REDIS_BIND:-* -::*}
 umask 077
 
 if [ "$role" = health ]; then
@@ -22,6 +23,7 @@ if [ ! -s "$conf" ]; then
     if [ "$role" = sentinel ]; then
         cat >"$conf" <<CONF
 port $port
+bind $bind
 dir $folder
 sentinel resolve-hostnames yes
 sentinel announce-hostnames yes
@@ -33,6 +35,7 @@ CONF
     else
         cat >"$conf" <<CONF
 port $port
+bind $bind
 dir $folder
 requirepass $password
 masterauth $password
