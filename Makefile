@@ -27,7 +27,7 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build run test test-mongodb cluster cluster-stop check bench lint format deb image-test mutants deps streets clean distclean help
+.PHONY: all build run web test test-mongodb cluster cluster-stop check bench lint format deb image-test mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
@@ -44,6 +44,10 @@ run: ## Install what is missing, build, and serve the demo city
 	@$(MAKE) --no-print-directory build
 	@scripts/get-streets.sh || echo 'The demo goes on without street data: drivers move as the crow flies.' >&2
 	@exec $(BUILD)/lorry serve --demo $$([ -f $(streets) ] && echo --streets $(streets)) $(ARGS)
+
+web: ## Install what is missing and build the web app into the build folder
+	@scripts/install-deps.sh web
+	@scripts/build-web.sh $(BUILD)
 
 test: ## Install what is missing, build, and run every test (SAN=, CC=, SUITE=, TEST=)
 	@scripts/install-deps.sh build test deploy $(if $(findstring clang,$(CC)),clang)

@@ -16,7 +16,8 @@ packages_image=(buildah mmdebstrap curl jq python3)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
 packages_clang=(clang)
 packages_streets=(ca-certificates)
-command -v npm >/dev/null || packages_streets+=(npm) # other Node.js packages than Debian's bring npm with them
+packages_web=(ca-certificates)
+command -v npm >/dev/null || packages_streets+=(npm) packages_web+=(npm) # other Node.js packages than Debian's bring npm with them
 
 fail() {
     printf 'install-deps: %s\n' "$1" >&2
@@ -36,7 +37,8 @@ for purpose in "${@:-build}"; do
     image) wanted+=("${packages_image[@]}") ;;
     package) wanted+=("${packages_package[@]}") ;;
     streets) wanted+=("${packages_streets[@]}") ;;
-    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, deploy, package, image" ;;
+    web) wanted+=("${packages_web[@]}") ;;
+    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, web, deploy, package, image" ;;
     esac
 done
 

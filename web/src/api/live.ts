@@ -1,0 +1,263 @@
+/** The socket: what concerns this account, as it happens, each entry once and in order. Where a proxy lets no socket
+ * through, the same entries are asked for over HTTP. Whoever listens is told how live it is. */
+
+import type { Schemas } from './client.ts'
+import { accessToken, currentUser, subscribe as onSession } from './session.ts'
+
+export type Entry =
+  | { type: 'booking.updated'; seq: number; at: string; data: Schemas['Booking'] }
+  | { type: 'offer.made'; seq: number; at: string; data: Schemas['Offer'] }
+  | { type: 'offer.closed'; seq: number; at: string; data: { id: string; reason: string } }
+export type Position = {
+  driver_id?: string
+  booking_id?: string
+  name?: string
+  vehicle?: Schemas['Vehicle']
+  duty?: Schemas['Duty']
+  off?: boolean
+  lat: number
+  lng: number
+  bearing_deg: number | null
+  speed_mps: number | null
+  at: string
+}
+export type Status = 'off' | 'connecting' | 'live' | 'reconnecting' | 'polling'
+export type Watch = { booking_id: string } | { bbox: [number, number, number, number] }
+type Listener = {
+  entry?: (entry: Entry) => void
+  position?: (position: Position) => void
+  status?: (status: Status) => void
+  /** Too much was missed: read everything again. */
+  gap?: () => void
+}
+type Frame = {
+  type: string
+  seq?: number
+  at?: string
+  data?: unknown
+  status?: number
+  id?: number
+  through?: string
+  detail?: string
+}
+
+const RETRY_MS_MAX = 15_000
+const QUIET_MS_MAX = 45_000 // nothing heard, not even a pong: the line is dead
+const PING_MS = 15_000
+const RENEW_MS = 10_000
+const POLL_MS = 3_000
+const FAILURES_MAX = 3 // sockets that never got ready before polling takes over
+
+class Live {
+  private socket: WebSocket | null = null
+  private listeners = new Set<Listener>()
+  private watches = new Map<string, Watch>()
+  private acks = new Map<number, (through: string | null) => void>()
+  private seq = 0 // the newest entry that was handed out
+  private status: Status = 'off'
+  private failures = 0
+  private heardAt = 0
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private renewer: ReturnType<typeof setInterval> | undefined
+  private pinger: ReturnType<typeof setInterval> | undefined
+  private account: string | null = null
+  private nextId = 1
+  private readySeq = 0
+  /** When anything was last heard from the server (ms of this device's clock). */
+  lastHeardAt = 0
+
+  constructor() {
+    onSession(() => this.sessionChanged())
+    window.addEventListener('online', () => this.hurry())
+    document.addEventListener(
+      'visibilitychange',
+      () => document.visibilityState === 'visible' && this.hurry(),
+    )
+    this.sessionChanged()
+  }
+
+  listen(listener: Listener): () => void {
+    this.listeners.add(listener)
+    listener.status?.(this.status)
+    return () => this.listeners.delete(listener)
+  }
+  currentStatus(): Status {
+    return this.status
+  }
+
+  /** Positions of a booking or of a part of the map, until the function that is returned is called. */
+  watch(key: string, watch: Watch): () => void {
+    this.watches.set(key, watch)
+    this.send({ type: 'watch', ...watch })
+    return () => {
+      const last = this.watches.get(key)
+      this.watches.delete(key)
+      if (last !== undefined) this.send({ type: 'unwatch', ...last })
+    }
+  }
+
+  /** Sends fixes; the time of the newest durable one, or null when nobody has acknowledged them. */
+  sendFixes(fixes: unknown[]): Promise<string | null> {
+    if (this.status !== 'live') return Promise.resolve(null)
+    const id = this.nextId++
+    return new Promise((resolve) => {
+      this.acks.set(id, resolve)
+      setTimeout(() => this.acks.delete(id) && resolve(null), 10_000)
+      this.send({ type: 'location', id, fixes })
+    })
+  }
+
+  private sessionChanged(): void {
+    const account = currentUser()?.id ?? null
+    if (account === this.account) return
+    this.account = account
+    this.seq = 0
+    this.failures = 0
+    this.close()
+    if (account === null) this.setStatus('off')
+    else void this.connect()
+  }
+
+  private setStatus(status: Status): void {
+    if (status === this.status) return
+    this.status = status
+    for (const listener of this.listeners) listener.status?.(status)
+  }
+
+  private close(): void {
+    clearTimeout(this.timer)
+    clearInterval(this.pinger)
+    clearInterval(this.renewer)
+    const socket = this.socket
+    this.socket = null
+    socket?.close()
+    for (const resolve of this.acks.values()) resolve(null)
+    this.acks.clear()
+  }
+
+  private hurry(): void {
+    if (this.account !== null && this.status !== 'live' && this.socket === null) {
+      clearTimeout(this.timer)
+      void this.connect()
+    }
+  }
+
+  private async connect(): Promise<void> {
+    this.setStatus(
+      this.seq === 0 && this.failures === 0
+        ? 'connecting'
+        : this.failures >= FAILURES_MAX
+          ? 'polling'
+          : 'reconnecting',
+    )
+    let token: string | null = null
+    try {
+      token = await accessToken()
+    } catch {
+      this.later()
+      return
+    }
+    if (token === null || this.socket !== null || this.account === null) return
+    const url = new URL('/v1/ws', window.location.href)
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+    const socket = new WebSocket(url, ['lorry.v1', `bearer.${token}`])
+    this.socket = socket
+    socket.onmessage = (message) => this.socket === socket && this.onFrame(String(message.data))
+    socket.onclose = () => this.socket === socket && this.lost()
+    this.heardAt = Date.now()
+    this.pinger = setInterval(() => {
+      if (Date.now() - this.heardAt > QUIET_MS_MAX) this.lost()
+      else this.send({ type: 'ping' })
+    }, PING_MS)
+    // The socket ends with its token, unless a fresh one comes before that.
+    let sent = token
+    this.renewer = setInterval(async () => {
+      const fresh = await accessToken().catch(() => null)
+      if (fresh === null || fresh === sent || this.socket !== socket) return
+      sent = fresh
+      this.send({ type: 'auth', token: fresh })
+    }, RENEW_MS)
+  }
+
+  private lost(): void {
+    const wasLive = this.status === 'live'
+    this.close()
+    this.failures = wasLive ? 0 : this.failures + 1
+    this.later()
+  }
+
+  private later(): void {
+    if (this.account === null) return
+    const polling = this.failures >= FAILURES_MAX
+    this.setStatus(polling ? 'polling' : 'reconnecting')
+    if (polling) void this.poll()
+    const wait = Math.min(RETRY_MS_MAX, 500 * 2 ** this.failures) * (0.5 + Math.random() / 2)
+    this.timer = setTimeout(() => void this.connect(), polling ? POLL_MS : wait)
+  }
+
+  private async poll(): Promise<void> {
+    try {
+      for (let more = true; more; ) {
+        const token = await accessToken()
+        if (token === null) return
+        const answer = await fetch(`/v1/notifications?after=${this.seq}&limit=200`, {
+          headers: { Authorization: `Bearer ${token}` },
+        })
+        if (!answer.ok) return
+        this.lastHeardAt = Date.now()
+        const page = (await answer.json()) as { items: Entry[]; next_cursor: string | null }
+        for (const entry of page.items) this.hand(entry)
+        more = page.next_cursor !== null && page.items.length > 0
+      }
+    } catch {
+      // Away: the next try is already set.
+    }
+  }
+
+  private send(frame: unknown): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame))
+  }
+
+  private hand(entry: Entry): void {
+    if (entry.seq <= this.seq) return
+    this.seq = entry.seq
+    for (const listener of this.listeners) listener.entry?.(entry)
+  }
+
+  private onReady(seq: number): void {
+    this.failures = 0
+    this.readySeq = seq
+    this.setStatus('live')
+    if (this.seq === 0) this.seq = seq
+    else if (seq > this.seq) this.send({ type: 'resume', after: this.seq })
+    for (const watch of this.watches.values()) this.send({ type: 'watch', ...watch })
+  }
+
+  private onFrame(text: string): void {
+    this.heardAt = Date.now()
+    this.lastHeardAt = this.heardAt
+    const frame = JSON.parse(text) as Frame
+    switch (frame.type) {
+      case 'ready':
+        this.onReady(frame.seq ?? 0)
+        break
+      case 'gap':
+        this.seq = this.readySeq
+        for (const listener of this.listeners) listener.gap?.()
+        break
+      case 'position':
+        for (const listener of this.listeners) listener.position?.(frame.data as Position)
+        break
+      case 'ack': {
+        const resolve = this.acks.get(frame.id ?? 0)
+        this.acks.delete(frame.id ?? 0)
+        resolve?.(frame.through ?? null)
+        break
+      }
+      default:
+        if (frame.seq !== undefined && frame.data !== undefined) this.hand(frame as Entry)
+    }
+  }
+}
+
+export const live = new Live()

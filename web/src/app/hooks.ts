@@ -1,0 +1,66 @@
+import { useQueryClient } from '@tanstack/react-query'
+import { useEffect, useState, useSyncExternalStore } from 'react'
+import type { Schemas } from '@/api/client.ts'
+import { live, type Position, type Status } from '@/api/live.ts'
+import { currentUser, serverNow, subscribe, type User } from '@/api/session.ts'
+
+export function useUser(): User | null {
+  return useSyncExternalStore(subscribe, currentUser)
+}
+
+export function useLiveStatus(): Status {
+  return useSyncExternalStore(
+    (changed) => live.listen({ status: changed }),
+    () => live.currentStatus(),
+  )
+}
+
+/** The server's time, anew each EVERY_MS. */
+export function useNow(everyMs = 1000): number {
+  const [now, setNow] = useState(serverNow)
+  useEffect(() => {
+    const timer = setInterval(() => setNow(serverNow()), everyMs)
+    return () => clearInterval(timer)
+  }, [everyMs])
+  return now
+}
+
+/** Keeps what is cached of bookings true: each entry of the inbox replaces an older version. */
+export function useLiveBookings(): void {
+  const client = useQueryClient()
+  useEffect(
+    () =>
+      live.listen({
+        entry: (entry) => {
+          if (entry.type === 'booking.updated') takeBooking(client, entry.data)
+          else void client.invalidateQueries({ queryKey: ['offers'] })
+        },
+        gap: () => void client.invalidateQueries(),
+      }),
+    [client],
+  )
+}
+
+export function takeBooking(client: ReturnType<typeof useQueryClient>, booking: Schemas['Booking']): void {
+  const before = client.getQueryData<Schemas['Booking']>(['booking', booking.id])
+  if (before !== undefined && before.version > booking.version) return
+  client.setQueryData(['booking', booking.id], booking)
+  void client.invalidateQueries({ queryKey: ['bookings'] })
+  void client.invalidateQueries({ queryKey: ['timeline', booking.id] })
+}
+
+/** The newest position of a booking's driver while this account may see it. */
+export function useBookingPosition(bookingId: string | null): Position | null {
+  const [position, setPosition] = useState<Position | null>(null)
+  useEffect(() => {
+    setPosition(null)
+    if (bookingId === null) return
+    const stop = live.listen({ position: (p) => p.booking_id === bookingId && setPosition(p) })
+    const unwatch = live.watch(`booking ${bookingId}`, { booking_id: bookingId })
+    return () => {
+      unwatch()
+      stop()
+    }
+  }, [bookingId])
+  return position
+}

@@ -1,0 +1,48 @@
+/** Which page an address shows. Each face is a chunk of its own; whoever may not see it is sent to where he belongs. */
+import { createBrowserRouter, Navigate, Outlet, useLocation } from 'react-router'
+import { useUser } from './hooks.ts'
+import { Shell } from './Shell.tsx'
+
+const homes = { customer: '/book', driver: '/drive', dispatcher: '/dispatch', admin: '/dispatch' } as const
+type Role = keyof typeof homes
+
+function Home() {
+  const user = useUser()
+  return <Navigate to={user ? homes[user.role] : '/sign-in'} replace />
+}
+
+function Only({ roles }: { roles: Role[] }) {
+  const user = useUser()
+  const { pathname, search } = useLocation()
+  if (user === null) return <Navigate to={`/sign-in?next=${encodeURIComponent(pathname + search)}`} replace />
+  return roles.includes(user.role) ? <Outlet /> : <Navigate to={homes[user.role]} replace />
+}
+
+export const router = createBrowserRouter([
+  { path: '/track/:token', lazy: () => import('@/track/TrackPage.tsx') },
+  {
+    element: <Shell />,
+    children: [
+      { index: true, element: <Home /> },
+      { path: '/sign-in', lazy: () => import('./SignInPage.tsx') },
+      { path: '/register', lazy: () => import('./RegisterPage.tsx') },
+      {
+        element: <Only roles={['customer']} />,
+        children: [{ path: '/book/*', lazy: () => import('@/book/BookFace.tsx') }],
+      },
+      {
+        element: <Only roles={['driver']} />,
+        children: [{ path: '/drive/*', lazy: () => import('@/drive/DriveFace.tsx') }],
+      },
+      {
+        element: <Only roles={['dispatcher', 'admin']} />,
+        children: [{ path: '/dispatch/*', lazy: () => import('@/dispatch/DispatchFace.tsx') }],
+      },
+      {
+        element: <Only roles={['admin']} />,
+        children: [{ path: '/admin/*', lazy: () => import('@/admin/AdminFace.tsx') }],
+      },
+      { path: '*', lazy: () => import('./NotFoundPage.tsx') },
+    ],
+  },
+])

@@ -1,0 +1,81 @@
+/** Booking, one decision a screen: where, which vehicle, is all of it right. The step is in the address, so that Back
+ * goes one step back and keeps what was written. */
+import { useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useNavigate, useSearchParams } from 'react-router'
+import { fitTo, RouteLine, StopMarks } from '@/map/layers.tsx'
+import { LorryMap, useMap } from '@/map/Map.tsx'
+import { decodePolyline } from '@/map/polyline.ts'
+import { Button } from '@/ui/index.tsx'
+import { isPlaced, useDraft } from './draft.ts'
+import { nameOf, rememberPlace } from './places.ts'
+import { useQuotes } from './quotes.ts'
+import { ReviewStep } from './ReviewStep.tsx'
+import { StopsStep } from './StopsStep.tsx'
+import { VehicleStep } from './VehicleStep.tsx'
+
+export function BookPage() {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  const [query, setQuery] = useSearchParams()
+  const [draft, change] = useDraft()
+  const [pinning, setPinning] = useState<number | null>(null)
+  const placed = draft.stops.every(isPlaced)
+  const asked = query.get('step')
+  const step = placed && (asked === 'vehicle' || asked === 'review') ? asked : 'stops'
+  const quotes = useQuotes(draft, step !== 'stops')
+  const go = (to: string) => setQuery(to === 'stops' ? {} : { step: to })
+  const shown = quotes.data?.find((q) => q.vehicle === draft.vehicle) ?? quotes.data?.[0]
+
+  async function pin(at: { lat: number; lng: number }) {
+    if (pinning === null) return
+    const index = pinning
+    setPinning(null)
+    const lat = Number(at.lat.toFixed(6))
+    const lng = Number(at.lng.toFixed(6))
+    const address = (await nameOf(lat, lng)) ?? t('place.pinned')
+    rememberPlace({ label: address, detail: null, lat, lng })
+    change({ stops: draft.stops.map((s, i) => (i === index ? { ...s, lat, lng, address } : s)) })
+  }
+
+  return (
+    <div className="flex h-full flex-col-reverse md:flex-row">
+      <div className="max-h-[65%] overflow-auto border-t border-line bg-panel p-4 md:max-h-none md:w-96 md:shrink-0 md:border-e md:border-t-0">
+        {pinning !== null ? (
+          <div className="grid gap-3">
+            <p>{t('place.tap')}</p>
+            <Button onClick={() => setPinning(null)}>{t('back')}</Button>
+          </div>
+        ) : step === 'stops' ? (
+          <StopsStep onPin={setPinning} onNext={() => go('vehicle')} />
+        ) : step === 'vehicle' ? (
+          <VehicleStep quotes={quotes} onNext={() => go('review')} onBack={() => navigate(-1)} />
+        ) : (
+          <ReviewStep
+            quotes={quotes}
+            onBack={() => navigate(-1)}
+            onBooked={(booking) => navigate(`/book/${booking.id}`, { replace: true })}
+          />
+        )}
+      </div>
+      <LorryMap label={t('book.map')} className="min-h-40 grow" onClick={(at) => void pin(at)}>
+        {step !== 'stops' && shown && <RouteLine line={decodePolyline(shown.polyline)} fit />}
+        <StopMarks
+          stops={draft.stops.filter(isPlaced).map((s, i) => ({ lng: s.lng, lat: s.lat, label: String(i + 1) }))}
+        />
+        <FitStops stops={draft.stops.filter(isPlaced).map((s) => [s.lng, s.lat])} />
+      </LorryMap>
+    </div>
+  )
+}
+
+/** Moves the map when a stop is placed, and not when the person moves it. */
+function FitStops({ stops }: { stops: [number, number][] }) {
+  const drawn = useMap()
+  const key = JSON.stringify(stops)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the stops
+  useEffect(() => {
+    if (drawn !== null && stops.length > 0) fitTo(drawn.map, stops)
+  }, [key, drawn?.map])
+  return null
+}

@@ -1,0 +1,186 @@
+/** One booking, live: looking for a driver, on the way, done; and what its customer can still do about it. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { Link, useNavigate, useParams } from 'react-router'
+import { api, data, type Schemas } from '@/api/client.ts'
+import { takeBooking, useBookingPosition, useNow } from '@/app/hooks.ts'
+import { StateWord } from '@/booking/StateWord.tsx'
+import { Timeline } from '@/booking/Timeline.tsx'
+import { day, moment, money, number } from '@/i18n/format.ts'
+import { StopMarks, VehicleMarks } from '@/map/layers.tsx'
+import { LorryMap } from '@/map/Map.tsx'
+import { Button, Failure, Skeleton } from '@/ui/index.tsx'
+import { CancelDialog } from './CancelDialog.tsx'
+import { draftOf, setDraft } from './draft.ts'
+import { PriceItems } from './PriceItems.tsx'
+import { RatingForm } from './RatingForm.tsx'
+
+const OLD_MS = 10_000
+const cancellable: Schemas['BookingState'][] = ['requested', 'offered', 'assigned', 'arrived_pickup']
+const over: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed']
+const underway: Schemas['BookingState'][] = ['assigned', 'arrived_pickup', 'picked_up', 'arrived_dropoff']
+
+export function BookingPage() {
+  const { t } = useTranslation()
+  const { id = '' } = useParams()
+  const query = useQuery({
+    queryKey: ['booking', id],
+    queryFn: () => data(api.GET('/v1/bookings/{id}', { params: { path: { id } } })),
+  })
+  if (query.data !== undefined) return <Shown booking={query.data} />
+  if (query.error)
+    return (
+      <div className="grid gap-3 p-4">
+        <Failure error={query.error} retry={() => void query.refetch()} />
+        <Link to="/book/history" className="text-accent underline">
+          {t('nav.history')}
+        </Link>
+      </div>
+    )
+  return (
+    <div className="grid gap-3 p-4">
+      <Skeleton className="h-drive" />
+      <Skeleton className="h-64" />
+    </div>
+  )
+}
+
+function Shown({ booking }: { booking: Schemas['Booking'] }) {
+  const { t } = useTranslation()
+  const position = useBookingPosition(underway.includes(booking.state) ? booking.id : null)
+  const first = booking.stops[0]
+  const stops = booking.stops.map((s) => ({ lng: s.lng, lat: s.lat, label: String(s.index + 1), done: s.state === 'done' }))
+  return (
+    <div className="flex h-full flex-col-reverse md:flex-row">
+      <div className="grid max-h-[65%] content-start gap-4 overflow-auto border-t border-line bg-panel p-4 md:max-h-none md:w-96 md:shrink-0 md:border-e md:border-t-0">
+        <Head booking={booking} />
+        <DriverCard booking={booking} seen={position?.at ?? null} />
+        <Actions booking={booking} />
+        <Stops booking={booking} />
+        <details>
+          <summary className="min-h-touch content-center font-medium">
+            {t(over.includes(booking.state) ? 'booking.receipt' : 'price.title')} ·{' '}
+            <span className="figures">{money(booking.price.total, booking.price.currency)}</span>
+          </summary>
+          <PriceItems items={booking.price.items} total={booking.price.total} currency={booking.price.currency} />
+          <p className="mt-2 text-sm text-quiet">{t(`payment.${booking.payment}`)}</p>
+        </details>
+        <details>
+          <summary className="min-h-touch content-center font-medium">{t('booking.timeline')}</summary>
+          <Timeline bookingId={booking.id} />
+        </details>
+      </div>
+      <LorryMap
+        label={t('track.map')}
+        className="min-h-40 grow"
+        {...(first && { view: { center: [first.lng, first.lat] as [number, number], zoom: 14 } })}
+      >
+        <StopMarks stops={stops} />
+        <VehicleMarks
+          vehicles={
+            position ? [{ id: 'v', lng: position.lng, lat: position.lat, bearing: position.bearing_deg, at: position.at }] : []
+          }
+        />
+      </LorryMap>
+    </div>
+  )
+}
+
+/** The largest thing: what is going on, and when. */
+function Head({ booking }: { booking: Schemas['Booking'] }) {
+  const { t } = useTranslation()
+  const now = useNow()
+  const next = booking.stops.find((s) => s.eta !== null)
+  return (
+    <header aria-live="polite">
+      <p className="text-sm text-quiet">
+        {booking.code} · {day(booking.created_at)}
+      </p>
+      <h1 className="text-xl font-semibold">
+        <StateWord state={booking.state} />
+      </h1>
+      {next?.eta && <p className="figures text-lg">{t(`booking.eta.${next.kind}`, { when: moment(next.eta, now) })}</p>}
+      {booking.state === 'expired' && <p>{t('booking.nobody')}</p>}
+      {booking.reason && <p className="text-quiet">{booking.reason}</p>}
+    </header>
+  )
+}
+
+function DriverCard({ booking, seen }: { booking: Schemas['Booking']; seen: string | null }) {
+  const { t } = useTranslation()
+  const now = useNow()
+  const { driver } = booking
+  if (driver === null) return null
+  return (
+    <section aria-label={t('booking.driver')} className="flex flex-wrap items-center gap-3 rounded-panel border border-line p-3">
+      <div className="min-w-0 grow">
+        <p className="font-medium">
+          {driver.name ?? t('booking.driver')}
+          {driver.rating !== null && <span className="figures text-quiet"> ★ {number(driver.rating, 1)}</span>}
+        </p>
+        <p className="text-sm text-quiet">
+          {t(`vehicle.${booking.vehicle}`)} {booking.vehicle_plate}
+        </p>
+        {seen && now - Date.parse(seen) > OLD_MS && (
+          <p className="text-sm text-waits">{t('track.seen', { when: moment(seen, now) })}</p>
+        )}
+      </div>
+      {driver.phone && !over.includes(booking.state) && (
+        <Button asChild>
+          <a href={`tel:${driver.phone}`}>{t('booking.call')}</a>
+        </Button>
+      )}
+    </section>
+  )
+}
+
+function Stops({ booking }: { booking: Schemas['Booking'] }) {
+  const { t } = useTranslation()
+  return (
+    <ol className="grid gap-2">
+      {booking.stops.map((stop) => (
+        <li key={stop.index} className="flex gap-3">
+          <span aria-hidden className="figures w-4 text-end text-quiet">
+            {stop.index + 1}
+          </span>
+          <span className="grow">
+            {stop.address ?? t(`stop.${stop.kind}`)}
+            {stop.contact?.name && <span className="block text-sm text-quiet">{stop.contact.name}</span>}
+          </span>
+          <span className="text-sm text-quiet">{t(`stopState.${stop.state}`)}</span>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function Actions({ booking }: { booking: Schemas['Booking'] }) {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  const client = useQueryClient()
+  const link = new URL(`/track/${booking.tracking_token}`, window.location.origin).href
+  const share = useMutation({
+    mutationFn: () =>
+      navigator.share === undefined ? navigator.clipboard.writeText(link) : navigator.share({ title: booking.code, url: link }),
+  })
+  function again() {
+    setDraft(draftOf(booking))
+    navigate('/book?step=vehicle')
+  }
+  return (
+    <>
+      <div className="flex flex-wrap gap-2">
+        {!over.includes(booking.state) && (
+          <Button onClick={() => share.mutate()}>{share.isSuccess ? t('booking.copied') : t('booking.share')}</Button>
+        )}
+        {cancellable.includes(booking.state) && <CancelDialog booking={booking} onDone={(b) => takeBooking(client, b)} />}
+        {over.includes(booking.state) && (
+          <Button kind={booking.state === 'expired' ? 'primary' : 'plain'} onClick={again}>
+            {t(booking.state === 'expired' ? 'booking.retry' : 'booking.rebook')}
+          </Button>
+        )}
+      </div>
+      {booking.state === 'delivered' && <RatingForm booking={booking} onDone={(b) => takeBooking(client, b)} />}
+    </>
+  )
+}

@@ -1,0 +1,95 @@
+/** A customer's bookings: those under way first of all, then what has been. */
+import { useInfiniteQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { Link, useSearchParams } from 'react-router'
+import { api, data, type Schemas } from '@/api/client.ts'
+import { StateWord } from '@/booking/StateWord.tsx'
+import { day, money } from '@/i18n/format.ts'
+import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
+
+const filters = ['all', 'active', 'ended'] as const
+
+export function HistoryPage() {
+  const { t } = useTranslation()
+  const [query, setQuery] = useSearchParams()
+  const filter = filters.find((f) => f === query.get('state')) ?? 'all'
+  const list = useInfiniteQuery({
+    queryKey: ['bookings', filter],
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam }) =>
+      data(
+        api.GET('/v1/bookings', {
+          params: {
+            query: { limit: 20, ...(filter !== 'all' && { state: filter }), ...(pageParam !== null && { cursor: pageParam }) },
+          },
+        }),
+      ),
+    getNextPageParam: (page) => page.next_cursor,
+  })
+  const bookings = list.data?.pages.flatMap((page) => page.items) ?? []
+  return (
+    <div className="mx-auto grid max-w-2xl gap-3 p-4">
+      <h1 className="text-lg font-semibold">{t('nav.history')}</h1>
+      <div className="flex gap-2" role="group" aria-label={t('history.filter')}>
+        {filters.map((f) => (
+          <Button
+            key={f}
+            aria-pressed={f === filter}
+            className={cx(f === filter && 'border-accent text-accent')}
+            onClick={() => setQuery(f === 'all' ? {} : { state: f }, { replace: true })}
+          >
+            {t(`history.${f}`)}
+          </Button>
+        ))}
+      </div>
+      {list.isPending && [0, 1, 2].map((n) => <Skeleton key={n} className="h-16" />)}
+      {list.error && <Failure error={list.error} retry={() => void list.refetch()} />}
+      {list.isSuccess && bookings.length === 0 && (
+        <Empty
+          action={
+            filter === 'all' ? (
+              <Button kind="primary" asChild>
+                <Link to="/book">{t('history.first')}</Link>
+              </Button>
+            ) : (
+              <Button onClick={() => setQuery({}, { replace: true })}>{t('history.showAll')}</Button>
+            )
+          }
+        >
+          {t(filter === 'all' ? 'history.none' : 'history.noneSuch')}
+        </Empty>
+      )}
+      <ul className="grid gap-2">
+        {bookings.map((booking) => (
+          <Row key={booking.id} booking={booking} />
+        ))}
+      </ul>
+      {list.hasNextPage && (
+        <Button busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+          {t('more')}
+        </Button>
+      )}
+    </div>
+  )
+}
+
+function Row({ booking }: { booking: Schemas['Booking'] }) {
+  const { t } = useTranslation()
+  const last = booking.stops.at(-1)
+  return (
+    <li>
+      <Link to={`/book/${booking.id}`} className="flex gap-3 rounded-panel border border-line bg-panel p-3 hover:border-quiet">
+        <span className="min-w-0 grow">
+          <span className="block truncate font-medium">
+            {booking.stops[0]?.address ?? t('stop.pickup')} → {last?.address ?? t('stop.dropoff')}
+          </span>
+          <StateWord state={booking.state} className="text-sm" />
+          <span className="block text-sm text-quiet">
+            {day(booking.created_at)} · {t(`vehicle.${booking.vehicle}`)} · {booking.code}
+          </span>
+        </span>
+        <span className="figures font-semibold">{money(booking.price.total, booking.price.currency)}</span>
+      </Link>
+    </li>
+  )
+}

@@ -1,0 +1,116 @@
+/** A place by typing, by arrow keys, from lately, or by a pin on the map (WAI-ARIA combobox with a list). */
+import { useQuery } from '@tanstack/react-query'
+import { type KeyboardEvent, useDeferredValue, useId, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { cx } from '@/ui/index.tsx'
+import { type Place, recentPlaces, rememberPlace, searchPlaces } from './places.ts'
+
+type Props = {
+  label: string
+  value: string
+  chosen: boolean
+  onType: (text: string) => void
+  onChoose: (place: Place) => void
+  onPin: () => void
+}
+
+export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Props) {
+  const { t } = useTranslation()
+  const id = useId()
+  const [open, setOpen] = useState(false)
+  const [active, setActive] = useState(0)
+  const q = useDeferredValue(value.trim())
+  const found = useQuery({
+    queryKey: ['places', q],
+    queryFn: ({ signal }) => searchPlaces(q, signal),
+    enabled: open && !chosen && q.length >= 2,
+    placeholderData: (before) => before,
+  })
+  const places = q.length >= 2 && !chosen ? (found.data ?? []) : recentPlaces()
+  const options = [...places, null] // null: pin on the map
+
+  function choose(option: Place | null | undefined) {
+    setOpen(false)
+    if (option === undefined) return
+    if (option === null) return onPin()
+    rememberPlace(option)
+    onChoose(option)
+  }
+  function onKey(event: KeyboardEvent) {
+    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+      event.preventDefault()
+      setOpen(true)
+      const step = event.key === 'ArrowDown' ? 1 : options.length - 1
+      setActive((at) => (open ? (at + step) % options.length : 0))
+    } else if (event.key === 'Enter' && open) {
+      event.preventDefault()
+      choose(options[active])
+    } else if (event.key === 'Escape') setOpen(false)
+  }
+
+  return (
+    <div className="relative grid min-w-0 grow gap-1">
+      <label htmlFor={id} className="text-sm font-medium">
+        {label}
+      </label>
+      <input
+        id={id}
+        role="combobox"
+        aria-expanded={open}
+        aria-controls={`${id}-list`}
+        aria-autocomplete="list"
+        aria-activedescendant={open ? `${id}-${active}` : undefined}
+        autoComplete="off"
+        className={cx('min-h-touch w-full rounded-control border bg-panel px-3', chosen ? 'border-accent' : 'border-line')}
+        value={value}
+        placeholder={t('place.hint')}
+        onChange={(event) => {
+          onType(event.target.value)
+          setActive(0)
+          setOpen(true)
+        }}
+        onFocus={() => setOpen(true)}
+        onBlur={() => setOpen(false)}
+        onKeyDown={onKey}
+      />
+      {open && (
+        <ul
+          id={`${id}-list`}
+          role="listbox"
+          aria-label={label}
+          className="absolute top-full z-30 mt-1 max-h-80 w-full overflow-auto rounded-panel border border-line bg-panel py-1"
+        >
+          {options.map((option, index) => (
+            <li
+              key={option === null ? 'pin' : `${option.label}${option.lat}${option.lng}`}
+              id={`${id}-${index}`}
+              role="option"
+              aria-selected={index === active}
+              tabIndex={-1}
+              className={cx('flex min-h-touch flex-col justify-center px-3', index === active && 'bg-raised')}
+              onPointerDown={(event) => {
+                event.preventDefault() // the field keeps the focus
+                choose(option)
+              }}
+            >
+              {option === null ? (
+                <span className="text-accent">⌖ {t('place.pin')}</span>
+              ) : (
+                <>
+                  <span>{option.label}</span>
+                  {option.detail && <span className="text-sm text-quiet">{option.detail}</span>}
+                </>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+      <p role="status" className="sr-only">
+        {open && t('place.count', { count: places.length })}
+      </p>
+      {open && !chosen && q.length >= 2 && found.isSuccess && places.length === 0 && (
+        <p className="text-sm text-quiet">{t('place.none')}</p>
+      )}
+    </div>
+  )
+}

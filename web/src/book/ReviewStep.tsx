@@ -1,0 +1,131 @@
+/** Everything once more, who is there at each stop, and the one button that books. */
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { api, data, type Schemas } from '@/api/client.ts'
+import { Problem } from '@/api/problem.ts'
+import { takeBooking, useNow } from '@/app/hooks.ts'
+import { countdown, money } from '@/i18n/format.ts'
+import { Button, Failure, Field } from '@/ui/index.tsx'
+import { type Draft, type DraftStop, emptyDraft, setDraft, useDraft } from './draft.ts'
+import { PriceItems } from './PriceItems.tsx'
+import type { Quotes } from './quotes.ts'
+
+function contactOf(stop: DraftStop): Schemas['BookingRequestStop'] {
+  const contact: Schemas['Contact'] = {}
+  if (stop.contactName.trim()) contact.name = stop.contactName.trim()
+  if (stop.contactPhone.trim()) contact.phone = stop.contactPhone.replace(/[\s()-]/g, '')
+  return Object.keys(contact).length > 0 ? { contact } : {}
+}
+function bodyOf(draft: Draft, quote: Schemas['Quote']): Schemas['BookingRequest'] {
+  return {
+    quote_id: quote.id,
+    payment: draft.payment,
+    stops: draft.stops.map(contactOf),
+    ...(draft.notes.trim() ? { notes: draft.notes.trim() } : {}),
+  }
+}
+
+type Props = { quotes: Quotes; onBack: () => void; onBooked: (booking: Schemas['Booking']) => void }
+export function ReviewStep({ quotes, onBack, onBooked }: Props) {
+  const { t } = useTranslation()
+  const [draft, change] = useDraft()
+  const now = useNow()
+  const client = useQueryClient()
+  const quote = quotes.data?.find((q) => q.vehicle === draft.vehicle)
+  const book = useMutation({
+    mutationFn: (q: Schemas['Quote']) =>
+      // A quote can be booked once: with its id in the key a second press finds the first one's booking.
+      data(api.POST('/v1/bookings', { params: { header: { 'Idempotency-Key': `${draft.key}.${q.id}` } }, body: bodyOf(draft, q) })),
+    onSuccess: (booking) => {
+      takeBooking(client, booking)
+      setDraft(emptyDraft())
+      onBooked(booking)
+    },
+  })
+  if (quote === undefined)
+    return (
+      <div className="grid gap-3">
+        <p>{t('book.lapsed')}</p>
+        <Button onClick={onBack}>{t('back')}</Button>
+      </div>
+    )
+  const left = Date.parse(quote.expires_at) - now
+  const fields = book.error instanceof Problem ? book.error.fields : []
+  const faultOf = (index: number, member: string) =>
+    fields.find((f) => f.pointer === `/stops/${index}/contact/${member}`)?.detail
+  const set = (index: number, part: Partial<DraftStop>) =>
+    change({ stops: draft.stops.map((s, i) => (i === index ? { ...s, ...part } : s)) })
+
+  return (
+    <form
+      className="grid gap-4"
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (!book.isPending) book.mutate(quote)
+      }}
+    >
+      <h1 className="text-lg font-semibold">{t('book.review')}</h1>
+      {draft.stops.map((stop, index) => (
+        <fieldset key={stop.key} className="grid grid-cols-1 gap-2 sm:grid-cols-2">
+          <legend className="mb-1">
+            <span className="text-sm text-quiet">{index === 0 ? t('stop.pickup') : t('stop.dropoff')}</span> {stop.address}
+          </legend>
+          <Field
+            label={t('book.contact')}
+            value={stop.contactName}
+            autoComplete="off"
+            maxLength={100}
+            error={faultOf(index, 'name')}
+            onChange={(e) => set(index, { contactName: e.target.value })}
+          />
+          <Field
+            label={t('field.phone')}
+            type="tel"
+            dir="ltr"
+            value={stop.contactPhone}
+            error={faultOf(index, 'phone')}
+            onChange={(e) => set(index, { contactPhone: e.target.value })}
+          />
+        </fieldset>
+      ))}
+      <Field
+        label={t('book.notes')}
+        hint={t('book.notesHint')}
+        value={draft.notes}
+        maxLength={500}
+        onChange={(e) => change({ notes: e.target.value })}
+      />
+      <fieldset className="flex flex-wrap gap-x-4">
+        <legend className="text-sm font-medium">{t('book.payment')}</legend>
+        {(['cash', 'card', 'invoice'] as const).map((payment) => (
+          <label key={payment} className="flex min-h-touch items-center gap-2">
+            <input
+              type="radio"
+              name="payment"
+              className="size-5 accent-(--accent)"
+              checked={draft.payment === payment}
+              onChange={() => change({ payment })}
+            />
+            {t(`payment.${payment}`)}
+          </label>
+        ))}
+      </fieldset>
+      <PriceItems items={quote.items} total={quote.total} currency={quote.currency} />
+      {left > 0 ? (
+        <p className="figures text-sm text-quiet">{t('book.holds', { left: countdown(left) })}</p>
+      ) : (
+        <div role="alert" className="flex flex-wrap items-center gap-3 rounded-control border border-waits p-3">
+          <span className="grow">{t('book.lapsed')}</span>
+          <Button onClick={quotes.again}>{t('book.again')}</Button>
+        </div>
+      )}
+      {book.error !== null && <Failure error={book.error} />}
+      <div className="grid grid-cols-[auto_1fr] gap-2">
+        <Button onClick={onBack}>{t('back')}</Button>
+        <Button kind="primary" type="submit" busy={book.isPending} disabled={left <= 0}>
+          {t('book.do', { vehicle: t(`vehicle.${quote.vehicle}`), price: money(quote.total, quote.currency) })}
+        </Button>
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,82 @@
+/** Where from, where to, and what lies between. */
+import { useTranslation } from 'react-i18next'
+import { Button } from '@/ui/index.tsx'
+import { type DraftStop, emptyStop, isPlaced, movedStop, STOPS_MAX, useDraft } from './draft.ts'
+import { PlaceField } from './PlaceField.tsx'
+
+export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; onNext: () => void }) {
+  const { t } = useTranslation()
+  const [draft, change] = useDraft()
+  const { stops } = draft
+  const set = (index: number, part: Partial<DraftStop>) =>
+    change({ stops: stops.map((s, i) => (i === index ? { ...s, ...part } : s)) })
+  const name = (index: number) =>
+    index === 0 ? t('stop.pickup') : stops.length === 2 ? t('stop.dropoff') : t('stop.numbered', { number: index })
+
+  return (
+    <form
+      className="grid gap-4"
+      onSubmit={(event) => {
+        event.preventDefault()
+        onNext()
+      }}
+    >
+      <h1 className="text-lg font-semibold">{t('book.where')}</h1>
+      <ol className="grid gap-3">
+        {stops.map((stop, index) => (
+          <li key={stop.key} className="flex items-end gap-1">
+            <PlaceField
+              label={name(index)}
+              value={stop.address}
+              chosen={isPlaced(stop)}
+              onType={(address) => set(index, { address, lat: null, lng: null })}
+              onChoose={(place) => set(index, { address: place.label, lat: place.lat, lng: place.lng })}
+              onPin={() => onPin(index)}
+            />
+            {stops.length > 2 && (
+              <>
+                <Button
+                  kind="quiet"
+                  className="px-2"
+                  disabled={index === 0}
+                  aria-label={t('book.up', { stop: name(index) })}
+                  onClick={() => change({ stops: movedStop(stops, index, index - 1) })}
+                >
+                  ↑
+                </Button>
+                <Button
+                  kind="quiet"
+                  className="px-2"
+                  disabled={index === stops.length - 1}
+                  aria-label={t('book.down', { stop: name(index) })}
+                  onClick={() => change({ stops: movedStop(stops, index, index + 1) })}
+                >
+                  ↓
+                </Button>
+                <Button
+                  kind="quiet"
+                  className="px-2"
+                  aria-label={t('book.remove', { stop: name(index) })}
+                  onClick={() => change({ stops: stops.filter((_, i) => i !== index) })}
+                >
+                  ✕
+                </Button>
+              </>
+            )}
+          </li>
+        ))}
+      </ol>
+      <Button
+        kind="quiet"
+        className="justify-self-start"
+        disabled={stops.length >= STOPS_MAX}
+        onClick={() => change({ stops: [...stops, emptyStop()] })}
+      >
+        + {t('book.addStop')}
+      </Button>
+      <Button kind="primary" type="submit" disabled={!stops.every(isPlaced)}>
+        {t('book.seePrices')}
+      </Button>
+    </form>
+  )
+}

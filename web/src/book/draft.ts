@@ -1,0 +1,87 @@
+/** What a customer is putting together. It survives Back, a reload and an expired quote; it ends with the booking. */
+import { useCallback, useSyncExternalStore } from 'react'
+import type { Schemas } from '@/api/client.ts'
+
+export type DraftStop = {
+  key: string
+  lat: number | null // null: not chosen yet
+  lng: number | null
+  address: string
+  contactName: string
+  contactPhone: string
+}
+export type Draft = {
+  stops: DraftStop[]
+  notes: string
+  payment: Schemas['Payment']
+  vehicle: Schemas['Vehicle'] | null
+  /** One act of booking has one key, however often it is sent. */
+  key: string
+}
+
+export const STOPS_MAX = 20
+const STORED = 'lorry.draft'
+
+export function emptyStop(): DraftStop {
+  return { key: crypto.randomUUID(), lat: null, lng: null, address: '', contactName: '', contactPhone: '' }
+}
+export function emptyDraft(): Draft {
+  return { stops: [emptyStop(), emptyStop()], notes: '', payment: 'cash', vehicle: null, key: crypto.randomUUID() }
+}
+
+function read(): Draft {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(STORED) ?? 'null') as Draft | null
+    return kept?.stops?.length ? kept : emptyDraft()
+  } catch {
+    return emptyDraft()
+  }
+}
+let draft = read()
+const listeners = new Set<() => void>()
+
+export function setDraft(next: Draft): void {
+  draft = next
+  sessionStorage.setItem(STORED, JSON.stringify(next))
+  for (const listener of listeners) listener()
+}
+
+export function useDraft(): [Draft, (change: Partial<Draft>) => void] {
+  const value = useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    () => draft,
+  )
+  const change = useCallback((part: Partial<Draft>) => setDraft({ ...draft, ...part }), [])
+  return [value, change]
+}
+
+export function isPlaced(stop: DraftStop): stop is DraftStop & { lat: number; lng: number } {
+  return stop.lat !== null && stop.lng !== null
+}
+export function movedStop(stops: DraftStop[], from: number, to: number): DraftStop[] {
+  const next = [...stops]
+  const [stop] = next.splice(from, 1)
+  if (stop !== undefined) next.splice(to, 0, stop)
+  return next
+}
+
+/** The same trip once more, as a new draft. */
+export function draftOf(booking: Schemas['Booking']): Draft {
+  return {
+    ...emptyDraft(),
+    stops: booking.stops.map((s) => ({
+      ...emptyStop(),
+      lat: s.lat,
+      lng: s.lng,
+      address: s.address ?? '',
+      contactName: s.contact?.name ?? '',
+      contactPhone: s.contact?.phone ?? '',
+    })),
+    notes: booking.notes ?? '',
+    payment: booking.payment,
+    vehicle: booking.vehicle,
+  }
+}

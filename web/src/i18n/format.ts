@@ -1,0 +1,82 @@
+/** Money, distances, times as the reader's language writes them. Money is minor units of its currency. */
+import i18next from 'i18next'
+
+function cached<T>(make: (language: string, key: string) => T): (key?: string) => T {
+  const kept = new Map<string, T>()
+  return (key = '') => {
+    const id = `${i18next.language}/${key}`
+    let value = kept.get(id)
+    if (value === undefined) {
+      value = make(i18next.language, key)
+      kept.set(id, value)
+    }
+    return value
+  }
+}
+const moneyFormat = cached((l, currency) => new Intl.NumberFormat(l, { style: 'currency', currency }))
+const wholeMoneyFormat = cached(
+  (l, currency) => new Intl.NumberFormat(l, { style: 'currency', currency, maximumFractionDigits: 0 }),
+)
+const unitFormat = cached((l, key) => {
+  const [unit, digits] = key.split(':')
+  return new Intl.NumberFormat(l, {
+    style: 'unit',
+    unit: unit as string,
+    unitDisplay: 'short',
+    maximumFractionDigits: Number(digits),
+  })
+})
+const clockFormat = cached((l) => new Intl.DateTimeFormat(l, { hour: '2-digit', minute: '2-digit' }))
+const dateFormat = cached(
+  (l) =>
+    new Intl.DateTimeFormat(l, {
+      weekday: 'short',
+      day: 'numeric',
+      month: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+    }),
+)
+const relativeFormat = cached((l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto', style: 'short' }))
+
+export function money(amount: number, currency: string): string {
+  const digits = moneyFormat(currency).resolvedOptions().maximumFractionDigits ?? 2
+  const whole = amount % 10 ** digits === 0
+  return (whole ? wholeMoneyFormat(currency) : moneyFormat(currency)).format(amount / 10 ** digits)
+}
+export function distance(metres: number): string {
+  return metres < 1000
+    ? unitFormat('meter:0').format(Math.round(metres / 10) * 10)
+    : unitFormat(metres < 10_000 ? 'kilometer:1' : 'kilometer:0').format(metres / 1000)
+}
+export function duration(seconds: number): string {
+  const minutes = Math.max(1, Math.round(seconds / 60))
+  if (minutes < 60) return unitFormat('minute:0').format(minutes)
+  const rest = minutes % 60
+  const hours = unitFormat('hour:0').format(Math.floor(minutes / 60))
+  return rest === 0 ? hours : `${hours} ${unitFormat('minute:0').format(rest)}`
+}
+/** "in 4 min" up to an hour, then "14:35". NOW in ms. */
+export function moment(at: string, now: number): string {
+  const seconds = (Date.parse(at) - now) / 1000
+  return Math.abs(seconds) < 3600
+    ? relativeFormat().format(Math.round(seconds / 60), 'minute')
+    : clockFormat().format(new Date(at))
+}
+export function clock(at: string): string {
+  return clockFormat().format(new Date(at))
+}
+export function day(at: string): string {
+  return dateFormat().format(new Date(at))
+}
+export function number(value: number, digits = 0): string {
+  return new Intl.NumberFormat(i18next.language, { maximumFractionDigits: digits }).format(value)
+}
+export function weight(kilograms: number): string {
+  return unitFormat('kilogram:0').format(kilograms)
+}
+/** "3:07" of what is left; never below zero. */
+export function countdown(ms: number): string {
+  const seconds = Math.max(0, Math.ceil(ms / 1000))
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}

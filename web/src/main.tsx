@@ -1,0 +1,25 @@
+import './app.css'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { RouterProvider } from 'react-router/dom'
+import { isPassing } from './api/problem.ts'
+import { router } from './app/router.tsx'
+import { startTheme } from './app/theme.ts'
+import { startLanguage } from './i18n/index.ts'
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: { staleTime: 10_000, retry: (count, error) => count < 3 && isPassing(error) },
+  },
+})
+
+startTheme()
+await startLanguage()
+createRoot(document.getElementById('app') as HTMLElement).render(
+  <StrictMode>
+    <QueryClientProvider client={client}>
+      <RouterProvider router={router} />
+    </QueryClientProvider>
+  </StrictMode>,
+)

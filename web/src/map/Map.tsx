@@ -1,0 +1,92 @@
+/** The map as the canvas of a page. MapLibre is loaded only when a map is shown. Children get the map by useMap and
+ * draw on it; they are told again after a change of style, which drops what was added. */
+import 'maplibre-gl/dist/maplibre-gl.css'
+import type { Map as MapLibre, PaddingOptions } from 'maplibre-gl'
+import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useTheme } from '@/app/theme.ts'
+import { loadBasemap } from './basemap.ts'
+import { mapStyle } from './style.ts'
+
+/** `generation` rises whenever sources and layers have to be added again. */
+type Drawn = { map: MapLibre; generation: number }
+const Context = createContext<Drawn | null>(null)
+export function useMap(): Drawn | null {
+  return useContext(Context)
+}
+
+export type View = { center: [number, number]; zoom: number }
+type Props = {
+  /** What a screen reader is told this map shows. */
+  label: string
+  view?: View
+  padding?: PaddingOptions
+  onMoved?: (map: MapLibre) => void
+  onClick?: (at: { lat: number; lng: number }) => void
+  children?: ReactNode
+  className?: string
+}
+
+export function LorryMap({ label, view, padding, onMoved, onClick, children, className }: Props) {
+  const box = useRef<HTMLDivElement>(null)
+  const theme = useTheme()
+  const [drawn, setDrawn] = useState<Drawn | null>(null)
+  const { t } = useTranslation()
+  const handlers = useRef({ onMoved, onClick })
+  handlers.current = { onMoved, onClick }
+  const first = useRef({ view, theme })
+
+  useEffect(() => {
+    let map: MapLibre | undefined
+    let gone = false
+    void (async () => {
+      const [maplibre, worker, basemap] = await Promise.all([
+        import('maplibre-gl'),
+        import('maplibre-gl/dist/maplibre-gl-worker.mjs?url'),
+        loadBasemap(),
+      ])
+      if (gone || box.current === null) return
+      maplibre.setWorkerUrl(worker.default)
+      const start = first.current
+      map = new maplibre.Map({
+        container: box.current,
+        style: mapStyle(start.theme, basemap),
+        ...(start.view ??
+          (basemap ? { bounds: basemap.bounds } : { center: [11.97, 57.7] as [number, number], zoom: 11 })),
+        attributionControl: { compact: false },
+        dragRotate: false,
+        pitchWithRotate: false,
+        maxZoom: 19,
+      })
+      map.touchZoomRotate.disableRotation()
+      map.keyboard.disableRotation()
+      const made = map
+      map.on('style.load', () => setDrawn((d) => ({ map: made, generation: (d?.generation ?? 0) + 1 })))
+      map.on('moveend', () => handlers.current.onMoved?.(made))
+      map.on('click', (event) => handlers.current.onClick?.({ lat: event.lngLat.lat, lng: event.lngLat.lng }))
+    })()
+    return () => {
+      gone = true
+      map?.remove()
+      setDrawn(null)
+    }
+  }, [])
+
+  useEffect(() => {
+    if (drawn === null || theme === first.current.theme) return
+    first.current.theme = theme
+    void loadBasemap().then((basemap) => drawn.map.setStyle(mapStyle(theme, basemap), { diff: false }))
+  }, [drawn, theme])
+
+  useEffect(() => {
+    if (padding !== undefined) drawn?.map.easeTo({ padding, duration: 0 })
+  }, [drawn, padding])
+
+  return (
+    <section className={`relative ${className ?? ''}`} aria-label={label}>
+      <div ref={box} className="absolute inset-0" />
+      {drawn === null && <p className="sr-only">{t('map.loading')}</p>}
+      <Context.Provider value={drawn}>{drawn !== null && children}</Context.Provider>
+    </section>
+  )
+}

@@ -1,0 +1,109 @@
+/** Whoever has the link sees where the goods are: no account, ten seconds of attention. */
+import { useQuery } from '@tanstack/react-query'
+import { useEffect } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useParams } from 'react-router'
+import { api, data, type Schemas } from '@/api/client.ts'
+import { isPassing, type Problem } from '@/api/problem.ts'
+import { useNow } from '@/app/hooks.ts'
+import { StateWord } from '@/booking/StateWord.tsx'
+import { clock, moment } from '@/i18n/format.ts'
+import { LorryMap } from '@/map/Map.tsx'
+import { StopMarks, VehicleMarks } from '@/map/layers.tsx'
+import { Empty, Failure, Panel, Skeleton } from '@/ui/index.tsx'
+
+const POLL_MS = 4_000
+const OLD_MS = 10_000 // an older position says how old it is
+const WINDOW_MS = 5 * 60_000 // half of the window that is promised around an ETA
+const ended: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed']
+
+export function Component() {
+  const { t } = useTranslation()
+  const { token = '' } = useParams()
+  const tracking = useQuery({
+    queryKey: ['track', token],
+    queryFn: () => data(api.GET('/v1/track/{token}', { params: { path: { token } } })),
+    refetchInterval: (query) => (query.state.data && ended.includes(query.state.data.state) ? false : POLL_MS),
+    retry: (count, error) => count < 3 && isPassing(error),
+  })
+  useEffect(() => {
+    document.title = tracking.data ? t('track.title', { code: tracking.data.code }) : 'Lorry'
+  }, [tracking.data, t])
+
+  const status = (tracking.error as Problem | null)?.status
+  if (status === 404 || status === 410) return <Empty>{t('track.gone')}</Empty>
+  if (tracking.data === undefined)
+    return tracking.error ? (
+      <div className="p-4">
+        <Failure error={tracking.error} retry={() => void tracking.refetch()} />
+      </div>
+    ) : (
+      <div className="grid gap-3 p-4">
+        <Skeleton className="h-drive" />
+        <Skeleton className="h-64" />
+      </div>
+    )
+  return <Tracked tracking={tracking.data} stale={tracking.error !== null} />
+}
+
+function Tracked({ tracking, stale }: { tracking: Schemas['Tracking']; stale: boolean }) {
+  const { t } = useTranslation()
+  const now = useNow()
+  const { driver, position } = tracking
+  const stops = tracking.stops.map((s) => ({ lng: s.lng, lat: s.lat, label: String(s.index + 1), done: s.state === 'done' }))
+  const first = tracking.stops[0]
+  return (
+    <main className="flex h-full flex-col">
+      <LorryMap
+        label={t('track.map')}
+        className="min-h-64 grow"
+        {...(first && { view: { center: [first.lng, first.lat] as [number, number], zoom: 13 } })}
+      >
+        <StopMarks stops={stops} />
+        <VehicleMarks
+          vehicles={
+            position ? [{ id: 'v', lng: position.lng, lat: position.lat, bearing: position.bearing_deg, at: position.at }] : []
+          }
+        />
+      </LorryMap>
+      <Panel className="z-10 -mt-3 grid gap-3 rounded-b-none p-4">
+        <p className="text-sm text-quiet">{t('track.title', { code: tracking.code })}</p>
+        <h1 className="text-xl font-semibold">
+          <StateWord state={tracking.state} />
+        </h1>
+        {tracking.eta && (
+          <p className="figures text-lg">
+            {t('track.arrives', {
+              from: clock(new Date(Math.max(now, Date.parse(tracking.eta) - WINDOW_MS)).toISOString()),
+              to: clock(new Date(Date.parse(tracking.eta) + WINDOW_MS).toISOString()),
+            })}
+          </p>
+        )}
+        {driver && (
+          <p>
+            {t('track.driver', {
+              name: driver.name ?? '',
+              vehicle: t(`vehicle.${driver.vehicle}`),
+              plate: driver.plate ?? '',
+            })}
+          </p>
+        )}
+        {position && now - Date.parse(position.at) > OLD_MS && (
+          <p className="text-sm text-waits">{t('track.seen', { when: moment(position.at, now) })}</p>
+        )}
+        {stale && <p className="text-sm text-waits">{t('problem.offline')}</p>}
+        <ol className="grid gap-2">
+          {tracking.stops.map((stop) => (
+            <li key={stop.index} className="flex gap-3">
+              <span aria-hidden className="figures w-4 text-end text-quiet">
+                {stop.index + 1}
+              </span>
+              <span className="grow">{stop.address ?? t(`stop.${stop.kind}`)}</span>
+              <span className="text-sm text-quiet">{t(`stopState.${stop.state}`)}</span>
+            </li>
+          ))}
+        </ol>
+      </Panel>
+    </main>
+  )
+}

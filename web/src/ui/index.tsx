@@ -1,0 +1,140 @@
+/** The controls of all faces. Sizes come from the tokens: `touch` (44 px) unless a face says otherwise. */
+import { Slot } from 'radix-ui'
+import {
+  type ButtonHTMLAttributes,
+  type InputHTMLAttributes,
+  type ReactNode,
+  useEffect,
+  useId,
+  useState,
+} from 'react'
+import { useTranslation } from 'react-i18next'
+import { Problem } from '@/api/problem.ts'
+
+export function cx(...names: (string | false | null | undefined)[]): string {
+  return names.filter(Boolean).join(' ')
+}
+
+type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
+  kind?: 'primary' | 'plain' | 'quiet' | 'danger'
+  size?: 'drive' | 'touch' | 'compact'
+  busy?: boolean
+  asChild?: boolean
+}
+const kinds = {
+  primary: 'bg-accent text-on-accent font-semibold hover:opacity-90',
+  plain: 'bg-raised text-text border border-line hover:border-quiet',
+  quiet: 'text-accent hover:bg-raised',
+  danger: 'border border-bad text-bad hover:bg-raised',
+}
+const sizes = {
+  drive: 'min-h-drive px-5 text-lg',
+  touch: 'min-h-touch px-4 text-md',
+  compact: 'min-h-compact px-2 text-sm',
+}
+
+export function Button({
+  kind = 'plain',
+  size = 'touch',
+  busy,
+  asChild,
+  className,
+  disabled,
+  children,
+  ...rest
+}: ButtonProps) {
+  const Part = asChild ? Slot.Root : 'button'
+  return (
+    <Part
+      type={asChild ? undefined : 'button'}
+      aria-busy={busy || undefined}
+      disabled={asChild ? undefined : disabled || busy}
+      className={cx(
+        'inline-flex items-center justify-center gap-2 rounded-control transition-colors disabled:opacity-50',
+        kinds[kind],
+        sizes[size],
+        className,
+      )}
+      {...rest}
+    >
+      {children}
+    </Part>
+  )
+}
+
+type FieldProps = InputHTMLAttributes<HTMLInputElement> & {
+  label: string
+  hint?: string
+  error?: string | undefined
+}
+export function Field({ label, hint, error, className, ...rest }: FieldProps) {
+  const id = useId()
+  return (
+    <div className={cx('grid gap-1', className)}>
+      <label htmlFor={id} className="text-sm font-medium">
+        {label}
+      </label>
+      <input
+        id={id}
+        aria-invalid={error ? true : undefined}
+        aria-describedby={error || hint ? `${id}-more` : undefined}
+        className={cx(
+          'min-h-touch rounded-control border bg-panel px-3 text-md',
+          error ? 'border-bad' : 'border-line',
+        )}
+        {...rest}
+      />
+      {(error || hint) && (
+        <p id={`${id}-more`} className={cx('text-sm', error ? 'text-bad' : 'text-quiet')}>
+          {error ?? hint}
+        </p>
+      )}
+    </div>
+  )
+}
+
+export function Panel({ children, className }: { children: ReactNode; className?: string }) {
+  return <div className={cx('rounded-panel border border-line bg-panel', className)}>{children}</div>
+}
+
+/** What happened, what is safe, what to do; and a way to try again where that helps. */
+export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  const { t } = useTranslation()
+  return (
+    <div role="alert" className="grid justify-items-start gap-2 rounded-control border border-bad p-3">
+      <p>{sayProblem(t, error)}</p>
+      {retry && (
+        <Button size="compact" onClick={retry}>
+          {t('retry')}
+        </Button>
+      )}
+    </div>
+  )
+}
+
+type Translate = ReturnType<typeof useTranslation>['t']
+export function sayProblem(t: Translate, error: unknown): string {
+  if (!(error instanceof Problem)) return t('problem.unknown')
+  const known = t(`problem.${error.kind}`, { defaultValue: '', ...error.members })
+  return known || (error.status >= 500 ? t('problem.server') : error.message)
+}
+
+/** Empty: one sentence and one action. */
+export function Empty({ children, action }: { children: ReactNode; action?: ReactNode }) {
+  return (
+    <div className="grid place-items-center gap-3 p-8 text-center text-quiet">
+      <p>{children}</p>
+      {action}
+    </div>
+  )
+}
+
+/** Keeps the layout still; shows itself only when loading takes longer than a blink. */
+export function Skeleton({ className }: { className?: string }) {
+  const [late, setLate] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), 200)
+    return () => clearTimeout(timer)
+  }, [])
+  return <div aria-hidden className={cx('rounded-control', late && 'bg-raised', className)} />
+}
