@@ -9,6 +9,7 @@ import { register as registerAccount } from '@/api/session.ts'
 import { Button, cx, Failure, Field } from '@/ui/index.tsx'
 import { useUser } from './hooks.ts'
 
+z.config({ jitless: true }) // it would try to compile, which the policy against injected scripts forbids
 const schema = z.object({
   name: z.string().trim().min(1, 'invalid.required').max(100, 'invalid.long'),
   email: z.email('invalid.email'),

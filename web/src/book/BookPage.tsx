@@ -61,7 +61,9 @@ export function BookPage() {
       <LorryMap label={t('book.map')} className="min-h-40 grow" onClick={(at) => void pin(at)}>
         {step !== 'stops' && shown && <RouteLine line={decodePolyline(shown.polyline)} fit />}
         <StopMarks
-          stops={draft.stops.filter(isPlaced).map((s, i) => ({ lng: s.lng, lat: s.lat, label: String(i + 1) }))}
+          stops={draft.stops
+            .filter(isPlaced)
+            .map((s, i) => ({ lng: s.lng, lat: s.lat, label: String(i + 1) }))}
         />
         <FitStops stops={draft.stops.filter(isPlaced).map((s) => [s.lng, s.lat])} />
       </LorryMap>

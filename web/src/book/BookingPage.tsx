@@ -49,7 +49,12 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
   const position = useBookingPosition(underway.includes(booking.state) ? booking.id : null)
   const first = booking.stops[0]
-  const stops = booking.stops.map((s) => ({ lng: s.lng, lat: s.lat, label: String(s.index + 1), done: s.state === 'done' }))
+  const stops = booking.stops.map((s) => ({
+    lng: s.lng,
+    lat: s.lat,
+    label: String(s.index + 1),
+    done: s.state === 'done',
+  }))
   return (
     <div className="flex h-full flex-col-reverse md:flex-row">
       <div className="grid max-h-[65%] content-start gap-4 overflow-auto border-t border-line bg-panel p-4 md:max-h-none md:w-96 md:shrink-0 md:border-e md:border-t-0">
@@ -62,7 +67,11 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
             {t(over.includes(booking.state) ? 'booking.receipt' : 'price.title')} ·{' '}
             <span className="figures">{money(booking.price.total, booking.price.currency)}</span>
           </summary>
-          <PriceItems items={booking.price.items} total={booking.price.total} currency={booking.price.currency} />
+          <PriceItems
+            items={booking.price.items}
+            total={booking.price.total}
+            currency={booking.price.currency}
+          />
           <p className="mt-2 text-sm text-quiet">{t(`payment.${booking.payment}`)}</p>
         </details>
         <details>
@@ -78,7 +87,17 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
         <StopMarks stops={stops} />
         <VehicleMarks
           vehicles={
-            position ? [{ id: 'v', lng: position.lng, lat: position.lat, bearing: position.bearing_deg, at: position.at }] : []
+            position
+              ? [
+                  {
+                    id: 'v',
+                    lng: position.lng,
+                    lat: position.lat,
+                    bearing: position.bearing_deg,
+                    at: position.at,
+                  },
+                ]
+              : []
           }
         />
       </LorryMap>
@@ -99,7 +118,9 @@ function Head({ booking }: { booking: Schemas['Booking'] }) {
       <h1 className="text-xl font-semibold">
         <StateWord state={booking.state} />
       </h1>
-      {next?.eta && <p className="figures text-lg">{t(`booking.eta.${next.kind}`, { when: moment(next.eta, now) })}</p>}
+      {next?.eta && (
+        <p className="figures text-lg">{t(`booking.eta.${next.kind}`, { when: moment(next.eta, now) })}</p>
+      )}
       {booking.state === 'expired' && <p>{t('booking.nobody')}</p>}
       {booking.reason && <p className="text-quiet">{booking.reason}</p>}
     </header>
@@ -112,11 +133,16 @@ function DriverCard({ booking, seen }: { booking: Schemas['Booking']; seen: stri
   const { driver } = booking
   if (driver === null) return null
   return (
-    <section aria-label={t('booking.driver')} className="flex flex-wrap items-center gap-3 rounded-panel border border-line p-3">
+    <section
+      aria-label={t('booking.driver')}
+      className="flex flex-wrap items-center gap-3 rounded-panel border border-line p-3"
+    >
       <div className="min-w-0 grow">
         <p className="font-medium">
           {driver.name ?? t('booking.driver')}
-          {driver.rating !== null && <span className="figures text-quiet"> ★ {number(driver.rating, 1)}</span>}
+          {driver.rating !== null && (
+            <span className="figures text-quiet"> ★ {number(driver.rating, 1)}</span>
+          )}
         </p>
         <p className="text-sm text-quiet">
           {t(`vehicle.${booking.vehicle}`)} {booking.vehicle_plate}
@@ -161,7 +187,9 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
   const link = new URL(`/track/${booking.tracking_token}`, window.location.origin).href
   const share = useMutation({
     mutationFn: () =>
-      navigator.share === undefined ? navigator.clipboard.writeText(link) : navigator.share({ title: booking.code, url: link }),
+      navigator.share === undefined
+        ? navigator.clipboard.writeText(link)
+        : navigator.share({ title: booking.code, url: link }),
   })
   function again() {
     setDraft(draftOf(booking))
@@ -171,16 +199,22 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
     <>
       <div className="flex flex-wrap gap-2">
         {!over.includes(booking.state) && (
-          <Button onClick={() => share.mutate()}>{share.isSuccess ? t('booking.copied') : t('booking.share')}</Button>
+          <Button onClick={() => share.mutate()}>
+            {share.isSuccess ? t('booking.copied') : t('booking.share')}
+          </Button>
         )}
-        {cancellable.includes(booking.state) && <CancelDialog booking={booking} onDone={(b) => takeBooking(client, b)} />}
+        {cancellable.includes(booking.state) && (
+          <CancelDialog booking={booking} onDone={(b) => takeBooking(client, b)} />
+        )}
         {over.includes(booking.state) && (
           <Button kind={booking.state === 'expired' ? 'primary' : 'plain'} onClick={again}>
             {t(booking.state === 'expired' ? 'booking.retry' : 'booking.rebook')}
           </Button>
         )}
       </div>
-      {booking.state === 'delivered' && <RatingForm booking={booking} onDone={(b) => takeBooking(client, b)} />}
+      {booking.state === 'delivered' && (
+        <RatingForm booking={booking} onDone={(b) => takeBooking(client, b)} />
+      )}
     </>
   )
 }

@@ -6,7 +6,13 @@ import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Button, Failure, Field } from '@/ui/index.tsx'
 
-export function CancelDialog({ booking, onDone }: { booking: Schemas['Booking']; onDone: (booking: Schemas['Booking']) => void }) {
+export function CancelDialog({
+  booking,
+  onDone,
+}: {
+  booking: Schemas['Booking']
+  onDone: (booking: Schemas['Booking']) => void
+}) {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const [reason, setReason] = useState('')
@@ -31,9 +37,16 @@ export function CancelDialog({ booking, onDone }: { booking: Schemas['Booking'];
       <AlertDialog.Portal>
         <AlertDialog.Overlay className="fixed inset-0 z-40 bg-shade" />
         <AlertDialog.Content className="fixed inset-x-4 top-1/2 z-50 mx-auto grid max-w-sm -translate-y-1/2 gap-4 rounded-panel border border-line bg-panel p-4">
-          <AlertDialog.Title className="text-lg font-semibold">{t('cancel.title', { code: booking.code })}</AlertDialog.Title>
+          <AlertDialog.Title className="text-lg font-semibold">
+            {t('cancel.title', { code: booking.code })}
+          </AlertDialog.Title>
           <AlertDialog.Description>{t('cancel.free')}</AlertDialog.Description>
-          <Field label={t('cancel.reason')} value={reason} maxLength={200} onChange={(e) => setReason(e.target.value)} />
+          <Field
+            label={t('cancel.reason')}
+            value={reason}
+            maxLength={200}
+            onChange={(e) => setReason(e.target.value)}
+          />
           {cancel.error !== null && <Failure error={cancel.error} />}
           <div className="flex flex-wrap justify-end gap-2">
             <AlertDialog.Cancel asChild>

@@ -20,7 +20,11 @@ export function HistoryPage() {
       data(
         api.GET('/v1/bookings', {
           params: {
-            query: { limit: 20, ...(filter !== 'all' && { state: filter }), ...(pageParam !== null && { cursor: pageParam }) },
+            query: {
+              limit: 20,
+              ...(filter !== 'all' && { state: filter }),
+              ...(pageParam !== null && { cursor: pageParam }),
+            },
           },
         }),
       ),
@@ -30,7 +34,8 @@ export function HistoryPage() {
   return (
     <div className="mx-auto grid max-w-2xl gap-3 p-4">
       <h1 className="text-lg font-semibold">{t('nav.history')}</h1>
-      <div className="flex gap-2" role="group" aria-label={t('history.filter')}>
+      <fieldset className="flex gap-2">
+        <legend className="sr-only">{t('history.filter')}</legend>
         {filters.map((f) => (
           <Button
             key={f}
@@ -41,7 +46,7 @@ export function HistoryPage() {
             {t(`history.${f}`)}
           </Button>
         ))}
-      </div>
+      </fieldset>
       {list.isPending && [0, 1, 2].map((n) => <Skeleton key={n} className="h-16" />)}
       {list.error && <Failure error={list.error} retry={() => void list.refetch()} />}
       {list.isSuccess && bookings.length === 0 && (
@@ -78,7 +83,10 @@ function Row({ booking }: { booking: Schemas['Booking'] }) {
   const last = booking.stops.at(-1)
   return (
     <li>
-      <Link to={`/book/${booking.id}`} className="flex gap-3 rounded-panel border border-line bg-panel p-3 hover:border-quiet">
+      <Link
+        to={`/book/${booking.id}`}
+        className="flex gap-3 rounded-panel border border-line bg-panel p-3 hover:border-quiet"
+      >
         <span className="min-w-0 grow">
           <span className="block truncate font-medium">
             {booking.stops[0]?.address ?? t('stop.pickup')} → {last?.address ?? t('stop.dropoff')}

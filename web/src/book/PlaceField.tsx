@@ -61,7 +61,10 @@ export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Pr
         aria-autocomplete="list"
         aria-activedescendant={open ? `${id}-${active}` : undefined}
         autoComplete="off"
-        className={cx('min-h-touch w-full rounded-control border bg-panel px-3', chosen ? 'border-accent' : 'border-line')}
+        className={cx(
+          'min-h-touch w-full rounded-control border bg-panel px-3',
+          chosen ? 'border-accent' : 'border-line',
+        )}
         value={value}
         placeholder={t('place.hint')}
         onChange={(event) => {
@@ -74,14 +77,14 @@ export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Pr
         onKeyDown={onKey}
       />
       {open && (
-        <ul
+        <div
           id={`${id}-list`}
           role="listbox"
           aria-label={label}
           className="absolute top-full z-30 mt-1 max-h-80 w-full overflow-auto rounded-panel border border-line bg-panel py-1"
         >
           {options.map((option, index) => (
-            <li
+            <div
               key={option === null ? 'pin' : `${option.label}${option.lat}${option.lng}`}
               id={`${id}-${index}`}
               role="option"
@@ -101,9 +104,9 @@ export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Pr
                   {option.detail && <span className="text-sm text-quiet">{option.detail}</span>}
                 </>
               )}
-            </li>
+            </div>
           ))}
-        </ul>
+        </div>
       )}
       <p role="status" className="sr-only">
         {open && t('place.count', { count: places.length })}

@@ -10,7 +10,15 @@ function quantity(item: Schemas['PriceItem']): string {
   return number(item.quantity)
 }
 
-export function PriceItems({ items, total, currency }: { items: Schemas['PriceItem'][]; total: number; currency: string }) {
+export function PriceItems({
+  items,
+  total,
+  currency,
+}: {
+  items: Schemas['PriceItem'][]
+  total: number
+  currency: string
+}) {
   const { t } = useTranslation()
   return (
     <table className="figures w-full">

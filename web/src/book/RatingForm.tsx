@@ -4,7 +4,13 @@ import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Button, cx, Failure, Field } from '@/ui/index.tsx'
 
-export function RatingForm({ booking, onDone }: { booking: Schemas['Booking']; onDone: (booking: Schemas['Booking']) => void }) {
+export function RatingForm({
+  booking,
+  onDone,
+}: {
+  booking: Schemas['Booking']
+  onDone: (booking: Schemas['Booking']) => void
+}) {
   const { t } = useTranslation()
   const [stars, setStars] = useState(0)
   const [comment, setComment] = useState('')
@@ -21,7 +27,11 @@ export function RatingForm({ booking, onDone }: { booking: Schemas['Booking']; o
   if (booking.rating !== null)
     return (
       <p>
-        <span role="img" aria-label={t('rating.given', { count: booking.rating.stars })} className="text-waits">
+        <span
+          role="img"
+          aria-label={t('rating.given', { count: booking.rating.stars })}
+          className="text-waits"
+        >
           {'★'.repeat(booking.rating.stars)}
         </span>{' '}
         {booking.rating.comment}
@@ -38,8 +48,17 @@ export function RatingForm({ booking, onDone }: { booking: Schemas['Booking']; o
       <fieldset className="flex">
         <legend className="font-medium">{t('rating.ask')}</legend>
         {[1, 2, 3, 4, 5].map((n) => (
-          <label key={n} className="flex size-touch items-center justify-center rounded-control has-focus-visible:outline-2">
-            <input type="radio" name="stars" className="sr-only" checked={stars === n} onChange={() => setStars(n)} />
+          <label
+            key={n}
+            className="flex size-touch items-center justify-center rounded-control has-focus-visible:outline-2"
+          >
+            <input
+              type="radio"
+              name="stars"
+              className="sr-only"
+              checked={stars === n}
+              onChange={() => setStars(n)}
+            />
             <span aria-hidden className={cx('text-xl', n <= stars ? 'text-waits' : 'text-quiet')}>
               {n <= stars ? '★' : '☆'}
             </span>
@@ -49,7 +68,12 @@ export function RatingForm({ booking, onDone }: { booking: Schemas['Booking']; o
       </fieldset>
       {stars > 0 && (
         <>
-          <Field label={t('rating.comment')} value={comment} maxLength={500} onChange={(e) => setComment(e.target.value)} />
+          <Field
+            label={t('rating.comment')}
+            value={comment}
+            maxLength={500}
+            onChange={(e) => setComment(e.target.value)}
+          />
           {rate.error !== null && <Failure error={rate.error} />}
           <Button kind="primary" type="submit" busy={rate.isPending}>
             {t('rating.do')}

@@ -35,7 +35,12 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
   const book = useMutation({
     mutationFn: (q: Schemas['Quote']) =>
       // A quote can be booked once: with its id in the key a second press finds the first one's booking.
-      data(api.POST('/v1/bookings', { params: { header: { 'Idempotency-Key': `${draft.key}.${q.id}` } }, body: bodyOf(draft, q) })),
+      data(
+        api.POST('/v1/bookings', {
+          params: { header: { 'Idempotency-Key': `${draft.key}.${q.id}` } },
+          body: bodyOf(draft, q),
+        }),
+      ),
     onSuccess: (booking) => {
       takeBooking(client, booking)
       setDraft(emptyDraft())
@@ -68,7 +73,8 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
       {draft.stops.map((stop, index) => (
         <fieldset key={stop.key} className="grid grid-cols-1 gap-2 sm:grid-cols-2">
           <legend className="mb-1">
-            <span className="text-sm text-quiet">{index === 0 ? t('stop.pickup') : t('stop.dropoff')}</span> {stop.address}
+            <span className="text-sm text-quiet">{index === 0 ? t('stop.pickup') : t('stop.dropoff')}</span>{' '}
+            {stop.address}
           </legend>
           <Field
             label={t('book.contact')}
@@ -102,7 +108,7 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
             <input
               type="radio"
               name="payment"
-              className="size-5 accent-(--accent)"
+              className="size-5 shrink-0 accent-(--accent)"
               checked={draft.payment === payment}
               onChange={() => change({ payment })}
             />
@@ -114,7 +120,10 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
       {left > 0 ? (
         <p className="figures text-sm text-quiet">{t('book.holds', { left: countdown(left) })}</p>
       ) : (
-        <div role="alert" className="flex flex-wrap items-center gap-3 rounded-control border border-waits p-3">
+        <div
+          role="alert"
+          className="flex flex-wrap items-center gap-3 rounded-control border border-waits p-3"
+        >
           <span className="grow">{t('book.lapsed')}</span>
           <Button onClick={quotes.again}>{t('book.again')}</Button>
         </div>
@@ -123,7 +132,10 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
       <div className="grid grid-cols-[auto_1fr] gap-2">
         <Button onClick={onBack}>{t('back')}</Button>
         <Button kind="primary" type="submit" busy={book.isPending} disabled={left <= 0}>
-          {t('book.do', { vehicle: t(`vehicle.${quote.vehicle}`), price: money(quote.total, quote.currency) })}
+          {t('book.do', {
+            vehicle: t(`vehicle.${quote.vehicle}`),
+            price: money(quote.total, quote.currency),
+          })}
         </Button>
       </div>
     </form>

@@ -11,7 +11,11 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
   const set = (index: number, part: Partial<DraftStop>) =>
     change({ stops: stops.map((s, i) => (i === index ? { ...s, ...part } : s)) })
   const name = (index: number) =>
-    index === 0 ? t('stop.pickup') : stops.length === 2 ? t('stop.dropoff') : t('stop.numbered', { number: index })
+    index === 0
+      ? t('stop.pickup')
+      : stops.length === 2
+        ? t('stop.dropoff')
+        : t('stop.numbered', { number: index })
 
   return (
     <form

@@ -7,7 +7,15 @@ import { Button, cx, Failure, Skeleton } from '@/ui/index.tsx'
 import { useDraft } from './draft.ts'
 import type { Quotes } from './quotes.ts'
 
-export function VehicleStep({ quotes, onNext, onBack }: { quotes: Quotes; onNext: () => void; onBack: () => void }) {
+export function VehicleStep({
+  quotes,
+  onNext,
+  onBack,
+}: {
+  quotes: Quotes
+  onNext: () => void
+  onBack: () => void
+}) {
   const { t } = useTranslation()
   const [draft, change] = useDraft()
   const now = useNow()
@@ -38,14 +46,22 @@ export function VehicleStep({ quotes, onNext, onBack }: { quotes: Quotes; onNext
       <fieldset className="grid gap-2">
         <legend className="sr-only">{t('book.which')}</legend>
         {list.map((quote) => (
-          <VehicleCard key={quote.vehicle} quote={quote} chosen={quote === chosen} onChoose={() => change({ vehicle: quote.vehicle })} />
+          <VehicleCard
+            key={quote.vehicle}
+            quote={quote}
+            chosen={quote === chosen}
+            onChoose={() => change({ vehicle: quote.vehicle })}
+          />
         ))}
       </fieldset>
       {first && left > 0 && (
         <p className="figures text-sm text-quiet">{t('book.holds', { left: countdown(left) })}</p>
       )}
       {first && left <= 0 && (
-        <div role="alert" className="flex flex-wrap items-center gap-3 rounded-control border border-waits p-3">
+        <div
+          role="alert"
+          className="flex flex-wrap items-center gap-3 rounded-control border border-waits p-3"
+        >
           <span className="grow">{t('book.lapsed')}</span>
           <Button onClick={quotes.again}>{t('book.again')}</Button>
         </div>
@@ -53,14 +69,27 @@ export function VehicleStep({ quotes, onNext, onBack }: { quotes: Quotes; onNext
       <div className="grid grid-cols-[auto_1fr] gap-2">
         <Button onClick={onBack}>{t('back')}</Button>
         <Button kind="primary" type="submit" disabled={chosen === undefined || left <= 0}>
-          {chosen ? t('book.take', { vehicle: t(`vehicle.${chosen.vehicle}`), price: money(chosen.total, chosen.currency) }) : t('book.choose')}
+          {chosen
+            ? t('book.take', {
+                vehicle: t(`vehicle.${chosen.vehicle}`),
+                price: money(chosen.total, chosen.currency),
+              })
+            : t('book.choose')}
         </Button>
       </div>
     </form>
   )
 }
 
-function VehicleCard({ quote, chosen, onChoose }: { quote: Schemas['Quote']; chosen: boolean; onChoose: () => void }) {
+function VehicleCard({
+  quote,
+  chosen,
+  onChoose,
+}: {
+  quote: Schemas['Quote']
+  chosen: boolean
+  onChoose: () => void
+}) {
   const { t } = useTranslation()
   return (
     <label
@@ -69,12 +98,20 @@ function VehicleCard({ quote, chosen, onChoose }: { quote: Schemas['Quote']; cho
         chosen ? 'border-accent' : 'border-line',
       )}
     >
-      <input type="radio" name="vehicle" className="size-5 accent-(--accent)" checked={chosen} onChange={onChoose} />
+      <input
+        type="radio"
+        name="vehicle"
+        className="size-5 shrink-0 accent-(--accent)"
+        checked={chosen}
+        onChange={onChoose}
+      />
       <span className="grow">
         <span className="block font-medium">{t(`vehicle.${quote.vehicle}`)}</span>
         <span className="block text-sm text-quiet">
           {t(`vehicleHint.${quote.vehicle}`)} ·{' '}
-          {quote.pickup_eta_s === null ? t('book.nobodyFree') : t('book.pickupIn', { time: duration(quote.pickup_eta_s) })}
+          {quote.pickup_eta_s === null
+            ? t('book.nobodyFree')
+            : t('book.pickupIn', { time: duration(quote.pickup_eta_s) })}
         </span>
       </span>
       <span className="figures text-lg font-semibold">{money(quote.total, quote.currency)}</span>

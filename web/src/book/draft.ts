@@ -26,7 +26,13 @@ export function emptyStop(): DraftStop {
   return { key: crypto.randomUUID(), lat: null, lng: null, address: '', contactName: '', contactPhone: '' }
 }
 export function emptyDraft(): Draft {
-  return { stops: [emptyStop(), emptyStop()], notes: '', payment: 'cash', vehicle: null, key: crypto.randomUUID() }
+  return {
+    stops: [emptyStop(), emptyStop()],
+    notes: '',
+    payment: 'cash',
+    vehicle: null,
+    key: crypto.randomUUID(),
+  }
 }
 
 function read(): Draft {

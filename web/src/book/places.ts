@@ -6,7 +6,9 @@ const KEY = 'lorry.places'
 const RECENT_MAX = 8
 
 export function searchPlaces(q: string, signal: AbortSignal): Promise<Place[]> {
-  return data(api.GET('/v1/places', { params: { query: { q, limit: 6 } }, signal })).then((page) => page.items)
+  return data(api.GET('/v1/places', { params: { query: { q, limit: 6 } }, signal })).then(
+    (page) => page.items,
+  )
 }
 export async function nameOf(lat: number, lng: number): Promise<string | null> {
   const near = await data(api.GET('/v1/places/near', { params: { query: { lat, lng } } })).catch(() => null)

@@ -22,5 +22,10 @@ export function useQuotes(draft: Draft, enabled: boolean): Quotes {
     enabled: enabled && stops.length >= 2 && stops.length === draft.stops.length,
     staleTime: Number.POSITIVE_INFINITY, // the countdown says when it is over
   })
-  return { data: query.data, error: query.error, isPending: query.isPending && query.fetchStatus !== 'idle', again: () => void query.refetch() }
+  return {
+    data: query.data,
+    error: query.error,
+    isPending: query.isPending && query.fetchStatus !== 'idle',
+    again: () => void query.refetch(),
+  }
 }

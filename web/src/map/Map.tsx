@@ -84,7 +84,9 @@ export function LorryMap({ label, view, padding, onMoved, onClick, children, cla
 
   return (
     <section className={`relative ${className ?? ''}`} aria-label={label}>
-      <div ref={box} className="absolute inset-0" />
+      <div className="absolute inset-0">
+        <div ref={box} className="h-full w-full" />
+      </div>
       {drawn === null && <p className="sr-only">{t('map.loading')}</p>}
       <Context.Provider value={drawn}>{drawn !== null && children}</Context.Provider>
     </section>

@@ -11,7 +11,11 @@ import { useMap } from './Map.tsx'
 const nothing: FeatureCollection = { type: 'FeatureCollection', features: [] }
 
 /** A source named ID with LAYERS on it; the function that is returned gives it new data. */
-function useDrawn(id: string, layers: (theme: (typeof themes)['light']) => LayerSpecification[], prepare?: (map: MapLibre) => void) {
+function useDrawn(
+  id: string,
+  layers: (theme: (typeof themes)['light']) => LayerSpecification[],
+  prepare?: (map: MapLibre) => void,
+) {
   const drawn = useMap()
   const theme = useTheme()
   const last = useRef<FeatureCollection>(nothing)
@@ -26,7 +30,8 @@ function useDrawn(id: string, layers: (theme: (typeof themes)['light']) => Layer
     for (const layer of made.current.layers(themes[theme])) map.addLayer(layer)
     return () => {
       if (!map.style) return // the whole map is gone
-      for (const layer of made.current.layers(themes[theme])) if (map.getLayer(layer.id)) map.removeLayer(layer.id)
+      for (const layer of made.current.layers(themes[theme]))
+        if (map.getLayer(layer.id)) map.removeLayer(layer.id)
       if (map.getSource(id)) map.removeSource(id)
     }
   }, [drawn, id, theme])
@@ -59,7 +64,10 @@ export function RouteLine({ line, fit }: { line: [number, number][]; fit?: boole
   useEffect(() => {
     set({
       type: 'FeatureCollection',
-      features: line.length < 2 ? [] : [{ type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: line } }],
+      features:
+        line.length < 2
+          ? []
+          : [{ type: 'Feature', properties: {}, geometry: { type: 'LineString', coordinates: line } }],
     })
     if (fit && line.length > 0 && drawn !== null) fitTo(drawn.map, line)
   }, [key, fit, drawn])
@@ -74,7 +82,11 @@ export function fitTo(map: MapLibre, points: [number, number][]): void {
       [Math.min(...lngs), Math.min(...lats)],
       [Math.max(...lngs), Math.max(...lats)],
     ],
-    { padding: 48, maxZoom: 16, duration: window.matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 200 },
+    {
+      padding: 48,
+      maxZoom: 16,
+      duration: window.matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 200,
+    },
   )
 }
 
@@ -97,7 +109,12 @@ export function StopMarks({ stops }: { stops: StopMark[] }) {
       id: 'stops-label',
       type: 'symbol',
       source: 'stops',
-      layout: { 'text-field': ['get', 'label'], 'text-font': ['Inter Variable'], 'text-size': 14, 'text-allow-overlap': true },
+      layout: {
+        'text-field': ['get', 'label'],
+        'text-font': ['Inter Variable'],
+        'text-size': 14,
+        'text-allow-overlap': true,
+      },
       paint: { 'text-color': t.panel },
     },
   ])
@@ -160,7 +177,8 @@ export function VehicleMarks({ vehicles }: { vehicles: VehicleMark[] }) {
       },
     ],
     (map) => {
-      if (!map.hasImage('vehicle')) map.addImage('vehicle', arrow(themes[theme].going, themes[theme].panel), { pixelRatio: 2 })
+      if (!map.hasImage('vehicle'))
+        map.addImage('vehicle', arrow(themes[theme].going, themes[theme].panel), { pixelRatio: 2 })
     },
   )
   const key = vehicles.map((v) => `${v.id}${v.at}`).join()

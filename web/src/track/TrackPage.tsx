@@ -8,8 +8,8 @@ import { isPassing, type Problem } from '@/api/problem.ts'
 import { useNow } from '@/app/hooks.ts'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { clock, moment } from '@/i18n/format.ts'
-import { LorryMap } from '@/map/Map.tsx'
 import { StopMarks, VehicleMarks } from '@/map/layers.tsx'
+import { LorryMap } from '@/map/Map.tsx'
 import { Empty, Failure, Panel, Skeleton } from '@/ui/index.tsx'
 
 const POLL_MS = 4_000
@@ -23,7 +23,8 @@ export function Component() {
   const tracking = useQuery({
     queryKey: ['track', token],
     queryFn: () => data(api.GET('/v1/track/{token}', { params: { path: { token } } })),
-    refetchInterval: (query) => (query.state.data && ended.includes(query.state.data.state) ? false : POLL_MS),
+    refetchInterval: (query) =>
+      query.state.data && ended.includes(query.state.data.state) ? false : POLL_MS,
     retry: (count, error) => count < 3 && isPassing(error),
   })
   useEffect(() => {
@@ -50,7 +51,12 @@ function Tracked({ tracking, stale }: { tracking: Schemas['Tracking']; stale: bo
   const { t } = useTranslation()
   const now = useNow()
   const { driver, position } = tracking
-  const stops = tracking.stops.map((s) => ({ lng: s.lng, lat: s.lat, label: String(s.index + 1), done: s.state === 'done' }))
+  const stops = tracking.stops.map((s) => ({
+    lng: s.lng,
+    lat: s.lat,
+    label: String(s.index + 1),
+    done: s.state === 'done',
+  }))
   const first = tracking.stops[0]
   return (
     <main className="flex h-full flex-col">
@@ -62,7 +68,17 @@ function Tracked({ tracking, stale }: { tracking: Schemas['Tracking']; stale: bo
         <StopMarks stops={stops} />
         <VehicleMarks
           vehicles={
-            position ? [{ id: 'v', lng: position.lng, lat: position.lat, bearing: position.bearing_deg, at: position.at }] : []
+            position
+              ? [
+                  {
+                    id: 'v',
+                    lng: position.lng,
+                    lat: position.lat,
+                    bearing: position.bearing_deg,
+                    at: position.at,
+                  },
+                ]
+              : []
           }
         />
       </LorryMap>
