@@ -2,27 +2,21 @@
 import { DropdownMenu } from 'radix-ui'
 import { useTranslation } from 'react-i18next'
 import { NavLink, Outlet, useNavigate } from 'react-router'
-import { signOut } from '@/api/session.ts'
+import { signOut, type User } from '@/api/session.ts'
 import { type Language, languages, setLanguage } from '@/i18n/index.ts'
 import { cx } from '@/ui/index.tsx'
 import { useLiveBookings, useLiveStatus, useUser } from './hooks.ts'
 import { type Choice, chooseTheme, themeChoice } from './theme.ts'
 
-const places = {
+const places: Record<User['role'], [string, string][]> = {
   customer: [
     ['/book', 'nav.book'],
     ['/book/history', 'nav.history'],
   ],
-  driver: [
-    ['/drive', 'nav.drive'],
-    ['/drive/earnings', 'nav.earnings'],
-  ],
-  dispatcher: [['/dispatch', 'nav.dispatch']],
-  admin: [
-    ['/dispatch', 'nav.dispatch'],
-    ['/admin', 'nav.admin'],
-  ],
-} as const
+  driver: [],
+  dispatcher: [],
+  admin: [],
+}
 
 export function Shell() {
   const { t } = useTranslation()

@@ -1,10 +1,16 @@
 /** Which page an address shows. Each face is a chunk of its own; whoever may not see it is sent to where he belongs. */
 import { createBrowserRouter, Navigate, Outlet, useLocation } from 'react-router'
+import type { User } from '@/api/session.ts'
 import { useUser } from './hooks.ts'
 import { Shell } from './Shell.tsx'
 
-const homes = { customer: '/book', driver: '/drive', dispatcher: '/dispatch', admin: '/dispatch' } as const
-type Role = keyof typeof homes
+type Role = User['role']
+const homes: Record<Role, string> = {
+  customer: '/book',
+  driver: '/not-yet',
+  dispatcher: '/not-yet',
+  admin: '/not-yet',
+}
 
 function Home() {
   const user = useUser()
@@ -30,18 +36,7 @@ export const router = createBrowserRouter([
         element: <Only roles={['customer']} />,
         children: [{ path: '/book/*', lazy: () => import('@/book/BookFace.tsx') }],
       },
-      {
-        element: <Only roles={['driver']} />,
-        children: [{ path: '/drive/*', lazy: () => import('@/drive/DriveFace.tsx') }],
-      },
-      {
-        element: <Only roles={['dispatcher', 'admin']} />,
-        children: [{ path: '/dispatch/*', lazy: () => import('@/dispatch/DispatchFace.tsx') }],
-      },
-      {
-        element: <Only roles={['admin']} />,
-        children: [{ path: '/admin/*', lazy: () => import('@/admin/AdminFace.tsx') }],
-      },
+      { path: '/not-yet', lazy: () => import('./NotYetPage.tsx') },
       { path: '*', lazy: () => import('./NotFoundPage.tsx') },
     ],
   },

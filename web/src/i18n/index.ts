@@ -3,15 +3,13 @@ import i18next from 'i18next'
 import { initReactI18next } from 'react-i18next'
 import en from './en.json'
 
-export const languages = { en: 'English', sv: 'Svenska', hi: 'हिन्दी', ar: 'العربية' } as const
+export const languages = { en: 'English', sv: 'Svenska' } as const
 export type Language = keyof typeof languages
-const rightToLeft: Language[] = ['ar']
+const rightToLeft: string[] = ['ar']
 const KEY = 'lorry.language'
 
 const others: Record<Exclude<Language, 'en'>, () => Promise<{ default: unknown }>> = {
   sv: () => import('./sv.json'),
-  hi: () => import('./hi.json'),
-  ar: () => import('./ar.json'),
 }
 
 function isLanguage(text: string | null | undefined): text is Language {
