@@ -3,7 +3,7 @@
 #   make test CC=clang               the same with another compiler      (in build-clang/)
 #   make test SAN=address,undefined  the same under sanitizers           (in build-asan-ubsan/)
 #   make test SAN=thread             …                                   (in build-tsan/)
-#   make test SUITE=unit             one suite: unit, contract, check, integration, deploy
+#   make test SUITE=unit             one suite: unit, contract, check, integration, deploy, web, deploy
 #   make test TEST='base json'       some tests by name
 #   make run ARGS='--listen 127.0.0.1:9000'
 
@@ -43,18 +43,23 @@ run: ## Install what is missing, build, and serve the demo city
 	@scripts/install-deps.sh build
 	@$(MAKE) --no-print-directory build
 	@scripts/get-streets.sh || echo 'The demo goes on without street data: drivers move as the crow flies.' >&2
+	@$(MAKE) --no-print-directory web || echo 'The demo goes on without the web app; the API is all there.' >&2
 	@exec $(BUILD)/lorry serve --demo $$([ -f $(streets) ] && echo --streets $(streets)) $(ARGS)
 
 web: ## Install what is missing and build the web app into the build folder
 	@scripts/install-deps.sh web
 	@scripts/build-web.sh $(BUILD)
 
+# The browser tests run once, against the plain build: `make test SUITE=web` alone, `make test SUITE=unit` without.
+with_web := $(if $(SAN)$(TEST)$(filter-out web,$(SUITE)),,web)
+
 test: ## Install what is missing, build, and run every test (SAN=, CC=, SUITE=, TEST=)
-	@scripts/install-deps.sh build test deploy $(if $(findstring clang,$(CC)),clang)
+	@scripts/install-deps.sh build test deploy $(with_web) $(if $(with_web),browser) $(if $(findstring clang,$(CC)),clang)
 	@$(MAKE) --no-print-directory build
 	@scripts/get-streets.sh || echo 'Tests that need the streets will be skipped.' >&2
 	@scripts/get-deploy-tools.sh || echo 'Tests of deploy/ that need what npm has will be skipped.' >&2
-	@scripts/run-tests.sh $(BUILD) '$(SUITE)' $(TEST)
+	@$(if $(with_web),scripts/build-web.sh $(BUILD) lint test e2e)
+	@$(if $(filter web,$(SUITE)),,scripts/run-tests.sh $(BUILD) '$(SUITE)' $(TEST))
 
 test-mongodb: ## The store's contract and faults on a MongoDB of yours (URI=mongodb://…), in databases it drops afterwards
 	@[ -n '$(URI)' ] || { echo 'make: say which: make test-mongodb URI=mongodb://…' >&2; exit 1; }

@@ -36,6 +36,7 @@ if ! .tools/node_modules/.bin/node --version >/dev/null 2>&1; then
     say 'Fetching Node.js for the web app'
     quietly npm install --no-audit --no-fund --prefix .tools node@24 npm@11
 fi
+export BUILD_FOLDER=$build
 export PATH=$PWD/.tools/node_modules/.bin:$PATH
 if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
     say 'Fetching the packages of the web app (about 400 MB)'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for the named purposes, and nothing when none is.
-# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [deploy] [package] [image]      (default: build)
+# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [web] [browser] [deploy] [package] [image]      (default: build)
 # Works as root or through sudo. LORRY_DEPS=skip trusts that everything is there already.
 set -euo pipefail
 
@@ -17,6 +17,7 @@ packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
 packages_clang=(clang)
 packages_streets=(ca-certificates)
 packages_web=(ca-certificates)
+packages_browser=(chromium fonts-noto-core) # about 120 MB to fetch
 command -v npm >/dev/null || packages_streets+=(npm) packages_web+=(npm) # other Node.js packages than Debian's bring npm with them
 
 fail() {
@@ -38,7 +39,8 @@ for purpose in "${@:-build}"; do
     package) wanted+=("${packages_package[@]}") ;;
     streets) wanted+=("${packages_streets[@]}") ;;
     web) wanted+=("${packages_web[@]}") ;;
-    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, web, deploy, package, image" ;;
+    browser) wanted+=("${packages_browser[@]}") ;;
+    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, web, browser, deploy, package, image" ;;
     esac
 done
 

@@ -11,7 +11,7 @@ export { expect }
 export type Schemas = components['schemas']
 export const PASSWORD = 'correct horse 9'
 const root = resolve(import.meta.dirname, '../..')
-const build = resolve(process.env.LORRY_BUILD ?? join(root, 'build'))
+const build = resolve(process.env.BUILD_FOLDER ?? join(root, 'build'))
 const streets = join(root, 'build/streets/large-network.json')
 
 let number = 0

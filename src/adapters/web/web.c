@@ -35,11 +35,12 @@ struct web {
     const struct file *index;
 };
 
-/* Scripts and styles come from here only, and nobody shows our pages in a frame of his. Workers and
- * images are made of blobs by the map. */
+/* Scripts come from here only, and nobody shows our pages in a frame of his. Dialogs write a style
+ * that keeps the page behind them still; workers and images are made of blobs by the map. */
 #define POLICY                                                                                     \
-    "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "                    \
-    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "                 \
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "                    \
+    "img-src 'self' data: blob:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; " \
+    "base-uri 'none'; form-action 'self'; "                                                        \
     "frame-ancestors 'none'"
 #define PERMISSIONS "geolocation=(self), camera=(self), microphone=(), payment=()"
 
