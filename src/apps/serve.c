@@ -65,6 +65,8 @@ static void print_next(struct platform *p) {
     const char *dir = config_cstr(p->config, "data");
     char url[PLATFORM_URL_MAX];
     platform_url(p, url);
+    if (p->web != NULL)
+        printf("  web app     %s\n", url);
     printf("  API         %s/v1\n"
            "  health      %s/healthz  /readyz  /metrics\n"
            "  data        %s\n",
