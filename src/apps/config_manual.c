@@ -32,8 +32,12 @@ static void write_text(struct str text, struct buf *out) {
         else if (text.p[at] == '.' || text.p[at] == '\'')
             buf_add_cstr(out, "\\&");
         column += (column > 0) + end - at;
-        for (; at < end; at++)
-            text.p[at] == '\\' ? buf_add_cstr(out, "\\e") : buf_add_char(out, text.p[at]);
+        for (; at < end; at++) {
+            if (text.p[at] == '\\')
+                buf_add_cstr(out, "\\e");
+            else
+                buf_add_char(out, text.p[at]);
+        }
     }
     buf_add_char(out, '\n');
 }

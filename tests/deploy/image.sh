@@ -68,17 +68,15 @@ mount -o remount,ro,bind "$work/root"
 mount -t tmpfs -o mode=700,uid=10001,gid=10001 tmpfs "$work/root/var/lib/lorry"
 mount -t tmpfs tmpfs "$work/root/tmp"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-inside() { # COMMAND...
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LORRY_DATA=/var/lib/lorry LORRY_LISTEN="127.0.0.1:$port" "$@"
-}
+inside=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LORRY_DATA=/var/lib/lorry LORRY_LISTEN="127.0.0.1:$port")
 as_user=(setpriv --reuid 10001 --regid 10001 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all)
 # The shell that starts it says which process it is before it becomes it.
 # shellcheck disable=SC2016
-inside unshare --pid --fork --kill-child --mount-proc --root="$work/root" \
+"${inside[@]}" unshare --pid --fork --kill-child --mount-proc --root="$work/root" \
     /bin/sh -c 'echo "$$" >/tmp/is && chmod 644 /tmp/is && exec "$@"' sh "${as_user[@]}" /usr/bin/lorry serve \
     >"$work/log" 2>&1 &
 pid=$!
-inside_health() { inside chroot "$work/root" /usr/bin/lorry health; }
+inside_health() { "${inside[@]}" chroot "$work/root" /usr/bin/lorry health; }
 for _ in $(seq 100); do
     inside_health >/dev/null 2>&1 && break
     kill -0 "$pid" 2>/dev/null || fail 'it did not stay up'
