@@ -7,6 +7,7 @@
 #ifndef LORRY_PORTS_CACHE_H
 #define LORRY_PORTS_CACHE_H
 
+#include "base/buf.h"
 #include "base/str.h"
 
 #include <stdint.h>
@@ -21,6 +22,8 @@ struct cache_ops {
     int (*get)(struct cache *c, struct str key, int64_t now_us,
                int64_t *ret_value); /* ERR_NOT_FOUND */
     int (*drop)(struct cache *c, struct str key);
+    /* Optional (NULL: none). Appends its figures in Prometheus' text format. */
+    void (*metrics)(struct cache *c, struct buf *out);
     void (*close)(struct cache *c);
 };
 struct cache {

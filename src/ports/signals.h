@@ -6,7 +6,8 @@
  * Own signals: whoever signals hears it himself, exactly once, before signal() returns and on his
  * thread, also while the others cannot be reached. Signals of others are heard inside poll(). The
  * executor's thread is the one that polls and the one that signals, so a listener is called there
- * and nowhere else; who signals from another thread has his own listeners called on that one.
+ * and nowhere else; who signals from another thread has his own listeners called on that one. Where
+ * several executors share a port, poll() serves one of them at a time, in order.
  *
  * Gaps: a listener to SIGNAL_GAP is told (no data) that signals of others may have been lost: a
  * connection came back, or a queue ran over. What was heard before the gap may be out of date and

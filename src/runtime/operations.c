@@ -168,6 +168,8 @@ static void metrics(struct call *c) {
         r->o.metrics(r->o.metrics_arg, &out);
     if (r->o.bus->ops->metrics != NULL)
         r->o.bus->ops->metrics(r->o.bus, &out);
+    if (r->o.cache != NULL && r->o.cache->ops->metrics != NULL)
+        r->o.cache->ops->metrics(r->o.cache, &out);
     for (int32_t i = 0; i < r->service_count; i++) {
         if (r->services[i].def->metrics != NULL)
             r->services[i].def->metrics(r->services[i].self, &out);

@@ -132,6 +132,14 @@ static void least_rights(void **state) {
     struct redis_stats stats;
     redis_stats(a.redis, &stats);
     assert_int_equal(stats.failures, 0);
+    struct buf out;
+    buf_init(&out, NULL, 1024);
+    a.cache->ops->metrics(a.cache, &out);
+    buf_add_char(&out, '\0');
+    assert_non_null(strstr(out.p, "\nlorry_cache_connected 1\n"));
+    assert_non_null(strstr(out.p, "\nlorry_cache_ready 1\n"));
+    assert_non_null(strstr(out.p, "\nlorry_signals_sent_total 1\n"));
+    buf_free(&out);
     replica_close(&a);
     replica_close(&b);
     redis_server_free(&strict);

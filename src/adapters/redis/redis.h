@@ -39,6 +39,7 @@
 #ifndef LORRY_ADAPTERS_REDIS_H
 #define LORRY_ADAPTERS_REDIS_H
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "ports/cache.h"
 #include "ports/signals.h"
@@ -98,5 +99,7 @@ struct redis_stats {
 };
 void redis_stats(struct redis *r, struct redis_stats *ret);
 int32_t redis_cache_count(struct cache *c); /* entries in the mirror */
+/* Appends them in Prometheus' text format; the cache's `metrics` does the same. */
+void redis_metrics(struct redis *r, struct buf *out);
 
 #endif

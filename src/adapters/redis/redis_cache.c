@@ -243,6 +243,10 @@ static int drop(struct cache *cache, struct str key) {
     return 0;
 }
 
+static void metrics(struct cache *cache, struct buf *out) {
+    redis_metrics(self(cache)->redis, out);
+}
+
 static void close_cache(struct cache *cache) {
     struct redis_cache *c = self(cache);
     redis_stop(c->redis);
@@ -253,7 +257,7 @@ static void close_cache(struct cache *cache) {
 }
 
 static const struct cache_ops redis_cache_ops = {
-    .add = add, .set = set, .get = get, .drop = drop, .close = close_cache};
+    .add = add, .set = set, .get = get, .drop = drop, .metrics = metrics, .close = close_cache};
 
 struct cache *redis_cache_new(struct redis *r, int32_t entries_max) {
     CHECK(!r->cache && !r->started && entries_max >= 1);

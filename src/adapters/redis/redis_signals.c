@@ -46,7 +46,8 @@ struct redis_signals {
 
     pthread_mutex_t lock; /* guards everything below */
     struct queue out, in;
-    bool lost; /* something of ours did not go out: the next pack says so */
+    bool polling; /* one at a time, or the order would be lost */
+    bool lost;    /* something of ours did not go out: the next pack says so */
     uint64_t sent, heard, out_dropped, in_dropped, gaps;
 };
 
@@ -176,11 +177,15 @@ static int64_t poll(struct signals *signals, int64_t now_us) {
     struct str topic, data;
     int gaps = 0;
     pthread_mutex_lock(&s->lock);
+    if (s->polling) {
+        pthread_mutex_unlock(&s->lock);
+        return 0; /* who is at it looks again when he has done */
+    }
+    s->polling = true;
     for (int n = 0; n < POLL_PACKS_MAX && s->in.first; n++) {
         gaps += s->in.first->gap;
         push(&taken, pull(&s->in));
     }
-    bool more = s->in.first != NULL;
     if (gaps > 0)
         s->gaps++;
     pthread_mutex_unlock(&s->lock);
@@ -191,6 +196,10 @@ static int64_t poll(struct signals *signals, int64_t now_us) {
         while (!p->gap && next_signal(&rest, &topic, &data))
             tell(s, topic, data);
     }
+    pthread_mutex_lock(&s->lock);
+    s->polling = false;
+    bool more = s->in.first != NULL;
+    pthread_mutex_unlock(&s->lock);
     return more ? now_us : 0;
 }
 
