@@ -3,7 +3,9 @@
  * Bytes are read into the thread's one buffer and parsed there and then. A whole request joins the
  * end of the connection's list of exchanges and goes to the application; answers may come back in
  * any order, but leave from the front of the list only. When `pipeline_max` exchanges wait, or too
- * much output does, what has been read is stashed and reading stops until answers have left.
+ * much output does, what has been read is stashed and reading stops until answers have left. The
+ * same when what was read has kept the thread busy for TURN_NS_MAX: one read may hold more than a
+ * thousand requests, and those who came later are served before the rest of it.
  *
  *   OPEN ──refused, "Connection: close", or a close frame──▶ LAST ──all is sent──▶ LINGER ──▶
  * CLOSED
@@ -113,6 +115,14 @@ bool conn_begin(struct http_thread *t, int fd, const struct remote *peer) {
 
 static bool conn_full(const struct conn *c) {
     return c->waiting >= c->thread->options->limits.pipeline_max || c->out_bytes > OUT_BYTES_MAX;
+}
+
+/* Has this connection had its turn? Its first request is always taken, so that it gets on. */
+static bool turn_over(struct http_thread *t) {
+    uint64_t now_ns = uv_hrtime();
+    if (t->turn_end_ns == 0)
+        t->turn_end_ns = now_ns + TURN_NS_MAX;
+    return now_ns >= t->turn_end_ns;
 }
 
 static void exchange_begin(struct conn *c) {
@@ -233,7 +243,7 @@ static void conn_input(struct conn *c, const char *p, size_t len) {
                 len--;
                 continue;
             }
-            if (conn_full(c)) {
+            if (conn_full(c) || turn_over(c->thread)) {
                 stash(c, p, len);
                 return;
             }
@@ -277,6 +287,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
         return;
     }
     c->thread->current = c;
+    c->thread->turn_end_ns = 0;
     if (n == UV_EOF) {
         conn_ended(c);
     } else {
@@ -320,8 +331,8 @@ static void settle(struct conn *c) {
             return;
         }
     }
-    if ((quiet && c->ended) ||
-        (quiet && c->thread->draining && c->state == CONN_OPEN && c->ws == NULL)) {
+    if ((quiet && c->ended) || (quiet && c->thread->draining && c->state == CONN_OPEN &&
+                                c->stash == NULL && c->ws == NULL)) {
         conn_close(c);
         return;
     }
@@ -343,6 +354,10 @@ void conn_pump(struct conn *c) {
         out_flush(c);
         if (c->stash == NULL || c->state != CONN_OPEN || conn_full(c))
             break;
+        if (turn_over(c->thread)) {
+            conn_mark_dirty(c); /* goes on when others have had theirs */
+            break;
+        }
         char *taken = c->stash;
         c->stash = NULL;
         conn_input(c, taken, c->stash_len);

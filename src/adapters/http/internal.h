@@ -31,14 +31,15 @@
 #include <semaphore.h>
 #include <uv.h>
 
-#define READ_BYTES_MAX ((size_t)64 * 1024) /* one read; the buffer is the thread's */
-#define OUT_BYTES_MAX ((size_t)256 * 1024) /* unsent output beyond which no request is read */
-#define FLUSH_PARTS_MAX 128                /* of one writev */
-#define URI_BYTES_MAX ((size_t)8 * 1024)   /* 414 */
-#define POSTS_MAX 8192                     /* functions waiting for a thread */
-#define EXCHANGES_IDLE_MAX 256             /* kept for reuse by a thread */
-#define CHUNKS_IDLE_MAX 1024               /* the same for chunks of frames */
-#define READERS_IDLE_MAX 16                /* the same for wslay contexts */
+#define READ_BYTES_MAX ((size_t)64 * 1024)      /* one read; the buffer is the thread's */
+#define OUT_BYTES_MAX ((size_t)256 * 1024)      /* unsent output beyond which no request is read */
+#define FLUSH_PARTS_MAX 128                     /* of one writev */
+#define URI_BYTES_MAX ((size_t)8 * 1024)        /* 414 */
+#define TURN_NS_MAX ((uint64_t)5 * 1000 * 1000) /* of one connection, before others have theirs */
+#define POSTS_MAX 8192                          /* functions waiting for a thread */
+#define EXCHANGES_IDLE_MAX 256                  /* kept for reuse by a thread */
+#define CHUNKS_IDLE_MAX 1024                    /* the same for chunks of frames */
+#define READERS_IDLE_MAX 16                     /* the same for wslay contexts */
 #define ARENA_FIRST_BYTES ((size_t)8 * 1024)
 #define TIMEOUT_CHECK_MS 50
 #define LISTEN_BACKLOG 1024
@@ -215,6 +216,7 @@ struct http_thread {
     int64_t timeout_ms[DEADLINE_COUNT];
     struct conn *dirty;        /* have something to send before the loop sleeps */
     struct conn *current;      /* being read: sends at the end of that anyway */
+    uint64_t turn_end_ns;      /* of the connection at work; 0: it has taken no request yet */
     struct exchange *handling; /* inside options->request */
     struct exchange *idle_exchanges;
     struct frame_chunk *idle_chunks;

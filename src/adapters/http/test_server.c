@@ -93,6 +93,32 @@ static void test_pipeline_is_bounded(void **state) {
     site_stop(&site);
 }
 
+/* A client whose many requests come in one read takes turns with the others. */
+static void test_pipeline_lets_others_in(void **state) {
+    (void)state;
+    enum { N = 250 };
+    site_start(&site, &http_limits_default, 1);
+    struct client many = client_connect(site.port), other = client_connect(site.port);
+    struct answer a;
+    struct buf b;
+    client_get(&other, "/echo", &a);
+    buf_init(&b, NULL, 0);
+    for (int i = 0; i < N; i++)
+        buf_printf(&b, "GET /busy/2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    client_send(&many, b.p, b.len);
+    buf_free(&b);
+    EVENTUALLY(n.requests > 1);
+    client_get(&other, "/echo", &a);
+    struct http_counters n;
+    http_counters_read(site.server, &n);
+    assert_true(n.requests < N);
+    for (int i = 0; i < N; i++)
+        assert_true(client_answer(&many, false, &a));
+    client_close(&many);
+    client_close(&other);
+    site_stop(&site);
+}
+
 static void test_half_closed_client_is_answered(void **state) {
     (void)state;
     site_start(&site, &http_limits_default, 1);
@@ -238,6 +264,7 @@ int main(void) {
         cmocka_unit_test(test_keep_alive_and_counters),
         cmocka_unit_test(test_pipeline_in_order),
         cmocka_unit_test(test_pipeline_is_bounded),
+        cmocka_unit_test(test_pipeline_lets_others_in),
         cmocka_unit_test(test_half_closed_client_is_answered),
         cmocka_unit_test(test_vanished_clients),
         cmocka_unit_test(test_slow_clients),

@@ -118,6 +118,10 @@ static void on_request(void *app, struct call *c) {
         char *p = arena_bytes(&c->arena, n);
         memset(p, 'b', n);
         r->body = (struct str){p, n};
+    } else if (str_starts(path, "/busy/")) {
+        for (int64_t end_us = clock_mono_us() + atoi(path.p + 6) * US_PER_MS;
+             clock_mono_us() < end_us;)
+            ;
     } else if (str_is(path, "/headers")) {
         list_headers(c);
     } else if (str_is(path, "/peer")) {

@@ -6,6 +6,7 @@
  *   /headers      the request's headers, one "name: value" a line
  *   /big/N        N bytes
  *   /later/MS     the same as /echo, from another thread after MS milliseconds
+ *   /busy/MS      keeps the network thread busy for MS milliseconds
  *   /hold         answered by app_release() only
  *   /peer         the address of the client
  *   /empty        204

@@ -196,11 +196,12 @@ static void on_before_poll(uv_prepare_t *handle) {
     while (c != NULL) {
         struct conn *next = c->dirty_next;
         c->dirty = false;
+        t->turn_end_ns = 0;
         conn_pump(c);
         conn_unref(c);
         c = next;
     }
-    if (t->dirty != NULL) /* `drained` has brought more: do not sleep */
+    if (t->dirty != NULL) /* `drained` has brought more, or a turn was over: do not sleep */
         uv_async_send(&t->wake);
 }
 

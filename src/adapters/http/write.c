@@ -93,6 +93,7 @@ static void on_written(uv_write_t *request, int status) {
         return;
     }
     out_advance(c, c->write_bytes);
+    c->thread->turn_end_ns = 0;
     conn_pump(c);
 }
 
