@@ -250,13 +250,22 @@ static int64_t floor_div(int64_t a, int64_t b) {
     return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
+static int64_t max_i64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* Metres from AT north or south to the nearest that a road can be, whatever its longitude; 0 beside
+ * the map. Near a pole, where degrees of longitude are short, no square is ruled out by its column,
+ * and the rings would look at the whole map. */
+static double beyond_m(const struct graph *g, struct point at) {
+    int64_t below = (int64_t)g->bounds.south_e7 - at.lat_e7;
+    int64_t above = (int64_t)at.lat_e7 - g->bounds.north_e7;
+    return (double)max_i64(max_i64(below, above), 0) * M_PER_E7;
+}
+
 /* How many rings out the grid begins, and ends, for a point COLUMNS in a row of COUNT. */
 static int64_t rings_to(int64_t at, int64_t count) {
     return at < 0 ? -at : at >= count ? at - count + 1 : 0;
-}
-
-static int64_t max_i64(int64_t a, int64_t b) {
-    return a > b ? a : b;
 }
 
 bool snap(const struct graph *g, struct point at, double radius_m, bool named,
@@ -268,6 +277,8 @@ bool snap(const struct graph *g, struct point at, double radius_m, bool named,
                      .named = named,
                      .best_m = nextafter(radius_m, INFINITY),
                      .segment = NONE};
+    if (beyond_m(g, at) > radius_m)
+        return false;
     int64_t wide = (int64_t)grid->columns * grid->side_lng_e7;
     int64_t x = east_of(grid->west_e7, at.lng_e7);
     if (x > wide + (FULL_TURN_E7 - wide) / 2) /* nearer by going west */
