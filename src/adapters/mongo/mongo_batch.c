@@ -164,8 +164,19 @@ void mongo_batch_settle(struct mongo_batch *b, struct mongo_group *g, int result
     for (int32_t i = g->first; i >= 0; i = b->items[i].next)
         if (b->items[i].passes)
             b->changes[i].result = result;
-    if (result != 0 && result != ERR_UNKNOWN)
+    if (result != 0)
         unclaim_all(b, g);
+    g->fate = MONGO_SETTLED;
+}
+
+void mongo_batch_give_up(struct mongo_batch *b, struct mongo_group *g, bool doubt) {
+    for (int32_t i = g->first; i >= 0; i = b->items[i].next) {
+        struct store_change *c = &b->changes[i];
+        if (doubt && b->items[i].written)
+            c->result = ERR_UNKNOWN;
+        else if (c->result != ERR_INVALID)
+            c->result = ERR_UNAVAILABLE;
+    }
     g->fate = MONGO_SETTLED;
 }
 

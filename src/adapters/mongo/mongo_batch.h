@@ -62,6 +62,8 @@ int mongo_batch_judge(struct mongo_batch *b, struct mongo_group *g, bool force);
 bool mongo_batch_write(struct mongo_batch *b, struct mongo_group *g);
 /* G went through (RESULT 0), or those that pass fail with RESULT. */
 void mongo_batch_settle(struct mongo_batch *b, struct mongo_group *g, int result);
+/* Time is up for G: what was sent is in DOUBT, all else was not written. */
+void mongo_batch_give_up(struct mongo_batch *b, struct mongo_group *g, bool doubt);
 /* Marks the items of open groups of TABLE whose keys are in the database. */
 int mongo_batch_find_keys(struct mongo_batch *b, int table);
 

@@ -209,11 +209,9 @@ static void run(struct mongo_batch *b) {
         struct mongo_group *g = &b->groups[i];
         if (g->fate != MONGO_OPEN)
             continue;
-        if (g->doubt && g->write != NULL)
+        mongo_batch_give_up(b, g, g->doubt);
+        if (g->doubt)
             keep_in_doubt(b->s, g);
-        else
-            g->doubt = false;
-        mongo_batch_settle(b, g, g->doubt ? ERR_UNKNOWN : ERR_UNAVAILABLE);
     }
 }
 
