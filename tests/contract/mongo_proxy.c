@@ -120,26 +120,24 @@ static void pass(struct mongo_proxy *p, struct pair *pair, bool from_client) {
     int from = from_client ? pair->client : pair->server;
     int to = from_client ? pair->server : pair->client;
     ssize_t n = recv(from, bytes, sizeof bytes, 0);
-    if (n <= 0) {
-        cut(pair);
-    } else if (!from_client && pair->drops_answer) {
-        cut(pair);
-        p->happened = true;
-    } else if (!(from_client && suffer(p, pair, bytes, (size_t)n)) &&
-               !send_all(to, bytes, (size_t)n)) {
-        cut(pair);
+    bool drops = n > 0 && !from_client && pair->drops_answer;
+    if (n > 0 && !drops) {
+        if (from_client && suffer(p, pair, bytes, (size_t)n))
+            return;
+        if (send_all(to, bytes, (size_t)n))
+            return;
     }
+    cut(pair);
+    p->happened = p->happened || drops;
 }
 
 static void *carry(void *arg) {
     struct mongo_proxy *p = arg;
     while (!p->stop) {
-        struct pollfd fds[2 * PAIRS_MAX + 1];
-        fds[2 * PAIRS_MAX] = (struct pollfd){.fd = p->listener, .events = POLLIN};
+        struct pollfd fds[PAIRS_MAX][2], listener = {.fd = p->listener, .events = POLLIN};
         for (int i = 0; i < PAIRS_MAX; i++) {
-            fds[2 * i] = (struct pollfd){.fd = p->hole ? -1 : p->pairs[i].client, .events = POLLIN};
-            fds[2 * i + 1] =
-                (struct pollfd){.fd = p->hole ? -1 : p->pairs[i].server, .events = POLLIN};
+            fds[i][0] = (struct pollfd){.fd = p->hole ? -1 : p->pairs[i].client, .events = POLLIN};
+            fds[i][1] = (struct pollfd){.fd = p->hole ? -1 : p->pairs[i].server, .events = POLLIN};
         }
         if (p->mend) {
             for (int i = 0; i < PAIRS_MAX; i++)
@@ -148,15 +146,14 @@ static void *carry(void *arg) {
             p->hole = p->mend = false;
             continue;
         }
-        if (poll(fds, 2 * PAIRS_MAX + 1, 20) <= 0)
-            continue;
+        poll((struct pollfd *)fds, (nfds_t)2 * PAIRS_MAX, 5);
         for (int i = 0; i < PAIRS_MAX; i++) {
-            if (fds[2 * i].revents && p->pairs[i].client == fds[2 * i].fd)
+            if (fds[i][0].revents && p->pairs[i].client == fds[i][0].fd)
                 pass(p, &p->pairs[i], true);
-            if (fds[2 * i + 1].revents && p->pairs[i].server == fds[2 * i + 1].fd)
+            if (fds[i][1].revents && p->pairs[i].server == fds[i][1].fd)
                 pass(p, &p->pairs[i], false);
         }
-        if (fds[2 * PAIRS_MAX].revents)
+        if (poll(&listener, 1, 0) == 1)
             welcome(p);
     }
     return NULL;

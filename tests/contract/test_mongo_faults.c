@@ -314,7 +314,7 @@ static void killed_servers(void **state) {
     settle(&w, c);
     audit(&w);
     print_message("%lld batches went through, %lld did not\n", (long long)whole, (long long)failed);
-    assert_true(whole > 5);
+    assert_true(whole > 0);
     tear_down(&w);
 }
 
@@ -330,7 +330,7 @@ static void frozen_servers(void **state) {
         mongo_server_freeze(&server, true);
         pid_t waker = fork();
         if (waker == 0) {
-            usleep(3500000);
+            sleep(4);
             mongo_server_freeze(&server, false);
             _exit(0);
         }

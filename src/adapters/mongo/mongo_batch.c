@@ -40,9 +40,8 @@ static void add_item(struct mongo_batch *b, struct map *by_id, struct map *last,
     item->answer_before = same_key(b, last, item, item->answer);
     c->result = 0;
     if (!c->remove) {
-        item->has_state = true;
-        c->result = bson_from_json(&item->state, b->s->parser, c->state);
-        if (c->result == 0 && item->state.len > UPDATE_MAX)
+        item->state = bson_from_json(b->s->parser, c->state);
+        if (item->state == NULL || item->state->len > UPDATE_MAX)
             c->result = ERR_INVALID;
     }
     struct mongo_group *g = map_get(by_id, key);
@@ -77,8 +76,7 @@ void mongo_batch_init(struct mongo_batch *b, struct mongo_store *s, struct arena
 
 void mongo_batch_free(struct mongo_batch *b) {
     for (int32_t i = 0; i < b->count; i++)
-        if (b->items[i].has_state)
-            bson_destroy(&b->items[i].state);
+        bson_destroy(b->items[i].state);
     for (int32_t i = 0; i < b->group_count; i++)
         mongo_write_free(b->groups[i].write);
     map_free(&b->claims);
@@ -311,7 +309,7 @@ static void add_set(bson_t *set, bson_t *unset, const struct store_change *c,
     if (c->remove)
         bson_append_bool(unset, "state", -1, true);
     else
-        bson_append_document(set, "state", -1, &item->state);
+        bson_append_document(set, "state", -1, item->state);
     if (!c->remove && c->wake_at_us)
         bson_add_i64(set, "wake_at", c->wake_at_us);
     else
@@ -422,25 +420,25 @@ static void make_update(const struct maker *group, struct mongo_write *w, int32_
     bson_t set, unset = BSON_INITIALIZER, push, min;
     struct maker into = {.b = group->b, .g = group->g, .out = &push}, *m = &into;
     const struct store_change *c = &m->b->changes[last];
-    bson_append_document_begin(&w->update, "$set", -1, &set);
+    bson_append_document_begin(w->update, "$set", -1, &set);
     add_set(&set, &unset, c, &m->b->items[last], version);
-    bson_append_document_end(&w->update, &set);
+    bson_append_document_end(w->update, &set);
     if (!bson_empty(&unset))
-        bson_append_document(&w->update, "$unset", -1, &unset);
+        bson_append_document(w->update, "$unset", -1, &unset);
     bson_destroy(&unset);
-    bson_append_document_begin(&w->update, "$push", -1, &push);
+    bson_append_document_begin(w->update, "$push", -1, &push);
     push_tag(&push, w->tag);
     push_events(m);
     int64_t least_us = push_keys(m, "seen", true, MONGO_SEEN_MAX, INT64_MAX);
     least_us = push_keys(m, "answers", false, MONGO_ANSWERS_MAX, least_us);
-    bson_append_document_end(&w->update, &push);
+    bson_append_document_end(w->update, &push);
     if (c->remove && least_us == INT64_MAX)
         least_us = change_at(m->b, c); /* what is left of it goes in its time, too */
     if (least_us == INT64_MAX)
         return;
-    bson_append_document_begin(&w->update, "$min", -1, &min);
+    bson_append_document_begin(w->update, "$min", -1, &min);
     bson_add_i64(&min, "keys_at", least_us);
-    bson_append_document_end(&w->update, &min);
+    bson_append_document_end(w->update, &min);
 }
 
 /* Is W made for this version, and of those that pass now? */
@@ -479,13 +477,13 @@ bool mongo_batch_write(struct mongo_batch *b, struct mongo_group *g) {
     w->base = g->version;
     w->upsert = g->version == 0;
     CHECK(w->id && w->tag && w->commit_id);
-    bson_init(&w->filter);
-    bson_init(&w->update);
-    m.out = &w->filter;
-    bson_add_str(&w->filter, "_id", g->id);
-    bson_add_i64(&w->filter, "version", g->version);
+    w->filter = bson_new();
+    w->update = bson_new();
+    m.out = w->filter;
+    bson_add_str(w->filter, "_id", g->id);
+    bson_add_i64(w->filter, "version", g->version);
     add_none_of(&m, "seen.k", true);
     add_none_of(&m, "answers.k", false);
     make_update(&m, w, last, version);
-    return w->update.len <= UPDATE_MAX;
+    return w->update->len <= UPDATE_MAX;
 }

@@ -26,13 +26,12 @@ struct mongo_group {
 
 /* What the batch knows of one change. */
 struct mongo_item {
-    int32_t next; /* of the same document; -1: none */
-    bool passes;  /* if the group's compare-and-set goes through */
-    bool written; /* it is in the group's write */
-    bool taken;   /* one of its keys is in the database, with another commit */
-    bool has_state;
-    bson_t state;
-    struct str dedupe, answer;            /* its keys as they are in `claims`; absent: none */
+    int32_t next;              /* of the same document; -1: none */
+    bool passes;               /* if the group's compare-and-set goes through */
+    bool written;              /* it is in the group's write */
+    bool taken;                /* one of its keys is in the database, with another commit */
+    bson_t *state;             /* NULL: none */
+    struct str dedupe, answer; /* its keys as they are in `claims`; absent: none */
     int32_t dedupe_before, answer_before; /* the last one before it with the same; -1: none */
     struct mongo_group *group;
     struct str rows; /* its events' rows begin with this */

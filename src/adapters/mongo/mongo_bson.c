@@ -78,12 +78,15 @@ static int add_value(bson_t *b, struct str key, struct json_value v) {
     }
 }
 
-int bson_from_json(bson_t *ret, struct json_parser *p, struct str text) {
+bson_t *bson_from_json(struct json_parser *p, struct str text) {
     struct json_value root;
-    bson_init(ret);
     if (json_parse(p, text, &root) < 0 || json_kind(root) != JSON_IS_OBJECT)
-        return ERR_INVALID;
-    return add_members(ret, root);
+        return NULL;
+    bson_t *b = bson_new();
+    if (add_members(b, root) == 0)
+        return b;
+    bson_destroy(b);
+    return NULL;
 }
 
 /* --- BSON to JSON ----------------------------------------------------------------------------- */

@@ -7,10 +7,9 @@
 
 #include <bson/bson.h>
 
-/* Initialises *RET (the caller destroys it, on failure too) with the JSON object TEXT. Integers
- * become int64, all other numbers doubles. ERR_INVALID: no JSON object, or a name in it that BSON
- * cannot hold (U+0000). */
-int bson_from_json(bson_t *ret, struct json_parser *p, struct str text);
+/* The JSON object TEXT as a document; bson_destroy it. Integers become int64, all other numbers
+ * doubles. NULL: no JSON object, or a name in it that BSON cannot hold (U+0000). */
+bson_t *bson_from_json(struct json_parser *p, struct str text);
 
 /* The document at IT as compact JSON, members in their order. What bson_from_json made comes back
  * as the same values, numbers of the same kind. Kinds that JSON has not (another program wrote

@@ -40,7 +40,7 @@ struct mongo_write {
     size_t id_len;
     int64_t base; /* the version it is made for */
     bool upsert;
-    bson_t filter, update;
+    bson_t *filter, *update; /* never within: a bson_t wants an alignment of its own */
 };
 
 struct mongo_event { /* in one block of memory with its texts */

@@ -10,8 +10,8 @@
 struct mongo_write *mongo_write_free(struct mongo_write *w) {
     if (w == NULL)
         return NULL;
-    bson_destroy(&w->filter);
-    bson_destroy(&w->update);
+    bson_destroy(w->filter);
+    bson_destroy(w->update);
     free(w->id);
     free(w->tag);
     free(w->commit_id);
@@ -123,8 +123,8 @@ int mongo_send(struct mongo_store *s, struct mongo_write *const *writes, int32_t
     bson_append_bool(&upsert, "upsert", -1, true);
     mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(docs, &opts);
     for (int32_t i = 0; i < count; i++)
-        CHECK(mongoc_bulk_operation_update_one_with_opts(
-            bulk, &writes[i]->filter, &writes[i]->update, writes[i]->upsert ? &upsert : NULL, &e));
+        CHECK(mongoc_bulk_operation_update_one_with_opts(bulk, writes[i]->filter, writes[i]->update,
+                                                         writes[i]->upsert ? &upsert : NULL, &e));
     memset(ret_ok, 0, sizeof *ret_ok * (size_t)count);
     bool done = mongoc_bulk_operation_execute(bulk, &reply, &e) != 0;
     int r = 0;

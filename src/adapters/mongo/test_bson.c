@@ -15,16 +15,16 @@
 
 /* TEXT through BSON, as it comes back; absent if it cannot go in. */
 static struct str through(struct json_parser *p, struct str text, struct arena *a) {
-    bson_t state, doc = BSON_INITIALIZER;
+    bson_t *state = bson_from_json(p, text), doc = BSON_INITIALIZER;
     bson_iter_t it;
     struct str back = STR_NONE;
-    if (bson_from_json(&state, p, text) == 0) {
-        assert_true(bson_append_document(&doc, "state", -1, &state));
+    if (state != NULL) {
+        assert_true(bson_append_document(&doc, "state", -1, state));
         assert_true(bson_validate(&doc, BSON_VALIDATE_UTF8 | BSON_VALIDATE_UTF8_ALLOW_NULL, NULL));
         assert_true(bson_iter_init_find(&it, &doc, "state"));
         assert_int_equal(bson_read_json(&it, a, &back), 0);
     }
-    bson_destroy(&state);
+    bson_destroy(state);
     bson_destroy(&doc);
     return back;
 }
@@ -169,7 +169,8 @@ static bool same_value(struct json_value x, struct json_value y) {
     case JSON_IS_INT:
         return json_i64(x, &ix) == 0 && json_i64(y, &iy) == 0 && ix == iy;
     case JSON_IS_DOUBLE:
-        return json_f64(x, &fx) == 0 && json_f64(y, &fy) == 0 && memcmp(&fx, &fy, sizeof fx) == 0;
+        return json_f64(x, &fx) == 0 && json_f64(y, &fy) == 0 && fx == fy &&
+               signbit(fx) == signbit(fy);
     case JSON_IS_STRING:
         return str_eq(json_text(x), json_text(y));
     default:
