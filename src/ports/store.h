@@ -45,6 +45,9 @@ struct store_collection {
     const char *name;                    /* "bookings": also the table's name */
     const char *indexes[STORE_KEYS_MAX]; /* "customer_id", …; NULL ends */
     bool timers;                         /* may its documents have wake_at_us? */
+    /* Documents are created and never changed, their ids begin with their time (µs since 1970, 16
+     * hex digits), and only prune_docs removes them: an adapter may keep each day apart. */
+    bool daily;
 };
 
 struct store_doc {
@@ -144,7 +147,9 @@ struct store_ops {
     /* Drops answers and dedupe keys older than BEFORE, at most LIMIT of each (mongo: at most those
      * of LIMIT documents). Returns how many or an error. */
     int (*prune)(struct store *s, int64_t before_us, int32_t limit);
-    /* Drops up to LIMIT documents of C whose id is below ID (in id order). For retention. */
+    /* Drops up to LIMIT documents of C whose id is below ID (in id order). For retention. Of a
+     * daily collection days may go as a whole, which count as one; those of ID's own day may stay
+     * until it is over. */
     int (*prune_docs)(struct store *s, const struct store_collection *c, struct str below_id,
                       int32_t limit);
     /* Optional (NULL): a batch of reads and one commit follow on this writing handle, and the store

@@ -25,6 +25,7 @@ static inline int store_index_of(const struct store_collection *c, const char *n
 static inline void store_change_check(const struct store_change *c) {
     CHECK(c->collection && c->id.p && c->id.len >= 1 && c->id.len <= STORE_ID_MAX);
     CHECK(c->expected_version >= 0);
+    CHECK(!c->collection->daily || (c->expected_version == 0 && !c->remove && c->id.len >= 16));
     CHECK(c->remove || c->state.p);
     CHECK(c->event_count >= 0 && c->event_count <= STORE_EVENTS_MAX);
     CHECK(c->wake_at_us == 0 || (c->wake_at_us > 0 && c->collection->timers));

@@ -447,6 +447,77 @@ static void what_is_wrong_is_said(void **state) {
     drop(db);
 }
 
+/* --- days ------------------------------------------------------------------------------------ */
+
+static const struct store_collection logs = {"logs", {"owner"}, .daily = true};
+static const struct store_collection *const daily[] = {&logs};
+
+static int64_t count_of(const struct database *db, const char *sql) {
+    char out[256];
+    postgres_server_sql(&server, db->name, sql, out);
+    return atoll(out);
+}
+
+static const char *log_id(struct arena *a, int64_t at_us, int n) {
+    return arena_cstr(a, arena_printf(a, "%016llx_%d", (unsigned long long)at_us, n));
+}
+
+/* One document at AT_US, and what is told of it. */
+static void add_log(struct store *s, int64_t at_us, struct arena *a) {
+    struct store_change c = change_of(log_id(a, at_us, 1), 0, "c");
+    c.collection = &logs;
+    c.keys[0] = STR("o");
+    assert_int_equal(commit_one(s, c), 0);
+    assert_int_equal(commit_one(s, c), ERR_CONFLICT);
+}
+
+static int32_t listed(struct store *s, struct arena *a) {
+    struct store_query q = {.collection = &logs, .index = "owner", .key = STR("o"), .limit = 100};
+    struct store_doc *docs;
+    int32_t n;
+    assert_int_equal(s->ops->list(s, &q, a, &docs, &n), 0);
+    for (int32_t i = 1; i < n; i++)
+        assert_true(str_cmp(docs[i - 1].id, docs[i].id) > 0);
+    return n;
+}
+
+static void days_are_kept_apart(void **state) {
+    (void)state;
+    struct database *db = make(daily, 1);
+    struct store *s = open_handle(source(db), true), *two = open_handle(source(db), true);
+    struct store_doc doc;
+    struct arena a;
+    int64_t now_us = clock_wall_us();
+    arena_init(&a, 65536);
+    for (int day = -1; day <= 2; day++)
+        add_log(s, now_us + day * US_PER_DAY, &a);
+    assert_int_equal(count_of(db, "SELECT count(*) FROM ONLY logs_rest"), 0);
+    add_log(s, now_us - 40 * US_PER_DAY, &a); /* no day was made for these */
+    add_log(s, now_us + 40 * US_PER_DAY, &a);
+    add_log(s, 5, &a);
+    assert_int_equal(count_of(db, "SELECT count(*) FROM ONLY logs_rest"), 3);
+    assert_int_equal(listed(two, &a), 7);
+    for (int day = -1; day <= 2; day++)
+        assert_int_equal(
+            s->ops->get(s, &logs, str_from(log_id(&a, now_us + day * US_PER_DAY, 1)), &a, &doc), 0);
+    /* Everything before today goes: yesterday with its day, the rest by itself. */
+    struct str today = str_from(log_id(&a, now_us - now_us % US_PER_DAY, 0));
+    struct store *writers[] = {s, two, s};
+    for (int i = 0; i < 3; i++)
+        assert_true(writers[i]->ops->prune_docs(writers[i], &logs, today, 100) >= 0);
+    assert_int_equal(listed(s, &a), 4);
+    assert_int_equal(count_of(db, "SELECT count(*) FROM pg_inherits WHERE"
+                                  " inhparent = 'logs'::regclass"),
+                     4); /* today, two to come, the rest */
+    assert_int_equal(count_of(db, "SELECT count(*) FROM ONLY logs_rest"), 1);
+    s->ops->close(s);
+    two->ops->close(two);
+    reopen(db); /* the day before today is made again, and nothing else happens */
+    assert_int_equal(count_of(db, "SELECT count(*) FROM logs"), 4);
+    drop(db);
+    arena_free(&a);
+}
+
 /* Several processes start on an empty database at once: one makes the tables. */
 static void *open_source_in_thread(void *arg) {
     return must_open(arg);
@@ -489,6 +560,7 @@ int main(void) {
         cmocka_unit_test(bad_text_fails_alone),
         cmocka_unit_test(lists_come_from_a_replica),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(days_are_kept_apart),
         cmocka_unit_test(all_start_at_once),
     };
     postgres_server_make(&server, NULL, NULL);

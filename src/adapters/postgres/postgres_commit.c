@@ -44,42 +44,8 @@ static void each_index(struct buf *b, const struct postgres_table *t, const char
  * keys' come last. "(x IN (…)) IS TRUE" keeps it a hashed lookup. */
 #define FIRST_KEY_PARAM 28
 
-static void commit_sql(const struct postgres_table *t, struct buf *b) {
-    const char *name = t->decl->name;
-    buf_add_cstr(b, "WITH c AS MATERIALIZED (SELECT * FROM unnest($1::int4[], $2::text[],"
-                    " $3::int8[], $4::bool[], $5::jsonb[], $6::int8[], $7::text[], $8::text[],"
-                    " $9::int8[], $10::text[]");
-    for (int i = 0; i < t->index_count; i++)
-        buf_printf(b, ", $%d::text[]", FIRST_KEY_PARAM + i);
-    buf_add_cstr(b, ") AS u(ord, id, expected, remove, state, wake_at, commit_id, dedupe, at,"
-                    " answer");
-    each_index(b, t, ", ", "");
-    buf_add_cstr(b, ")),"
-                    " good AS MATERIALIZED (SELECT c.* FROM c"
-                    " LEFT JOIN seen s ON s.key = c.dedupe LEFT JOIN answers a ON a.key = c.answer"
-                    " WHERE s.key IS NULL AND a.key IS NULL),");
-    buf_printf(b, " ins AS (INSERT INTO %s(id, version, wake_at, commit_id, state", name);
-    each_index(b, t, ", ", "");
-    buf_add_cstr(b, ") SELECT id, 1, wake_at, commit_id, state");
-    each_index(b, t, ", ", "");
-    buf_add_cstr(b, " FROM good WHERE expected = 0 AND NOT remove"
-                    " ON CONFLICT (id) DO NOTHING RETURNING id),");
-    buf_printf(b,
-               " upd AS (UPDATE %s t SET version = t.version + 1, wake_at = g.wake_at,"
-               " commit_id = g.commit_id, state = g.state",
-               name);
-    for (int i = 0; i < t->index_count; i++)
-        buf_printf(b, ", " POSTGRES_KEY_COLUMN " = g." POSTGRES_KEY_COLUMN, t->decl->indexes[i],
-                   t->decl->indexes[i]);
-    buf_printf(b,
-               " FROM good g WHERE t.id = g.id AND t.version = g.expected AND NOT g.remove"
-               " RETURNING t.id),"
-               " del AS (DELETE FROM %s t USING good g WHERE t.id = g.id"
-               " AND t.version = g.expected AND g.remove RETURNING t.id),"
-               " hit AS (SELECT id FROM ins UNION ALL SELECT id FROM upd UNION ALL"
-               " SELECT id FROM del UNION ALL SELECT id FROM good WHERE remove AND expected = 0"
-               " AND NOT EXISTS (SELECT FROM %s t WHERE t.id = good.id)),",
-               name, name);
+/* What goes with the documents that were hit. */
+static void commit_sql_rest(struct buf *b) {
     buf_add_cstr(
         b, " ok AS MATERIALIZED (SELECT ord, dedupe, at FROM good"
            " WHERE (id IN (SELECT id FROM hit)) IS TRUE),"
@@ -105,6 +71,50 @@ static void commit_sql(const struct postgres_table *t, struct buf *b) {
            " (SELECT count(*) FROM ok WHERE dedupe IS NOT NULL)"
            " OR (SELECT count(*) FROM a) <> (SELECT count(*) FROM x) THEN retry_commit() END"
            " FROM c");
+}
+
+static void commit_sql(const struct postgres_table *t, struct buf *b) {
+    const char *name = t->decl->name;
+    buf_add_cstr(b, "WITH c AS MATERIALIZED (SELECT * FROM unnest($1::int4[], $2::text[],"
+                    " $3::int8[], $4::bool[], $5::jsonb[], $6::int8[], $7::text[], $8::text[],"
+                    " $9::int8[], $10::text[]");
+    for (int i = 0; i < t->index_count; i++)
+        buf_printf(b, ", $%d::text[]", FIRST_KEY_PARAM + i);
+    buf_add_cstr(b, ") AS u(ord, id, expected, remove, state, wake_at, commit_id, dedupe, at,"
+                    " answer");
+    each_index(b, t, ", ", "");
+    buf_add_cstr(b, ")),"
+                    " good AS MATERIALIZED (SELECT c.* FROM c"
+                    " LEFT JOIN seen s ON s.key = c.dedupe LEFT JOIN answers a ON a.key = c.answer"
+                    " WHERE s.key IS NULL AND a.key IS NULL),");
+    buf_printf(b, " ins AS (INSERT INTO %s(id, version, wake_at, commit_id, state", name);
+    each_index(b, t, ", ", "");
+    buf_add_cstr(b, ") SELECT id, 1, wake_at, commit_id, state");
+    each_index(b, t, ", ", "");
+    buf_add_cstr(b, " FROM good WHERE expected = 0 AND NOT remove"
+                    " ON CONFLICT (id) DO NOTHING RETURNING id),");
+    if (t->decl->daily) { /* only ever created */
+        buf_add_cstr(b, " hit AS (SELECT id FROM ins),");
+        commit_sql_rest(b);
+        return;
+    }
+    buf_printf(b,
+               " upd AS (UPDATE %s t SET version = t.version + 1, wake_at = g.wake_at,"
+               " commit_id = g.commit_id, state = g.state",
+               name);
+    for (int i = 0; i < t->index_count; i++)
+        buf_printf(b, ", " POSTGRES_KEY_COLUMN " = g." POSTGRES_KEY_COLUMN, t->decl->indexes[i],
+                   t->decl->indexes[i]);
+    buf_printf(b,
+               " FROM good g WHERE t.id = g.id AND t.version = g.expected AND NOT g.remove"
+               " RETURNING t.id),"
+               " del AS (DELETE FROM %s t USING good g WHERE t.id = g.id"
+               " AND t.version = g.expected AND g.remove RETURNING t.id),"
+               " hit AS (SELECT id FROM ins UNION ALL SELECT id FROM upd UNION ALL"
+               " SELECT id FROM del UNION ALL SELECT id FROM good WHERE remove AND expected = 0"
+               " AND NOT EXISTS (SELECT FROM %s t WHERE t.id = good.id)),",
+               name, name);
+    commit_sql_rest(b);
 }
 
 /* --- waves ------------------------------------------------------------------------------------ */

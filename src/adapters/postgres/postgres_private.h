@@ -17,6 +17,7 @@
 #define POSTGRES_PARAMS_MAX 32
 #define POSTGRES_LOCK_CLASS 0x4c6f7279 /* "Lory": our advisory locks are (this, node) */
 #define POSTGRES_LOCK_SCHEMA 0         /* no node: held while the schema is looked at */
+#define POSTGRES_LOCK_DAYS (-1)        /* no node: held while days are made or dropped */
 #define POSTGRES_CHANNEL "lorry_outbox"
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -173,7 +174,8 @@ enum postgres_table_statement {
 struct postgres_table {
     const struct store_collection *decl;
     int index_count;
-    int statements; /* the number of its first one */
+    int statements;       /* the number of its first one */
+    int64_t next_keep_us; /* of a daily one: when its days are looked at again */
 };
 
 struct postgres_store {
@@ -217,6 +219,15 @@ int postgres_outbox_setup(void *arg, struct postgres_link *l);
 /* Its owner is closing: tells the others that what it leaves may be taken. */
 void postgres_outbox_leave(struct postgres_store *s);
 #define POSTGRES_NOTIFY_SQL "SELECT pg_notify('" POSTGRES_CHANNEL "', '')"
+
+/* postgres_daily.c */
+#define POSTGRES_DAYS_AHEAD 2
+#define POSTGRES_DAILY_REST "%s_rest"
+/* The statement that makes the partition of AT_US's day if it is not there. */
+void postgres_daily_make(const char *table, int64_t at_us, char sql[POSTGRES_SQL_MAX]);
+/* Once a minute: makes the days to come, drops a day whose ids are all below BELOW_ID. Returns how
+ * many days went, or an error. */
+int postgres_daily_keep(struct postgres_store *s, struct postgres_table *t, struct str below_id);
 
 struct store *postgres_store_new(const struct postgres_target *target,
                                  const struct postgres_target *replica, bool writer,

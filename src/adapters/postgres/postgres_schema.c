@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/timestamp.h"
 #include "ports/store_check.h"
 
 #include <stdio.h>
@@ -157,9 +158,27 @@ static int make_table(struct schema *s, const struct store_collection *c) {
     for (int i = 0; i < store_index_count(c); i++)
         buf_printf(&sql, ", " POSTGRES_KEY_COLUMN " " TEXT_C, c->indexes[i]);
     /* Room on each page for an update's new row: then indexes need not be touched. */
-    buf_add_cstr(&sql, ", state jsonb NOT NULL) WITH (fillfactor = 85)");
+    buf_printf(&sql, ", state jsonb NOT NULL) %s",
+               c->daily ? "PARTITION BY RANGE (id)" : "WITH (fillfactor = 85)");
     buf_add_char(&sql, 0);
     return run(s, "make a table", sql.p);
+}
+
+/* The days of yesterday to the day after tomorrow, and the place for all others. */
+static int make_days(struct schema *s, const struct store_collection *c) {
+    char sql[POSTGRES_SQL_MAX], rest[64];
+    int64_t there = 0;
+    snprintf(rest, sizeof rest, POSTGRES_DAILY_REST, c->name);
+    int r = has_relation(s, rest, &there);
+    if (r == 0 && !there) {
+        snprintf(sql, sizeof sql, "CREATE TABLE %s PARTITION OF %s DEFAULT", rest, c->name);
+        r = run(s, "make a table", sql);
+    }
+    for (int day = -1; r == 0 && day <= POSTGRES_DAYS_AHEAD; day++) {
+        postgres_daily_make(c->name, clock_wall_us() + day * US_PER_DAY, sql);
+        r = run(s, "make a day's table", sql);
+    }
+    return r;
 }
 
 /* Looked for first: even CREATE INDEX IF NOT EXISTS shuts writers out while it looks. */
@@ -246,7 +265,9 @@ static int prepare_collection(struct schema *s, const struct store_collection *c
     }
     if (r == 0 && (!there || missing))
         r = make_table(s, c);
-    return r < 0 ? r : make_indexes(s, c);
+    if (r == 0)
+        r = make_indexes(s, c);
+    return r < 0 || !c->daily ? r : make_days(s, c);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

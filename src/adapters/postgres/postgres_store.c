@@ -255,9 +255,15 @@ static int prune(struct store *store, int64_t before_us, int32_t limit) {
 static int prune_docs(struct store *store, const struct store_collection *c, struct str below_id,
                       int32_t limit) {
     struct postgres_store *s = self(store);
+    struct postgres_table *t = postgres_table_of(s, c);
     int64_t count = 0;
     char sql[POSTGRES_SQL_MAX];
     CHECK(s->writer && limit >= 1 && below_id.p);
+    char table[64];
+    int days = c->daily ? postgres_daily_keep(s, t, below_id) : 0;
+    if (days < 0)
+        return days;
+    snprintf(table, sizeof table, c->daily ? POSTGRES_DAILY_REST : "%s", c->name);
     struct postgres_params p = postgres_params(s);
     postgres_add_text(&p, below_id);
     postgres_add_i32(&p, limit);
@@ -265,10 +271,10 @@ static int prune_docs(struct store *store, const struct store_collection *c, str
              "WITH gone AS (DELETE FROM %s WHERE id IN (SELECT id FROM %s WHERE id < $1"
              " ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1)"
              " SELECT count(*) FROM gone",
-             c->name, c->name);
-    int r = postgres_query(s, &s->link, postgres_table_of(s, c)->statements + POSTGRES_T_PRUNE, sql,
-                           &p, on_count, &count);
-    return r < 0 ? r : (int)count;
+             table, table);
+    int r =
+        postgres_query(s, &s->link, t->statements + POSTGRES_T_PRUNE, sql, &p, on_count, &count);
+    return r < 0 ? r : (int)count + days;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */

@@ -26,7 +26,8 @@ static const struct schema_field chunk_fields[] = {
 };
 static const struct schema chunk_schema = SCHEMA(struct trail_chunk, "TrailChunk", chunk_fields);
 
-const struct store_collection trail_collection = {.name = "trails", .indexes = {"driver_id"}};
+const struct store_collection trail_collection = {
+    .name = "trails", .indexes = {"driver_id"}, .daily = true};
 
 static void chunk_keys(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
     (void)a;
