@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -469,6 +470,9 @@ static void serve_link(struct redis *r) {
 
 static void *thread_run(void *arg) {
     struct redis *r = arg;
+    sigset_t all; /* signals are others' business; hiredis writes to broken connections, too */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
     int64_t pause_us = REDIS_BACKOFF_MIN_US;
     char said[sizeof r->why] = ""; /* an absence is told of once for each reason */
     while (!r->stopping) {
