@@ -286,6 +286,7 @@ static void run_faulty(uint64_t seed) {
                                              .conflict = 0.05,
                                              .unknown_committed = 0.15,
                                              .unknown_lost = 0.1,
+                                             .doubt = 0.1,
                                              .read_busy = 0.25};
     int on[JOBS];
     bool adds[JOBS];

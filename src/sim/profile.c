@@ -57,7 +57,8 @@ static void draw_faults(struct sim *sim) {
     }
     double *const store[] = {&p->store.busy,         &p->store.io,
                              &p->store.conflict,     &p->store.unknown_committed,
-                             &p->store.unknown_lost, &p->store.read_busy};
+                             &p->store.unknown_lost, &p->store.read_busy,
+                             &p->store.doubt};
     for (size_t i = 0; i < sizeof(store) / sizeof(store[0]); i++) {
         bool chosen = sim_chance(sim, on);
         double rate = 0.05 * rng_unit(&sim->rng);

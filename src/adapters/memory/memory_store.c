@@ -108,15 +108,41 @@ static int list(struct store *s, const struct store_query *q, struct arena *a,
     return 0;
 }
 
+/* What becomes of a document whose changes are in doubt. */
+enum fate {
+    FATE_SURE,
+    FATE_WRITTEN, /* ERR_UNKNOWN */
+    FATE_LOST,    /* ERR_UNKNOWN */
+    FATE_AWAY,    /* ERR_UNAVAILABLE */
+    FATES
+};
+
+/* The fate of change I: of one document all have the same. */
+static enum fate draw_fate(struct memory_store *m, const struct store_change *changes, int32_t i,
+                           const enum fate *fates) {
+    if (!m->faults || m->faults->doubt <= 0)
+        return FATE_SURE;
+    for (int32_t k = i - 1; k >= 0; k--)
+        if (changes[k].collection == changes[i].collection && str_eq(changes[k].id, changes[i].id))
+            return fates[k];
+    return chance(m, m->faults->doubt) ? 1 + (enum fate)rng_below(m->faults->rng, FATES - 1)
+                                       : FATE_SURE;
+}
+
 /* Everything of a commit that happens under the lock. */
 static void write_batch(struct memory_store *m, struct store_change *changes, int32_t count,
-                        const int64_t *remove_seqs, int32_t remove_count,
+                        const int64_t *remove_seqs, int32_t remove_count, enum fate *ret_fates,
                         struct memory_commit *ret) {
     struct memory_data *d = &m->disk->data;
     ret->first_seq = memory_outbox_next_seq(&d->outbox);
     for (int32_t i = 0; i < count; i++) {
         bool spurious = m->faults && chance(m, m->faults->conflict);
-        changes[i].result = spurious ? ERR_CONFLICT : memory_data_apply(d, &changes[i], m->owner);
+        ret_fates[i] = draw_fate(m, changes, i, ret_fates);
+        if (ret_fates[i] > FATE_WRITTEN)
+            changes[i].result = ret_fates[i] == FATE_LOST ? ERR_UNKNOWN : ERR_UNAVAILABLE;
+        else
+            changes[i].result =
+                spurious ? ERR_CONFLICT : memory_data_apply(d, &changes[i], m->owner);
     }
     for (int32_t i = 0; i < remove_count; i++)
         memory_outbox_remove(&d->outbox, remove_seqs[i]);
@@ -146,8 +172,9 @@ static int commit(struct store *s, struct store_change *changes, int32_t count,
                                  .count = count,
                                  .remove_seqs = remove_seqs,
                                  .remove_count = remove_count};
+    enum fate fates[STORE_BATCH_MAX];
     pthread_mutex_lock(&m->disk->lock);
-    write_batch(m, changes, count, remove_seqs, remove_count, &done);
+    write_batch(m, changes, count, remove_seqs, remove_count, fates, &done);
     memory_watch_fn watch = m->disk->watch;
     void *watch_arg = m->disk->watch_arg;
     pthread_mutex_unlock(&m->disk->lock);
@@ -155,6 +182,9 @@ static int commit(struct store *s, struct store_change *changes, int32_t count,
         watch(watch_arg, &done);
     if (m->faults && chance(m, m->faults->unknown_committed))
         return fail_all(changes, count, ERR_UNKNOWN);
+    for (int32_t i = 0; i < count; i++)
+        if (fates[i] == FATE_WRITTEN && changes[i].result == 0)
+            changes[i].result = ERR_UNKNOWN;
     return 0;
 }
 

@@ -17,7 +17,9 @@ struct memory_store_faults {
     double conflict;          /* each change: ERR_CONFLICT, nothing of it written */
     double unknown_committed; /* commit: written, yet ERR_UNKNOWN */
     double unknown_lost;      /* commit: ERR_UNKNOWN, nothing written */
-    double read_busy;         /* get, list, answer, outbox_read, due: ERR_BUSY */
+    double doubt;     /* each document of a commit: whatever changes it is ERR_UNKNOWN, written
+                         or not, or ERR_UNAVAILABLE, while the others go through */
+    double read_busy; /* get, list, answer, outbox_read, due: ERR_BUSY */
     struct rng *rng;
 };
 
