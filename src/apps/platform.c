@@ -218,11 +218,6 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .trip_max_km = (int32_t)config_int(c, "trip_max_km"),
         .open_bookings_max = open_max > 0 ? (int32_t)open_max : -1,
     };
-    if (config_is_given(c, "tariffs")) {
-        o.tariffs = booking_tariffs_load(config_cstr(c, "tariffs"), &p->arena, ret_why);
-        if (o.tariffs == NULL)
-            return refuse_file(p, "tariffs", ret_why);
-    }
     if (config_is_given(c, "area")) {
         o.area = booking_area_load(config_cstr(c, "area"), &p->arena, ret_why);
         if (o.area == NULL)
@@ -267,7 +262,7 @@ static int make_services(struct platform *p, struct str *ret_why) {
     if (config_is_given(p->config, "tariffs"))
         p->tariffs = booking_tariffs_load(config_cstr(p->config, "tariffs"), &p->arena, ret_why);
     if (p->tariffs == NULL)
-        return ERR_INVALID;
+        return refuse_file(p, "tariffs", ret_why);
     make_auth(p);
     make_driver(p);
     make_notification(p);

@@ -11,6 +11,10 @@
 
 #include <stdint.h>
 
+/* What no route passes, of 20 stops anywhere on the globe and by the slowest class. */
+#define ROUTER_DISTANCE_M_MAX INT64_C(1000000000)
+#define ROUTER_DURATION_S_MAX INT64_C(1000000000)
+
 struct route {
     int64_t distance_m, duration_s;
     struct point

@@ -390,6 +390,9 @@ class WrongSettings(unittest.TestCase):
                     done = lorry.run('serve', '--data', os.path.join(folder, 'data'), '--listen', '127.0.0.1:0', f'--{key}', wrong)
                     self.assertIn(done.returncode, (1, 2), (key, text))
                     self.assertIn('wrong.json', done.stderr, (key, text))
+                    if key != 'streets': # which has words of its own
+                        self.assertIn(f'the {key} cannot be used: {wrong}: ', done.stderr, (key, text))
+                    self.assertNotIn('  ', done.stderr, (key, text))
             with open(wrong, 'w', encoding='utf-8') as file:
                 file.write('workers = 2\nwrokers = 3\nworkers 4\n')
             done = lorry.run('serve', '--config', wrong)

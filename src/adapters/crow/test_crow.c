@@ -68,9 +68,25 @@ static void test_many_to_one(void **state) {
     r->ops->close(r);
 }
 
+/* Back and forth between two ends of the world, as slowly as can be. */
+static void test_the_longest_way(void **state) {
+    (void)state;
+    struct router *r = crow_new(NULL);
+    struct point stops[20];
+    for (int i = 0; i < 20; i++)
+        stops[i] = point_of(0, i % 2 == 0 ? -90 : 90);
+    for (int v = 0; v < VEHICLE_COUNT; v++) {
+        struct route route;
+        r->ops->route(r, stops, 20, (enum vehicle)v, false, NULL, &route);
+        assert_in_range(route.distance_m, 400000000, ROUTER_DISTANCE_M_MAX);
+        assert_in_range(route.duration_s, 1, ROUTER_DURATION_S_MAX);
+    }
+    r->ops->close(r);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_one_kilometre),
-                                       cmocka_unit_test(test_options),
-                                       cmocka_unit_test(test_many_to_one)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_kilometre), cmocka_unit_test(test_options),
+        cmocka_unit_test(test_many_to_one), cmocka_unit_test(test_the_longest_way)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,11 +12,12 @@
 #ifndef LORRY_BOOKING_PRICE_H
 #define LORRY_BOOKING_PRICE_H
 
+#include "ports/router.h"
 #include "services/booking/types.h"
 
 #define TARIFF_AMOUNT_MAX INT64_C(100000000) /* minor units: a million of most currencies */
-#define PRICE_DISTANCE_M_MAX INT64_C(1000000000)
-#define PRICE_DURATION_S_MAX INT64_C(100000000)
+#define PRICE_DISTANCE_M_MAX ROUTER_DISTANCE_M_MAX
+#define PRICE_DURATION_S_MAX ROUTER_DURATION_S_MAX
 
 struct tariff {
     int32_t vehicle; /* enum vehicle; VEHICLE_NONE: this class is not on offer */

@@ -167,8 +167,9 @@ struct str booking_file_complaint(const char *path, const struct field_errors *e
     struct buf out;
     buf_init(&out, a, 256);
     for (int i = 0; i < errors->count; i++)
-        buf_printf(&out, "%s%s: %.*s %.*s", i > 0 ? "\n" : "", path,
-                   STR_ARG(errors->items[i].pointer), STR_ARG(errors->items[i].detail));
+        buf_printf(&out, "%s%s: %.*s%s%.*s", i > 0 ? "\n" : "", path,
+                   STR_ARG(errors->items[i].pointer), errors->items[i].pointer.len > 0 ? " " : "",
+                   STR_ARG(errors->items[i].detail));
     if (errors->more > 0)
         buf_printf(&out, "\n%s: and %d more", path, errors->more);
     return buf_str(&out);

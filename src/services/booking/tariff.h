@@ -32,7 +32,7 @@ struct str tariffs_json(const struct tariffs *t, struct arena *a);
 
 /* For files of configuration: the whole file in A. ERR_NOT_FOUND, ERR_IO, ERR_LIMIT. */
 int booking_file_read(const char *path, struct arena *a, struct str *ret_text);
-/* "PATH: POINTER DETAIL" lines. */
+/* "PATH: POINTER DETAIL" lines; what is said of the whole file has no pointer. */
 struct str booking_file_complaint(const char *path, const struct field_errors *errors,
                                   struct arena *a);
 

@@ -223,6 +223,7 @@ static void test_price_properties(void **unused) {
     struct price p = {.currency = STR("SEK")};
     price_compute(&most, PRICE_DISTANCE_M_MAX, PRICE_DURATION_S_MAX, STOPS_MAX, &a, &p);
     assert_true(p.total > 0);
+    assert_int_equal(price_earning(p.total, 0), p.total);
     arena_free(&a);
 }
 
