@@ -186,6 +186,21 @@ static enum dead_letter_fate see_letter(void *arg, const struct dead_letter *l) 
     return s->only && !str_is(l->event.id, s->only) ? DEAD_LETTER_KEEP : s->fate;
 }
 
+static int32_t walk_letters(const char *prefix, int32_t limit, struct letters *s) {
+    char uri[64];
+    struct arena a;
+    struct str why = STR_NONE;
+    s->count = 0;
+    snprintf(uri, sizeof(uri), "amqp://127.0.0.1:%d", broker_port(broker));
+    arena_init(&a, 1024);
+    int err = dead_letters_walk(&(struct amqp_options){.uri = uri, .prefix = prefix}, "g", limit,
+                                see_letter, s, &a, &why);
+    if (err < 0)
+        fail_msg("%.*s", STR_ARG(why));
+    arena_free(&a);
+    return s->count;
+}
+
 static void await_connection(struct bus *b) {
     int64_t until_us = clock_mono_us() + PATIENCE_US;
     while (!stats_of(b).connected && clock_mono_us() < until_us) {
@@ -253,6 +268,43 @@ static void connections_closed(void **state) {
     survive(close_connections, 4000);
 }
 
+/* A consumer that is done when the connection that brought the event has gone: nobody is told, the
+ * event comes once more, in its turn, and no other is taken for acknowledged. */
+static void done_too_late(void **state) {
+    (void)state;
+    struct bus *b = make();
+    struct outbox *o =
+        outbox_new(b, 130); /* of keys k1 and k2 there are three, of the others two */
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", types, hear, e);
+    e->hold = true;
+    pump_until(o, NULL, &o->confirmed, 130);
+    pump_until(o, NULL, &e->held_count, 64);
+    close_connections();
+    while (stats_of(b).reconnects < 2)
+        usleep(1000);
+    await_connection(b);
+    int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (stats_of(b).unacknowledged < 64 + 130 && clock_mono_us() < until_us) {
+        b->ops->poll(b, clock_wall_us());
+        usleep(1000);
+    }
+    assert_int_equal(stats_of(b).unacknowledged, 64 + 130);
+    assert_int_equal(e->count, 64); /* of each key the first is still in hand */
+    e->hold = false;
+    for (int32_t i = 0; i < e->held_count; i++)
+        e->held[i]->done(e->held[i], i % 2 ? ERR_BUSY : 0);
+    pump_until(o, NULL, &e->count, 64 + 130);
+    assert_int_equal(e->distinct, 130);
+    usleep(200000);
+    b->ops->poll(b, clock_wall_us());
+    assert_int_equal(e->count, 64 + 130);
+    assert_int_equal(stats_of(b).unacknowledged, 0);
+    assert_int_equal(stats_of(b).reconnects, 2); /* no answer went to a connection it is not of */
+    b->ops->close(b);
+    free(o), free(e);
+}
+
 /* A broker that neither answers nor closes: heartbeats find it out. Until then, and after, publish
  * takes what it has room for and no more. */
 static void broker_hangs(void **state) {
@@ -280,6 +332,37 @@ static void broker_hangs(void **state) {
     broker_pause(broker, false);
     pump_until(o, NULL, &e->distinct, all);
     pump_until(o, NULL, &o->confirmed, all);
+    b->ops->close(b);
+    free(o), free(e);
+}
+
+/* A broker that is short of memory takes nothing in. What it has it gives out all the same, and
+ * what was to be published waits. */
+static void broker_short_of_memory(void **state) {
+    (void)state;
+    struct bus *b = make();
+    struct outbox *o = outbox_new(b, 3000);
+    struct ears *e = calloc(1, sizeof(*e));
+    b->ops->subscribe(b, "g", types, hear, e);
+    e->hold = true;
+    o->count = 100;
+    pump_until(o, NULL, &o->confirmed, 100);
+    pump_until(o, NULL, &e->held_count, 64); /* one of each key */
+    assert_int_equal(BROKER_CTL(broker, "set_vm_memory_high_watermark", "0.00001"), 0);
+    o->count = 3000;
+    for (int i = 0; i < 500; i++) {
+        pump(o);
+        usleep(1000);
+    }
+    assert_in_range(o->confirmed, 100, 2900);
+    e->hold = false;
+    for (int32_t i = 0; i < e->held_count; i++)
+        e->held[i]->done(e->held[i], 0);
+    pump_until(o, NULL, &e->distinct, 100);
+    assert_in_range(o->confirmed, 100, 2900);
+    assert_int_equal(BROKER_CTL(broker, "set_vm_memory_high_watermark", "0.4"), 0);
+    pump_until(o, NULL, &e->distinct, 3000);
+    pump_until(o, NULL, &o->confirmed, 3000);
     b->ops->close(b);
     free(o), free(e);
 }
@@ -501,6 +584,34 @@ static void poison_is_put_aside(void **state) {
     free(o), free(e);
 }
 
+/* An event that ends its consumers each time is put aside by the broker, which outlives them. */
+static void killer_is_put_aside(void **state) {
+    (void)state;
+    const char *prefix = fresh_prefix();
+    struct ears *e = calloc(1, sizeof(*e));
+    struct outbox *o = NULL;
+    for (int i = 0; i < AMQP_DELIVERIES_MAX; i++) {
+        struct bus *b = open_bus(prefix, NULL, NULL, 0);
+        if (!o)
+            o = outbox_new(b, 1);
+        o->bus = b;
+        e->hold = true; /* it takes it, and is gone */
+        e->held_count = 0;
+        b->ops->subscribe(b, "g", types, hear, e);
+        pump_until(o, NULL, &e->held_count, 1);
+        pump_until(o, NULL, &o->confirmed, 1);
+        b->ops->close(b);
+    }
+    struct letters s = {0};
+    int64_t until_us = clock_mono_us() + PATIENCE_US;
+    while (walk_letters(prefix, 10, &s) < 1 && clock_mono_us() < until_us)
+        usleep(10000);
+    assert_string_equal(s.first_id, "evt_1");
+    assert_string_equal(s.reason, "delivery_limit");
+    assert_int_equal(e->count, AMQP_DELIVERIES_MAX);
+    free(o), free(e);
+}
+
 /* Somebody else's client. */
 static amqp_connection_state_t raw_connect(void) {
     amqp_connection_state_t c = amqp_new_connection();
@@ -580,21 +691,6 @@ static void not_events(void **state) {
 }
 
 /* ---- dead letters ---- */
-
-static int32_t walk_letters(const char *prefix, int32_t limit, struct letters *s) {
-    char uri[64];
-    struct arena a;
-    struct str why = STR_NONE;
-    s->count = 0;
-    snprintf(uri, sizeof(uri), "amqp://127.0.0.1:%d", broker_port(broker));
-    arena_init(&a, 1024);
-    int err = dead_letters_walk(&(struct amqp_options){.uri = uri, .prefix = prefix}, "g", limit,
-                                see_letter, s, &a, &why);
-    if (err < 0)
-        fail_msg("%.*s", STR_ARG(why));
-    arena_free(&a);
-    return s->count;
-}
 
 static void await_letters(const char *prefix, int32_t count) {
     struct letters s = {.fate = DEAD_LETTER_KEEP};
@@ -727,7 +823,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(broker_stopped),
         cmocka_unit_test(broker_paused),
         cmocka_unit_test(connections_closed),
+        cmocka_unit_test(done_too_late),
         cmocka_unit_test(broker_hangs),
+        cmocka_unit_test(broker_short_of_memory),
         cmocka_unit_test(second_host_serves),
         cmocka_unit_test(nobody_there),
         cmocka_unit_test(least_permissions),
@@ -737,6 +835,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(old_bindings_go),
         cmocka_unit_test(deleted_queue_comes_back),
         cmocka_unit_test(poison_is_put_aside),
+        cmocka_unit_test(killer_is_put_aside),
         cmocka_unit_test(not_events),
         cmocka_unit_test(dead_letters),
         cmocka_unit_test(dead_letters_by_command),

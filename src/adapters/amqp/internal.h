@@ -171,6 +171,7 @@ struct amqp_bus {
     struct sending *sent[AMQP_IN_FLIGHT_MAX]; /* publisher's thread: by tag; NULL: confirmed */
     uint64_t sent_first, sent_next;           /* tags not yet confirmed are in [first, next) */
     struct incoming incoming;                 /* consumer's thread */
+    bool unbound;                             /* its, too: what is not wanted any more is gone */
 
     pthread_mutex_t declaring; /* two connections of one process do not declare at once */
     pthread_mutex_t lock;      /* guards what is below, and what is marked above */

@@ -62,7 +62,8 @@ static int bind(struct link *l, const struct group *g) {
 }
 
 /* Of the types that the platform knows, takes away those that G does not want any more. Only
- * whoever consumes a group knows what it wants. */
+ * whoever consumes a group knows what it wants, and only at its start: a replica of an older
+ * version that merely reconnects takes nothing from a newer one. */
 static int unbind(struct link *l, const struct group *g) {
     amqp_bytes_t queue = amqp_cstring_bytes(g->queue);
     amqp_bytes_t exchange = amqp_cstring_bytes(l->bus->exchange);
@@ -80,20 +81,23 @@ static int unbind(struct link *l, const struct group *g) {
 }
 
 static int declare_all(struct link *l) {
-    const struct amqp_bus *b = l->bus;
+    struct amqp_bus *b = l->bus;
     if (amqp_exchange_declare(l->conn, AMQP_CHANNEL, amqp_cstring_bytes(b->exchange),
                               amqp_cstring_bytes("topic"), 0, 1, 0, 0, amqp_empty_table) == NULL)
         return link_fail_reply(l, b->exchange);
     int err = 0;
+    bool clean = l == &b->consumer && !b->unbound;
     for (int32_t i = 0; err == 0 && i < b->group_count && !l->stopping; i++) {
         const struct group *g = &b->groups[i];
         err = declare_queues(l, g);
         if (err == 0)
             err = bind(l, g);
-        if (err == 0 && g->member_count > 0 && l == &b->consumer)
+        if (err == 0 && g->member_count > 0 && clean)
             err = unbind(l, g);
         amqp_maybe_release_buffers(l->conn);
     }
+    if (err == 0 && clean)
+        b->unbound = true;
     return err;
 }
 
