@@ -38,20 +38,26 @@ enum {
     OUTCOME_UNSEEN = 2 /* the store could not be asked about its lost commit: ask again */
 };
 
+struct outbox_row {
+    int64_t seq, at_us;
+};
+
 /* Events that the bus has, and has not confirmed. Unordered: one that is stuck holds up no other.
  */
 struct outbox {
     int64_t pumped_seq; /* everything up to here was published once since the start */
-    int64_t in_flight[OUTBOX_IN_FLIGHT_MAX];
+    struct outbox_row in_flight[OUTBOX_IN_FLIGHT_MAX];
     int32_t in_flight_count;
-    int64_t again[OUTBOX_IN_FLIGHT_MAX]; /* refused by the bus: publish again */
+    struct outbox_row again[OUTBOX_IN_FLIGHT_MAX]; /* refused by the bus: publish again */
     int32_t again_count;
     int64_t again_at_us;
     int64_t confirmed[OUTBOX_CONFIRMED_MAX]; /* leave the store with the next commit */
     int32_t confirmed_count;
-    int64_t confirmed_since_us, next_poll_us, oldest_us;
-    int64_t behind; /* committed and not confirmed, about */
-    bool dirty;     /* there may be rows beyond pumped_seq */
+    int64_t confirmed_since_us, next_poll_us;
+    int64_t held_us; /* when the first row beyond pumped_seq was made that the bus did not take; 0:
+                        none */
+    int64_t behind;  /* committed and not confirmed, about */
+    bool dirty;      /* there may be rows beyond pumped_seq */
 };
 
 struct parked_call {

@@ -146,9 +146,10 @@ static void executor_metrics(struct buf *out, struct executor *x, int64_t now_us
         out, "lorry_outbox_behind", "gauge",
         "Events written by this process that the bus has not confirmed, with several processes.",
         (double)s.outbox_behind);
-    double age = s.outbox_in_flight > 0 ? (double)(now_us - s.outbox_oldest_us) / 1e6 : 0;
+    double age = s.outbox_oldest_us > 0 ? (double)(now_us - s.outbox_oldest_us) / 1e6 : 0;
     metric_write(out, "lorry_outbox_age_seconds", "gauge",
-                 "Age of the oldest event of the last page.", age > 0 ? age : 0);
+                 "Age of the oldest event that the bus has not confirmed, to the second.",
+                 age > 0 ? age : 0);
     metric_write(out, "lorry_parked_replies", "gauge", "Replies that wait for what follows.",
                  (double)s.parked);
 }

@@ -6,9 +6,10 @@
 #include "base/err.h"
 #include "runtime/executor_internal.h"
 
-static bool forget_in_flight(struct outbox *o, int64_t seq) {
+static bool forget_in_flight(struct outbox *o, int64_t seq, struct outbox_row *ret_row) {
     for (int32_t i = 0; i < o->in_flight_count; i++) {
-        if (o->in_flight[i] == seq) {
+        if (o->in_flight[i].seq == seq) {
+            *ret_row = o->in_flight[i];
             o->in_flight[i] = o->in_flight[--o->in_flight_count];
             return true;
         }
@@ -19,13 +20,14 @@ static bool forget_in_flight(struct outbox *o, int64_t seq) {
 static void on_confirm(void *publisher, int64_t seq, int result) {
     struct executor *x = publisher;
     struct outbox *o = &x->outbox;
-    if (!forget_in_flight(o, seq))
+    struct outbox_row row;
+    if (!forget_in_flight(o, seq, &row))
         return; /* confirmed twice */
     if (result < 0) {
         CHECK(o->again_count < OUTBOX_IN_FLIGHT_MAX);
         if (o->again_count == 0)
             o->again_at_us = x->o.clock->now_us(x->o.clock) + OUTBOX_RETRY_US;
-        o->again[o->again_count++] = seq;
+        o->again[o->again_count++] = row;
         return;
     }
     CHECK(o->confirmed_count < OUTBOX_CONFIRMED_MAX);
@@ -46,10 +48,11 @@ static int32_t room(const struct outbox *o) {
 
 static int publish(struct executor *x, const struct event *e) {
     struct outbox *o = &x->outbox;
-    o->in_flight[o->in_flight_count++] = e->seq;
+    struct outbox_row row = {e->seq, e->at_us};
+    o->in_flight[o->in_flight_count++] = row;
     int err = x->o.bus->ops->publish(x->o.bus, e, on_confirm, x);
     if (err < 0)
-        forget_in_flight(o, e->seq);
+        forget_in_flight(o, e->seq, &row);
     else
         x->stats.published++;
     return err;
@@ -63,15 +66,16 @@ static int32_t publish_rows(struct executor *x, int64_t after, int32_t limit, in
     struct event *events;
     int32_t count;
     int result = x->o.store->ops->outbox_read(x->o.store, after, limit, &arena, &events, &count);
+    if (result >= 0)
+        x->outbox.held_us = 0;
     for (int32_t i = 0; result >= 0 && i < count; i++) {
         int err = publish(x, &events[i]);
         if (err < 0) {
+            x->outbox.held_us = events[i].at_us;
             result = i > 0 ? i : err;
             break;
         }
         *ret_last = events[i].seq;
-        if (i == 0)
-            x->stats.oldest_us = events[i].at_us;
         result = i + 1;
     }
     arena_free(&arena);
@@ -86,17 +90,32 @@ static void publish_again(struct executor *x, int64_t now_us) {
     o->again_at_us = now_us + OUTBOX_RETRY_US;
     for (int32_t i = 0; i < count; i++) {
         int64_t last = 0;
-        int64_t seq = o->again[i];
-        if (publish_rows(x, seq - 1, 1, &last) < 0)
-            o->again[o->again_count++] = seq;
+        struct outbox_row row = o->again[i];
+        if (publish_rows(x, row.seq - 1, 1, &last) < 0)
+            o->again[o->again_count++] = row;
     }
+}
+
+static int64_t older(int64_t a_us, int64_t b_us) {
+    return a_us == 0 || b_us < a_us ? b_us : a_us;
+}
+
+/* When the oldest event was made that is not confirmed, 0: all are. */
+static int64_t oldest_us(const struct outbox *o) {
+    int64_t at_us = o->held_us;
+    for (int32_t i = 0; i < o->in_flight_count; i++)
+        at_us = older(at_us, o->in_flight[i].at_us);
+    for (int32_t i = 0; i < o->again_count; i++)
+        at_us = older(at_us, o->again[i].at_us);
+    return at_us;
 }
 
 void outbox_pump(struct executor *x, int64_t now_us) {
     struct outbox *o = &x->outbox;
     if (o->again_count > 0 && now_us >= o->again_at_us)
         publish_again(x, now_us);
-    if (now_us >= o->next_poll_us) {
+    bool poll = now_us >= o->next_poll_us;
+    if (poll) {
         o->next_poll_us = now_us + OUTBOX_POLL_US;
         o->dirty = true;
     }
@@ -113,6 +132,8 @@ void outbox_pump(struct executor *x, int64_t now_us) {
             0; /* it is counted anew from here on: commits in doubt and others' rows blur it */
     x->stats.in_flight = o->in_flight_count + o->again_count;
     x->stats.behind = o->behind;
+    if (poll || o->in_flight_count + o->again_count == 0) /* there may be many, and turns, too */
+        x->stats.oldest_us = oldest_us(o);
 }
 
 void outbox_removed(struct executor *x, int32_t count) {

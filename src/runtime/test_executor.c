@@ -794,6 +794,47 @@ static void test_outbox_full_bus(void **state) {
     house_free(h);
 }
 
+static int64_t oldest_age_s(struct house *h) {
+    struct executor_stats s;
+    executor_stats(h->executor, &s);
+    return s.outbox_oldest_us > 0 ? (h->now_us - s.outbox_oldest_us) / US_PER_S : 0;
+}
+
+/* Whoever is paged for an event that is stuck must be, however many others go through, and also
+ * when the bus takes none. */
+static void test_outbox_age(void **state) {
+    (void)state;
+    struct memory m;
+    struct fake_bus *bus;
+    struct house *h = open_on_fake(16, &m, &bus);
+    struct job stuck, others[60], held;
+    begin(h, &m, &stuck, "a", &(struct add_args){.by = 2, .events = true});
+    for (int i = 0; i < 60; i++) {
+        house_advance(h, US_PER_S);
+        begin(h, &m, &others[i], "b", &(struct add_args){.by = 2, .events = true});
+        house_settle(h);
+        assert_int_equal(bus->sent, i + 2);
+        bus->publishes[i + 1].confirm(bus->publishes[i + 1].publisher, bus->publishes[i + 1].seq,
+                                      0);
+    }
+    house_advance(h, 2 * US_PER_S);
+    assert_in_range(oldest_age_s(h), 60, 63);
+    fake_say(bus, 0);
+    house_advance(h, US_PER_S);
+    assert_int_equal(oldest_age_s(h), 0);
+    bus->full = true;
+    begin(h, &m, &held, "a", &(struct add_args){.by = 2, .events = true});
+    house_advance(h, 40 * US_PER_S);
+    assert_in_range(oldest_age_s(h), 38, 41);
+    bus->full = false;
+    house_advance(h, US_PER_S);
+    fake_say(bus, 0);
+    house_advance(h, US_PER_S);
+    assert_int_equal(oldest_age_s(h), 0);
+    assert_true(executor_idle(h->executor));
+    house_free(h);
+}
+
 /* ---- the end ---- */
 
 static int64_t machine_now(const struct clock *c) {
@@ -861,6 +902,7 @@ int main(void) {
         cmocka_unit_test(test_outbox_window),
         cmocka_unit_test(test_outbox_refused),
         cmocka_unit_test(test_outbox_full_bus),
+        cmocka_unit_test(test_outbox_age),
         cmocka_unit_test(test_stop_with_work_left),
         cmocka_unit_test(test_end_without_stop),
     };
