@@ -31,9 +31,9 @@ RULES = {
     "geo": Rule("base"),
     "ports": Rule("base json"),
     "events": Rule("base json"),
-    "runtime": Rule("base json geo ports events", "sodium rhonabwy jansson openssl"),
+    "runtime": Rule("base json geo ports events", "sodium"),
     "dispatch": Rule("base geo"),
-    "services/auth": Rule(SERVICE, "sodium rhonabwy jansson openssl"),
+    "services/auth": Rule(SERVICE, "sodium"),
     "services/booking": Rule(SERVICE),
     "services/driver": Rule(SERVICE + " dispatch"),
     "services/notification": Rule(SERVICE),
@@ -46,20 +46,20 @@ RULES = {
     "adapters/postgres": Rule(ADAPTER, "libpq"),
     "adapters/redis": Rule(ADAPTER + " adapters/memory", "hiredis"),
     "adapters/crow": Rule(PURE + " ports"),
-    "adapters/streets": Rule(PURE + " ports", "jansson"),
-    "adapters/http": Rule(ADAPTER, "uv llhttp wslay sodium openssl"),
+    "adapters/streets": Rule(PURE + " ports"),
+    "adapters/http": Rule(ADAPTER, "uv llhttp wslay openssl"),
     "adapters/web": Rule(ADAPTER),
-    "client": Rule(PURE + " ports events", "uv llhttp wslay jansson sodium openssl"),
+    "client": Rule(PURE + " ports events", "uv llhttp wslay sodium openssl"),
     "testing": Rule(SERVICE + " adapters/memory adapters/inproc adapters/crow"),
     "sim": Rule("*"),
-    "apps": Rule("*", "uv jansson sodium"),
+    "apps": Rule("*", "uv sodium"),
 }
 # "*" does not reach these: they stand at the top of the arrows.
 TOPS = {"apps", "testing"}
 # A unit test or a benchmark (test_*.c, bench_*.c, fuzz_*.c, test.h) stands beside its code and sees what that sees;
 # cmocka, and what stands in for the world, too.
 TEST_FILE = re.compile(r"(test|bench|fuzz)(_\w+)?\.(c|h)")
-TEST_RULE = Rule("testing adapters/memory adapters/inproc adapters/crow", "cmocka jansson")
+TEST_RULE = Rule("testing adapters/memory adapters/inproc adapters/crow", "cmocka jansson rhonabwy")
 
 # Third-party headers by name. Whatever is neither here nor in LIBC is refused until someone decides
 # which folder may have it.

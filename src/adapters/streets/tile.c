@@ -136,7 +136,6 @@ static void draw_piece(struct drawing *d, struct point from, struct point to) {
 
 struct piece { /* one end of a segment */
     uint32_t group, node, segment;
-    bool used; /* of the segment's first end stands for both */
 };
 
 static int by_group_and_node(const void *left, const void *right) {
@@ -192,8 +191,8 @@ static uint32_t other_end(const struct graph *g, uint32_t segment, uint32_t node
     return s->ends[0] == node ? s->ends[1] : s->ends[0];
 }
 
-/* Walks from NODE over unused segments of GROUP as far as there are any; returns the last node.
- * DRAW: writes the way and uses the segments up. */
+/* Writes the way from NODE over unused segments of GROUP as far as there are any, and uses them up.
+ */
 static void walk(struct drawing *d, const struct pieces *p, uint32_t group, uint32_t node) {
     uint32_t segment;
     while ((segment = next_at(p, group, node)) != NONE) {
@@ -204,7 +203,7 @@ static void walk(struct drawing *d, const struct pieces *p, uint32_t group, uint
     }
 }
 
-/* How many unused segments of GROUP meet at NODE, at most two. */
+/* Does the end AT meet no other of its group? */
 static bool is_tip(const struct pieces *p, size_t at) {
     const struct piece *e = &p->ends[at];
     bool before = at > 0 && e[-1].group == e->group && e[-1].node == e->node;
@@ -266,7 +265,7 @@ static void end_layer(struct buf *tile, struct layer *l, struct arena *a, const 
     put_bytes(tile, 3, buf_str(&layer));
 }
 
-/* GROUP_OF a segment: its class or its name; NONE leaves it out. */
+/* The ends of the segments IDS in groups: by class, or by NAMES, where one without is left out. */
 static struct pieces gather(const struct graph *g, const uint32_t *ids, size_t count, bool names,
                             struct arena *a) {
     struct pieces p = {.ends = arena_array(a, struct piece, 2 * count + 1),
