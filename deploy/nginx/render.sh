@@ -56,7 +56,7 @@ servers() { # WORD NAME VALUE
         *:[0-9]*) ;;
         *) fail "$2: \"$server\" is not HOST:PORT" ;;
         esac
-        lines="${lines:+$lines }server $server max_fails=3 fail_timeout=5s;"
+        lines="${lines:+$lines }server $server max_fails=3 fail_timeout=2s;"
     done
     [ -n "$lines" ] || fail "$2 names no server"
     put "$1" "$lines"

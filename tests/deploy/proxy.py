@@ -1,5 +1,6 @@
 """A real Nginx with the configuration of deploy/nginx, on free ports, with a certificate of its own; and an upstream that
 shows what Nginx sends."""
+import ctypes
 import json
 import os
 import re
@@ -40,6 +41,11 @@ def make_certificate(folder):
     subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
                     '-subj', '/CN=lorry.test', '-addext', 'subjectAltName=DNS:lorry.test', '-keyout', f'{folder}/key.pem',
                     '-out', f'{folder}/cert.pem'], check=True, capture_output=True, timeout=60)
+
+
+def end_with_parent():
+    """In a child: SIGTERM when we end, so that Nginx takes its workers along."""
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def retiring(pid):
@@ -101,7 +107,7 @@ class Nginx:
     def start(self):
         with open(self.folder / 'error.log', 'ab') as log:
             self.process = subprocess.Popen(self.command('-g', 'daemon off;'), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=lambda: lorry.die_with_parent({}))
+                                            preexec_fn=end_with_parent)
         until(self.listens, 'Nginx listens', 20 * lorry.SLOW)
 
     def listens(self):

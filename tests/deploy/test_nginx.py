@@ -396,6 +396,42 @@ class Upstreams(unittest.TestCase):
                     return any(e['upstream'] == f'127.0.0.1:{one.port}' for e in nginx.log()[before:])
                 until(back, 'the server that came back is asked again', 30)
 
+    def test_a_roll_costs_no_read(self):
+        """Both servers are ended by SIGTERM and started again, one after the other, while reads and writes go on. Reads never
+        fail. A write may meet a connection that its server is closing: that is told as a 502, and is rare."""
+        failed, asked, stop = {'GET': [], 'POST': []}, {'GET': 0, 'POST': 0}, threading.Event()
+
+        def ask_on(nginx):
+            while not stop.is_set():
+                for method, path, right in (('GET', '/.well-known/jwks.json', 200), ('POST', '/v1/auth/refresh', 422)):
+                    try:
+                        a = self.ask(nginx, method, path)
+                        wrong = None if a.status == right else repr(a)
+                    except Exception as e:  # pylint: disable=broad-except
+                        wrong = repr(e)
+                    asked[method] += 1
+                    if wrong:
+                        failed[method].append(wrong)
+
+        with Server() as one, Server() as two, Nginx({'all': [one, two]}) as nginx:
+            threads = [threading.Thread(target=ask_on, args=(nginx,), daemon=True) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            try:
+                for server in (one, two):
+                    self.assertEqual(server.stop(), 0)
+                    server.start()
+                    time.sleep(3.5)  # Nginx tries it again after two seconds, counted in whole ones
+            finally:
+                stop.set()
+                for thread in threads:
+                    thread.join(30)
+        lorry.say(f'{asked} asked, {len(failed["POST"])} writes were told 502')
+        self.assertEqual(failed['GET'], [])
+        self.assertGreater(min(asked.values()), 50)
+        self.assertLessEqual(len(failed['POST']), 8)  # of each of four clients one a roll, at worst
+        self.assertTrue(all('bad-gateway' in f for f in failed['POST']), failed)
+
     def test_nobody_there(self):
         gone = type('Gone', (), {'port': free_port()})
         with Nginx({'all': [gone]}) as nginx:
