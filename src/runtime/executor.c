@@ -125,7 +125,9 @@ static void say_where(struct command *cmd) {
                         arena_printf(cmd->arena, "%s%.*s", cmd->type->location, STR_ARG(cmd->id)));
 }
 
-/* Answers a repeated Idempotency-Key. True: the command is answered. */
+/* Answers a repeated Idempotency-Key. True: the command is answered. An answer of 202 said only
+ * that the outcome was not known yet: it is looked for again, and the decision finds what has come
+ * of it. */
 static bool answer_again(struct executor *x, struct command *cmd) {
     if (map_get(&x->keys, cmd->answer_key) != NULL) {
         cmd->outcome = OUTCOME_AGAIN;
@@ -146,6 +148,9 @@ static bool answer_again(struct executor *x, struct command *cmd) {
                          "this Idempotency-Key was used with another body");
         return true;
     }
+    cmd->answered = true;
+    if (answer.status == 202)
+        return false;
     decision_json(d, answer.status, answer.body);
     if (answer.etag.p != NULL)
         response_header(&d->response, "ETag", answer.etag);
@@ -189,7 +194,7 @@ static void check_precondition(struct command *cmd, const void *state) {
 
 static const struct store_answer *answer_for(struct command *cmd, int64_t now_us) {
     const struct response *r = &cmd->decision.response;
-    if (cmd->answer_key.p == NULL || r->status >= 300)
+    if (cmd->answer_key.p == NULL || cmd->answered || r->status >= 300)
         return NULL;
     struct store_answer *answer = arena_new(cmd->arena, struct store_answer);
     *answer = (struct store_answer){.key = cmd->answer_key,
@@ -254,6 +259,7 @@ static void begin_attempt(struct executor *x, struct command *cmd) {
     cmd->outcome = 0;
     cmd->changed = false;
     cmd->loaded = false;
+    cmd->answered = false;
     cmd->builds_on = NULL;
     executor_recall(x, cmd); /* for the whole batch first: who was lost may stand behind others */
 }

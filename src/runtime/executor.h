@@ -97,6 +97,7 @@ struct command {
     struct str lost_commit_id;
     int32_t attempts;
     bool changed, loaded, recalled;
+    bool answered; /* its key has an answer already */
     int outcome;
     int64_t queued_us;
     struct command *builds_on; /* the one of the same batch whose change this one saw */

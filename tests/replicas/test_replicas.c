@@ -324,6 +324,39 @@ static void test_a_reply_is_woken_from_the_other(void **state) {
     town_free(t);
 }
 
+/* The answer to the first one was lost: what is said to the same key again is what has come of it,
+ * not that it is not known yet. */
+static void test_an_assignment_asked_for_again(void **state) {
+    (void)state;
+    struct town *t = town_new(ALL, ALL);
+    struct identity staff = person(t, ROLE_DISPATCHER), driver = make_driver(t, B, 57.0);
+    const char *id = book(t, A, person(t, ROLE_CUSTOMER));
+    const char *path = TEXT(t, "/v1/bookings/%s/assign", id);
+    const char *him = TEXT(t, "{\"driver_id\":\"%s\"}", driver_id(t, driver));
+    struct house_request r = {.method = "POST",
+                              .path = path,
+                              .body = him,
+                              .who = staff,
+                              .headers = {{STR("idempotency-key"), STR("k1")}}};
+    for (int i = 0; i < 4; i++) {
+        struct house_answer a = house_call(t->at[i % 2].house, &r);
+        assert_int_equal(a.status, 200);
+        assert_non_null(
+            strstr(arena_cstr(&t->arena, a.body), "\"state\":\"assigned\",\"customer_id\""));
+        advance(t, US_PER_S);
+    }
+    r.body = TEXT(t, "{\"driver_id\":\"%s\"}", driver_id(t, make_driver(t, A, 57.0)));
+    assert_int_equal(house_call(t->at[A].house, &r).status, 422);
+    /* Of another booking he has no time: that is said again, too. */
+    r.path = TEXT(t, "/v1/bookings/%s/assign", book(t, A, person(t, ROLE_CUSTOMER)));
+    r.body = him;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(house_call(t->at[i % 2].house, &r).status, 409);
+        advance(t, US_PER_S);
+    }
+    town_free(t);
+}
+
 static void test_services_apart(void **state) {
     (void)state;
     struct town *t = town_new(AUTH | BOOKING, DRIVER | NOTIFICATION);
@@ -576,6 +609,7 @@ int main(void) {
         cmocka_unit_test(test_fixes_through_both),
         cmocka_unit_test(test_a_booking_through_both),
         cmocka_unit_test(test_a_reply_is_woken_from_the_other),
+        cmocka_unit_test(test_an_assignment_asked_for_again),
         cmocka_unit_test(test_services_apart),
         cmocka_unit_test(test_sockets_of_both_hear_everything),
         cmocka_unit_test(test_entries_come_while_nobody_is_heard),
