@@ -52,7 +52,7 @@ int postgres_source_open(const struct postgres_options *o, struct arena *a,
     s->port.open = open_handle;
     s->options = *o;
     int r = postgres_target_init(&s->target, o->uri, false, a, ret_why);
-    if (r == 0 && o->read_uri) {
+    if (r == 0 && o->read_uri && *o->read_uri) {
         r = postgres_target_init(&s->replica, o->read_uri, true, a, ret_why);
         s->has_replica = r == 0;
     }

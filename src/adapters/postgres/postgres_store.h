@@ -34,7 +34,7 @@
 
 struct postgres_options {
     const char *uri; /* "postgresql://user:password@host1:5432,host2:5432/lorry"; see libpq */
-    /* Or NULL. Servers that may be behind (streaming replicas): lists on reading handles go there
+    /* Or NULL or "". Servers that may be behind (streaming replicas): lists on reading handles go there
      * while one of them answers. Single documents, answers and dedupe keys are always read where
      * they are written, so that everybody sees what he was told is done. */
     const char *read_uri;
