@@ -264,9 +264,8 @@ static void ended_sessions_are_made_again(void **state) {
         c.event_count = 1;
         assert_int_equal(commit_one(t.direct, c), 0);
         postgres_server_do(&server, t.db->name,
-                           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
+                           "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE"
                            " datname = current_database() AND pid <> pg_backend_pid()");
-        usleep(20000);
     }
     int64_t last = 0; /* its own events are still its own */
     assert_int_equal(t.direct->ops->outbox_read(t.direct, 0, 100, &t.a, &events, &n), 0);

@@ -372,8 +372,11 @@ static int commit_whole(struct postgres_store *s, struct store_change *changes, 
         if (i > 0)
             s->counters->commits_retried++;
         r = postgres_link_ready(&s->link);
-        if (r == 0)
-            r = try_batch(s, changes, count, remove_seqs, remove_count);
+        if (r < 0)
+            break;
+        r = try_batch(s, changes, count, remove_seqs, remove_count);
+        if (r == ERR_UNAVAILABLE && s->link.error.fatal)
+            r = ERR_AGAIN; /* its session was ended before it wrote: a new one may be at hand */
     }
     return r == ERR_AGAIN ? ERR_BUSY : r;
 }

@@ -30,13 +30,13 @@
 #define POSTGRES_READER_PATIENCE_MS 200
 #define POSTGRES_BACKOFF_MAX_MS 1000
 #define POSTGRES_STALL_MAX_MS                                                                      \
-    (POSTGRES_PATIENCE_MS + 2 * POSTGRES_CONNECT_TIMEOUT_MS + POSTGRES_COMMIT_TIMEOUT_MS)
+    (POSTGRES_PATIENCE_MS + 2 * POSTGRES_CONNECT_TIMEOUT_MS + 2 * POSTGRES_COMMIT_TIMEOUT_MS)
 
 struct postgres_options {
     const char *uri; /* "postgresql://user:password@host1:5432,host2:5432/lorry"; see libpq */
-    /* Or NULL or "". Servers that may be behind (streaming replicas): lists on reading handles go there
-     * while one of them answers. Single documents, answers and dedupe keys are always read where
-     * they are written, so that everybody sees what he was told is done. */
+    /* Or NULL or "". Servers that may be behind (streaming replicas): lists on reading handles go
+     * there while one of them answers. Single documents, answers and dedupe keys are always read
+     * where they are written, so that everybody sees what he was told is done. */
     const char *read_uri;
     const struct store_collection *const *collections; /* outlive the source */
     int collection_count;
