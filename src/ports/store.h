@@ -107,6 +107,12 @@ struct store_query {
     int32_t limit;     /* 1..STORE_LIST_MAX */
 };
 
+/* What a batch is about to ask for. Absent: nothing of that kind. */
+struct store_want {
+    const struct store_collection *collection;
+    struct str id, dedupe, answer;
+};
+
 struct store;
 struct store_ops {
     /* ERR_NOT_FOUND, ERR_BUSY, ERR_IO; ERR_UNAVAILABLE: the server is away (any of the calls). Sees
@@ -157,6 +163,10 @@ struct store_ops {
      * means only that nothing is held. */
     int (*begin)(struct store *s);
     void (*end)(struct store *s);
+    /* Optional (NULL): between begin and end, what the batch is about to ask for, so that a store
+     * across a network can fetch it in one go. Hints only. What get, seen and answer say of it
+     * until the commit may be as of this call: the commit finds out. */
+    void (*expect)(struct store *s, const struct store_want *wants, int32_t count);
     void (*close)(struct store *s);
 };
 struct store {

@@ -515,6 +515,24 @@ static void clock_put_back(struct executor *x, int64_t now_us) {
         x->parked[i].deadline_us = now_us + EXECUTOR_PARK_TIMEOUT_US;
 }
 
+/* Tells the store what is to come. A command whose load chooses the document only has its keys. */
+static void open_batch(struct executor *x, int32_t count) {
+    const struct store_ops *store = x->o.store->ops;
+    if (store->begin != NULL)
+        store->begin(x->o.store);
+    if (store->expect == NULL)
+        return;
+    struct store_want *wants = arena_array(&x->batch_arena, struct store_want, count);
+    for (int32_t i = 0; i < count; i++) {
+        const struct command *cmd = x->batch[i];
+        wants[i] = (struct store_want){.collection = cmd->type->aggregate->collection,
+                                       .id = cmd->id,
+                                       .dedupe = cmd->dedupe,
+                                       .answer = cmd->answer_key};
+    }
+    store->expect(x->o.store, wants, count);
+}
+
 int32_t executor_turn(struct executor *x, int64_t wait_us) {
     int64_t now_us = x->o.clock->now_us(x->o.clock);
     if (now_us < x->turn_at_us)
@@ -538,8 +556,7 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
     map_free(&x->latest);
     map_free(&x->keys);
     const struct store_ops *store = x->o.store->ops;
-    if (store->begin != NULL)
-        store->begin(x->o.store);
+    open_batch(x, count);
     for (int32_t i = 0; i < count; i++)
         begin_attempt(x, x->batch[i]);
     for (int32_t i = 0; i < count; i++)

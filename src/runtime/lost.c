@@ -1,6 +1,7 @@
-/* Commits whose answer was lost. The store has all of the batch or nothing, and nobody knows which;
- * the document itself says it: it carries the id of its last commit, "<batch>.<ordinal>". A command
- * was written if its document has an id of the same batch with its own ordinal or a later one.
+/* Commits whose answer was lost. The store has all of a document's changes or none, and nobody
+ * knows which; the document itself says it: it carries the id of its last commit,
+ * "<batch>.<ordinal>". A command was written if its document has an id of the same batch with its
+ * own ordinal or a later one.
  *
  * That trace must not be wiped out before it is read. So whoever was lost goes first in the next
  * batch, is looked for before anything else is decided, and while the store cannot be asked nothing

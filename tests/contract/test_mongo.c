@@ -266,6 +266,73 @@ static void sleepers_wake_up(void **state) {
     tear_down(&o);
 }
 
+/* What was expected is told as it was; what was not is asked for; a commit ends it. */
+static void expected_reads(void **state) {
+    (void)state;
+    struct own o;
+    struct store_doc doc;
+    struct store_answer ans = {.key = STR("ans"), .status = 200, .body = STR("x"), .at_us = 1}, got;
+    set_up(&o);
+    struct store *other = open_writer(o.h);
+    struct store_change c = change_of("a", 0);
+    c.dedupe = STR("key");
+    c.answer = &ans;
+    assert_int_equal(commit_one(o.w, c), 0);
+    const struct store_want wants[] = {{&things, STR("a"), STR("key"), STR("ans")},
+                                       {&things, STR("b"), STR("no key"), STR("no ans")},
+                                       {&things, STR("a"), STR_NONE, STR_NONE},
+                                       {&things, STR_NONE, STR("key"), STR_NONE}};
+    o.w->ops->begin(o.w);
+    o.w->ops->expect(o.w, wants, (int32_t)COUNT_OF(wants));
+    assert_int_equal(commit_one(other, change_of("a", 1)), 0);
+    assert_int_equal(commit_one(other, change_of("b", 0)), 0);
+    assert_int_equal(o.w->ops->get(o.w, &things, STR("a"), &o.a, &doc), 0);
+    assert_true(doc.version == 1 && str_is(doc.id, "a") && str_is(doc.commit_id, "c"));
+    assert_true(str_is(doc.state, "{\"n\":1,\"list\":[1.5,true,null]}"));
+    assert_int_equal(o.w->ops->get(o.w, &things, STR("b"), &o.a, &doc), ERR_NOT_FOUND);
+    assert_int_equal(o.w->ops->get(o.w, &things, STR("c"), &o.a, &doc), ERR_NOT_FOUND);
+    assert_true(o.w->ops->seen(o.w, &things, STR("key")));
+    assert_false(o.w->ops->seen(o.w, &things, STR("no key")));
+    assert_int_equal(o.w->ops->answer(o.w, &things, STR("ans"), &o.a, &got), 0);
+    assert_true(str_is(got.body, "x"));
+    assert_int_equal(o.w->ops->answer(o.w, &things, STR("no ans"), &o.a, &got), ERR_NOT_FOUND);
+    assert_int_equal(commit_one(o.w, change_of("a", 1)), ERR_CONFLICT); /* the commit finds out */
+    assert_int_equal(o.w->ops->get(o.w, &things, STR("a"), &o.a, &doc), 0);
+    assert_int_equal(doc.version, 2);
+    o.w->ops->expect(o.w, wants, 2);
+    assert_int_equal(commit_one(other, change_of("a", 2)), 0);
+    o.w->ops->end(o.w);
+    assert_int_equal(o.w->ops->get(o.w, &things, STR("a"), &o.a, &doc), 0);
+    assert_int_equal(doc.version, 3);
+    other->ops->close(other);
+    tear_down(&o);
+}
+
+/* A server that is away is waited for once, not once for each read of a batch. */
+static void away_is_away(void **state) {
+    (void)state;
+    struct own o;
+    if (!server.ours)
+        skip();
+    set_up(&o);
+    mongo_server_freeze(&server, true);
+    int64_t began_us = clock_mono_us();
+    for (int i = 0; i < 200; i++) {
+        struct store_doc doc;
+        assert_int_equal(o.w->ops->get(o.w, &things, STR("a"), &o.a, &doc), ERR_UNAVAILABLE);
+    }
+    int64_t took_ms = (clock_mono_us() - began_us) / US_PER_MS;
+    mongo_server_freeze(&server, false);
+    assert_true(took_ms < INT64_C(4) * (MONGO_SELECTION_TIMEOUT_MS + MONGO_SOCKET_TIMEOUT_MS));
+    struct store_doc doc;
+    int r;
+    do
+        r = o.w->ops->get(o.w, &things, STR("a"), &o.a, &doc);
+    while (r == ERR_UNAVAILABLE && clock_mono_us() - began_us < 60 * US_PER_S);
+    assert_int_equal(r, ERR_NOT_FOUND);
+    tear_down(&o);
+}
+
 static void sources_say_why_not(void **state) {
     (void)state;
     struct arena a;
@@ -301,9 +368,13 @@ int main(void) {
                                     .keys_by_document = server.stand_in,
                                     .takeover_ms = MONGO_LEASE_MS + 5000};
     const struct CMUnitTest own[] = {
-        cmocka_unit_test(states_are_documents),      cmocka_unit_test(lists_are_bounded),
-        cmocka_unit_test(the_removed_go_in_the_end), cmocka_unit_test(sleepers_wake_up),
+        cmocka_unit_test(states_are_documents),
+        cmocka_unit_test(lists_are_bounded),
+        cmocka_unit_test(the_removed_go_in_the_end),
+        cmocka_unit_test(sleepers_wake_up),
         cmocka_unit_test(sources_say_why_not),
+        cmocka_unit_test(expected_reads),
+        cmocka_unit_test(away_is_away),
     };
     int failed = store_contract(&f);
     failed += cmocka_run_group_tests_name("mongo store's own", own, NULL, NULL);

@@ -263,6 +263,7 @@ int mongo_commit(struct store *store, struct store_change *changes, int32_t coun
     struct arena a;
     CHECK(s->writer);
     store_batch_check(changes, count, remove_count);
+    mongo_end(store); /* what was expected is past */
     int r = ready(s, changes, count);
     if (r < 0) {
         for (int32_t i = 0; i < count; i++)

@@ -197,7 +197,7 @@ void mongo_outbox_remove(struct mongo_store *s, const int64_t *seqs, int32_t cou
         o->confirmed++;
     }
     int r = 0;
-    for (int t = 0; r == 0 && o->confirmed > 0 && t < s->table_count; t++)
+    for (int t = 0; r == 0 && o->confirmed > 0 && !mongo_away(s) && t < s->table_count; t++)
         r = pull_table(s, t);
 }
 
@@ -207,6 +207,8 @@ int mongo_beat(struct mongo_store *s, int64_t *ret_server_ms) {
     bson_t query = BSON_INITIALIZER, update = BSON_INITIALIZER, now, reply;
     bson_error_t e;
     int r = 0;
+    if (mongo_away(s))
+        return ERR_UNAVAILABLE;
     mongoc_find_and_modify_opts_t *opts = mongoc_find_and_modify_opts_new();
     bson_append_utf8(&query, "_id", -1, s->owner, -1);
     bson_append_document_begin(&update, "$currentDate", -1, &now);

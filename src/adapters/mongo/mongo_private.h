@@ -1,7 +1,8 @@
 /* What the parts of the mongo store share: mongo_source.c (server, pool, handles), mongo_schema.c
- * (collections, indexes), mongo_read.c (the port's reads), mongo_commit.c (batches, and what became
- * of them), mongo_write.c (one document's compare-and-set), mongo_outbox.c (events, their owners)
- * and mongo_prune.c (retention). A handle and all in it belong to one thread.
+ * (collections, indexes), mongo_read.c (the port's reads), mongo_expect.c (the same in one go),
+ * mongo_commit.c (batches, and what became of them), mongo_write.c (one document's
+ * compare-and-set), mongo_outbox.c (events, their owners) and mongo_prune.c (retention). A handle
+ * and all in it belong to one thread.
  */
 #ifndef LORRY_ADAPTERS_MONGO_PRIVATE_H
 #define LORRY_ADAPTERS_MONGO_PRIVATE_H
@@ -68,6 +69,15 @@ struct mongo_recovered { /* commits in doubt that turned out to be there */
     size_t id_len;
 };
 
+/* What a batch was expected to ask for, fetched in one go (mongo_expect.c). */
+struct mongo_expected {
+    bool open;
+    struct arena a;
+    struct map docs; /* "<table> <id>" → struct store_doc; without an id: there is none */
+    struct map
+        keys; /* "d<table> <key>", "a…" → struct store_answer; without a key: there is none */
+};
+
 struct mongo_store {
     struct store store; /* first: the port's view */
     struct mongo_source *source;
@@ -75,7 +85,8 @@ struct mongo_store {
     mongoc_collection_t *nodes;
     const struct log *log;
     bool writer, beside;
-    int last_error; /* a server that is away is logged when it goes, not each time */
+    int last_error;        /* a server that is away is logged when it goes, not each time */
+    int64_t away_until_us; /* by the monotonic clock: until then it is not looked for */
     char owner[MONGO_OWNER_MAX];
     int64_t tags; /* commits so far */
     struct json_parser *parser;
@@ -84,6 +95,7 @@ struct mongo_store {
     struct mongo_recovered recovered[STORE_BATCH_MAX];
     int32_t recovered_count;
     struct mongo_outbox outbox;
+    struct mongo_expected expected;
     int table_count;
     struct mongo_table tables[];
 };
@@ -97,6 +109,7 @@ int mongo_table_of(const struct mongo_store *s, const struct store_collection *c
 int mongo_failed(struct mongo_store *s, const bson_error_t *e);
 int mongo_error(const bson_error_t *e);
 void mongo_well(struct mongo_store *s); /* the server has answered */
+bool mongo_away(const struct mongo_store *s);
 
 /* mongo_schema.c: on a client of its own. */
 /* RET_UNIQUE, of each collection: does the server keep its keys apart between documents? */
@@ -109,6 +122,22 @@ int mongo_schema_prepare(mongoc_client_t *client, const char *database,
 int mongo_find(struct mongo_store *s, mongoc_collection_t *c, const bson_t *filter,
                const bson_t *opts, int (*each)(void *arg, const bson_t *doc), void *arg);
 extern const struct store_ops mongo_ops;
+/* The documents that FILTER finds, at most LIMIT; OPTS has their projection. */
+int mongo_find_docs(struct mongo_store *s, int table, const bson_t *filter, const bson_t *opts,
+                    int32_t limit, struct arena *a, struct store_doc **ret_docs,
+                    int32_t *ret_count);
+void mongo_add_projection(bson_t *opts);
+void mongo_add_alive(bson_t *filter);
+/* The entry of an array `answers`. */
+struct store_answer mongo_answer(const bson_t *entry, struct arena *a);
+
+/* mongo_expect.c. Both NULL if it was not expected. */
+int mongo_begin(struct store *store);
+void mongo_end(struct store *store);
+void mongo_expect(struct store *store, const struct store_want *wants, int32_t count);
+const struct store_doc *mongo_expected_doc(struct mongo_store *s, int table, struct str id);
+const struct store_answer *mongo_expected_key(struct mongo_store *s, bool dedupe, int table,
+                                              struct str key);
 
 /* mongo_write.c. What the document of W says now. */
 struct mongo_head {

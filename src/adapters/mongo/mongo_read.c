@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/timestamp.h"
 #include "ports/store_check.h"
 
 #include <stdio.h>
@@ -27,11 +28,18 @@ int mongo_failed(struct mongo_store *s, const bson_error_t *e) {
     if (code != s->last_error && code != ERR_BUSY)
         log_error(s->log, "store: %s (MongoDB %u.%u)", e->message, e->domain, e->code);
     s->last_error = code;
+    if (e->domain == MONGOC_ERROR_SERVER_SELECTION)
+        s->away_until_us = clock_mono_us() + MONGO_AWAY_MS * US_PER_MS;
     return code;
 }
 
 void mongo_well(struct mongo_store *s) {
     s->last_error = 0;
+    s->away_until_us = 0;
+}
+
+bool mongo_away(const struct mongo_store *s) {
+    return s->away_until_us > 0 && clock_mono_us() < s->away_until_us;
 }
 
 int mongo_find(struct mongo_store *s, mongoc_collection_t *c, const bson_t *filter,
@@ -40,6 +48,8 @@ int mongo_find(struct mongo_store *s, mongoc_collection_t *c, const bson_t *filt
     bson_error_t e;
     bson_t all = BSON_INITIALIZER;
     int r = 0;
+    if (mongo_away(s))
+        return ERR_UNAVAILABLE;
     if (opts != NULL)
         CHECK(bson_concat(&all, opts));
     bson_add_i64(&all, "maxTimeMS", MONGO_READ_MAX_MS);
@@ -82,7 +92,7 @@ static int gather_doc(void *arg, const bson_t *doc) {
     return 0;
 }
 
-static void add_projection(bson_t *opts) {
+void mongo_add_projection(bson_t *opts) {
     static const char *const members[] = {"version", "wake_at", "commit_id", "state"};
     bson_t projection;
     bson_append_document_begin(opts, "projection", -1, &projection);
@@ -92,7 +102,7 @@ static void add_projection(bson_t *opts) {
 }
 
 /* What was removed, but has something left to say, has version 0. */
-static void add_alive(bson_t *filter) {
+void mongo_add_alive(bson_t *filter) {
     bson_t more;
     bson_append_document_begin(filter, "version", -1, &more);
     bson_add_i64(&more, "$gt", 0);
@@ -110,16 +120,32 @@ static void recall_commit(struct mongo_store *s, int table, struct store_doc *do
     }
 }
 
+static int copy_doc(struct mongo_store *s, int table, const struct store_doc *known,
+                    struct arena *a, struct store_doc *ret_doc) {
+    if (known->id.p == NULL)
+        return ERR_NOT_FOUND;
+    *ret_doc = (struct store_doc){.id = arena_str(a, known->id),
+                                  .version = known->version,
+                                  .state = arena_str(a, known->state),
+                                  .wake_at_us = known->wake_at_us,
+                                  .commit_id = arena_str(a, known->commit_id)};
+    recall_commit(s, table, ret_doc, a);
+    return 0;
+}
+
 static int get(struct store *store, const struct store_collection *c, struct str id,
                struct arena *a, struct store_doc *ret_doc) {
     struct mongo_store *s = mongo_self(store);
     struct store_doc doc = {0};
     struct gathered g = {.s = s, .a = a, .docs = &doc, .limit = 1};
-    bson_t filter = BSON_INITIALIZER, opts = BSON_INITIALIZER;
+    bson_t filter = BSON_INITIALIZER, opts = BSON_INITIALIZER; /* own nothing while small */
     int table = mongo_table_of(s, c), r = mongo_resolve(s);
+    const struct store_doc *known = r == 0 ? mongo_expected_doc(s, table, id) : NULL;
+    if (known != NULL)
+        return copy_doc(s, table, known, a, ret_doc);
     bson_add_str(&filter, "_id", id);
-    add_alive(&filter);
-    add_projection(&opts);
+    mongo_add_alive(&filter);
+    mongo_add_projection(&opts);
     bson_add_i64(&opts, "limit", 1);
     bson_append_bool(&opts, "singleBatch", -1, true);
     if (r == 0)
@@ -133,9 +159,9 @@ static int get(struct store *store, const struct store_collection *c, struct str
     return 0;
 }
 
-static int find_docs(struct mongo_store *s, int table, const bson_t *filter, const bson_t *opts,
-                     int32_t limit, struct arena *a, struct store_doc **ret_docs,
-                     int32_t *ret_count) {
+int mongo_find_docs(struct mongo_store *s, int table, const bson_t *filter, const bson_t *opts,
+                    int32_t limit, struct arena *a, struct store_doc **ret_docs,
+                    int32_t *ret_count) {
     struct gathered g = {
         .s = s, .a = a, .docs = arena_array(a, struct store_doc, limit), .limit = limit};
     int r = mongo_find(s, s->tables[table].docs, filter, opts, gather_doc, &g);
@@ -177,12 +203,12 @@ static int list(struct store *store, const struct store_query *q, struct arena *
         bson_add_str(&range, "$lt", high);
         bson_append_document_end(&filter, &range);
     }
-    add_alive(&filter);
-    add_projection(&opts);
+    mongo_add_alive(&filter);
+    mongo_add_projection(&opts);
     add_sort(&opts, "_id", q->ascending ? 1 : -1, NULL);
     bson_add_i64(&opts, "limit", q->limit);
     bson_append_utf8(&opts, "hint", -1, q->index ? field : "_id_", -1);
-    int r = find_docs(s, table, &filter, &opts, q->limit, a, ret_docs, ret_count);
+    int r = mongo_find_docs(s, table, &filter, &opts, q->limit, a, ret_docs, ret_count);
     bson_destroy(&filter);
     bson_destroy(&opts);
     return r;
@@ -196,11 +222,11 @@ static int due(struct store *store, const struct store_collection *c, int64_t no
     bson_append_document_begin(&filter, "wake_at", -1, &range);
     bson_add_i64(&range, "$lte", now_us);
     bson_append_document_end(&filter, &range);
-    add_projection(&opts);
+    mongo_add_projection(&opts);
     add_sort(&opts, "wake_at", 1, "_id");
     bson_add_i64(&opts, "limit", limit);
     bson_append_utf8(&opts, "hint", -1, "wakes", -1);
-    int r = find_docs(s, mongo_table_of(s, c), &filter, &opts, limit, a, ret_docs, ret_count);
+    int r = mongo_find_docs(s, mongo_table_of(s, c), &filter, &opts, limit, a, ret_docs, ret_count);
     bson_destroy(&filter);
     bson_destroy(&opts);
     return r;
@@ -235,16 +261,20 @@ struct found_answer {
     struct store_answer answer;
 };
 
+struct store_answer mongo_answer(const bson_t *entry, struct arena *a) {
+    return (struct store_answer){.key = arena_str(a, bson_str(entry, "k")),
+                                 .at_us = bson_i64(entry, "at"),
+                                 .body_hash = (uint64_t)bson_i64(entry, "hash"),
+                                 .status = (int32_t)bson_i64(entry, "status"),
+                                 .etag = arena_str(a, bson_str(entry, "etag")),
+                                 .body = arena_str(a, bson_str(entry, "body"))};
+}
+
 static int take_answer(void *arg, const bson_t *doc) {
     struct found_answer *f = arg;
     struct bson_walk w = bson_walk(doc, "answers");
     if (bson_walk_next(&w))
-        f->answer = (struct store_answer){.key = arena_str(f->a, bson_str(&w.doc, "k")),
-                                          .at_us = bson_i64(&w.doc, "at"),
-                                          .body_hash = (uint64_t)bson_i64(&w.doc, "hash"),
-                                          .status = (int32_t)bson_i64(&w.doc, "status"),
-                                          .etag = arena_str(f->a, bson_str(&w.doc, "etag")),
-                                          .body = arena_str(f->a, bson_str(&w.doc, "body"))};
+        f->answer = mongo_answer(&w.doc, f->a);
     return 0;
 }
 
@@ -252,9 +282,12 @@ static int answer(struct store *store, const struct store_collection *c, struct 
                   struct arena *a, struct store_answer *ret_answer) {
     struct mongo_store *s = mongo_self(store);
     struct found_answer found = {.a = a};
-    int r = mongo_resolve(s);
+    int r = mongo_resolve(s), table = mongo_table_of(s, c);
+    const struct store_answer *known = mongo_expected_key(s, false, table, key);
+    if (r == 0 && known != NULL && known->key.p == NULL)
+        return ERR_NOT_FOUND; /* one that is there is rare: it is read in full */
     if (r == 0)
-        r = find_key(s, mongo_table_of(s, c), "answers", key, take_answer, &found);
+        r = find_key(s, table, "answers", key, take_answer, &found);
     if (r < 0 || found.answer.key.p == NULL)
         return r < 0 ? r : ERR_NOT_FOUND;
     *ret_answer = found.answer;
@@ -270,9 +303,14 @@ static int note_seen(void *arg, const bson_t *doc) {
 /* No answer means no: the commit will say it once more. */
 static bool seen(struct store *store, const struct store_collection *c, struct str dedupe) {
     struct mongo_store *s = mongo_self(store);
+    int table = mongo_table_of(s, c);
     bool found = false;
-    if (mongo_resolve(s) == 0)
-        find_key(s, mongo_table_of(s, c), "seen", dedupe, note_seen, &found);
+    if (mongo_resolve(s) < 0)
+        return false;
+    const struct store_answer *known = mongo_expected_key(s, true, table, dedupe);
+    if (known != NULL)
+        return known->key.p != NULL;
+    find_key(s, table, "seen", dedupe, note_seen, &found);
     return found;
 }
 
@@ -291,6 +329,7 @@ static void close_handle(struct store *store) {
         free(s->recovered[i].id);
         free(s->recovered[i].commit_id);
     }
+    mongo_end(store);
     mongo_outbox_free(&s->outbox);
     json_parser_free(s->parser);
     mongo_source_return(s->source, s->client);
@@ -307,6 +346,9 @@ const struct store_ops mongo_ops = {
     .due = due,
     .prune = mongo_prune,
     .prune_docs = mongo_prune_docs,
+    .begin = mongo_begin,
+    .end = mongo_end,
+    .expect = mongo_expect,
     .close = close_handle,
 };
 

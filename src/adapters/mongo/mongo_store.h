@@ -27,6 +27,9 @@
 /* A commit takes no new step after this. So no call lasts longer than this and two steps of at most
  * a selection and a socket's time-out each. */
 #define MONGO_COMMIT_PATIENCE_MS 8000
+/* Whoever has found no server does not look for it again before this: so a batch of many reads
+ * waits for it once. */
+#define MONGO_AWAY_MS 500
 /* A handle that has not been heard of for this long is gone; others take its events over. */
 #define MONGO_LEASE_MS 10000
 

@@ -119,13 +119,16 @@ int mongo_send(struct mongo_store *s, struct mongo_write *const *writes, int32_t
     bson_t opts = BSON_INITIALIZER, upsert = BSON_INITIALIZER, reply;
     bson_error_t e = {0};
     mongoc_collection_t *docs = s->tables[writes[0]->table].docs;
+    *ret_sent = false;
+    memset(ret_ok, 0, sizeof *ret_ok * (size_t)count);
+    if (mongo_away(s))
+        return ERR_UNAVAILABLE;
     bson_append_bool(&opts, "ordered", -1, false);
     bson_append_bool(&upsert, "upsert", -1, true);
     mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(docs, &opts);
     for (int32_t i = 0; i < count; i++)
         CHECK(mongoc_bulk_operation_update_one_with_opts(bulk, writes[i]->filter, writes[i]->update,
                                                          writes[i]->upsert ? &upsert : NULL, &e));
-    memset(ret_ok, 0, sizeof *ret_ok * (size_t)count);
     bool done = mongoc_bulk_operation_execute(bulk, &reply, &e) != 0;
     int r = 0;
     *ret_sent = true;
