@@ -1,5 +1,5 @@
 /** A server of its own for each worker, and people who use its API beside the browser. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -92,6 +92,19 @@ export class Server {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ email, password: PASSWORD, name, phone: '+46701234567', role }),
+    })
+    if (!answer.ok) throw new Error(await answer.text())
+    return new Person(this, email, (await answer.json()) as Schemas['Session'])
+  }
+  /** Staff is made on the machine itself. */
+  async staff(role: 'dispatcher' | 'admin'): Promise<Person> {
+    const email = `s${process.pid}.${++number}@example.com`
+    const args = ['user', 'add', '--role', role, '--email', email, '--name', 'Bea Boss', '--data', this.data]
+    execFileSync(join(build, 'lorry'), args, { input: `${PASSWORD}\n`, stdio: ['pipe', 'ignore', 'inherit'] })
+    const answer = await fetch(`${this.url}/v1/auth/login`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ email, password: PASSWORD }),
     })
     if (!answer.ok) throw new Error(await answer.text())
     return new Person(this, email, (await answer.json()) as Schemas['Session'])

@@ -24,7 +24,11 @@ static const char *const class_names[ROAD_CLASSES] = {"motorway", "trunk", "prim
 
 /* From afar only what is large is drawn. */
 static enum road_class last_class(int32_t z) {
-    return z < 10 ? ROAD_PRIMARY : z < 12 ? ROAD_SECONDARY : z < 13 ? ROAD_TERTIARY : ROAD_SERVICE;
+    return z < 9    ? ROAD_PRIMARY
+           : z < 11 ? ROAD_SECONDARY
+           : z < 12 ? ROAD_TERTIARY
+           : z < 13 ? ROAD_MINOR
+                    : ROAD_SERVICE;
 }
 
 /* ---- protocol buffers (protobuf.dev/programming-guides/encoding) ---- */

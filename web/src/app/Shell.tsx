@@ -14,8 +14,8 @@ const places: Record<User['role'], [string, string][]> = {
     ['/book/history', 'nav.history'],
   ],
   driver: [],
-  dispatcher: [],
-  admin: [],
+  dispatcher: [['/dispatch', 'nav.dispatch']],
+  admin: [['/dispatch', 'nav.dispatch']],
 }
 
 export function Shell() {

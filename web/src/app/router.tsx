@@ -8,8 +8,8 @@ type Role = User['role']
 const homes: Record<Role, string> = {
   customer: '/book',
   driver: '/not-yet',
-  dispatcher: '/not-yet',
-  admin: '/not-yet',
+  dispatcher: '/dispatch',
+  admin: '/dispatch',
 }
 
 function Home() {
@@ -35,6 +35,10 @@ export const router = createBrowserRouter([
       {
         element: <Only roles={['customer']} />,
         children: [{ path: '/book/*', lazy: () => import('@/book/BookFace.tsx') }],
+      },
+      {
+        element: <Only roles={['dispatcher', 'admin']} />,
+        children: [{ path: '/dispatch', lazy: () => import('@/dispatch/DispatchFace.tsx') }],
       },
       { path: '/not-yet', lazy: () => import('./NotYetPage.tsx') },
       { path: '*', lazy: () => import('./NotFoundPage.tsx') },

@@ -6,6 +6,8 @@ export type ThemeName = 'light' | 'dark'
 const KEY = 'lorry.theme'
 const listeners = new Set<() => void>()
 const system = window.matchMedia('(prefers-color-scheme: dark)')
+/** What it said last. It is not asked again: Chromium tells nobody of a change that somebody has read before. */
+let systemDark = system.matches
 let override: ThemeName | null = null // what a face asks for while nobody has chosen
 
 export function themeChoice(): Choice {
@@ -14,7 +16,7 @@ export function themeChoice(): Choice {
 }
 export function themeName(): ThemeName {
   const choice = themeChoice()
-  return choice !== 'system' ? choice : (override ?? (system.matches ? 'dark' : 'light'))
+  return choice !== 'system' ? choice : (override ?? (systemDark ? 'dark' : 'light'))
 }
 function apply(): void {
   document.documentElement.dataset.theme = themeName()
@@ -30,7 +32,10 @@ export function suggestTheme(name: ThemeName | null): void {
   apply()
 }
 export function startTheme(): void {
-  system.addEventListener('change', apply)
+  system.addEventListener('change', (event) => {
+    systemDark = event.matches
+    apply()
+  })
   apply()
 }
 export function useTheme(): ThemeName {

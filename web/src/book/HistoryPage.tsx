@@ -7,7 +7,7 @@ import { StateWord } from '@/booking/StateWord.tsx'
 import { day, money } from '@/i18n/format.ts'
 import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 
-const filters = ['all', 'active', 'ended'] as const
+const filters = ['all', 'active', 'finished'] as const
 
 export function HistoryPage() {
   const { t } = useTranslation()

@@ -1,0 +1,268 @@
+/** The console: jobs, map, detail. What is chosen is in the address, so that it can be sent to a colleague. */
+import { Dialog } from 'radix-ui'
+import { useEffect, useMemo, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useSearchParams } from 'react-router'
+import { useNow } from '@/app/hooks.ts'
+import { number } from '@/i18n/format.ts'
+import { RouteLine, StopMarks } from '@/map/layers.tsx'
+import { LorryMap, useMap } from '@/map/Map.tsx'
+import { Button, cx } from '@/ui/index.tsx'
+import { FleetLayer } from './FleetLayer.tsx'
+import { type Fleet, useFleet } from './fleet.ts'
+import { JobDetail } from './JobDetail.tsx'
+import { JobList } from './JobList.tsx'
+import { isEnded, useJobs } from './jobs.ts'
+import { matches, needOf, ordered } from './order.ts'
+import { useTrail, VehicleDetail } from './VehicleDetail.tsx'
+
+const TYPING_MS = 300
+const views = ['all', 'attention', 'unassigned'] as const
+
+export function Component() {
+  const { t } = useTranslation()
+  const [query, setQuery] = useSearchParams()
+  const jobs = useJobs()
+  const fleet = useFleet()
+  const now = useNow()
+  const [follows, setFollows] = useState(false)
+  const [help, setHelp] = useState(false)
+  const search = useRef<HTMLInputElement>(null)
+  const chosen = query.get('job')
+  const vehicleId = query.get('vehicle')
+  const [text, setText] = useState(query.get('q') ?? '')
+  const view = views.find((v) => v === query.get('view')) ?? 'all'
+  const trail = useTrail(vehicleId)
+
+  function set(change: Record<string, string | null>) {
+    setQuery(
+      (before) => {
+        const next = new URLSearchParams(before)
+        for (const [key, value] of Object.entries(change)) value ? next.set(key, value) : next.delete(key)
+        return next
+      },
+      { replace: 'q' in change },
+    )
+  }
+  const minute = Math.floor(now / 5_000) // the order changes with time, but need not each second
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `minute` stands for `now`
+  const list = useMemo(() => {
+    const wanted = [...jobs.bookings.values()].filter((b) => {
+      const need = needOf(b, now)
+      if (view === 'unassigned' && need !== 'unassigned' && need !== 'unassigned-late') return false
+      if (view === 'attention' && need !== 'late' && need !== 'unassigned-late') return false
+      return matches(b, text)
+    })
+    return ordered(wanted, now)
+  }, [jobs, view, text, minute])
+  const attention = useMemo(
+    () =>
+      [...jobs.bookings.values()].filter((b) =>
+        ['late', 'unassigned-late'].includes(needOf(b, minute * 5_000)),
+      ).length,
+    [jobs, minute],
+  )
+
+  // The address follows what is typed, a moment later.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only typing moves it
+  useEffect(() => {
+    if (text === (query.get('q') ?? '')) return
+    const timer = setTimeout(() => set({ q: text || null }), TYPING_MS)
+    return () => clearTimeout(timer)
+  }, [text])
+
+  useShortcuts({
+    '/': () => search.current?.focus(),
+    '?': () => setHelp(true),
+    j: () => step(1),
+    k: () => step(-1),
+    // biome-ignore lint/correctness/noComponentHookFactories: the name of a key
+    Escape: () => set({ job: null, vehicle: null }),
+  })
+  function step(by: number) {
+    const at = list.findIndex((b) => b.id === chosen)
+    const next = list[at < 0 ? 0 : Math.min(list.length - 1, Math.max(0, at + by))]
+    if (next) set({ job: next.id, vehicle: null })
+  }
+  const booking = chosen === null ? undefined : jobs.bookings.get(chosen)
+
+  return (
+    <div className="grid h-full grid-rows-[auto_1fr_auto] md:grid-cols-[20rem_1fr_auto] md:grid-rows-1">
+      <h1 className="sr-only">{t('nav.dispatch')}</h1>
+      <div className="flex min-h-0 flex-col border-e border-line bg-panel max-md:max-h-64">
+        <div className="grid gap-2 border-b border-line p-2">
+          <input
+            ref={search}
+            type="search"
+            className="min-h-compact rounded-control border border-line bg-panel px-2 text-sm"
+            placeholder={t('dispatch.search')}
+            aria-label={t('dispatch.search')}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+          <fieldset className="flex flex-wrap gap-1">
+            <legend className="sr-only">{t('history.filter')}</legend>
+            {views.map((v) => (
+              <Button
+                key={v}
+                size="compact"
+                aria-pressed={v === view}
+                className={cx(v === view && 'border-accent text-accent')}
+                onClick={() => set({ view: v === 'all' ? null : v })}
+              >
+                {t(`dispatch.view.${v}`)}
+                {v === 'attention' && attention > 0 && (
+                  <span className="figures text-bad">{number(attention)}</span>
+                )}
+              </Button>
+            ))}
+          </fieldset>
+          <p className="figures text-sm text-quiet">
+            {t('dispatch.counts', {
+              jobs: number([...jobs.bookings.values()].filter((b) => !isEnded(b)).length),
+              on: number((fleet?.counts.on ?? 0) + (fleet?.counts.busy ?? 0)),
+              busy: number(fleet?.counts.busy ?? 0),
+            })}
+          </p>
+        </div>
+        <p role="status" className="sr-only">
+          {attention > 0 && t('dispatch.attention', { count: attention })}
+        </p>
+        <JobList
+          jobs={jobs}
+          list={list}
+          chosen={chosen}
+          now={now}
+          filtered={text !== '' || view !== 'all'}
+          onChoose={(id) => set({ job: id, vehicle: null })}
+          onClear={() => {
+            setText('')
+            set({ view: null })
+          }}
+        />
+      </div>
+      <LorryMap label={t('dispatch.map')} className="min-h-40">
+        {fleet && (
+          <FleetLayer
+            fleet={fleet}
+            chosen={vehicleId ?? booking?.driver?.id ?? null}
+            onChoose={(id) => set({ vehicle: id, job: null })}
+          />
+        )}
+        <RouteLine line={trail} />
+        <StopMarks
+          stops={(booking?.stops ?? []).map((s) => ({
+            lng: s.lng,
+            lat: s.lat,
+            label: String(s.index + 1),
+            done: s.state === 'done',
+          }))}
+        />
+        <GoTo key={chosen} at={booking?.stops[0] ? [booking.stops[0].lng, booking.stops[0].lat] : null} />
+        {fleet && vehicleId && follows && (
+          <Follow fleet={fleet} id={vehicleId} onStop={() => setFollows(false)} />
+        )}
+      </LorryMap>
+      {(chosen !== null || vehicleId !== null) && (
+        <aside className="flex min-h-0 flex-col overflow-auto border-s border-line bg-panel md:w-88">
+          {chosen !== null ? (
+            <JobDetail id={chosen} known={booking} now={now} onClose={() => set({ job: null })} />
+          ) : (
+            <VehicleDetail
+              vehicle={fleet?.vehicles.get(vehicleId ?? '')}
+              now={now}
+              following={follows}
+              onFollow={() => setFollows(!follows)}
+              onJob={(id) => set({ job: id, vehicle: null })}
+              onClose={() => set({ vehicle: null })}
+            />
+          )}
+        </aside>
+      )}
+      <Shortcuts open={help} onOpenChange={setHelp} />
+    </div>
+  )
+}
+
+/** Keys that work wherever no text is being written. */
+function useShortcuts(keys: Record<string, () => void>): void {
+  const now = useRef(keys)
+  now.current = keys
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      const writes =
+        event.target instanceof HTMLElement &&
+        event.target.closest('input, textarea, select, [role=dialog], [role=alertdialog]')
+      if (writes || event.ctrlKey || event.metaKey || event.altKey) return
+      const act = now.current[event.key]
+      if (act === undefined) return
+      event.preventDefault()
+      act()
+    }
+    window.addEventListener('keydown', press)
+    return () => window.removeEventListener('keydown', press)
+  }, [])
+}
+
+function Shortcuts({ open, onOpenChange }: { open: boolean; onOpenChange: (open: boolean) => void }) {
+  const { t } = useTranslation()
+  return (
+    <Dialog.Root open={open} onOpenChange={onOpenChange}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="fixed inset-0 z-40 bg-shade" />
+        <Dialog.Content
+          className="fixed inset-x-4 top-1/4 z-50 mx-auto grid max-w-sm gap-3 rounded-panel border border-line bg-panel p-4"
+          aria-describedby={undefined}
+        >
+          <Dialog.Title className="text-lg font-semibold">{t('keys.title')}</Dialog.Title>
+          <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1">
+            {(['/', 'j', 'k', 'Esc', '?'] as const).map((key) => (
+              <div key={key} className="contents">
+                <dt>
+                  <kbd className="rounded-control border border-line px-2">{key}</kbd>
+                </dt>
+                <dd>{t(`keys.${key}`)}</dd>
+              </div>
+            ))}
+          </dl>
+          <Dialog.Close asChild>
+            <Button className="justify-self-end">{t('dispatch.close')}</Button>
+          </Dialog.Close>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  )
+}
+
+/** Brings a place into view once. */
+function GoTo({ at }: { at: [number, number] | null }) {
+  const drawn = useMap()
+  const key = at?.join()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the place
+  useEffect(() => {
+    if (drawn !== null && at !== null) drawn.map.easeTo({ center: at, duration: 200 })
+  }, [key, drawn?.map])
+  return null
+}
+
+/** Keeps a vehicle in the middle until the person moves the map. */
+function Follow({ fleet, id, onStop }: { fleet: Fleet; id: string; onStop: () => void }) {
+  const drawn = useMap()
+  const stop = useRef(onStop)
+  stop.current = onStop
+  useEffect(() => {
+    if (drawn === null) return
+    const { map } = drawn
+    const dragged = () => stop.current()
+    map.on('dragstart', dragged)
+    const timer = setInterval(() => {
+      const v = fleet.vehicles.get(id)
+      if (v) map.easeTo({ center: [v.lng, v.lat], duration: 900 })
+    }, 1000)
+    return () => {
+      map.off('dragstart', dragged)
+      clearInterval(timer)
+    }
+  }, [drawn, fleet, id])
+  return null
+}

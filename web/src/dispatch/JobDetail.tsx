@@ -1,0 +1,165 @@
+/** One job: what it is, who could take it and why, what dispatch has tried, what has happened. */
+import { useQuery } from '@tanstack/react-query'
+import { useTranslation } from 'react-i18next'
+import { api, data, type Schemas } from '@/api/client.ts'
+import { CancelDialog } from '@/book/CancelDialog.tsx'
+import { StateWord } from '@/booking/StateWord.tsx'
+import { Timeline } from '@/booking/Timeline.tsx'
+import { clock, day, distance, duration, moment, money } from '@/i18n/format.ts'
+import { Button, Failure, Skeleton } from '@/ui/index.tsx'
+import { AssignPanel } from './AssignPanel.tsx'
+import { type Booking, isEnded, isUnassigned, takeJob } from './jobs.ts'
+
+const CANCELLED_BY_STAFF: Booking['state'][] = [
+  'requested',
+  'offered',
+  'assigned',
+  'arrived_pickup',
+  'picked_up',
+  'arrived_dropoff',
+]
+
+export function JobDetail({
+  id,
+  known,
+  now,
+  onClose,
+}: {
+  id: string
+  known: Booking | undefined
+  now: number
+  onClose: () => void
+}) {
+  const { t } = useTranslation()
+  const query = useQuery({
+    queryKey: ['booking', id],
+    queryFn: () => data(api.GET('/v1/bookings/{id}', { params: { path: { id } } })),
+    enabled: known === undefined,
+  })
+  const booking = known ?? query.data
+  return (
+    <section aria-label={t('dispatch.detail')} className="grid content-start gap-4 overflow-auto p-4">
+      <Button kind="quiet" size="compact" className="justify-self-end" onClick={onClose}>
+        ✕ {t('dispatch.close')}
+      </Button>
+      {query.error !== null && <Failure error={query.error} retry={() => void query.refetch()} />}
+      {booking === undefined && query.error === null && <Skeleton className="h-40" />}
+      {booking && <Detail booking={booking} now={now} />}
+    </section>
+  )
+}
+
+function Detail({ booking, now }: { booking: Booking; now: number }) {
+  const { t } = useTranslation()
+  return (
+    <>
+      <header>
+        <h2 className="text-lg font-semibold">
+          <span className="figures">{booking.code}</span> · <StateWord state={booking.state} />
+        </h2>
+        <p className="text-sm text-quiet">
+          {t(`vehicle.${booking.vehicle}`)} · {money(booking.price.total, booking.price.currency)} ·{' '}
+          {t(`payment.${booking.payment}`)} · {day(booking.created_at)}
+        </p>
+        {booking.notes && <p className="text-sm">“{booking.notes}”</p>}
+        {booking.reason && <p className="text-sm text-bad">{booking.reason}</p>}
+      </header>
+      <ol className="grid gap-2 text-sm">
+        {booking.stops.map((stop) => (
+          <li key={stop.index} className="grid grid-cols-[1fr_auto] gap-x-3">
+            <span>
+              {stop.index + 1}. {stop.address ?? t(`stop.${stop.kind}`)}
+            </span>
+            <span className="text-quiet">
+              {stop.eta ? moment(stop.eta, now) : t(`stopState.${stop.state}`)}
+            </span>
+            {stop.contact && (
+              <span className="text-quiet">
+                {stop.contact.name}{' '}
+                {stop.contact.phone && (
+                  <a className="text-accent underline" href={`tel:${stop.contact.phone}`}>
+                    {stop.contact.phone}
+                  </a>
+                )}
+              </span>
+            )}
+          </li>
+        ))}
+      </ol>
+      {booking.driver && (
+        <p className="text-sm">
+          {t('booking.driver')}: <span className="font-medium">{booking.driver.name}</span>{' '}
+          {booking.vehicle_plate}{' '}
+          {booking.driver.phone && (
+            <a className="text-accent underline" href={`tel:${booking.driver.phone}`}>
+              {booking.driver.phone}
+            </a>
+          )}
+        </p>
+      )}
+      {isUnassigned(booking) && <AssignPanel booking={booking} />}
+      {!isEnded(booking) && CANCELLED_BY_STAFF.includes(booking.state) && (
+        <CancelDialog booking={booking} onDone={takeJob} />
+      )}
+      <details>
+        <summary className="min-h-compact content-center text-sm font-medium">{t('dispatch.trace')}</summary>
+        <Trace booking={booking} />
+      </details>
+      <details>
+        <summary className="min-h-compact content-center text-sm font-medium">
+          {t('booking.timeline')}
+        </summary>
+        <Timeline bookingId={booking.id} />
+      </details>
+    </>
+  )
+}
+
+/** Why each driver was asked or passed over. */
+function Trace({ booking }: { booking: Booking }) {
+  const { t } = useTranslation()
+  const query = useQuery({
+    queryKey: ['trace', booking.id, booking.version],
+    queryFn: () => data(api.GET('/v1/bookings/{id}/dispatch', { params: { path: { id: booking.id } } })),
+  })
+  if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />
+  if (query.data === undefined) return <Skeleton className="h-24" />
+  if (query.data.rounds.length === 0) return <p className="text-sm text-quiet">{t('dispatch.noRounds')}</p>
+  return (
+    <ol className="grid gap-3 text-sm">
+      {query.data.rounds.map((round) => (
+        <li key={`${round.at}${round.radius_m}`}>
+          <p className="font-medium">
+            {clock(round.at)} ·{' '}
+            {round.radius_m === null
+              ? t('dispatch.byHand')
+              : t('dispatch.within', { distance: distance(round.radius_m) })}
+            {round.repeats > 0 && ` · ${t('dispatch.repeats', { count: round.repeats })}`}
+          </p>
+          {round.candidates.length === 0 && <p className="text-quiet">{t('dispatch.nobody')}</p>}
+          <ul>
+            {round.candidates.map((c) => (
+              <Candidate key={`${c.driver_id}${c.offer_id}`} candidate={c} />
+            ))}
+          </ul>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+function Candidate({ candidate: c }: { candidate: Schemas['DispatchCandidate'] }) {
+  const { t } = useTranslation()
+  return (
+    <li className="grid grid-cols-[1fr_auto] gap-x-3 border-t border-line py-1">
+      <span>
+        {c.rank !== null && `${c.rank}. `}
+        {c.name ?? c.driver_id}
+      </span>
+      <span>{t(`outcome.${c.outcome}`)}</span>
+      <span className="text-quiet">
+        {c.pickup_eta_s !== null && duration(c.pickup_eta_s)} {c.reason}
+      </span>
+    </li>
+  )
+}

@@ -1,0 +1,36 @@
+/** Which jobs need somebody, and in what order they stand. Pure. */
+import type { Booking } from './jobs.ts'
+
+export const UNASSIGNED_LATE_MS = 60_000
+export type Need = 'unassigned-late' | 'late' | 'unassigned' | 'none'
+
+const isOpen = (b: Booking) => b.state === 'requested' || b.state === 'offered'
+
+/** What B wants of a dispatcher at NOW (ms). Late: its next stop's ETA is past. */
+export function needOf(b: Booking, now: number): Need {
+  if (isOpen(b)) return now - Date.parse(b.created_at) > UNASSIGNED_LATE_MS ? 'unassigned-late' : 'unassigned'
+  const eta = b.stops.find((s) => s.eta !== null)?.eta
+  return eta && Date.parse(eta) < now ? 'late' : 'none'
+}
+
+const rank: Record<Need, number> = { 'unassigned-late': 0, late: 1, unassigned: 2, none: 3 }
+
+/** Those that need somebody first; among equals the oldest. */
+export function ordered(bookings: Iterable<Booking>, now: number): Booking[] {
+  return [...bookings]
+    .map((b) => ({ b, r: rank[needOf(b, now)], at: Date.parse(b.created_at) }))
+    .sort((x, y) => x.r - y.r || x.at - y.at || (x.b.id < y.b.id ? -1 : 1))
+    .map(({ b }) => b)
+}
+
+/** Does B match what was typed: code, address, driver, plate? */
+export function matches(b: Booking, text: string): boolean {
+  const wanted = text.trim().toLocaleLowerCase()
+  if (wanted === '') return true
+  return [
+    b.code,
+    b.driver?.name,
+    b.vehicle_plate,
+    ...b.stops.flatMap((s) => [s.address, s.contact?.name]),
+  ].some((each) => each?.toLocaleLowerCase().includes(wanted))
+}
