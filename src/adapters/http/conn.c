@@ -79,6 +79,8 @@ void conn_close(struct conn *c) {
     }
     c->first = c->last = c->parsing = NULL;
     out_drop(c);
+    if (c->ws != NULL)
+        ws_message_drop(c);
     free(c->stash);
     c->stash = NULL;
     list_move(c, DEADLINE_COUNT, 0);
@@ -200,7 +202,7 @@ static const struct refusal refusal_upgrade_behind = {
 void conn_dispatch(struct exchange *ex) {
     struct conn *c = ex->conn;
     struct http_thread *t = c->thread;
-    if (t->running >= t->options->limits.calls_max || thread_laden(t)) {
+    if (t->running >= t->options->limits.calls_max || !thread_make_room(t, c)) {
         conn_refuse(ex, &refusal_overloaded);
         return;
     }
@@ -315,7 +317,7 @@ static enum deadline wanted_deadline(const struct conn *c) {
     if (c->writing)
         return DEADLINE_WRITE;
     if (c->ws != NULL)
-        return DEADLINE_SOCKET;
+        return ws_in_message(c->ws) ? DEADLINE_MESSAGE : DEADLINE_SOCKET;
     if (c->parsing != NULL)
         return c->parsing->head_whole ? DEADLINE_BODY : DEADLINE_HEAD;
     return c->first != NULL ? DEADLINE_NONE : DEADLINE_IDLE;
@@ -390,6 +392,10 @@ void conn_expire(struct conn *c) {
     case DEADLINE_SOCKET:
         list_move(c, DEADLINE_SOCKET, now_ms(c));
         ws_tick(c);
+        break;
+    case DEADLINE_MESSAGE:
+        ws_close(c, 1008, "the message takes too long");
+        conn_pump(c);
         break;
     default:
         conn_close(c);

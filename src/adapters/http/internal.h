@@ -146,7 +146,8 @@ enum deadline {
     DEADLINE_BODY,
     DEADLINE_WRITE,
     DEADLINE_LINGER,
-    DEADLINE_SOCKET, /* looks after pings */
+    DEADLINE_SOCKET,  /* looks after pings */
+    DEADLINE_MESSAGE, /* a message of a socket has begun and not ended */
     DEADLINE_COUNT
 };
 
@@ -253,6 +254,10 @@ int64_t thread_now_us(struct http_thread *t);
 static inline bool thread_laden(const struct http_thread *t) {
     return t->held_bytes > t->options->limits.held_bytes_max;
 }
+/* ASKER wants more to be held. While there is too much, those are cut off who have been at a body,
+ * a message, or the reading of an answer for longest. False: it is ASKER himself, or that did not
+ * help. */
+bool thread_make_room(struct http_thread *t, const struct conn *asker);
 /* A buffer that is *HELD so far has CAP now; keeps count of it. */
 static inline void thread_hold(struct http_thread *t, size_t *held, size_t cap) {
     t->held_bytes += (int64_t)cap - (int64_t)*held;
@@ -330,7 +335,9 @@ void ws_after_flush(struct conn *c); /* tells `drained` */
 void ws_tick(struct conn *c);
 void ws_close(struct conn *c, int code, const char *reason);
 bool ws_closing(const struct ws *ws);
-void ws_gone(struct conn *c); /* tells `closed`, frees */
+bool ws_in_message(const struct ws *ws); /* some of a frame or message is here, not all */
+void ws_message_drop(struct conn *c);    /* lets go of what is */
+void ws_gone(struct conn *c);            /* tells `closed`, frees */
 void reader_free_all(struct http_thread *t);
 
 #endif

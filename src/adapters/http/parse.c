@@ -230,7 +230,7 @@ static const struct refusal *head_check(struct exchange *ex) {
     const struct http_limits *l = &ex->thread->options->limits;
     if (p->content_length > (uint64_t)l->body_bytes_max)
         return &refusal_body;
-    if (ex->thread->running >= l->calls_max || thread_laden(ex->thread))
+    if (ex->thread->running >= l->calls_max || !thread_make_room(ex->thread, ex->conn))
         return &refusal_overloaded;
     return handshake_check(ex);
 }
@@ -314,7 +314,7 @@ static int on_body(llhttp_t *p, const char *at, size_t len) {
         return refuse(ex, &refusal_body);
     buf_add(&ex->body, at, len);
     thread_hold(ex->thread, &ex->held, ex->body.cap);
-    return thread_laden(ex->thread) ? refuse(ex, &refusal_overloaded) : 0;
+    return thread_make_room(ex->thread, ex->conn) ? 0 : refuse(ex, &refusal_overloaded);
 }
 
 static int on_message_complete(llhttp_t *p) {

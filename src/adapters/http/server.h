@@ -22,13 +22,15 @@ struct http_limits {         /* 0 stands for the default */
     int32_t body_bytes_max;              /* 413; default 1 MiB */
     int32_t pipeline_max; /* answers waiting on one connection before reading stops; default 64 */
     int32_t head_timeout_ms;   /* from the first byte to the end of the head: 408; default 10 s */
-    int32_t body_timeout_ms;   /* for the whole body: 408; default 30 s */
+    int32_t body_timeout_ms;   /* for the whole body: 408, for a message: 1008; default 30 s */
     int32_t idle_timeout_ms;   /* between requests: closed; default 75 s */
     int32_t write_timeout_ms;  /* no progress in sending: closed; default 30 s */
     int32_t drain_timeout_ms;  /* how long a drain waits for what is in flight; default 10 s */
     int32_t calls_max;         /* of one thread, unanswered; more get 503; default 4096 */
     int64_t held_bytes_max;    /* bodies, unfinished messages and unsent output of one thread; with
-                                  more, requests get 503 and messages 1013; default 256 MiB */
+                                  more, who has been at his for longest is cut off, and where that
+                                  does not help requests get 503 and messages 1013; default 256 MiB
+                                */
     int32_t linger_timeout_ms; /* for the other end to close after our last word; default 2 s */
     int32_t ping_ms;           /* a socket silent for so long is pinged; default 30 s */
     int32_t silence_ms;        /* a socket silent for so long is ended; default 75 s */

@@ -62,6 +62,22 @@ void list_move(struct conn *c, enum deadline to, int64_t now_ms) {
         c->deadline = DEADLINE_COUNT;
 }
 
+bool thread_make_room(struct http_thread *t, const struct conn *asker) {
+    static const enum deadline kinds[] = {DEADLINE_BODY, DEADLINE_MESSAGE, DEADLINE_WRITE};
+    while (thread_laden(t)) {
+        struct conn *oldest = NULL;
+        for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+            struct conn *c = t->lists[kinds[i]].first;
+            if (c != NULL && (oldest == NULL || c->since_ms < oldest->since_ms))
+                oldest = c;
+        }
+        if (oldest == NULL || oldest == asker || t->draining) /* a drain walks these lists */
+            return false;
+        conn_close(oldest);
+    }
+    return true;
+}
+
 void conn_mark_dirty(struct conn *c) {
     struct http_thread *t = c->thread;
     if (c->dirty || c == t->current || c->state == CONN_CLOSED)
@@ -263,6 +279,7 @@ static void limits_to_deadlines(struct http_thread *t, const struct http_limits 
     t->timeout_ms[DEADLINE_WRITE] = l->write_timeout_ms;
     t->timeout_ms[DEADLINE_LINGER] = l->linger_timeout_ms;
     t->timeout_ms[DEADLINE_SOCKET] = l->ping_ms / 2 + 1;
+    t->timeout_ms[DEADLINE_MESSAGE] = l->body_timeout_ms;
 }
 
 int thread_open(struct http_thread *t, struct http_server *s, int32_t index) {

@@ -266,7 +266,7 @@ static void data_piece(struct ws *ws, const struct wslay_frame_iocb *io, bool la
     }
     buf_add_str(&ws->message, piece);
     thread_hold(ws->conn->thread, &ws->held, ws->message.cap);
-    if (thread_laden(ws->conn->thread)) {
+    if (!thread_make_room(ws->conn->thread, ws->conn)) {
         fail(ws, CLOSE_TRY_LATER, "overloaded");
         return;
     }
@@ -347,6 +347,20 @@ static uint64_t frame_bytes(uint64_t payload) {
     return 2 + more + 4 + payload;
 }
 
+/* The time of the next message starts with its first byte. */
+static void message_over(struct conn *c) {
+    if (c->deadline == DEADLINE_MESSAGE)
+        list_move(c, DEADLINE_SOCKET, (int64_t)uv_now(&c->thread->loop));
+}
+
+bool ws_in_message(const struct ws *ws) {
+    return ws->reader != NULL || ws->in_message || ws->message.len > 0;
+}
+
+void ws_message_drop(struct conn *c) {
+    message_drop(c->ws);
+}
+
 static void frame_piece(struct ws *ws, struct ws_reader *r, const struct wslay_frame_iocb *io) {
     int bad = r->payload == 0 ? frame_check(ws, io) : 0;
     if (bad != 0) {
@@ -362,6 +376,8 @@ static void frame_piece(struct ws *ws, struct ws_reader *r, const struct wslay_f
     if (last) {
         r->framed += frame_bytes(io->payload_length);
         r->payload = 0;
+        if (!ws->in_message)
+            message_over(ws->conn);
     }
 }
 
