@@ -85,8 +85,9 @@ deb: build ## A Debian package, in the build folder
 	@scripts/install-deps.sh package
 	@deploy/debian/build.sh $(BUILD)/lorry $(BUILD)
 
-image-test: ## Build the container image without an engine, and start what is in it (minutes, root)
+image-test: deb ## Install the package in a bare Debian; build the image without an engine, start both (minutes, root)
 	@scripts/install-deps.sh image
+	@tests/deploy/install.sh $(BUILD)/lorry_*.deb
 	@tests/deploy/image.sh
 
 mutants: ## Break each promise on purpose and show which check catches it

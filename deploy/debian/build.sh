@@ -59,5 +59,6 @@ if ! (cd "$stage" && dpkg-buildpackage --build=binary --unsigned-source --unsign
     exit 1
 fi
 package=$(cd "$work" && echo lorry_*.deb)
+rm -f "$folder"/lorry_*.deb # of other versions
 mv "$work/$package" "$folder/$package"
 printf '%s\n' "$folder/$package"

@@ -219,16 +219,26 @@ class Compose(unittest.TestCase):
         stop = services['auth']['stop_grace_period']
         self.assertGreater(int(stop.rstrip('s')), 12)  # a drain
 
-    def test_settings_are_lorrys(self):
-        """Each LORRY_… of a process of Lorry is a setting of the program."""
-        known = {s['key'] for s in json.loads(lorry.run('config', '--json').stdout)['settings']}
-        # Those of the scaled shape come with it.
-        known |= {'store', 'store_read', 'bus', 'cache', 'service'}
-        for name, service in compose()['services'].items():
-            if 'build' in service:
-                for variable in service['environment']:
+    def test_lorry_takes_its_settings(self):
+        """The program itself, with the environment and the secrets that each of its services is given."""
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([COMPOSE / 'make-secrets.sh', folder], check=True, timeout=60)
+            known = {s['key'] for s in json.loads(lorry.run('config', '--json').stdout)['settings']}
+            for name, service in compose()['services'].items():
+                if 'build' not in service:
+                    continue
+                env = {n: str(v).replace('/run/secrets', folder) for n, v in service['environment'].items()}
+                for variable in env:
                     key = variable.removeprefix('LORRY_').lower()
-                    self.assertIn(key.removesuffix('_file') if key not in known else key, known, name)
+                    self.assertTrue(key in known or key.removesuffix('_file') in known, f'{name}: {variable}')
+                done = lorry.run('config', '--json', env=env)
+                self.assertEqual((done.returncode, done.stderr), (0, ''), name)
+                got = {s['key']: s for s in json.loads(done.stdout)['settings']}
+                self.assertEqual(got['service']['value'], env.get('LORRY_SERVICE', 'auth,booking,driver,notification'))
+                if name != 'lorry':
+                    for key, scheme in (('store', 'postgres'), ('bus', 'amqp://'), ('cache', 'redis+sentinel://')):
+                        self.assertTrue(got[key]['value'].startswith(scheme), got[key])
+                        self.assertNotIn((Path(folder) / 'postgres_password').read_text(), done.stdout)
 
     def test_secrets_are_made_and_kept(self):
         with tempfile.TemporaryDirectory() as folder:
