@@ -111,6 +111,9 @@ bool signal_position_read(const void *data, size_t len, struct signal_position *
     if (!memchr(s.driver_id, 0, sizeof(s.driver_id)) || s.driver_id[0] == 0 ||
         !memchr(s.booking_id, 0, sizeof(s.booking_id)) || s.vehicle >= VEHICLE_COUNT)
         return false;
+    if (s.at.lat_e7 < -90 * E7 || s.at.lat_e7 > 90 * E7 || s.at.lng_e7 < -180 * E7 ||
+        s.at.lng_e7 > 180 * E7 || s.bearing_deg < -1 || s.bearing_deg >= 360 || s.speed_cmps < -1)
+        return false;
     *ret = s;
     return true;
 }

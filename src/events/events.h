@@ -136,7 +136,8 @@ struct signal_position {
     uint8_t vehicle; /* enum vehicle */
     bool off;        /* off duty: he leaves the map */
 };
-/* What was heard, if it can be one: its length is right, its texts end, its enums exist. */
+/* What was heard, if it can be one: its length is right, its texts end, its enums exist, and it is
+ * a place on the globe. */
 bool signal_position_read(const void *data, size_t len, struct signal_position *ret);
 
 #endif

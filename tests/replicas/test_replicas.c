@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "geo/geo.h"
 #include "services/auth/auth_service.h"
 #include "services/booking/booking_service.h"
 #include "services/driver/driver_service.h"
@@ -568,6 +569,39 @@ static void test_positions_cross(void **state) {
     town_free(t);
 }
 
+/* Another build, or whoever else may publish there: what can be no position is nobody's. */
+static void test_positions_that_are_none(void **state) {
+    (void)state;
+    struct town *t = town_new(ALL, ALL);
+    struct identity driver = make_driver(t, A, 57.70);
+    struct bus *bus = t->at[A].house->bus;
+    struct signal_position good = {.at = point_of(57.71, 11.97),
+                                   .bearing_deg = 90,
+                                   .speed_cmps = 800,
+                                   .at_us = t->at[A].house->now_us + 1,
+                                   .vehicle = VEHICLE_VAN};
+    snprintf(good.driver_id, sizeof good.driver_id, "%s", driver_id(t, driver));
+    struct signal_position bad[7];
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        bad[i] = good;
+    bad[0].at.lat_e7 = 90 * E7 + 1;
+    bad[1].at.lat_e7 = INT32_MIN;
+    bad[2].at.lng_e7 = 180 * E7 + 1;
+    bad[3].at.lng_e7 = INT32_MIN;
+    bad[4].bearing_deg = 360;
+    bad[5].speed_cmps = -2;
+    bad[6].vehicle = VEHICLE_COUNT;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        bus->ops->signal(bus, SIGNAL_POSITION, &bad[i], sizeof bad[i]);
+        advance(t, 100 * US_PER_MS);
+        assert_true(on_map(t, A, driver, 57.70) && on_map(t, B, driver, 57.70));
+    }
+    bus->ops->signal(bus, SIGNAL_POSITION, &good, sizeof good);
+    advance(t, 100 * US_PER_MS);
+    assert_true(on_map(t, A, driver, 57.71) && on_map(t, B, driver, 57.71));
+    town_free(t);
+}
+
 /* ---- tokens ---- */
 
 static int with_token(struct town *t, int at, const char *token) {
@@ -616,6 +650,7 @@ int main(void) {
         cmocka_unit_test(test_a_socket_goes_on_at_the_other),
         cmocka_unit_test(test_a_gap_in_the_numbers),
         cmocka_unit_test(test_positions_cross),
+        cmocka_unit_test(test_positions_that_are_none),
         cmocka_unit_test(test_tokens_are_known_and_forgotten_everywhere),
     };
     return cmocka_run_group_tests_name("replicas", tests, NULL, NULL);
