@@ -94,7 +94,8 @@ static void on_wake(void *consumer, struct str topic, const void *data, size_t l
     if (len < sizeof(head))
         return;
     memcpy(&head, data, sizeof(head));
-    if ((uint64_t)head.key_len + head.etag_len + head.body_len != len - sizeof(head))
+    if ((uint64_t)head.key_len + head.etag_len + head.body_len != len - sizeof(head) ||
+        head.status < 200 || head.status > 599)
         return; /* of another build */
     const char *at = (const char *)data + sizeof(head);
     struct str key = {at, head.key_len}, etag = {at + head.key_len, head.etag_len};

@@ -13,6 +13,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -322,6 +323,51 @@ static void test_a_reply_is_woken_from_the_other(void **state) {
                TEXT(t, "{\"driver_id\":\"%s\"}", driver_id(t, driver)));
         assert_int_equal(h->now_us, before_us);
     }
+    town_free(t);
+}
+
+/* What no replica would say is no answer. */
+static void test_a_wake_that_is_none(void **state) {
+    (void)state;
+    static const struct store_collection bookings = {.name = "bookings"};
+    struct town *t = town_new(ALL, ALL);
+    struct house *h = t->at[A].house;
+    const char *id = book(t, A, person(t, ROLE_CUSTOMER));
+    struct identity driver = make_driver(t, B, 57.0);
+    struct house_answer answer = {0};
+    house_begin(
+        h,
+        &(struct house_request){.method = "POST",
+                                .path = TEXT(t, "/v1/bookings/%s/assign", id),
+                                .body = TEXT(t, "{\"driver_id\":\"%s\"}", driver_id(t, driver)),
+                                .who = person(t, ROLE_DISPATCHER)},
+        &answer);
+    executor_turn(h->executor, 0);
+    struct executor_stats stats;
+    executor_stats(h->executor, &stats);
+    assert_int_equal(stats.parked, 1);
+    struct store *reader = memory_disk_join(h->disk, false, 9, NULL);
+    struct store_doc doc;
+    assert_int_equal(reader->ops->get(reader, &bookings, str_from(id), &t->arena, &doc), 0);
+    reader->ops->close(reader);
+    const char *offer = strstr(doc.state.p, "ofr_");
+    assert_non_null(offer);
+    struct {
+        int32_t status;
+        uint32_t key_len, etag_len, body_len;
+        char key[30];
+    } said = {.key_len = sizeof said.key};
+    memcpy(said.key, offer, sizeof said.key);
+    static const int32_t none[] = {0, -1, 199, 600};
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        said.status = none[i];
+        h->bus->ops->signal(h->bus, "wake", &said,
+                            offsetof(__typeof__(said), key) + sizeof said.key);
+        executor_stats(h->executor, &stats);
+        assert_int_equal(stats.parked, 1);
+    }
+    house_settle(h);
+    assert_int_equal(answer.status, 200);
     town_free(t);
 }
 
@@ -643,6 +689,7 @@ int main(void) {
         cmocka_unit_test(test_fixes_through_both),
         cmocka_unit_test(test_a_booking_through_both),
         cmocka_unit_test(test_a_reply_is_woken_from_the_other),
+        cmocka_unit_test(test_a_wake_that_is_none),
         cmocka_unit_test(test_an_assignment_asked_for_again),
         cmocka_unit_test(test_services_apart),
         cmocka_unit_test(test_sockets_of_both_hear_everything),
