@@ -44,8 +44,16 @@ END
     echo 'debian/lorry.conf etc/lorry'
     echo 'completions usr/share/bash-completion'
     echo 'nginx/nginx.conf.in nginx/render.sh usr/share/lorry/nginx'
-    if [ -d web/dist ]; then
-        cp -r web/dist "$stage/web"
+    web=$(dirname "$lorry")/web # where `make web` leaves it
+    if [ -f "$web/index.html" ]; then
+        cp -r "$web" "$stage/web"
+        cat >"$stage/debian/lorry.lintian-overrides" <<'END'
+# The web app is served as it is: packed files beside the plain ones, and fonts of its own.
+lorry: compressed-duplicate [usr/share/lorry/web/*]
+lorry: font-in-non-font-package [usr/share/lorry/web/*]
+lorry: font-outside-font-dir [usr/share/lorry/web/*]
+lorry: package-contains-documentation-outside-usr-share-doc [usr/share/lorry/web/index.html]
+END
         echo 'web usr/share/lorry'
     fi
 } >"$stage/debian/lorry.install"
