@@ -85,6 +85,7 @@ static int make_pool(struct mongo_source *s, struct arena *a, struct str *ret_wh
     uri_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, MONGO_SELECTION_TIMEOUT_MS);
     uri_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, MONGO_CONNECT_TIMEOUT_MS);
     uri_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, MONGO_SOCKET_TIMEOUT_MS);
+    uri_default(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, MONGO_HEARTBEAT_MS);
     uri_default(uri, MONGOC_URI_MAXPOOLSIZE, HANDLES_MAX);
     if (mongoc_uri_get_option_as_utf8(uri, MONGOC_URI_APPNAME, NULL) == NULL)
         CHECK(mongoc_uri_set_appname(uri, "lorry"));

@@ -20,10 +20,11 @@
 #define MONGO_STORE_COLLECTIONS_MAX 32
 
 /* A server that does not answer holds a call up for this long, unless the URI says otherwise
- * (serverSelectionTimeoutMS, connectTimeoutMS, socketTimeoutMS). */
+ * (serverSelectionTimeoutMS, connectTimeoutMS, socketTimeoutMS, heartbeatFrequencyMS). */
 #define MONGO_SELECTION_TIMEOUT_MS 3000
 #define MONGO_CONNECT_TIMEOUT_MS 2000
 #define MONGO_SOCKET_TIMEOUT_MS 3000
+#define MONGO_HEARTBEAT_MS 1000 /* how soon a server that is there again is noticed */
 /* A commit takes no new step after this. So no call lasts longer than this and two steps of at most
  * a selection and a socket's time-out each. */
 #define MONGO_COMMIT_PATIENCE_MS 8000
