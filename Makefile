@@ -3,7 +3,7 @@
 #   make test CC=clang               the same with another compiler      (in build-clang/)
 #   make test SAN=address,undefined  the same under sanitizers           (in build-asan-ubsan/)
 #   make test SAN=thread             …                                   (in build-tsan/)
-#   make test SUITE=unit             one suite: unit, contract, check, integration, deploy, web, deploy
+#   make test SUITE=unit             one suite: unit, contract, check, integration, deploy, web
 #   make test TEST='base json'       some tests by name
 #   make run ARGS='--listen 127.0.0.1:9000'
 
@@ -94,8 +94,8 @@ mutants: ## Break each promise on purpose and show which check catches it
 	@scripts/install-deps.sh build test
 	@tests/mutants/run
 
-lint: ## Install what is missing and check format, headers, layers, scripts, cppcheck, clang-tidy
-	@scripts/install-deps.sh build lint
+lint: ## Install what is missing and check format, headers, layers, scripts, cppcheck, clang-tidy, the web app
+	@scripts/install-deps.sh build lint web
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@scripts/lint.sh $(BUILD)
 

@@ -44,6 +44,7 @@ step headers scripts/check-headers.sh
 step scripts check_scripts
 step cppcheck check_cppcheck
 step tidy scripts/tidy.py "$build"
+step web scripts/build-web.sh "$build" lint
 
 [ ${#failed[@]} -eq 0 ] || {
     printf 'lint: %s failed\n' "${failed[*]}" >&2

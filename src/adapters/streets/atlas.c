@@ -9,14 +9,27 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NEAR_M 300.0 /* what lies farther away is not what people would call a place by */
+
+#define KEPT_TILES 512
+#define KEPT_TILE_BYTES_MAX ((size_t)64 * 1024) /* larger ones are drawn each time */
+
+/* A tile that was drawn; what is empty is kept, too. */
+struct kept_tile {
+    int32_t z, x, y; /* z 0: nothing here yet */
+    size_t len;
+    char *bytes; /* NULL: nothing is there to draw */
+};
 
 struct streets_atlas {
     struct atlas atlas; /* first: an atlas is cast back to it */
     const struct graph *graph;
-    pthread_mutex_t lock; /* of making the gazetteer */
+    pthread_mutex_t lock; /* of what follows */
     struct gazetteer *gazetteer;
+    struct kept_tile
+        kept[KEPT_TILES]; /* each address has one place, and whoever comes last keeps it */
 };
 
 static const struct graph *graph_of(const struct atlas *t) {
@@ -36,12 +49,56 @@ static void info(const struct atlas *t, struct atlas_info *ret_info) {
     };
 }
 
+/* Drawing takes some milliseconds, and everybody may ask. */
+static struct kept_tile *place_of(struct streets_atlas *own, int32_t z, int32_t x, int32_t y) {
+    int32_t address[3] = {z, x, y};
+    struct str key = {(const char *)address, sizeof address};
+    return &own->kept[str_hash(key, GRAPH_HASH_SEED) % KEPT_TILES];
+}
+
+/* 0, ERR_NOT_FOUND (it is empty), or ERR_AGAIN: it has to be drawn. */
+static int recall(struct streets_atlas *own, int32_t z, int32_t x, int32_t y, struct arena *a,
+                  struct str *ret_bytes) {
+    int err = ERR_AGAIN;
+    pthread_mutex_lock(&own->lock);
+    const struct kept_tile *k = place_of(own, z, x, y);
+    if (k->z == z && k->x == x && k->y == y) {
+        err = k->bytes != NULL ? 0 : ERR_NOT_FOUND;
+        if (err == 0)
+            *ret_bytes = (struct str){arena_copy(a, k->bytes, k->len), k->len};
+    }
+    pthread_mutex_unlock(&own->lock);
+    return err;
+}
+
+/* BYTES may be absent: the tile is empty. */
+static void keep(struct streets_atlas *own, int32_t z, int32_t x, int32_t y, struct str bytes) {
+    if (bytes.len > KEPT_TILE_BYTES_MAX)
+        return;
+    char *copy = NULL;
+    if (bytes.p != NULL) {
+        copy = xmalloc(bytes.len);
+        memcpy(copy, bytes.p, bytes.len);
+    }
+    pthread_mutex_lock(&own->lock);
+    struct kept_tile *k = place_of(own, z, x, y);
+    free(k->bytes);
+    *k = (struct kept_tile){.z = z, .x = x, .y = y, .len = bytes.len, .bytes = copy};
+    pthread_mutex_unlock(&own->lock);
+}
+
 static int tile(const struct atlas *t, int32_t z, int32_t x, int32_t y, struct arena *a,
                 struct atlas_tile *ret_tile) {
+    struct streets_atlas *own = (struct streets_atlas *)(uintptr_t)t;
     if (z < TILE_ZOOM_MIN || z > TILE_ZOOM_MAX)
         return ERR_NOT_FOUND;
     ret_tile->gzip = false;
-    return tile_draw(graph_of(t), z, x, y, a, &ret_tile->bytes);
+    int err = recall(own, z, x, y, a, &ret_tile->bytes);
+    if (err != ERR_AGAIN)
+        return err;
+    err = tile_draw(own->graph, z, x, y, a, &ret_tile->bytes);
+    keep(own, z, x, y, err == 0 ? ret_tile->bytes : STR_NONE);
+    return err;
 }
 
 static int32_t search(const struct atlas *t, struct str text, int32_t limit, struct arena *a,
@@ -70,6 +127,8 @@ static int near(const struct atlas *t, struct point at, struct arena *a,
 static void close_atlas(struct atlas *t) {
     struct streets_atlas *own = (struct streets_atlas *)t;
     gazetteer_free(own->gazetteer);
+    for (int i = 0; i < KEPT_TILES; i++)
+        free(own->kept[i].bytes);
     pthread_mutex_destroy(&own->lock);
     free(own);
 }

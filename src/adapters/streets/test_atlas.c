@@ -257,6 +257,34 @@ static void test_pieces_of_one_street_are_one_line(void **state) {
     close_city(&f);
 }
 
+/* A tile that was drawn before is the same again, whatever was drawn meanwhile. */
+static void test_kept_tiles_are_the_same(void **state) {
+    (void)state;
+    struct fixture f;
+    struct rng rng;
+    struct atlas_tile tile;
+    rng_seed(&rng, 7);
+    open_city(&f, random_city(&rng, point_of(57.7, 11.9), 12, 12));
+    double x, y;
+    mercator(point_of(57.702, 11.91), &x, &y);
+    for (int round = 0; round < 3; round++) {
+        for (int32_t i = 0; i < 2000; i++) { /* more than are kept */
+            int32_t at_x = (int32_t)x - 22 + i % 45, at_y = (int32_t)y - 22 + i / 45;
+            struct str drawn_now = STR_NONE;
+            int drawn_err =
+                tile_draw(streets_graph(f.streets), ZOOM, at_x, at_y, &f.arena, &drawn_now);
+            int err = f.atlas->ops->tile(f.atlas, ZOOM, at_x, at_y, &f.arena, &tile);
+            assert_int_equal(err, drawn_err);
+            assert_true(err != 0 || str_eq(tile.bytes, drawn_now));
+            int again = f.atlas->ops->tile(f.atlas, ZOOM, at_x, at_y, &f.arena, &tile);
+            assert_int_equal(again, drawn_err);
+            assert_true(again != 0 || str_eq(tile.bytes, drawn_now));
+            arena_reset(&f.arena);
+        }
+    }
+    close_city(&f);
+}
+
 static void test_where_nothing_is(void **state) {
     (void)state;
     struct fixture f;
@@ -353,6 +381,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_road_is_on_its_tile),
         cmocka_unit_test(test_pieces_of_one_street_are_one_line),
+        cmocka_unit_test(test_kept_tiles_are_the_same),
         cmocka_unit_test(test_where_nothing_is),
         cmocka_unit_test(test_found_as_people_type),
         cmocka_unit_test(test_two_streets_of_one_name),

@@ -131,6 +131,10 @@ static void test_compressed_for_whoever_takes_it(void **state) {
         {"gzip, deflate, br", "/", "br"},
         {"br;q=0.5", "/", "br"},
         {"br;q=0, gzip", "/", NULL}, /* there is no gzip of it */
+        {"br;q=0.0", "/", NULL},
+        {"br; q=0", "/", NULL},
+        {"br;q=0.001", "/", "br"},
+        {"br;q=0,gzip;q=1", "/", NULL},
         {"brotli", "/", NULL},
         {"gzip", "/assets/app-1a2b.js", "gzip"},
         {"GZIP;q=1", "/assets/app-1a2b.js", "gzip"},

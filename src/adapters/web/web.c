@@ -202,6 +202,18 @@ struct web *web_close(struct web *w) {
 
 /* ---- answering ---- */
 
+/* "; q=0" and "; q=0.0", up to the next comma: not wanted. */
+static bool weight_is_zero(struct str parameters) {
+    bool zero = false;
+    for (size_t i = 0; i < parameters.len && parameters.p[i] != ','; i++) {
+        char ch = parameters.p[i];
+        if (ch >= '1' && ch <= '9')
+            return false;
+        zero = zero || ch == '0';
+    }
+    return zero;
+}
+
 /* Does an Accept-Encoding take NAME? "br;q=0" is a no. */
 static bool takes(struct str accept, const char *name) {
     size_t len = strlen(name);
@@ -213,7 +225,7 @@ static bool takes(struct str accept, const char *name) {
         if (rest.len == 0 || rest.p[0] == ',' || rest.p[0] == ' ')
             return true;
         if (rest.p[0] == ';')
-            return !str_starts(rest, ";q=0") || str_starts(rest, ";q=0.");
+            return !weight_is_zero(rest);
     }
     return false;
 }

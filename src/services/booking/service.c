@@ -13,8 +13,9 @@
 #define TRIP_MAX_KM 200
 #define COMMISSION_PERCENT 20
 #define OPEN_BOOKINGS_MAX 100
-/* Quotes are kept a while beyond their end, so that a late booking hears "expired". */
-#define QUOTES_KEPT_US (2 * US_PER_DAY)
+/* Quotes are kept a while beyond their end, so that a late booking hears "expired". No longer: they
+ * cost nothing to ask for, and those of twenty stops are large. */
+#define QUOTES_KEPT_US (3600 * US_PER_S)
 #define PRUNE_EVERY_US (30 * US_PER_S)
 #define PRUNE_MAX 5000
 
@@ -85,7 +86,7 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
     if (now_us < s->next_prune_us)
         return;
     s->next_prune_us = now_us + PRUNE_EVERY_US;
-    int64_t before_us = now_us - QUOTES_KEPT_US;
+    int64_t before_us = now_us - s->o.quote_ttl_us - QUOTES_KEPT_US;
     if (before_us <= 0)
         return;
     struct arena a;
