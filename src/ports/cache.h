@@ -1,8 +1,8 @@
 /* The cache port: counters and small values that expire and may be lost at any time: rate limits,
  * lock-outs, revoked sessions. Any thread.
  *
- * Adapters: memory (bounded; the oldest go first), redis (shared by replicas; what differs is said
- * in its header), sim (loses everything now and then).
+ * Adapters: memory (bounded; counters go before what was set, the oldest first), redis (shared by
+ * replicas; what differs is said in its header), sim (loses everything now and then).
  */
 #ifndef LORRY_PORTS_CACHE_H
 #define LORRY_PORTS_CACHE_H

@@ -1,6 +1,7 @@
-/* The cache port in memory: a hash map and a list from oldest to newest entry under one lock. At
- * most ENTRIES_MAX entries; a new one pushes the oldest out. Expired entries go when they are met
- * or when they are the oldest. Any thread.
+/* The cache port in memory, under one lock. At most ENTRIES_MAX entries; a new one pushes the
+ * oldest counter (what add has made) out, and a value that was set only where there is no counter:
+ * so a rush of counters makes nobody forget which sessions have ended. Expired entries go when they
+ * are met or when they are the oldest of their kind. Any thread.
  */
 #ifndef LORRY_ADAPTERS_MEMORY_CACHE_H
 #define LORRY_ADAPTERS_MEMORY_CACHE_H
