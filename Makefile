@@ -27,7 +27,7 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build run web test test-mongodb cluster cluster-stop check bench lint format deb image-test mutants deps streets clean distclean help
+.PHONY: all build run web test test-mongodb test-cluster cluster cluster-stop check bench lint format deb image-test mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
@@ -66,6 +66,11 @@ test-mongodb: ## The store's contract and faults on a MongoDB of yours (URI=mong
 	@scripts/install-deps.sh build test
 	@$(MAKE) --no-print-directory build
 	@LORRY_TEST_MONGODB_URI='$(URI)' scripts/run-tests.sh $(BUILD) '' contract-mongo
+
+test-cluster: ## The integration tests against two processes of each service on real servers, behind Nginx
+	@scripts/install-deps.sh build test deploy
+	@$(MAKE) --no-print-directory build
+	@scripts/run-tests.sh $(BUILD) '' cluster-main-way cluster-races
 
 cluster: ## Several processes on real servers, with a city on them: PostgreSQL, RabbitMQ, Redis, Nginx (ARGS=--small)
 	@scripts/install-deps.sh build test deploy

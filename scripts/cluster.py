@@ -14,6 +14,7 @@ As a module it gives tests the same cluster on free ports: see tests/integration
 """
 
 import argparse
+import ctypes
 import json
 import os
 import pwd
@@ -40,6 +41,11 @@ class ClusterError(Exception):
     pass
 
 
+def die_with_parent():
+    """In a child, before it becomes the program: the kernel ends it with us."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
@@ -63,12 +69,15 @@ def born(pid):
 
 class Cluster:
     def __init__(self, folder, *, replicas=2, standby=True, rabbits=3, sentinels=3, ports=None, say=print, lorry=None,
-                 settings=()):
+                 settings=(), behind=None, number=0, with_us=False):
+        """PORTS: the first of them; None: free ones. BEHIND: another cluster, whose PostgreSQL and RabbitMQ this one
+        uses: it has a database and a virtual host of its own there, by NUMBER. WITH_US: all end when this program does."""
         self.folder = Path(folder).resolve()
         self.replicas, self.standby, self.rabbits, self.sentinels = replicas, standby, rabbits, sentinels
         self.say = say
         self.lorry = str(lorry or ROOT / 'build/lorry')
         self.settings = list(settings)  # further flags of every `lorry serve`
+        self.behind, self.number, self.with_us = behind or self, number, with_us
         self.ports = {}
         self.next_port = ports
         self.children = {}
@@ -104,7 +113,7 @@ class Cluster:
             entry = pwd.getpwnam(user)
             ids = {'user': entry.pw_uid, 'group': entry.pw_gid, 'extra_groups': []}
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=str(self.folder),
-                                 start_new_session=True, **ids)
+                                 start_new_session=True, preexec_fn=die_with_parent if self.with_us else None, **ids)
         log.close()
         self.children[name] = child
         self.path('run', name + '.pid').write_text(f'{child.pid} {born(child.pid) or 0}\n')
@@ -197,8 +206,7 @@ class Cluster:
             self.postgres_tool('initdb', '-D', str(self.path('postgres', 'data')), '-U', 'lorry', '-A', 'trust', '-E', 'UTF8',
                                '--locale=C.UTF-8')
         self.start_postgres('postgres')
-        if not self.sql('postgres', "select 1 from pg_database where datname = 'lorry'"):
-            self.sql('postgres', 'create database lorry')
+        self.make_database('lorry')
         if not self.standby:
             return
         self.own_by_postgres(self.path('standby'))
@@ -210,7 +218,18 @@ class Cluster:
         self.sql('postgres', 'select pg_reload_conf()')
         self.wait('standby', lambda: self.sql('postgres', "select sync_state from pg_stat_replication") == 'sync')
 
+    def make_database(self, name):
+        if not self.sql('postgres', f"select 1 from pg_database where datname = '{name}'"):
+            self.sql('postgres', f'create database {name}')
+
     # ---- RabbitMQ ----
+
+    def rabbitctl(self, *args):
+        run = subprocess.run([str(RABBIT / 'rabbitmqctl'), '--quiet', '-n', 'rabbit1@localhost', *args],
+                             env=self.rabbit_env('rabbit1'), capture_output=True, text=True, check=False)
+        if run.returncode != 0:
+            raise ClusterError(f'rabbitmqctl {args[0]}: {run.stdout}{run.stderr}')
+        return run.stdout
 
     def rabbit_names(self):
         return [f'rabbit{i + 1}' for i in range(self.rabbits)]
@@ -292,11 +311,16 @@ class Cluster:
         """URLs with passwords in them are read from files."""
         folder = self.path('lorry')
         folder.mkdir(exist_ok=True)
-        databases = ['postgres'] + ['standby'] * self.standby
-        hosts = ','.join(f'127.0.0.1:{self.port(name)}' for name in databases)
-        brokers = ','.join(f'127.0.0.1:{self.port(name)}' for name in self.rabbit_names())
-        for name, url in (('store', f'postgresql://lorry@{hosts}/lorry?target_session_attrs=read-write'),
-                          ('bus', f'amqp://guest:guest@{brokers}/')):
+        databases = ['postgres'] + ['standby'] * self.behind.standby
+        hosts = ','.join(f'127.0.0.1:{self.behind.port(name)}' for name in databases)
+        brokers = ','.join(f'127.0.0.1:{self.behind.port(name)}' for name in self.behind.rabbit_names())
+        own = f'lorry{self.number or ""}'
+        if self.behind is not self:
+            self.behind.make_database(own)
+            self.behind.rabbitctl('add_vhost', own)
+            self.behind.rabbitctl('set_permissions', '-p', own, 'guest', '.*', '.*', '.*')
+        for name, url in (('store', f'postgresql://lorry@{hosts}/{own}?target_session_attrs=read-write'),
+                          ('bus', f'amqp://guest:guest@{brokers}/{own if self.behind is not self else ""}')):
             (folder / name).write_text(url + '\n')
             (folder / name).chmod(0o600)
 
@@ -396,14 +420,17 @@ class Cluster:
             self.next_port = max([self.next_port - 1, *self.ports.values()]) + 1
         return True
 
+    def make_folders(self):
+        for part in ('run', 'log', 'lorry'):
+            self.path(part).mkdir(parents=True, exist_ok=True)
+
     def start(self):
         self.check_installed()
         self.load()
         running = [p.stem for p in self.path('run').glob('*.pid') if self.pid_of(p.stem)]
         if running:
             raise ClusterError(f'it runs already ({", ".join(sorted(running)[:3])}, …): stop it first')
-        for part in ('run', 'log', 'lorry'):
-            self.path(part).mkdir(parents=True, exist_ok=True)
+        self.make_folders()
         steps = (('PostgreSQL' + (', and a standby that follows each commit' if self.standby else ''), self.start_databases),
                  (f'RabbitMQ, {self.rabbits} node{"s" * (self.rabbits > 1)}', self.start_rabbits),
                  ('Redis' + (', a replica, and sentinels' if self.sentinels else ''), self.start_caches),

@@ -9,7 +9,11 @@ shift
 [ $# -eq 0 ] || shift
 
 arguments=(-C "$build" --no-rebuild --print-errorlogs --num-processes "$(nproc)")
-[ -z "$suite" ] || arguments+=(--suite "$suite")
+if [ -n "$suite" ]; then
+    arguments+=(--suite "$suite")
+elif [ $# -eq 0 ]; then
+    arguments+=(--no-suite cluster) # these take minutes: make test-cluster
+fi
 launcher=()
 
 # A sanitizer's finding ends the program that made it; UBSan would otherwise only mention it.

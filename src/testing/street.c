@@ -31,7 +31,7 @@ struct street {
     struct bus *inner;
     struct door *doors[STREET_DOORS_MAX];
     int count, open;
-    bool deaf;
+    bool deaf, held;
 };
 
 static struct door *self(struct bus *b) {
@@ -97,7 +97,7 @@ static int64_t poll(struct bus *b, int64_t now_us) {
     if (d->gap)
         tell(d, SIGNAL_GAP, NULL, 0);
     d->gap = false;
-    while (d->first != NULL) {
+    while (d->first != NULL && !d->street->held) {
         struct heard *h = take(d);
         tell(d, h->topic, h->bytes, h->len);
         free(h);
@@ -145,4 +145,8 @@ void street_deafen(struct street *s, bool deaf) {
     for (int i = 0; i < s->count && s->deaf && !deaf; i++)
         s->doors[i]->gap = true;
     s->deaf = deaf;
+}
+
+void street_hold(struct street *s, bool held) {
+    s->held = held;
 }

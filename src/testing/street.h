@@ -16,5 +16,6 @@ struct street *street_new(struct bus *bus);
 /* The bus as one house has it. */
 struct bus *street_door(struct street *s);
 void street_deafen(struct street *s, bool deaf);
+void street_hold(struct street *s, bool held); /* signals are late: heard when it ends */
 
 #endif

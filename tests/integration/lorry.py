@@ -217,6 +217,19 @@ class Server:
         return driver
 
 
+# With LORRY_TEST_SHAPE=cluster the same tests run against two processes of each service, on real servers, behind Nginx.
+CLUSTERED = os.environ.get('LORRY_TEST_SHAPE') == 'cluster'
+if CLUSTERED:
+    import clustered
+    Server = clustered.server_class(Server)
+
+
+def everybody_knows():
+    """Where drivers are is told from process to process: what one has answered the others know a moment later."""
+    if CLUSTERED:
+        time.sleep(0.2)
+
+
 # ---- HTTP ----
 
 class Answer:

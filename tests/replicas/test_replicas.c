@@ -212,6 +212,23 @@ static void test_the_other_replica_knows_the_fleet(void **state) {
     town_free(t);
 }
 
+/* His first fix is faster than the word that he has gone on duty, which another replica has. */
+static void test_a_fix_before_the_duty(void **state) {
+    (void)state;
+    struct town *t = town_new(ALL, ALL);
+    struct identity driver = make_driver(t, A, 57.70);
+    expect(t, A, 200, driver, "POST", "/v1/driver/duty", "{\"duty\":\"off\"}");
+    advance(t, US_PER_S);
+    street_hold(t->at[A].house->street, true);
+    expect(t, A, 200, driver, "POST", "/v1/driver/duty", "{\"duty\":\"on\"}");
+    fix(t, B, driver, 57.71);
+    street_hold(t->at[A].house->street, false);
+    advance(t, 20 * US_PER_MS);
+    assert_true(on_map(t, A, driver, 57.71));
+    assert_true(on_map(t, B, driver, 57.71));
+    town_free(t);
+}
+
 static void test_what_was_not_heard_is_read(void **state) {
     (void)state;
     struct town *t = town_new(ALL, ALL);
@@ -685,6 +702,7 @@ static void test_tokens_are_known_and_forgotten_everywhere(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_other_replica_knows_the_fleet),
+        cmocka_unit_test(test_a_fix_before_the_duty),
         cmocka_unit_test(test_what_was_not_heard_is_read),
         cmocka_unit_test(test_fixes_through_both),
         cmocka_unit_test(test_a_booking_through_both),

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/timestamp.h"
 #include "events/events.h"
 #include "runtime/metrics.h"
@@ -233,9 +234,41 @@ static int read_ended(struct auth_service *a, struct store *reader, int64_t now_
     return err;
 }
 
+/* Where tokens are verified in other processes the keys must be there before the first of them.
+ * Whoever starts first makes them. */
+static int first_ring(struct auth_service *a, struct store *store, int64_t now_us) {
+    struct arena scratch;
+    struct rng rng;
+    uint64_t seed;
+    arena_init(&scratch, 8192);
+    a->entropy->fill(a->entropy, &seed, sizeof(seed));
+    rng_seed(&rng, seed);
+    struct command cmd = {
+        .type = &keys_tend, .service = a, .id = STR(KEY_RING_ID), .arena = &scratch};
+    struct decide_ctx ctx = {.now_us = now_us, .rng = &rng, .arena = &scratch};
+    struct decision d = {0};
+    int err = keys_tend.load(&cmd, store, now_us);
+    if (err == 0) {
+        keys_tend.decide(&cmd, &ctx, NULL, &d);
+        struct store_change change = {
+            .collection = &keys_collection,
+            .id = STR(KEY_RING_ID),
+            .state = schema_text(key_ring_aggregate.schema, d.state, S_STORE, &scratch),
+            .wake_at_us = key_ring_aggregate.wake_at(d.state),
+            .commit_id = id_new(&scratch, "cmt", now_us, &rng),
+            .at_us = now_us};
+        err = store->ops->commit(store, &change, 1, NULL, 0);
+        err = err < 0 ? err : change.result == ERR_CONFLICT ? 0 : change.result;
+    }
+    arena_free(&scratch);
+    return err < 0 ? err : read_ring(a, store);
+}
+
 static int auth_start(void *self, struct store *reader, int64_t now_us) {
     struct auth_service *a = self;
     int err = read_ring(a, reader);
+    if (err == 0 && a->peers != NULL && !a->has_keys)
+        err = first_ring(a, reader, now_us);
     if (err == 0)
         err = read_ended(a, reader, now_us);
     a->ended_read_us = now_us;

@@ -104,8 +104,8 @@ static bool fix_is_old(const struct reading *r, const struct member *m) {
     if (!m->known || peers == NULL)
         return !m->known;
     if (peers_silent(peers, r->now_us))
-        return r->now_us - m->known_us > SILENT_US;
-    return m->known_us < peers_missed_us(peers, r->now_us);
+        return r->now_us - m->read_us > SILENT_US;
+    return m->read_us < peers_missed_us(peers, r->now_us);
 }
 
 /* His newest fix, from his trail. */
@@ -115,7 +115,7 @@ static int read_fix(struct reading *r, struct member *m) {
     if (err < 0 && err != ERR_NOT_FOUND)
         return err;
     m->known = true;
-    m->known_us = r->now_us;
+    m->known_us = m->read_us = r->now_us;
     if (err == ERR_NOT_FOUND)
         return 0;
     if (r->service->o.peers == NULL)
@@ -257,7 +257,7 @@ int follow_know(struct driver_service *s, struct member *m, struct command *cmd,
     if (err < 0 && err != ERR_NOT_FOUND)
         return err;
     m->known = true;
-    m->known_us = now_us;
+    m->known_us = m->read_us = now_us;
     if (err == 0)
         roster_fix(s->roster, m, &newest);
     return 0;

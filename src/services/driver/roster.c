@@ -189,15 +189,21 @@ struct member *roster_found(struct roster *r, const struct driver *d) {
 }
 
 void roster_heard(struct roster *r, const struct signal_driver *d) {
-    take(r, roster_meet(r, str_from(d->driver_id)), d);
+    struct member *m = roster_meet(r, str_from(d->driver_id));
+    bool was_placed = m->placed;
+    /* Who has said it may not know yet where he is now, and when this process said that it did not
+     * know what he carries. */
+    if (take(r, m, d) && m->ours && (m->placed || was_placed))
+        signal_member(r, m);
 }
 
-/* False: he has a newer one. */
-static bool take_fix(struct roster *r, struct member *m, const struct fix *f) {
+/* False: he has a newer one, or is not on duty. */
+static bool take_fix(struct roster *r, struct member *m, const struct fix *f, bool ours) {
     if (m->has_fix && f->at_us <= m->newest.at_us)
         return false;
     m->newest = *f;
     m->has_fix = true;
+    m->ours = ours;
     if (m->duty == DUTY_OFF)
         return false;
     pthread_rwlock_wrlock(&r->lock);
@@ -207,12 +213,12 @@ static bool take_fix(struct roster *r, struct member *m, const struct fix *f) {
 }
 
 void roster_fix(struct roster *r, struct member *m, const struct fix *f) {
-    if (take_fix(r, m, f))
+    if (take_fix(r, m, f, true))
         signal_member(r, m);
 }
 
 void roster_found_fix(struct roster *r, struct member *m, const struct fix *f) {
-    take_fix(r, m, f);
+    take_fix(r, m, f, false);
 }
 
 void roster_heard_position(struct roster *r, const struct signal_position *s, int64_t now_us) {
@@ -230,7 +236,8 @@ void roster_heard_position(struct roster *r, const struct signal_position *s, in
                            .at = s->at,
                            .accuracy_cm = -1,
                            .speed_cmps = s->speed_cmps,
-                           .bearing_deg = s->bearing_deg});
+                           .bearing_deg = s->bearing_deg},
+             false);
 }
 
 void roster_each_live(struct roster *r, void (*each)(void *arg, struct member *m), void *arg) {

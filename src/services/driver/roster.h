@@ -49,6 +49,8 @@ struct member {
     int64_t version;  /* of the document this was made from */
     bool known;       /* newest is what the store has, or had … */
     int64_t known_us; /* … at this time: others may write this driver's trail */
+    int64_t read_us;  /* when it was last read there: who signals may have missed something, too */
+    bool ours;        /* his newest came in here, not to another process */
     int64_t heard_us; /* when the version was last looked at or changed */
     bool has_fix;
     struct fix newest;

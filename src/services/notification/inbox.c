@@ -175,8 +175,28 @@ static void heads_clear(struct notification_service *n) {
 
 /* ---- the entry command ---- */
 
+/* Replicas compete for the events of a booking, so a later one may be here first. It waits, for a
+ * moment, until the one before it is in the inboxes: an error, and it is given again. */
+static int in_turn(const struct inbox_entry *entry, struct command *cmd, struct store *store,
+                   int64_t now_us) {
+    const struct notification_service *n = cmd->service;
+    if (n->o.peers == NULL || entry->booking_version <= 1 ||
+        now_us - entry->at_us >= INBOX_TURN_WAIT_US)
+        return 0;
+    void *state;
+    int err = aggregate_get(&watchable_aggregate, store, executor_parser(cmd->executor),
+                            entry->booking_id, cmd->arena, &state);
+    if (err < 0)
+        return err == ERR_NOT_FOUND ? ERR_BUSY : err;
+    const struct watchable *told = state;
+    return told->booking_version >= entry->booking_version - 1 ? 0 : ERR_BUSY;
+}
+
 static int entry_load(struct command *cmd, struct store *store, int64_t now_us) {
     struct inbox_entry *entry = cmd->args;
+    int err = in_turn(entry, cmd, store, now_us);
+    if (err < 0)
+        return err;
     struct stream_head *head = head_of(cmd->service, store, entry->stream, cmd->arena, now_us);
     if (head == NULL)
         return ERR_BUSY;
@@ -232,16 +252,32 @@ static const struct command_type entry_type = {
     .undone = entry_undone,
 };
 
-static void add_entry(struct event_turn *t, struct str stream, const char *type, struct str data) {
+static void add_entry(struct event_turn *t, const struct ev_booking *b, struct str stream,
+                      const char *type, struct str data) {
     if (stream.len == 0)
         return;
     struct inbox_entry *entry = arena_new(t->arena, struct inbox_entry);
-    *entry = (struct inbox_entry){
-        .stream = stream, .type = str_from(type), .at_us = t->event->at_us, .data = data};
+    *entry = (struct inbox_entry){.stream = stream,
+                                  .type = str_from(type),
+                                  .at_us = t->event->at_us,
+                                  .data = data,
+                                  .booking_id = b->booking_id,
+                                  .booking_version = b->version};
     event_command(t, &entry_type, STR("new"), entry);
 }
 
 /* ---- the watchable command ---- */
+
+/* It says that its version is in the inboxes, so it comes after the entries; if one of them could
+ * not be written all of the event is given again. */
+static int watchable_load(struct command *cmd, struct store *store, int64_t now_us) {
+    (void)store;
+    (void)now_us;
+    const struct watchable *said = cmd->args;
+    if (said->turn == NULL)
+        return 0;
+    return said->turn->result < 0 ? ERR_BUSY : said->turn->pending > 1 ? ERR_AGAIN : 0;
+}
 
 static void watchable_decide(const struct command *cmd, const struct decide_ctx *ctx,
                              const void *old, struct decision *ret) {
@@ -249,36 +285,48 @@ static void watchable_decide(const struct command *cmd, const struct decide_ctx 
     const struct watchable *said = cmd->args;
     if (before != NULL && before->booking_version >= said->booking_version)
         return; /* an older event after a newer one */
+    int64_t told = before != NULL ? before->booking_version : 0;
+    if (said->wait_until_us > ctx->now_us && told < said->booking_version - 1) {
+        ret->result = ERR_BUSY; /* as its entries do */
+        return;
+    }
     decision_state(ret, cmd, old, arena_copy(ctx->arena, said, sizeof(*said)));
 }
 static const struct command_type watchable_type = {
     .name = "notification.watchable",
     .aggregate = &watchable_aggregate,
+    .load = watchable_load,
     .decide = watchable_decide,
 };
 
 /* ---- events ---- */
 
 static void on_booking(struct event_turn *t, const void *data) {
+    const struct notification_service *n = t->service;
     const struct ev_booking *b = data;
     if (b->booking_id.p == NULL)
         return; /* of no booking: nobody's */
     bool who_changes = str_is(t->event->type, EV_BOOKING_REQUESTED) ||
                        str_is(t->event->type, EV_BOOKING_ASSIGNED) || b->state >= BOOKING_DELIVERED;
-    if (who_changes) {
+    if (b->view.len > 0) {
+        add_entry(t, b, b->customer_id, "booking.updated", b->view);
+        add_entry(t, b, b->driver_user_id, "booking.updated", b->view);
+        add_entry(t, b, STREAM_STAFF, "booking.updated", b->view);
+    }
+    /* After its entries: the next version's wait for it. */
+    if (who_changes || (n->o.peers != NULL && b->view.len > 0)) {
         struct watchable *said = arena_new(t->arena, struct watchable);
         *said = (struct watchable){.customer_id = b->customer_id,
                                    .driver_id = b->driver_id,
                                    .driver_user_id = b->driver_user_id,
                                    .state = b->state,
                                    .booking_version = b->version};
+        if (n->o.peers != NULL && b->view.len > 0) {
+            said->turn = t;
+            said->wait_until_us = t->event->at_us + INBOX_TURN_WAIT_US;
+        }
         event_command(t, &watchable_type, b->booking_id, said);
     }
-    if (b->view.len == 0)
-        return;
-    add_entry(t, b->customer_id, "booking.updated", b->view);
-    add_entry(t, b->driver_user_id, "booking.updated", b->view);
-    add_entry(t, STREAM_STAFF, "booking.updated", b->view);
 }
 
 static void write_place(struct jw *w, const char *key, const struct ev_point *p) {
@@ -320,7 +368,7 @@ static void on_offered(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
     on_booking(t, data);
     if (b->offer != NULL && !b->offer->manual)
-        add_entry(t, b->offer->driver_user_id, "offer.made", offer_json(b, t->arena));
+        add_entry(t, b, b->offer->driver_user_id, "offer.made", offer_json(b, t->arena));
 }
 
 static void on_offer_closed(struct event_turn *t, const void *data) {
@@ -338,7 +386,7 @@ static void on_offer_closed(struct event_turn *t, const void *data) {
     jw_kv_str(&w, "booking_id", b->booking_id);
     jw_kv_str(&w, "reason", reason);
     jw_end(&w);
-    add_entry(t, b->offer->driver_user_id, "offer.closed", buf_str(&out));
+    add_entry(t, b, b->offer->driver_user_id, "offer.closed", buf_str(&out));
 }
 
 const struct event_entry notification_events[] = {

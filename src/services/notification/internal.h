@@ -25,8 +25,10 @@
 #define INBOX_PAGE_MAX 100                  /* entries read at once in a replay */
 #define INBOX_KEEP_ENTRIES 1000             /* always kept */
 #define INBOX_HEADS_MAX 65536               /* heads kept in memory */
-#define INBOX_PRUNE_QUEUE_MAX 256           /* inboxes that wait to be shortened */
-#define INBOX_PRUNE_PAGES_MAX 32            /* pages of old entries that go in one tick */
+#define INBOX_TURN_WAIT_US                                                                         \
+    (INT64_C(2) * 1000000)        /* with replicas: for the version before an event's */
+#define INBOX_PRUNE_QUEUE_MAX 256 /* inboxes that wait to be shortened */
+#define INBOX_PRUNE_PAGES_MAX 32  /* pages of old entries that go in one tick */
 #define SESSION_WATCHES_MAX 16
 #define SESSION_AUTH_TIMEOUT_US (INT64_C(5) * 1000000)
 #define SESSION_HOLD_US (INT64_C(2) * 1000000) /* for the resume to come */
@@ -55,6 +57,9 @@ struct inbox_entry {
     struct str stream, type;
     int64_t seq, at_us;
     struct str data; /* JSON text */
+    /* of the event, on its way in only */
+    struct str booking_id;
+    int64_t booking_version;
 };
 /* Who may watch a booking. */
 struct watchable {
@@ -62,6 +67,9 @@ struct watchable {
     struct str customer_id, driver_id, driver_user_id;
     int32_t state;
     int64_t booking_version;
+    /* of an event, on its way in, with replicas: */
+    const struct event_turn *turn; /* whose entries come first */
+    int64_t wait_until_us;         /* for the version before it */
 };
 extern const struct aggregate inbox_aggregate, watchable_aggregate;
 extern const struct store_collection inbox_collection, watchable_collection;
