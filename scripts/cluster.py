@@ -212,7 +212,7 @@ class Cluster:
         self.own_by_postgres(self.path('standby'))
         if not self.path('standby', 'data', 'PG_VERSION').exists():
             self.postgres_tool('pg_basebackup', '-h', '127.0.0.1', '-p', str(self.port('postgres')), '-U', 'lorry', '-D',
-                               str(self.path('standby', 'data')), '-R', '-X', 'stream', '-C', '-S', 'standby')
+                               str(self.path('standby', 'data')), '-R', '-X', 'stream', '-C', '-S', 'standby', '-c', 'fast')
         self.start_postgres('standby')
         self.sql('postgres', "alter system set synchronous_standby_names = '*'")
         self.sql('postgres', 'select pg_reload_conf()')
