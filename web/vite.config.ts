@@ -28,9 +28,16 @@ export default defineConfig({
         ],
       },
       workbox: {
-        globPatterns: ['**/*.{js,css,html,svg,woff2}'],
+        globPatterns: ['**/*.{js,mjs,css,html,svg,woff2}'],
         navigateFallback: '/index.html',
-        navigateFallbackDenylist: [/^\/v1\//, /^\/problems\//, /^\/docs/, /^\/(healthz|readyz|metrics)/],
+        // /track: its headers come from the server, and keep its address to itself
+        navigateFallbackDenylist: [
+          /^\/v1\//,
+          /^\/problems\//,
+          /^\/docs/,
+          /^\/track\//,
+          /^\/(healthz|readyz|metrics)/,
+        ],
         maximumFileSizeToCacheInBytes: 4_000_000,
       },
     }),

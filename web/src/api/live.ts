@@ -69,6 +69,8 @@ class Live {
   constructor() {
     onSession(() => this.sessionChanged())
     window.addEventListener('online', () => this.hurry())
+    // The line is dead, though it may be long until the socket finds out.
+    window.addEventListener('offline', () => this.socket !== null && this.lost())
     document.addEventListener(
       'visibilitychange',
       () => document.visibilityState === 'visible' && this.hurry(),

@@ -13,7 +13,11 @@ const places: Record<User['role'], [string, string][]> = {
     ['/book', 'nav.book'],
     ['/book/history', 'nav.history'],
   ],
-  driver: [],
+  driver: [
+    ['/drive', 'nav.drive'],
+    ['/drive/earnings', 'nav.earnings'],
+    ['/drive/history', 'nav.jobs'],
+  ],
   dispatcher: [['/dispatch', 'nav.dispatch']],
   admin: [['/dispatch', 'nav.dispatch']],
 }

@@ -7,7 +7,7 @@ import { Shell } from './Shell.tsx'
 type Role = User['role']
 const homes: Record<Role, string> = {
   customer: '/book',
-  driver: '/not-yet',
+  driver: '/drive',
   dispatcher: '/dispatch',
   admin: '/dispatch',
 }
@@ -37,10 +37,13 @@ export const router = createBrowserRouter([
         children: [{ path: '/book/*', lazy: () => import('@/book/BookFace.tsx') }],
       },
       {
+        element: <Only roles={['driver']} />,
+        children: [{ path: '/drive/*', lazy: () => import('@/drive/DriveFace.tsx') }],
+      },
+      {
         element: <Only roles={['dispatcher', 'admin']} />,
         children: [{ path: '/dispatch', lazy: () => import('@/dispatch/DispatchFace.tsx') }],
       },
-      { path: '/not-yet', lazy: () => import('./NotYetPage.tsx') },
       { path: '*', lazy: () => import('./NotFoundPage.tsx') },
     ],
   },

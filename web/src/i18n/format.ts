@@ -56,6 +56,11 @@ export function duration(seconds: number): string {
   const hours = unitFormat('hour:0').format(Math.floor(minutes / 60))
   return rest === 0 ? hours : `${hours} ${unitFormat('minute:0').format(rest)}`
 }
+/** How old something is: "12 sec", then as a duration. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000))
+  return seconds < 60 ? unitFormat('second:0').format(seconds) : duration(seconds)
+}
 /** "in 4 min" up to an hour, then "14:35". NOW in ms. */
 export function moment(at: string, now: number): string {
   const seconds = (Date.parse(at) - now) / 1000
@@ -68,6 +73,13 @@ export function clock(at: string): string {
 }
 export function day(at: string): string {
   return dateFormat().format(new Date(at))
+}
+const calendarFormat = cached(
+  (l) => new Intl.DateTimeFormat(l, { weekday: 'long', day: 'numeric', month: 'long', timeZone: 'UTC' }),
+)
+/** A calendar day, "2026-11-23". */
+export function date(text: string): string {
+  return calendarFormat().format(new Date(`${text}T00:00:00Z`))
 }
 export function number(value: number, digits = 0): string {
   return new Intl.NumberFormat(i18next.language, { maximumFractionDigits: digits }).format(value)

@@ -1,0 +1,77 @@
+/** The driver's face. What goes on whichever page shows is here: his position while on duty, what waits to be sent, the
+ * screen that stays on, the offer that covers all. */
+import { useCallback, useEffect } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Route, Routes } from 'react-router'
+import { startWorker, takeUpdate, useUpdate } from '@/app/pwa.ts'
+import { Button } from '@/ui/index.tsx'
+import { allowSound } from './attention.ts'
+import { EarningsPage } from './EarningsPage.tsx'
+import {
+  useAwakeWhile,
+  useDriveLive,
+  useDriver,
+  useGpsWhile,
+  useJob,
+  useNotice,
+  useOffer,
+  useOutbox,
+  useSunTheme,
+} from './hooks.ts'
+import { JobsPage } from './JobsPage.tsx'
+import { OfferSheet } from './OfferSheet.tsx'
+import { WorkPage } from './WorkPage.tsx'
+
+export function Component() {
+  const driver = useDriver().value
+  const job = useJob().value
+  const onDuty = driver !== undefined && driver.duty !== 'off'
+  const [notice, note, forget] = useNotice()
+  const offer = useOffer(onDuty)
+  useOutbox()
+  useDriveLive(note)
+  useGpsWhile(onDuty)
+  useAwakeWhile(Boolean(job))
+  useSunTheme(driver)
+  useEffect(() => {
+    void startWorker()
+    // Whoever comes back to the page while on duty has not touched it yet.
+    window.addEventListener('pointerdown', allowSound, { once: true })
+    return () => window.removeEventListener('pointerdown', allowSound)
+  }, [])
+  // A new offer makes what was said of the one before it old.
+  const offerId = offer?.id
+  useEffect(() => {
+    if (offerId !== undefined) forget()
+  }, [offerId, forget])
+  return (
+    <>
+      <Routes>
+        <Route index element={<WorkPage notice={notice} onRead={forget} />} />
+        <Route path="earnings" element={<EarningsPage />} />
+        <Route path="history" element={<JobsPage />} />
+      </Routes>
+      {!job && <UpdateBar />}
+      {offer && <OfferSheet key={offer.id} offer={offer} note={note} />}
+    </>
+  )
+}
+
+/** Asked between jobs only: a new version starts the page anew. */
+function UpdateBar() {
+  const { t } = useTranslation()
+  const there = useUpdate()
+  const take = useCallback(() => takeUpdate(), [])
+  if (!there) return null
+  return (
+    <div
+      role="status"
+      className="sticky bottom-0 flex flex-wrap items-center justify-between gap-2 border-t border-line bg-panel p-3"
+    >
+      <span>{t('drive.update.there')}</span>
+      <Button size="drive" onClick={take}>
+        {t('drive.update.take')}
+      </Button>
+    </div>
+  )
+}

@@ -1,0 +1,137 @@
+/** The job under way: where to, who is there, and the one thing to do next, under the thumb. */
+import { lazy, type ReactNode, Suspense, useRef } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Schemas } from '@/api/client.ts'
+import { useNow } from '@/app/hooks.ts'
+import { moment, money } from '@/i18n/format.ts'
+import { Button, cx } from '@/ui/index.tsx'
+import { canFail, currentStop, nextStep } from './acts.ts'
+import { FailDialog } from './FailDialog.tsx'
+import { wayTo } from './fix.ts'
+import { GpsLine } from './GpsLine.tsx'
+import { outbox } from './outbox.ts'
+
+const JobMap = lazy(() => import('./JobMap.tsx'))
+/** A second press that comes sooner was meant for the step before. */
+const SETTLE_MS = 800
+
+type Props = { job: Schemas['Booking']; unsent: number; said: ReactNode }
+export function JobView({ job, unsent, said }: Props) {
+  const stop = currentStop(job)
+  return (
+    <div className="flex min-h-full flex-col md:h-full md:min-h-0 md:flex-row-reverse">
+      <Suspense fallback={<div className="min-h-48 grow" />}>
+        <JobMap job={job} className="min-h-48 grow" />
+      </Suspense>
+      <div className="flex flex-col gap-4 bg-panel p-4 md:w-96 md:shrink-0 md:overflow-auto md:border-e md:border-line">
+        {said}
+        <Head job={job} tentative={unsent > 0} />
+        {stop && <StopCard stop={stop} />}
+        <GpsLine />
+        <More job={job} />
+        <Next job={job} stop={stop} />
+      </div>
+    </div>
+  )
+}
+
+function Head({ job, tentative }: { job: Schemas['Booking']; tentative: boolean }) {
+  const { t } = useTranslation()
+  const now = useNow(10_000)
+  const eta = job.stops.find((s) => s.eta !== null)?.eta
+  return (
+    <header aria-live="polite">
+      <p className="text-sm text-quiet">{job.code}</p>
+      <h1 className={cx('text-xl font-semibold', tentative && 'text-quiet')}>
+        {t(`drive.state.${job.state}`)}
+        {tentative && <span className="block text-sm">◌ {t('drive.tentative')}</span>}
+      </h1>
+      {eta && <p className="figures text-lg">{t('drive.eta', { when: moment(eta, now) })}</p>}
+    </header>
+  )
+}
+
+function StopCard({ stop }: { stop: Schemas['Stop'] }) {
+  const { t } = useTranslation()
+  const { contact } = stop
+  const name = contact?.name ?? t('drive.contact')
+  return (
+    <section aria-label={t(`stop.${stop.kind}`)} className="grid gap-2">
+      <p className="text-lg font-medium">{stop.address ?? t(`stop.${stop.kind}`)}</p>
+      {contact?.name && <p className="text-quiet">{contact.name}</p>}
+      <div className="flex flex-wrap gap-2">
+        <Button size="drive" asChild>
+          <a href={wayTo(stop, navigator.userAgent)} target="_blank" rel="noreferrer">
+            {t('drive.navigate')}
+          </a>
+        </Button>
+        {contact?.phone && (
+          <>
+            <Button size="drive" asChild>
+              <a href={`tel:${contact.phone}`} aria-label={t('drive.callName', { name })}>
+                {t('booking.call')}
+              </a>
+            </Button>
+            <Button size="drive" asChild>
+              <a href={`sms:${contact.phone}`} aria-label={t('drive.messageName', { name })}>
+                {t('drive.message')}
+              </a>
+            </Button>
+          </>
+        )}
+      </div>
+    </section>
+  )
+}
+
+function More({ job }: { job: Schemas['Booking'] }) {
+  const { t } = useTranslation()
+  return (
+    <>
+      {job.notes && <p className="rounded-control border border-line p-3">{job.notes}</p>}
+      {job.payment === 'cash' && (
+        <p className="figures">{t('drive.collect', { money: money(job.price.total, job.price.currency) })}</p>
+      )}
+      <details>
+        <summary className="min-h-drive content-center">
+          {t('drive.stops', { count: job.stops.length })}
+        </summary>
+        <ol className="grid gap-2">
+          {job.stops.map((s) => (
+            <li key={s.index} className="flex gap-3">
+              <span aria-hidden className="figures text-quiet">
+                {s.index + 1}
+              </span>
+              <span className="grow">{s.address ?? t(`stop.${s.kind}`)}</span>
+              <span className="text-sm text-quiet">{t(`stopState.${s.state}`)}</span>
+            </li>
+          ))}
+        </ol>
+      </details>
+    </>
+  )
+}
+
+/** Stays where the thumb is, whatever is above it. */
+function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | undefined }) {
+  const { t } = useTranslation()
+  const pressedAt = useRef(Number.NEGATIVE_INFINITY)
+  const step = nextStep(job.state)
+  if (step === null || stop === undefined) return null
+  function go() {
+    const now = performance.now()
+    if (step === null || stop === undefined || now - pressedAt.current < SETTLE_MS) return
+    pressedAt.current = now
+    void outbox.step(job, step, stop.index)
+  }
+  return (
+    <div className="sticky bottom-0 mt-auto grid gap-2 bg-panel pt-2 pb-4">
+      <Button kind="primary" size="drive" className="w-full" onClick={go}>
+        {t(`drive.do.${step}`)}
+      </Button>
+      {canFail(job.state) && (
+        <FailDialog onFail={(reason) => void outbox.step(job, 'failed', stop.index, reason)} />
+      )}
+    </div>
+  )
+}

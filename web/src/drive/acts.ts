@@ -1,0 +1,95 @@
+/** What a driver does with a booking, step by step; how it looks before the server has heard of it; and how what waits
+ * is sent. No I/O here: the store and the network are handed in. */
+import type { Schemas } from '@/api/client.ts'
+import { isPassing, Problem } from '@/api/problem.ts'
+
+export type State = Schemas['BookingState']
+export type Step = 'arrived_pickup' | 'picked_up' | 'arrived_dropoff' | 'delivered' | 'failed'
+/** One step, with the key under which the server does it once, however often it is sent. */
+export type Act = {
+  id: number // rises in the order in which they were done
+  account: string
+  key: string
+  booking_id: string
+  code: string
+  status: Step
+  stop: number
+  reason?: string
+  at: string
+}
+/** A step that the server would not take, and what the booking is there. */
+export type Refusal = {
+  account: string
+  booking_id: string
+  code: string
+  status: Step
+  state: State | null
+  detail: string
+}
+
+const next: Partial<Record<State, Step>> = {
+  assigned: 'arrived_pickup',
+  arrived_pickup: 'picked_up',
+  picked_up: 'arrived_dropoff',
+  arrived_dropoff: 'delivered',
+}
+/** The one thing to do now; null: it is over. */
+export function nextStep(state: State): Step | null {
+  return next[state] ?? null
+}
+export function canFail(state: State): boolean {
+  return state === 'arrived_pickup' || state === 'arrived_dropoff'
+}
+/** The stop that the driver is at or on his way to. */
+export function currentStop(booking: Schemas['Booking']): Schemas['Stop'] | undefined {
+  return booking.stops.find((s) => s.state === 'pending' || s.state === 'arrived')
+}
+
+/** BOOKING as it will be when ACTS have been sent. Those that it has gone past already change nothing. */
+export function withActs(booking: Schemas['Booking'], acts: Act[]): Schemas['Booking'] {
+  let now = booking
+  for (const act of acts) {
+    const stop = currentStop(now)
+    const fits = act.status === 'failed' ? canFail(now.state) : nextStep(now.state) === act.status
+    if (act.booking_id !== now.id || !fits || stop === undefined || stop.index !== act.stop) continue
+    const arrives = act.status === 'arrived_pickup' || act.status === 'arrived_dropoff'
+    const state = act.status === 'failed' ? 'failed' : arrives ? 'arrived' : 'done'
+    const last = stop.index === now.stops.length - 1
+    now = {
+      ...now,
+      state: act.status === 'delivered' && !last ? 'picked_up' : act.status,
+      stops: now.stops.map((s) => (s.index === stop.index ? { ...s, state, eta: null } : s)),
+    }
+  }
+  return now
+}
+
+/** Does the same act, sent again later, have a chance? No version is sent: a conflict is a race, and passes. */
+export function canWait(error: unknown): boolean {
+  return (
+    isPassing(error) ||
+    (error instanceof Problem && (error.status === 401 || error.kind === 'version-conflict'))
+  )
+}
+
+export type Port = {
+  first: () => Promise<Act | undefined>
+  send: (act: Act) => Promise<unknown>
+  done: (act: Act) => Promise<void>
+  /** Drops ACT and what waits for the same booking: it was built on it. */
+  refuse: (act: Act, error: unknown) => Promise<void>
+}
+/** Sends what waits, oldest first, each when the one before has been answered. False: the rest has to wait. */
+export async function replay(port: Port): Promise<boolean> {
+  for (let act = await port.first(); act !== undefined; act = await port.first()) {
+    try {
+      await port.send(act)
+    } catch (error) {
+      if (canWait(error)) return false
+      await port.refuse(act, error)
+      continue
+    }
+    await port.done(act)
+  }
+  return true
+}

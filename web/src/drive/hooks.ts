@@ -1,0 +1,178 @@
+/** What a driver's pages know: himself, the job he has, the offer he is asked, what waits to be sent. What was seen last
+ * is kept, so that a cold start without a network shows it, and how old it is. */
+import { type QueryClient, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useCallback, useEffect, useState, useSyncExternalStore } from 'react'
+import { api, data, type Schemas } from '@/api/client.ts'
+import { live } from '@/api/live.ts'
+import { currentUser, serverNow } from '@/api/session.ts'
+import { takeBooking, useLiveStatus, useNow } from '@/app/hooks.ts'
+import { suggestTheme } from '@/app/theme.ts'
+import { nextStep, withActs } from './acts.ts'
+import { keepAwake } from './attention.ts'
+import { type Gps, gps } from './gps.ts'
+import { outbox, type Waiting } from './outbox.ts'
+import { type Remembered, recall, remember } from './store.ts'
+import { isNight } from './sun.ts'
+
+export const driverKey = ['driver']
+export const jobKey = ['bookings', 'mine']
+const offersKey = ['offers']
+const OLD_MS = 10_000
+
+/** An answer, the last one that was kept until it comes, and the time it is from (ms of this device's clock). */
+export type Seen<T> = { value: T | undefined; at: number; error: unknown; retry: () => void }
+function useSeen<T>(key: string[], ask: () => Promise<T>): Seen<T> {
+  const kept = useQuery({
+    queryKey: ['kept', ...key, currentUser()?.id],
+    queryFn: () => recall<T>(`${currentUser()?.id}/${key.join('/')}`),
+    networkMode: 'always',
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+  const fresh = useQuery({ queryKey: key, queryFn: ask, refetchInterval: 60_000 })
+  const at = fresh.dataUpdatedAt
+  useEffect(() => {
+    if (fresh.data !== undefined) void remember(`${currentUser()?.id}/${key.join('/')}`, fresh.data)
+  }, [fresh.data, key])
+  const retry = () => void fresh.refetch()
+  if (fresh.data !== undefined) return { value: fresh.data, at, error: null, retry }
+  const last: Remembered<T> | null | undefined = kept.data
+  if (last) return { value: last.value, at: last.at, error: null, retry }
+  return { value: undefined, at: 0, error: kept.isFetched ? fresh.error : null, retry }
+}
+
+export function useDriver(): Seen<Schemas['Driver']> {
+  return useSeen(driverKey, () => data(api.GET('/v1/driver')))
+}
+/** The booking that is his to do, as the server has it; null: none. */
+export function useServerJob(): Seen<Schemas['Booking'] | null> {
+  return useSeen(jobKey, async () => {
+    const page = await data(api.GET('/v1/bookings', { params: { query: { state: 'active', limit: 1 } } }))
+    return page.items[0] ?? null
+  })
+}
+/** The same with what he has done since; and how many steps of it wait to be sent. */
+export function useJob(): Seen<Schemas['Booking'] | null> & { unsent: number } {
+  const job = useServerJob()
+  const { acts } = useWaiting()
+  if (!job.value) return { ...job, unsent: 0 }
+  const id = job.value.id
+  return { ...job, value: withActs(job.value, acts), unsent: acts.filter((a) => a.booking_id === id).length }
+}
+
+export function useWaiting(): Waiting {
+  return useSyncExternalStore(outbox.subscribe, outbox.read)
+}
+export function useGps(): Gps {
+  return useSyncExternalStore(gps.subscribe, gps.read)
+}
+
+/** Something that ended without the driver: said until he has read it. */
+export type Notice =
+  | { kind: 'lapsed' | 'accepted_elsewhere' | 'withdrawn' }
+  | { kind: 'cancelled' | 'done'; code: string }
+
+export function useOffer(on: boolean): Schemas['Offer'] | null {
+  const offers = useQuery({
+    queryKey: offersKey,
+    queryFn: async () => (await data(api.GET('/v1/driver/offers'))).items.filter(isOpen),
+    enabled: on,
+    refetchInterval: 15_000, // the socket tells sooner
+  })
+  return (on ? offers.data?.[0] : undefined) ?? null
+}
+function isOpen(offer: Schemas['Offer']): boolean {
+  return Date.parse(offer.expires_at) > serverNow()
+}
+
+/** Puts what the server has said of a booking where the pages look. */
+export function takeJob(client: QueryClient, booking: Schemas['Booking']): void {
+  const job = client.getQueryData<Schemas['Booking'] | null>(jobKey)
+  if (job && job.id === booking.id && job.version > booking.version) return
+  const over = nextStep(booking.state) === null
+  if (!over) client.setQueryData(jobKey, booking)
+  else if (!job || job.id === booking.id) client.setQueryData(jobKey, null)
+  takeBooking(client, booking)
+  void client.invalidateQueries({ queryKey: driverKey })
+}
+
+/** Keeps the pages true by the socket; NOTE is told what has ended. */
+export function useDriveLive(note: (notice: Notice) => void): void {
+  const client = useQueryClient()
+  useEffect(
+    () =>
+      live.listen({
+        entry: (entry) => {
+          if (entry.type === 'booking.updated') {
+            if (entry.data.state === 'cancelled') note({ kind: 'cancelled', code: entry.data.code })
+            if (entry.data.state === 'delivered') note({ kind: 'done', code: entry.data.code })
+            takeJob(client, entry.data)
+            return
+          }
+          if (entry.type === 'offer.made') client.setQueryData(offersKey, [entry.data])
+          else closeOffer(client, entry.data, note)
+          void client.invalidateQueries({ queryKey: driverKey })
+        },
+        status: (status) => {
+          if (status !== 'live') return
+          for (const queryKey of [driverKey, jobKey, offersKey]) void client.invalidateQueries({ queryKey })
+        },
+      }),
+    [client, note],
+  )
+}
+
+export function closeOffer(
+  client: QueryClient,
+  closed: { id: string; reason: string },
+  note: (notice: Notice) => void,
+): void {
+  const open = client.getQueryData<Schemas['Offer'][]>(offersKey)
+  if (!open?.some((o) => o.id === closed.id)) return // said already
+  client.setQueryData(offersKey, [])
+  if (closed.reason === 'expired') note({ kind: 'lapsed' })
+  else if (closed.reason === 'accepted_elsewhere' || closed.reason === 'withdrawn')
+    note({ kind: closed.reason })
+}
+
+export function useOutbox(): void {
+  const client = useQueryClient()
+  const account = currentUser()?.id
+  useEffect(() => {
+    if (account === undefined) return
+    return outbox.start(account, (booking) => takeJob(client, booking))
+  }, [account, client])
+}
+
+/** The position is watched while he is on duty, and not a moment longer. */
+export function useGpsWhile(onDuty: boolean): void {
+  useEffect(() => {
+    if (onDuty) return gps.start((fix) => void outbox.fix(fix))
+  }, [onDuty])
+}
+export function useAwakeWhile(active: boolean): void {
+  useEffect(() => {
+    if (active) return keepAwake()
+  }, [active])
+}
+
+/** Dark while the sun is down where he is. Nobody knows where: as the device has it. */
+export function useSunTheme(driver: Schemas['Driver'] | undefined): void {
+  const here = useGps()
+  const now = useNow(60_000)
+  const place = here.state === 'on' ? here.fix : (driver?.position ?? null)
+  const night = place === null ? null : isNight(place.lat, place.lng, now)
+  useEffect(() => suggestTheme(night === null ? null : night ? 'dark' : 'light'), [night])
+  useEffect(() => () => suggestTheme(null), [])
+}
+
+/** Is what is shown from before, with no server to say better? */
+export function useIsOld(at: number): boolean {
+  const isLive = useLiveStatus() === 'live'
+  useNow(2_000)
+  return at > 0 && !isLive && Date.now() - Math.max(at, live.lastHeardAt) > OLD_MS
+}
+
+export function useNotice(): [Notice | null, (notice: Notice) => void, () => void] {
+  const [notice, setNotice] = useState<Notice | null>(null)
+  return [notice, useCallback((n: Notice) => setNotice(n), []), useCallback(() => setNotice(null), [])]
+}
