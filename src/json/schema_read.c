@@ -108,12 +108,22 @@ static int refuse_count(struct reading *r, const struct step *step, const char *
                   limits.max, unit);
 }
 
-/* Does P begin with one that ends a line or turns the direction of what follows? Shown beside other
- * text, it would make that read as what it is not: U+2028 to U+202E, U+2066 to U+2069. */
+/* Does P begin with one that ends a line, turns the direction of what follows, or is a letter that
+ * nobody sees? Shown beside other text, it would make that read as what it is not: U+061C, U+2028
+ * to U+202E, U+2066 to U+2069, U+E0000 to U+E007F. */
 static bool disguises(const char *p) {
-    unsigned char second = (unsigned char)p[1], third = (unsigned char)p[2]; /* of three */
-    return (second == 0x80 && third >= 0xA8 && third <= 0xAE) ||
-           (second == 0x81 && third >= 0xA6 && third <= 0xA9);
+    const unsigned char *c = (const unsigned char *)p; /* valid: its further bytes follow */
+    switch (c[0]) {
+    case 0xD8:
+        return c[1] == 0x9C;
+    case 0xE2:
+        return (c[1] == 0x80 && c[2] >= 0xA8 && c[2] <= 0xAE) ||
+               (c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9);
+    case 0xF3:
+        return c[1] == 0xA0 && (c[2] == 0x80 || c[2] == 0x81);
+    default:
+        return false;
+    }
 }
 
 /* The code points of S (valid UTF-8), or -1 when a control character (C0 but ALLOWED, DEL, C1, or
@@ -124,7 +134,7 @@ static int64_t count_chars(struct str s, char allowed) {
         unsigned char c = (unsigned char)s.p[i];
         bool c1 = c == 0xC2 && (unsigned char)s.p[i + 1] < 0xA0; /* a second byte follows */
         if ((c < 0x20 && !(allowed && c == (unsigned char)allowed)) || c == 0x7F || c1 ||
-            (c == 0xE2 && disguises(s.p + i)))
+            (c >= 0xD8 && disguises(s.p + i)))
             return -1;
         chars += (c & 0xC0) != 0x80;
     }

@@ -188,6 +188,8 @@ static void words_for_people(void **state) {
     assert_refused("{\"name\":\"a\\u0085b\"}", "/name", "must not contain control characters");
     assert_refused("{\"name\":\"a\\u007f\"}", "/name", "must not contain control characters");
     assert_refused("{\"name\":\"a\\u202eb\"}", "/name", "must not contain control characters");
+    assert_refused("{\"name\":\"a\\u061cb\"}", "/name", "must not contain control characters");
+    assert_refused("{\"name\":\"\\udb40\\udc41\"}", "/name", "must not contain control characters");
     assert_refused("{\"name\":\"a\\u2069\"}", "/name", "must not contain control characters");
     assert_refused(NAMED "\"notes\":\"\\u2028\"}", "/notes", "must not contain control characters");
     assert_refused(NAMED "\"notes\":\"\\t\"}", "/notes", "must not contain control characters");

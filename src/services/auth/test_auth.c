@@ -423,8 +423,8 @@ static void an_address_of_ipv6_counts_with_its_network(void **state) {
 
 static void a_name_shows(void **state) {
     (void)state;
-    static const char *const blank[] = {"", " ", "\xE2\x80\x8B", " \xEF\xBB\xBF\xC2\xA0",
-                                        "\xE3\x85\xA4"};
+    static const char *const blank[] = {
+        "\xCD\x8F", "", " ", "\xE2\x80\x8B", " \xEF\xBB\xBF\xC2\xA0", "\xE3\x85\xA4"};
     static const char *const good[] = {"A", " A", "\xE2\x80\x8F\xD7\x90",
                                        "\xE2\x80\x9C"
                                        "A",

@@ -86,6 +86,7 @@ static size_t blank_at(struct str name) {
     static const char *const blanks[] = {" ",
                                          "\xC2\xA0",
                                          "\xC2\xAD",
+                                         "\xCD\x8F",
                                          "\xE1\x85\x9F",
                                          "\xE1\x85\xA0",
                                          "\xE2\x80\xAF",
