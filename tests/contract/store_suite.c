@@ -616,6 +616,58 @@ static void prunes_documents(void **state) {
     tear_down(&f);
 }
 
+/* What was expected is answered as it is, and after a commit or the end as it has become. */
+static void expectations_are_met(void **state) {
+    struct fixture f;
+    struct store_answer ans = {.key = STR("k"), .status = 201, .body = STR("b"), .at_us = 5}, got;
+    struct store_doc doc;
+    set_up(&f, state);
+    const struct store_ops *ops = f.w->ops;
+    if (!ops->expect || !ops->end) {
+        tear_down(&f);
+        return;
+    }
+    struct store_change c = change_of("a", 0, "{\"n\":1}");
+    c.collection = &plain;
+    assert_int_equal(commit_one(&f, c), 0); /* the same id elsewhere */
+    c = change_of("a", 0, "{\"n\":2}");
+    c.answer = &ans;
+    c.dedupe = STR("d");
+    c.wake_at_us = 9;
+    assert_int_equal(commit_one(&f, c), 0);
+    struct store_want wants[] = {
+        {.collection = &things, .id = STR("a"), .answer = STR("k"), .dedupe = STR("d")},
+        {.collection = &things, .id = STR("b"), .answer = STR("l"), .dedupe = STR("e")},
+        {.collection = &things, .id = STR("a")}, /* twice */
+        {.collection = &plain, .id = STR("b")}};
+    for (int round = 0; round < 2; round++) {
+        if (ops->begin)
+            assert_int_equal(ops->begin(f.w), 0);
+        ops->expect(f.w, wants, (int32_t)COUNT_OF(wants));
+        assert_int_equal(ops->get(f.w, &things, STR("a"), &f.a, &doc), 0);
+        assert_true(doc.version == 1 + round && str_is(doc.id, "a"));
+        assert_true(doc.wake_at_us == (round ? 0 : 9) && str_is(doc.commit_id, "c"));
+        is_state(doc.state, round ? "{\"n\":3}" : "{\"n\":2}");
+        assert_int_equal(ops->get(f.w, &things, STR("b"), &f.a, &doc), ERR_NOT_FOUND);
+        assert_int_equal(ops->get(f.w, &plain, STR("b"), &f.a, &doc), ERR_NOT_FOUND);
+        assert_int_equal(ops->get(f.w, &plain, STR("a"), &f.a, &doc), 0); /* not expected */
+        is_state(doc.state, "{\"n\":1}");
+        assert_int_equal(ops->answer(f.w, &things, STR("k"), &f.a, &got), 0);
+        assert_true(str_is(got.key, "k") && got.status == 201 && str_is(got.body, "b"));
+        assert_int_equal(ops->answer(f.w, &things, STR("l"), &f.a, &got), ERR_NOT_FOUND);
+        assert_true(ops->seen(f.w, &things, STR("d")) && !ops->seen(f.w, &things, STR("e")));
+        if (round == 0)
+            assert_int_equal(commit_one(&f, change_of("a", 1, "{\"n\":3}")), 0);
+        else
+            ops->end(f.w);
+        assert_int_equal(ops->get(f.w, &things, STR("a"), &f.a, &doc), 0);
+        assert_int_equal(doc.version, 2);
+        if (round == 0)
+            ops->end(f.w);
+    }
+    tear_down(&f);
+}
+
 /* --- by chance, against a twin ---------------------------------------------------------------- */
 
 #define TWIN_DOCS 60
@@ -843,6 +895,7 @@ int store_contract(const struct store_factory *f) {
         TEST(answers_come_back),
         TEST(prunes_what_is_old),
         TEST(prunes_documents),
+        TEST(expectations_are_met),
         TEST(against_twin),
         TEST(readers_see_whole_batches),
     };

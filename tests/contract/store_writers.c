@@ -156,6 +156,37 @@ static void keys_hold_for_all(void **state) {
     tear_down(&p);
 }
 
+/* What one expected may be old by the time it commits: then the version says so; and after the end
+ * it sees what the other has made of it. */
+static void expectations_are_of_one_batch(void **state) {
+    struct pair p;
+    struct store_doc doc;
+    set_up(&p, state);
+    const struct store_ops *ops = p.one->ops;
+    assert_int_equal(commit_one(p.one, change_of("a", 0)), 0);
+    if (ops->begin)
+        assert_int_equal(ops->begin(p.one), 0);
+    struct store_want wants[] = {{.collection = &things, .id = STR("a")},
+                                 {.collection = &things, .id = STR("b")}};
+    if (ops->expect)
+        ops->expect(p.one, wants, 2);
+    assert_int_equal(commit_one(p.two, change_of("a", 1)), 0);
+    assert_int_equal(commit_one(p.two, change_of("b", 0)), 0);
+    assert_int_equal(commit_one(p.one, change_of("a", 1)), ERR_CONFLICT);
+    if (ops->end)
+        ops->end(p.one);
+    if (ops->begin)
+        assert_int_equal(ops->begin(p.one), 0);
+    if (ops->expect)
+        ops->expect(p.one, wants, 2);
+    if (ops->end)
+        ops->end(p.one);
+    assert_int_equal(commit_one(p.two, change_of("b", 1)), 0);
+    assert_int_equal(ops->get(p.one, &things, STR("b"), &p.a, &doc), 0);
+    assert_int_equal(doc.version, 2);
+    tear_down(&p);
+}
+
 static void both_see_what_is_due(void **state) {
     struct pair p;
     struct store_doc *docs;
@@ -447,6 +478,7 @@ int store_writers_contract(const struct store_factory *f) {
     const struct CMUnitTest tests[] = {
         TEST(the_first_wins),
         TEST(keys_hold_for_all),
+        TEST(expectations_are_of_one_batch),
         TEST(both_see_what_is_due),
         TEST(events_are_their_writers),
         TEST(closed_writers_are_inherited),

@@ -403,6 +403,7 @@ int postgres_commit(struct store *store, struct store_change *changes, int32_t c
     struct postgres_store *s = (struct postgres_store *)store;
     CHECK(s->writer);
     store_batch_check(changes, count, remove_count);
+    postgres_fetch_end(s);
     if (count == 0 && remove_count == 0)
         return 0;
     int r = commit_whole(s, changes, count, remove_seqs, remove_count);

@@ -153,6 +153,8 @@ struct postgres_counters {
 enum postgres_statement { /* those of no collection; then POSTGRES_T_COUNT for each of them */
                           POSTGRES_ANSWER_GET,
                           POSTGRES_SEEN_GET,
+                          POSTGRES_ANSWERS_GET_ALL,
+                          POSTGRES_SEEN_GET_ALL,
                           POSTGRES_OUTBOX_READ,
                           POSTGRES_OUTBOX_REMOVE,
                           POSTGRES_ADOPT,
@@ -164,6 +166,7 @@ enum postgres_statement { /* those of no collection; then POSTGRES_T_COUNT for e
 };
 enum postgres_table_statement {
     POSTGRES_T_GET,
+    POSTGRES_T_GET_ALL,
     POSTGRES_T_COMMIT,
     POSTGRES_T_DUE,
     POSTGRES_T_PRUNE,
@@ -189,6 +192,7 @@ struct postgres_store {
     int32_t node;                   /* of a writer, 0: none yet */
     int64_t last_seq;               /* of the events it owns */
     int64_t batch;                  /* the number of its last batch */
+    struct postgres_fetch *fetch;   /* what the batch under way asked for; NULL: never any */
     struct postgres_doubts *doubts; /* commits whose answer was lost; NULL: never any */
     int64_t next_adopt_us;
     int table_count;
@@ -207,6 +211,16 @@ int postgres_commit(struct store *store, struct store_change *changes, int32_t c
                     const int64_t *remove_seqs, int32_t remove_count);
 int postgres_outbox_read(struct store *store, int64_t after_seq, int32_t limit, struct arena *a,
                          struct event **ret_events, int32_t *ret_count);
+/* postgres_fetch.c: what a batch will ask for. Each answers whether it was asked for beforehand. */
+void postgres_expect(struct store *store, const struct store_want *wants, int32_t count);
+bool postgres_fetched_doc(struct postgres_store *s, const struct store_collection *c, struct str id,
+                          struct arena *a, struct store_doc *ret_doc, bool *ret_found);
+bool postgres_fetched_answer(struct postgres_store *s, struct str key, struct arena *a,
+                             struct store_answer *ret_answer, bool *ret_found);
+bool postgres_fetched_seen(struct postgres_store *s, struct str dedupe, bool *ret_found);
+void postgres_fetch_end(struct postgres_store *s); /* from now on everything is asked anew */
+void postgres_fetch_free(struct postgres_store *s);
+
 /* postgres_doubt.c. The batch under way may have been committed or not. */
 void postgres_doubt(struct postgres_store *s, const struct store_change *changes, int32_t count);
 /* Back again: the last batch that was committed, and which of its changes ("{0,2}"). */

@@ -75,6 +75,12 @@ static int get(struct store *store, const struct store_collection *c, struct str
     struct postgres_store *s = self(store);
     struct docs d = {.arena = a};
     char sql[POSTGRES_SQL_MAX];
+    bool found = false;
+    if (postgres_fetched_doc(s, c, id, a, ret_doc, &found)) {
+        if (found)
+            postgres_doubts_tell(s, c, id, a, ret_doc);
+        return found ? 0 : ERR_NOT_FOUND;
+    }
     struct postgres_params p = postgres_params(s);
     postgres_add_text(&p, id);
     snprintf(sql, sizeof sql, "SELECT " DOC_COLUMNS " FROM %s WHERE id = $1", c->name);
@@ -194,6 +200,9 @@ static int answer(struct store *store, const struct store_collection *c, struct 
     struct postgres_store *s = self(store);
     struct store_answer found;
     struct answering x = {.arena = a, .ret = &found};
+    bool there = false;
+    if (postgres_fetched_answer(s, key, a, ret_answer, &there))
+        return there ? 0 : ERR_NOT_FOUND;
     struct postgres_params p = postgres_params(s);
     postgres_add_text(&p, key);
     int r = postgres_query(s, &s->link, POSTGRES_ANSWER_GET,
@@ -217,6 +226,8 @@ static bool seen(struct store *store, const struct store_collection *c, struct s
     (void)c;
     struct postgres_store *s = self(store);
     bool found = false;
+    if (postgres_fetched_seen(s, dedupe, &found))
+        return found;
     struct postgres_params p = postgres_params(s);
     postgres_add_text(&p, dedupe);
     int r = postgres_query(s, &s->link, POSTGRES_SEEN_GET, "SELECT 1 FROM seen WHERE key = $1", &p,
@@ -279,6 +290,10 @@ static int prune_docs(struct store *store, const struct store_collection *c, str
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static void end(struct store *store) {
+    postgres_fetch_end(self(store));
+}
+
 static void close_handle(struct store *store) {
     struct postgres_store *s = self(store);
     if (s->writer && !s->beside)
@@ -292,6 +307,7 @@ static void close_handle(struct store *store) {
         s->counters->readers--;
     arena_free(&s->scratch);
     free(s->doubts);
+    postgres_fetch_free(s);
     free(s);
 }
 
@@ -305,6 +321,8 @@ static const struct store_ops postgres_ops = {
     .due = due,
     .prune = prune,
     .prune_docs = prune_docs,
+    .expect = postgres_expect,
+    .end = end,
     .close = close_handle,
 };
 
