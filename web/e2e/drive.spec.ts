@@ -60,7 +60,7 @@ const WHOLE = ['arrived_pickup', 'picked_up', 'arrived_dropoff', 'delivered']
 async function job(server: Server, driver: Person): Promise<[Person, Schemas['Booking']]> {
   const customer = await server.register('customer')
   await server.book(customer)
-  return [customer, await server.accept(driver)]
+  return [customer, await server.accept(driver)] // so that the sheet, if it shows, goes by itself
 }
 async function wanders(context: BrowserContext, steps: number): Promise<void> {
   for (let n = 1; n <= steps; n++) {
@@ -68,6 +68,7 @@ async function wanders(context: BrowserContext, steps: number): Promise<void> {
     await new Promise((r) => setTimeout(r, 60))
   }
 }
+/** 320 px wide nothing is cut off, and all can be hit with a thumb (48 px). */
 async function narrow(page: Page): Promise<void> {
   const before = page.viewportSize()
   await page.setViewportSize({ width: 320, height: 640 })
@@ -78,6 +79,16 @@ async function narrow(page: Page): Promise<void> {
       ),
     )
   expect(await wide()).toBe(false)
+  const small = await page
+    .locator(
+      'header nav a, main :is(button, a, summary, input:not([type=radio]), label:has(input)), [role=alertdialog] button',
+    )
+    .evaluateAll((all) =>
+      all
+        .filter((e) => !e.closest('.maplibregl-map') && e.checkVisibility() && e.clientHeight < 46) // and a border
+        .map((e) => e.outerHTML),
+    )
+  expect(small).toEqual([])
   if (before) await page.setViewportSize(before)
 }
 

@@ -145,13 +145,8 @@ class Live {
   }
 
   private async connect(): Promise<void> {
-    this.setStatus(
-      this.seq === 0 && this.failures === 0
-        ? 'connecting'
-        : this.failures >= FAILURES_MAX
-          ? 'polling'
-          : 'reconnecting',
-    )
+    if (this.seq === 0 && this.failures === 0) this.setStatus('connecting')
+    else if (this.status !== 'polling') this.setStatus('reconnecting')
     let token: string | null = null
     try {
       token = await accessToken()
@@ -191,28 +186,35 @@ class Live {
   private later(): void {
     if (this.account === null) return
     const polling = this.failures >= FAILURES_MAX
-    this.setStatus(polling ? 'polling' : 'reconnecting')
-    if (polling) void this.poll()
+    if (polling) void this.poll().then((heard) => this.setPolling(heard))
+    else this.setStatus('reconnecting')
     const wait = Math.min(RETRY_MS_MAX, 500 * 2 ** this.failures) * (0.5 + Math.random() / 2)
     this.timer = setTimeout(() => void this.connect(), polling ? POLL_MS : wait)
   }
 
-  private async poll(): Promise<void> {
+  /** Where HTTP gets through no more than the socket does, nothing is updated, and nothing says it is. */
+  private setPolling(heard: boolean): void {
+    if (this.account !== null && this.status !== 'live') this.setStatus(heard ? 'polling' : 'reconnecting')
+  }
+
+  /** True: the server has answered. */
+  private async poll(): Promise<boolean> {
     try {
       for (let more = true; more; ) {
         const token = await accessToken()
-        if (token === null) return
+        if (token === null) return false
         const answer = await fetch(`/v1/notifications?after=${this.seq}&limit=200`, {
           headers: { Authorization: `Bearer ${token}` },
         })
-        if (!answer.ok) return
+        if (!answer.ok) return false
         this.lastHeardAt = Date.now()
         const page = (await answer.json()) as { items: Entry[]; next_cursor: string | null }
         for (const entry of page.items) this.hand(entry)
         more = page.next_cursor !== null && page.items.length > 0
       }
+      return true
     } catch {
-      // Away: the next try is already set.
+      return false // away: the next try is already set
     }
   }
 

@@ -45,7 +45,8 @@ export function Shell() {
                 end
                 className={({ isActive }) =>
                   cx(
-                    'flex min-h-touch items-center px-3 text-sm',
+                    'flex items-center px-3 text-sm',
+                    user.role === 'driver' ? 'min-h-drive' : 'min-h-touch',
                     isActive ? 'font-semibold text-accent' : 'text-quiet',
                   )
                 }

@@ -22,7 +22,9 @@ export function EarningsPage() {
     <div className="mx-auto grid max-w-xl gap-4 p-4">
       <h1 className="text-lg font-semibold">{t('nav.earnings')}</h1>
       {earnings.isPending && <Skeleton className="h-32" />}
-      {earnings.error && <Failure error={earnings.error} retry={() => void earnings.refetch()} />}
+      {earnings.error && (
+        <Failure size="drive" error={earnings.error} retry={() => void earnings.refetch()} />
+      )}
       {sum && (
         <p>
           <span className="figures block text-xl font-semibold">{money(sum.total, sum.currency)}</span>
@@ -56,7 +58,7 @@ export function EarningsPage() {
 
 function DayJobs({ day }: { day: string }) {
   const jobs = useQuery({ queryKey: ['bookings', 'day', day], queryFn: () => deliveredOn(day) })
-  if (jobs.error) return <Failure error={jobs.error} retry={() => void jobs.refetch()} />
+  if (jobs.error) return <Failure size="drive" error={jobs.error} retry={() => void jobs.refetch()} />
   if (jobs.data === undefined) return <Skeleton className="h-16" />
   return (
     <ul className="grid gap-2 px-4 pb-4">

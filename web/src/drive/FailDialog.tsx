@@ -50,6 +50,7 @@ export function FailDialog({ onFail }: { onFail: (reason: string) => void }) {
             ))}
           </fieldset>
           <Field
+            size="drive"
             label={t('drive.fail.words')}
             value={words}
             maxLength={300}

@@ -23,7 +23,8 @@ export function JobView({ job, unsent, said }: Props) {
       <Suspense fallback={<div className="min-h-48 grow" />}>
         <JobMap job={job} className="min-h-48 grow" />
       </Suspense>
-      <div className="flex flex-col gap-4 bg-panel p-4 md:w-96 md:shrink-0 md:overflow-auto md:border-e md:border-line">
+      {/* What has the focus is scrolled clear of the action below. */}
+      <div className="flex flex-col gap-4 bg-panel p-4 [&_a]:scroll-mb-40 [&_summary]:scroll-mb-40 md:w-96 md:shrink-0 md:overflow-auto md:border-e md:border-line">
         {said}
         <Head job={job} tentative={unsent > 0} />
         {stop && <StopCard stop={stop} />}

@@ -25,7 +25,7 @@ export function JobsPage() {
     <div className="mx-auto grid max-w-xl gap-4 p-4">
       <h1 className="text-lg font-semibold">{t('nav.jobs')}</h1>
       {list.isPending && <Skeleton className="h-32" />}
-      {list.error && <Failure error={list.error} retry={() => void list.refetch()} />}
+      {list.error && <Failure size="drive" error={list.error} retry={() => void list.refetch()} />}
       {jobs?.length === 0 && <Empty>{t('drive.jobs.none')}</Empty>}
       <ul className="grid gap-2">
         {jobs?.map((job) => (

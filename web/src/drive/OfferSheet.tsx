@@ -66,7 +66,10 @@ export function OfferSheet({ offer, note }: Props) {
           }}
         >
           <header className="flex items-baseline justify-between gap-3">
-            <AlertDialog.Title className="text-lg font-semibold motion-safe:animate-pulse">
+            <AlertDialog.Title className="text-lg font-semibold">
+              <span aria-hidden className="text-accent motion-safe:animate-pulse">
+                ●
+              </span>{' '}
               {t('drive.offer.title')}
             </AlertDialog.Title>
             <span role="timer" className="figures text-lg text-waits">
@@ -89,7 +92,7 @@ export function OfferSheet({ offer, note }: Props) {
               <li className="text-quiet">{t('drive.offer.stops', { count: offer.stops })}</li>
             )}
           </ol>
-          {error !== null && <Failure error={error} />}
+          {error !== null && <Failure error={error} size="drive" />}
           <SlideToConfirm
             label={t('drive.offer.accept')}
             busy={accept.isPending}

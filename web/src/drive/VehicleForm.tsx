@@ -60,6 +60,7 @@ export function VehicleForm({ driver }: { driver: Schemas['Driver'] }) {
         ))}
       </fieldset>
       <Field
+        size="drive"
         label={t('drive.vehicle.plate')}
         value={plate}
         required
@@ -69,6 +70,7 @@ export function VehicleForm({ driver }: { driver: Schemas['Driver'] }) {
         onChange={(e) => setPlate(e.target.value)}
       />
       <Field
+        size="drive"
         label={t('drive.vehicle.load')}
         value={load}
         required
@@ -77,7 +79,7 @@ export function VehicleForm({ driver }: { driver: Schemas['Driver'] }) {
         error={wrong('capacity_kg')}
         onChange={(e) => setLoad(e.target.value)}
       />
-      {save.error !== null && <Failure error={save.error} />}
+      {save.error !== null && <Failure size="drive" error={save.error} />}
       {save.isSuccess && <p role="status">{t('drive.vehicle.saved')}</p>}
       <Button type="submit" kind="primary" size="drive" busy={save.isPending}>
         {t('drive.vehicle.save')}

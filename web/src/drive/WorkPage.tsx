@@ -20,7 +20,7 @@ export function WorkPage({ notice, onRead }: Props) {
     return (
       <div className="grid gap-3 p-4">
         {error ? (
-          <Failure error={error} retry={driver.error ? driver.retry : job.retry} />
+          <Failure size="drive" error={error} retry={driver.error ? driver.retry : job.retry} />
         ) : (
           <>
             <Skeleton className="h-drive" />
@@ -108,7 +108,7 @@ function Duty({ driver }: { driver: Schemas['Driver'] }) {
         </details>
       )}
       <span className="grow" />
-      {change.error !== null && <Failure error={change.error} />}
+      {change.error !== null && <Failure size="drive" error={change.error} />}
       <Button
         size="drive"
         kind={on ? 'plain' : 'primary'}

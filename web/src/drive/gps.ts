@@ -7,7 +7,8 @@ export type Gps =
   | { state: 'on'; fix: Fix; accuracyM: number; at: number }
 
 /** Whoever stands still is heard of, too: watchPosition tells moves only. */
-const STILL_MS = 20_000
+const STILL_MS = 15_000
+const CHECK_MS = 5_000
 const FIND_MS_MAX = 30_000
 
 class Watcher {
@@ -49,10 +50,13 @@ class Watcher {
     this.show({ state: 'asking' })
     const how: PositionOptions = { enableHighAccuracy: true, maximumAge: 0, timeout: FIND_MS_MAX }
     this.watch = navigator.geolocation.watchPosition(this.found, this.failed, how)
+    let askedAt = Date.now()
     this.still = setInterval(() => {
-      if (this.gps.state === 'on' && Date.now() - this.gps.at < STILL_MS) return
+      const last = Math.max(askedAt, this.gps.state === 'on' ? this.gps.at : 0)
+      if (Date.now() - last < STILL_MS) return
+      askedAt = Date.now()
       navigator.geolocation.getCurrentPosition(this.found, this.failed, how)
-    }, STILL_MS)
+    }, CHECK_MS)
   }
   private end(): void {
     if (this.watch !== null) navigator.geolocation.clearWatch(this.watch)

@@ -89,6 +89,11 @@ export function takeJob(client: QueryClient, booking: Schemas['Booking']): void 
   const job = client.getQueryData<Schemas['Booking'] | null>(jobKey)
   if (job && job.id === booking.id && job.version > booking.version) return
   const over = nextStep(booking.state) === null
+  // Taken on another device of his, or given to him by hand: there is nothing left to answer.
+  if (!over)
+    client.setQueryData<Schemas['Offer'][]>(offersKey, (open) =>
+      open?.filter((o) => o.booking_id !== booking.id),
+    )
   if (!over) client.setQueryData(jobKey, booking)
   else if (!job || job.id === booking.id) client.setQueryData(jobKey, null)
   takeBooking(client, booking)

@@ -62,12 +62,14 @@ export function Button({
   )
 }
 
-type FieldProps = InputHTMLAttributes<HTMLInputElement> & {
+type Size = NonNullable<ButtonProps['size']>
+type FieldProps = Omit<InputHTMLAttributes<HTMLInputElement>, 'size'> & {
   label: string
+  size?: 'drive' | 'touch'
   hint?: string
   error?: string | undefined
 }
-export function Field({ label, hint, error, className, ...rest }: FieldProps) {
+export function Field({ label, hint, error, className, size = 'touch', ...rest }: FieldProps) {
   const id = useId()
   return (
     <div className={cx('grid gap-1', className)}>
@@ -79,7 +81,8 @@ export function Field({ label, hint, error, className, ...rest }: FieldProps) {
         aria-invalid={error ? true : undefined}
         aria-describedby={error || hint ? `${id}-more` : undefined}
         className={cx(
-          'min-h-touch rounded-control border bg-panel px-3 text-md',
+          'rounded-control border bg-panel px-3 text-md',
+          size === 'drive' ? 'min-h-drive' : 'min-h-touch',
           error ? 'border-bad' : 'border-line',
         )}
         {...rest}
@@ -98,13 +101,14 @@ export function Panel({ children, className }: { children: ReactNode; className?
 }
 
 /** What happened, what is safe, what to do; and a way to try again where that helps. */
-export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+type FailureProps = { error: unknown; retry?: () => void; size?: Size }
+export function Failure({ error, retry, size = 'compact' }: FailureProps) {
   const { t } = useTranslation()
   return (
     <div role="alert" className="grid justify-items-start gap-2 rounded-control border border-bad p-3">
       <p>{sayProblem(t, error)}</p>
       {retry && (
-        <Button size="compact" onClick={retry}>
+        <Button size={size} onClick={retry}>
           {t('retry')}
         </Button>
       )}
