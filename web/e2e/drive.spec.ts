@@ -1,8 +1,22 @@
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { BrowserContext, Page } from '@playwright/test'
-import { accessible, test as base, expect, HERE, type Person, type Schemas, Server, signIn } from './lorry.ts'
+import {
+  accessible,
+  test as base,
+  expect,
+  HERE,
+  type Person,
+  type Schemas,
+  Server,
+  signIn,
+  WEB,
+} from './lorry.ts'
 
-/** Servers of their own: where an offer lapses soon, and where drivers are approved by hand. */
-const test = base.extend<{ lapsing: Server; manual: Server }>({
+/** Servers of their own: where an offer lapses soon, where drivers are approved by hand, and with a copy of the web app in
+ * a folder that a test may change. */
+const test = base.extend<{ lapsing: Server; manual: Server; versions: [Server, string] }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
   lapsing: async ({}, use) => {
     const server = new Server(['--offer-timeout-s', '6'], false)
@@ -10,6 +24,18 @@ const test = base.extend<{ lapsing: Server; manual: Server }>({
     await use(server)
     await server.stop()
     server.remove()
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
+  versions: async ({}, use) => {
+    const folder = mkdtempSync(join(tmpdir(), 'lorry-web-'))
+    cpSync(WEB, folder, { recursive: true })
+    for (const packed of ['sw.js.br', 'sw.js.gz']) rmSync(join(folder, packed), { force: true })
+    const server = new Server(['--web', folder], false)
+    await server.start()
+    await use([server, folder])
+    await server.stop()
+    server.remove()
+    rmSync(folder, { recursive: true })
   },
   // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
   manual: async ({}, use) => {
@@ -216,6 +242,14 @@ test('an offer: no accident takes it, sliding does; it can be declined, and it l
   const { items } = await driver.call<{ items: Schemas['Booking'][] }>('GET', '/v1/bookings?state=active')
   await customer.call('POST', `/v1/bookings/${items[0]?.id}/cancel`, {})
   await expect(page.getByText(`Job ${items[0]?.code} was cancelled`)).toBeVisible()
+
+  // Taken on another device of his: the sheet goes, and nothing says that it was lost.
+  await server.book(customer)
+  await expect(sheet).toBeVisible()
+  await server.accept(driver)
+  await expect(sheet).toHaveCount(0)
+  await expect(heading(page)).toContainText('Drive to the pickup')
+  await expect(page.getByText('The offer has run out')).toHaveCount(0)
 })
 
 test('a position that may not be seen, or is weak: it says so, and how to put it right', async ({
@@ -267,6 +301,7 @@ test('a dead zone: steps and positions are kept, and sent once and in order, tho
   await expect(heading(again)).toContainText('Drive to the drop-off')
   await expect(again.getByText(/The server cannot be reached\. This is from/)).toBeVisible()
   await expect(again.getByText(/^◌ 2 steps are kept here/)).toBeVisible()
+  await expect(again.getByText('Updates every few seconds')).toHaveCount(0)
   await accessible(again)
   await button(again, 'I am at the drop-off').click()
   await expect(again.getByText(/^◌ 3 steps are kept here/)).toBeVisible()
@@ -378,6 +413,35 @@ test('the screen stays on during a job, the night is dark, and the choice of a t
   await page.getByRole('menuitemradio', { name: 'Light' }).click()
   await expect(html).toHaveAttribute('data-theme', 'light')
   await offDuty(driver)
+})
+
+test('a new version is offered between jobs, not during one', async ({
+  page,
+  versions: [server, folder],
+}) => {
+  const driver = await onDuty(page, server)
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  await page.reload() // from now on the worker answers for this page
+  const [customer, booking] = await job(server, driver)
+  await expect(heading(page)).toContainText('Drive to the pickup')
+
+  const listen = server.url.replace('http://', '')
+  await server.stop()
+  appendFileSync(join(folder, 'sw.js'), '// newer')
+  await server.start(listen)
+  await page.evaluate(async () => {
+    const worker = await navigator.serviceWorker.ready
+    await worker.update()
+    while (worker.waiting === null) await new Promise((r) => setTimeout(r, 50))
+  })
+  await expect(page.getByRole('status').filter({ hasText: 'Reconnecting' })).toHaveCount(0)
+  await expect(page.getByText('There is a new version')).toHaveCount(0)
+  await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+  await expect(page.getByText('There is a new version')).toBeVisible()
+  await accessible(page)
+  await Promise.all([page.waitForEvent('load'), button(page, 'Start it now').click()])
+  await expect(heading(page)).toContainText('On duty')
+  await expect(page.getByText('There is a new version')).toHaveCount(0)
 })
 
 test('not approved yet, then suspended: it says so, and what to do', async ({ page, manual: server }) => {

@@ -12,6 +12,8 @@ export type Schemas = components['schemas']
 export const PASSWORD = 'correct horse 9'
 const root = resolve(import.meta.dirname, '../..')
 const build = resolve(process.env.BUILD_FOLDER ?? join(root, 'build'))
+/** The web app as it was built. */
+export const WEB = join(build, 'web')
 const streets = join(root, 'build/streets/large-network.json')
 
 let number = 0
@@ -50,17 +52,7 @@ export class Server {
   }
 
   async start(listen = '127.0.0.1:0'): Promise<void> {
-    const args = [
-      'serve',
-      '--data',
-      this.data,
-      '--listen',
-      listen,
-      '--web',
-      join(build, 'web'),
-      '--driver-approval',
-      'auto',
-    ]
+    const args = ['serve', '--data', this.data, '--listen', listen, '--web', WEB, '--driver-approval', 'auto']
     if (this.hasStreets) args.push('--streets', streets)
     this.process = spawn(join(build, 'lorry'), [...args, ...this.flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
