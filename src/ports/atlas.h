@@ -40,7 +40,8 @@ struct atlas_ops {
      * ERR_IO. */
     int (*tile)(const struct atlas *t, int32_t z, int32_t x, int32_t y, struct arena *a,
                 struct atlas_tile *ret_tile);
-    /* Places whose name TEXT begins, or nearly; the best first, at most LIMIT. Returns how many. */
+    /* Places whose name TEXT begins, or nearly; the best first, at most LIMIT. Returns how many, or
+     * ERR_BUSY: the names are not ready yet. */
     int32_t (*search)(const struct atlas *t, struct str text, int32_t limit, struct arena *a,
                       struct atlas_place *ret_places);
     /* What the place nearest to AT is called. ERR_NOT_FOUND: nothing is near. */

@@ -26,8 +26,9 @@ struct kept_tile {
 struct streets_atlas {
     struct atlas atlas; /* first: an atlas is cast back to it */
     const struct graph *graph;
-    pthread_mutex_t lock; /* of what follows */
-    struct gazetteer *gazetteer;
+    pthread_t naming;                    /* makes the gazetteer */
+    struct gazetteer *_Atomic gazetteer; /* NULL: not made yet */
+    pthread_mutex_t lock;                /* of what follows */
     struct kept_tile
         kept[KEPT_TILES]; /* each address has one place, and whoever comes last keeps it */
 };
@@ -101,14 +102,18 @@ static int tile(const struct atlas *t, int32_t z, int32_t x, int32_t y, struct a
     return err;
 }
 
+/* A city's names take some milliseconds to put in order, a country's longer: nobody waits for it.
+ */
+static void *name_thread(void *arg) {
+    struct streets_atlas *own = arg;
+    own->gazetteer = gazetteer_new(own->graph);
+    return NULL;
+}
+
 static int32_t search(const struct atlas *t, struct str text, int32_t limit, struct arena *a,
                       struct atlas_place *ret_places) {
-    struct streets_atlas *own = (struct streets_atlas *)(uintptr_t)t;
-    pthread_mutex_lock(&own->lock);
-    if (own->gazetteer == NULL)
-        own->gazetteer = gazetteer_new(own->graph);
-    pthread_mutex_unlock(&own->lock);
-    return gazetteer_search(own->gazetteer, text, limit, a, ret_places);
+    const struct gazetteer *gazetteer = ((const struct streets_atlas *)t)->gazetteer;
+    return gazetteer != NULL ? gazetteer_search(gazetteer, text, limit, a, ret_places) : ERR_BUSY;
 }
 
 static int near(const struct atlas *t, struct point at, struct arena *a,
@@ -126,6 +131,7 @@ static int near(const struct atlas *t, struct point at, struct arena *a,
 
 static void close_atlas(struct atlas *t) {
     struct streets_atlas *own = (struct streets_atlas *)t;
+    pthread_join(own->naming, NULL);
     gazetteer_free(own->gazetteer);
     for (int i = 0; i < KEPT_TILES; i++)
         free(own->kept[i].bytes);
@@ -140,5 +146,6 @@ struct atlas *streets_atlas_new(const struct streets *s) {
     own->atlas.ops = &ops;
     own->graph = streets_graph(s);
     CHECK(pthread_mutex_init(&own->lock, NULL) == 0);
+    CHECK(pthread_create(&own->naming, NULL, name_thread, own) == 0);
     return &own->atlas;
 }

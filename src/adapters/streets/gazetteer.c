@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define APART_M 1500.0 /* pieces of one name farther from its street than this are another street  \
-                        */
+#define APART_M                                                                                    \
+    1500.0 /* pieces of one name farther from its street than this are another street              \
+            */
 #define FOLDED_MAX 256
 #define TYPO_CHARS_MAX 64
 #define CROSSINGS_MAX 64 /* segments of a street that are looked at for a cross street */

@@ -40,8 +40,8 @@ int streets_open(const char *graph_path, struct router *fallback, struct streets
 void streets_close(struct streets *s);
 struct router *streets_router(struct streets *s); /* owned by s; its close does nothing */
 void streets_info(const struct streets *s, struct streets_info *ret_info);
-/* The map drawn from the roads, and their names to be found by. S must outlive it. Its names are
- * put in order at the first search. */
+/* The map drawn from the roads, and their names to be found by. S must outlive it. A thread of its
+ * own puts the names in order meanwhile. */
 struct atlas *streets_atlas_new(const struct streets *s);
 /* A point on a random road where people live and work (no motorways, ramps or car parks), for
  * simulated customers; the same RNG gives the same points. The street's name goes to RET_NAME

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -303,6 +304,16 @@ static void test_where_nothing_is(void **state) {
 
 /* ---- names ---- */
 
+/* Once the names are in order. */
+static int32_t search(struct fixture *f, const char *text, int32_t limit,
+                      struct atlas_place *places) {
+    int32_t n;
+    while ((n = f->atlas->ops->search(f->atlas, str_from(text), limit, &f->arena, places)) ==
+           ERR_BUSY)
+        usleep(1000);
+    return n;
+}
+
 static void test_found_as_people_type(void **state) {
     (void)state;
     struct fixture f;
@@ -330,13 +341,13 @@ static void test_found_as_people_type(void **state) {
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct atlas_place places[ATLAS_PLACES_MAX];
-        int32_t n = f.atlas->ops->search(f.atlas, str_from(cases[i].text), 6, &f.arena, places);
+        int32_t n = search(&f, cases[i].text, 6, places);
         assert_int_equal(n, cases[i].count);
         if (n > 0)
             assert_true(str_is(places[0].label, cases[i].first));
     }
     struct atlas_place one[1];
-    assert_int_equal(f.atlas->ops->search(f.atlas, STR("ost"), 1, &f.arena, one), 1);
+    assert_int_equal(search(&f, "ost", 1, one), 1);
     assert_true(str_is(one[0].detail, "Östra Hamngatan") ||
                 str_is(one[0].detail, "Drottninggatan"));
     close_city(&f);
@@ -356,7 +367,7 @@ static void test_two_streets_of_one_name(void **state) {
     city_line(&b, there, 2, "\"highway\":\"residential\",\"name\":\"Storgatan\"");
     city_end(&b);
     open_city(&f, buf_str(&b));
-    assert_int_equal(f.atlas->ops->search(f.atlas, STR("stor"), 6, &f.arena, places), 2);
+    assert_int_equal(search(&f, "stor", 6, places), 2);
     assert_true(geo_distance_m(places[0].at, point_of(57.74, 12.035)) < 50); /* the longer one */
     assert_true(geo_distance_m(places[1].at, point_of(57.70, 11.9625)) < 50);
     close_city(&f);

@@ -117,6 +117,10 @@ static void list_places(struct call *c) {
         return;
     }
     int32_t count = atlas->ops->search(atlas, q, (int32_t)limit, &c->arena, places);
+    if (count < 0) {
+        call_error(c, count);
+        return;
+    }
     struct buf out;
     struct jw w;
     buf_init(&out, &c->arena, 1024);
