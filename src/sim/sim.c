@@ -11,6 +11,7 @@
 
 #define SETTLE_US (INT64_C(60) * 60 * US_PER_S) /* after the faults; far more than it needs */
 #define CACHE_ENTRIES_MAX 4096
+#define REST_US (10 * US_PER_S)
 #define STEPS_MAX INT64_C(200000000)
 
 /* One store for all; the second of a service is made like the first. */
@@ -65,13 +66,20 @@ static void make_people(struct sim *sim) {
     sim_staff_start(&sim->staff);
 }
 
+/* What a replica has missed it reads again within some seconds, if nothing else tells it before. */
+static bool has_rested(struct sim *sim) {
+    if (sim->settled_us == 0)
+        sim->settled_us = sim->now_us;
+    return sim->profile.topology != SIM_REPLICAS || sim->now_us - sim->settled_us >= REST_US;
+}
+
 /* Once a second: is it over? */
 static void look(struct sim *sim, void *arg, uint64_t token) {
     struct str why = STR("the faults have not ended");
     (void)token;
     bool *over = arg;
     oracle_watch(sim);
-    *over = sim->calm && oracle_settled(sim, &why);
+    *over = sim->calm && oracle_settled(sim, &why) && has_rested(sim);
     if (*over)
         return;
     if (sim->now_us > sim->profile.faults_until_us + SETTLE_US)

@@ -327,7 +327,8 @@ struct sim {
     struct sim_queue queue;
     struct sim_trace trace;
     struct sim_profile profile;
-    bool calm; /* the faults have ended */
+    bool calm;          /* the faults have ended */
+    int64_t settled_us; /* when all had first come to rest; 0: not yet */
     struct sim_result *result;
     struct json_parser *parser;
     struct sim_bus *bus; /* NULL: a node of its own */

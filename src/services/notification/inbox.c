@@ -175,13 +175,20 @@ static void heads_clear(struct notification_service *n) {
 
 /* ---- the entry command ---- */
 
+/* Is an event of AT so fresh that the one before it may still be on its way? Its clock may be
+ * wrong.
+ */
+static bool is_fresh(int64_t at_us, int64_t now_us) {
+    return now_us - at_us < INBOX_TURN_WAIT_US && at_us - now_us < INBOX_TURN_WAIT_US;
+}
+
 /* Replicas compete for the events of a booking, so a later one may be here first. It waits, for a
  * moment, until the one before it is in the inboxes: an error, and it is given again. */
 static int in_turn(const struct inbox_entry *entry, struct command *cmd, struct store *store,
                    int64_t now_us) {
     const struct notification_service *n = cmd->service;
-    if (n->o.peers == NULL || entry->booking_version <= 1 ||
-        now_us - entry->at_us >= INBOX_TURN_WAIT_US)
+    if (n->o.peers == NULL || entry->booking_id.p == NULL || entry->booking_version <= 1 ||
+        !is_fresh(entry->at_us, now_us))
         return 0;
     void *state;
     int err = aggregate_get(&watchable_aggregate, store, executor_parser(cmd->executor),
@@ -286,7 +293,8 @@ static void watchable_decide(const struct command *cmd, const struct decide_ctx 
     if (before != NULL && before->booking_version >= said->booking_version)
         return; /* an older event after a newer one */
     int64_t told = before != NULL ? before->booking_version : 0;
-    if (said->wait_until_us > ctx->now_us && told < said->booking_version - 1) {
+    if (said->turn != NULL && told < said->booking_version - 1 &&
+        is_fresh(said->turn->event->at_us, ctx->now_us)) {
         ret->result = ERR_BUSY; /* as its entries do */
         return;
     }
@@ -301,32 +309,40 @@ static const struct command_type watchable_type = {
 
 /* ---- events ---- */
 
-static void on_booking(struct event_turn *t, const void *data) {
+static void add_views(struct event_turn *t, const struct ev_booking *b) {
+    if (b->view.len == 0)
+        return;
+    add_entry(t, b, b->customer_id, "booking.updated", b->view);
+    add_entry(t, b, b->driver_user_id, "booking.updated", b->view);
+    add_entry(t, b, STREAM_STAFF, "booking.updated", b->view);
+}
+
+/* The last command of its event: it waits for the others, and whatever waits is in front of those
+ * behind it. */
+static void add_watchable(struct event_turn *t, const struct ev_booking *b) {
     const struct notification_service *n = t->service;
+    bool who_changes = str_is(t->event->type, EV_BOOKING_REQUESTED) ||
+                       str_is(t->event->type, EV_BOOKING_ASSIGNED) || b->state >= BOOKING_DELIVERED;
+    bool in_order = n->o.peers != NULL && b->view.len > 0;
+    if (!who_changes && !in_order)
+        return;
+    struct watchable *said = arena_new(t->arena, struct watchable);
+    *said = (struct watchable){.customer_id = b->customer_id,
+                               .driver_id = b->driver_id,
+                               .driver_user_id = b->driver_user_id,
+                               .state = b->state,
+                               .booking_version = b->version};
+    if (in_order)
+        said->turn = t;
+    event_command(t, &watchable_type, b->booking_id, said);
+}
+
+static void on_booking(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
     if (b->booking_id.p == NULL)
         return; /* of no booking: nobody's */
-    bool who_changes = str_is(t->event->type, EV_BOOKING_REQUESTED) ||
-                       str_is(t->event->type, EV_BOOKING_ASSIGNED) || b->state >= BOOKING_DELIVERED;
-    if (b->view.len > 0) {
-        add_entry(t, b, b->customer_id, "booking.updated", b->view);
-        add_entry(t, b, b->driver_user_id, "booking.updated", b->view);
-        add_entry(t, b, STREAM_STAFF, "booking.updated", b->view);
-    }
-    /* After its entries: the next version's wait for it. */
-    if (who_changes || (n->o.peers != NULL && b->view.len > 0)) {
-        struct watchable *said = arena_new(t->arena, struct watchable);
-        *said = (struct watchable){.customer_id = b->customer_id,
-                                   .driver_id = b->driver_id,
-                                   .driver_user_id = b->driver_user_id,
-                                   .state = b->state,
-                                   .booking_version = b->version};
-        if (n->o.peers != NULL && b->view.len > 0) {
-            said->turn = t;
-            said->wait_until_us = t->event->at_us + INBOX_TURN_WAIT_US;
-        }
-        event_command(t, &watchable_type, b->booking_id, said);
-    }
+    add_views(t, b);
+    add_watchable(t, b);
 }
 
 static void write_place(struct jw *w, const char *key, const struct ev_point *p) {
@@ -366,16 +382,15 @@ static struct str offer_json(const struct ev_booking *b, struct arena *a) {
 
 static void on_offered(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
-    on_booking(t, data);
+    if (b->booking_id.p != NULL)
+        add_views(t, b);
     if (b->offer != NULL && !b->offer->manual)
         add_entry(t, b, b->offer->driver_user_id, "offer.made", offer_json(b, t->arena));
+    if (b->booking_id.p != NULL)
+        add_watchable(t, b);
 }
 
-static void on_offer_closed(struct event_turn *t, const void *data) {
-    const struct ev_booking *b = data;
-    on_booking(t, data);
-    if (b->offer == NULL || b->offer->manual)
-        return;
+static void add_closed(struct event_turn *t, const struct ev_booking *b) {
     struct str reason = str_is(b->offer->reason, "timed_out") ? STR("expired") : b->offer->reason;
     struct buf out;
     buf_init(&out, t->arena, 96);
@@ -387,6 +402,16 @@ static void on_offer_closed(struct event_turn *t, const void *data) {
     jw_kv_str(&w, "reason", reason);
     jw_end(&w);
     add_entry(t, b, b->offer->driver_user_id, "offer.closed", buf_str(&out));
+}
+
+static void on_offer_closed(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    if (b->booking_id.p != NULL)
+        add_views(t, b);
+    if (b->offer != NULL && !b->offer->manual)
+        add_closed(t, b);
+    if (b->booking_id.p != NULL)
+        add_watchable(t, b);
 }
 
 const struct event_entry notification_events[] = {

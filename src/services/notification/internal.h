@@ -67,9 +67,7 @@ struct watchable {
     struct str customer_id, driver_id, driver_user_id;
     int32_t state;
     int64_t booking_version;
-    /* of an event, on its way in, with replicas: */
-    const struct event_turn *turn; /* whose entries come first */
-    int64_t wait_until_us;         /* for the version before it */
+    const struct event_turn *turn; /* of an event on its way in, with replicas */
 };
 extern const struct aggregate inbox_aggregate, watchable_aggregate;
 extern const struct store_collection inbox_collection, watchable_collection;
