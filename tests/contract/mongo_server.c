@@ -144,6 +144,8 @@ void mongo_server_kill(struct mongo_server *s) {
 
 void mongo_server_freeze(struct mongo_server *s, bool frozen) {
     kill(s->pid, frozen ? SIGSTOP : SIGCONT);
+    if (frozen)
+        waitpid(s->pid, NULL, WUNTRACED); /* until the last of its threads stands still */
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
