@@ -162,8 +162,7 @@ static void metrics(struct call *c) {
     buf_add_cstr(&out, "lorry_info{version=\"" LORRY_VERSION "\"} 1\n");
     metric_write(&out, "lorry_start_time_seconds", "gauge", "When this process started, Unix time.",
                  (double)r->started_us / 1e6);
-    metric_write(&out, "lorry_ready", "gauge", "1, 0 while draining.",
-                 r->draining ? 0 : 1);
+    metric_write(&out, "lorry_ready", "gauge", "1, 0 while draining.", r->draining ? 0 : 1);
     executor_metrics(&out, r->o.executor, c->now_us);
     if (r->o.metrics != NULL)
         r->o.metrics(r->o.metrics_arg, &out);

@@ -79,7 +79,7 @@ static struct spot2 project(const struct drawing *d, struct point p) {
 }
 
 static uint64_t zigzag(int64_t v) {
-    return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+    return (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0);
 }
 
 static void step_to(struct drawing *d, struct buf *b, int64_t x, int64_t y) {

@@ -68,7 +68,7 @@ static bool tile_address(struct call *c, int64_t zxy[3]) {
 static void get_tile(struct call *c) {
     const struct atlas *atlas = atlas_of(c);
     struct atlas_tile tile;
-    int64_t zxy[3];
+    int64_t zxy[3] = {0};
     if (atlas == NULL || !tile_address(c, zxy))
         return;
     int err = atlas->ops->tile(atlas, (int32_t)zxy[0], (int32_t)zxy[1], (int32_t)zxy[2], &c->arena,

@@ -233,7 +233,7 @@ class Live {
     this.readySeq = seq
     this.setStatus('live')
     if (this.seq === 0) this.seq = seq
-    else if (seq > this.seq) this.send({ type: 'resume', after: this.seq })
+    this.send({ type: 'resume', after: this.seq }) // also when nothing is missing: what is live waits for it
     for (const watch of this.watches.values()) this.send({ type: 'watch', ...watch })
   }
 
