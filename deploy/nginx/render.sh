@@ -21,7 +21,7 @@
 # LORRY_TRUSTED_PROXIES       CIDRs of load balancers whose X-Forwarded-For is believed (default none)
 # LORRY_NGINX_USER            whom the workers run as, where Nginx is started as root (default: Nginx's own)
 # LORRY_NGINX_RUN             folder for the pid and temporary files (default /run)
-# LORRY_NGINX_ACCESS_LOG      file or off (default /dev/stdout)
+# LORRY_NGINX_ACCESS_LOG      file or off (default /var/log/nginx/access.log; /dev/stdout in a container, not under systemd)
 # LORRY_NGINX_MIME_TYPES      (default /etc/nginx/mime.types)
 set -eu
 here=$(dirname "$0")
@@ -78,7 +78,7 @@ setting WEB LORRY_WEB "${LORRY_WEB:-/nowhere}"
 if [ -n "${LORRY_WEB:-}" ]; then other=PASS_WEB; else other=OWN_WEB; fi
 setting ACME LORRY_ACME "${LORRY_ACME:-/var/www/html}"
 setting RUN LORRY_NGINX_RUN "${LORRY_NGINX_RUN:-/run}"
-setting ACCESS_LOG LORRY_NGINX_ACCESS_LOG "${LORRY_NGINX_ACCESS_LOG:-/dev/stdout}"
+setting ACCESS_LOG LORRY_NGINX_ACCESS_LOG "${LORRY_NGINX_ACCESS_LOG:-/var/log/nginx/access.log}"
 setting MIME_TYPES LORRY_NGINX_MIME_TYPES "${LORRY_NGINX_MIME_TYPES:-/etc/nginx/mime.types}"
 setting ADDRESS_RATE LORRY_ADDRESS_RATE "${LORRY_ADDRESS_RATE:-50r/s}"
 setting ADDRESS_BURST LORRY_ADDRESS_BURST "${LORRY_ADDRESS_BURST:-200}"
