@@ -11,6 +11,7 @@ SAN ?=
 SUITE ?=
 TEST ?=
 URI ?=
+ONLY ?=
 ARGS ?=
 SEEDS ?= 200
 
@@ -27,13 +28,16 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build run web test test-mongodb test-cluster cluster cluster-stop check bench lint format deb image-test mutants deps streets clean distclean help
+.PHONY: all build lorry run web test test-mongodb test-cluster cluster cluster-stop check bench lint format deb image-test mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
 
 build: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) $$([ -t 1 ] || echo --quiet)
+	@ninja -C $(BUILD) $(ONLY) $$([ -t 1 ] || echo --quiet)
+
+lorry: # the program without the tests, for who wants to run it
+	@$(MAKE) --no-print-directory build ONLY=lorry
 
 $(BUILD)/build.ninja:
 	@command -v meson >/dev/null || { echo 'make: Meson is not installed; `make deps` installs what the build needs.' >&2; exit 1; }
@@ -41,7 +45,7 @@ $(BUILD)/build.ninja:
 
 run: ## Install what is missing, build, and serve the demo city
 	@scripts/install-deps.sh build
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory lorry
 	@scripts/get-streets.sh || echo 'The demo goes on without street data: drivers move as the crow flies.' >&2
 	@$(MAKE) --no-print-directory web || echo 'The demo goes on without the web app; the API is all there.' >&2
 	@exec $(BUILD)/lorry serve --demo $$([ -f $(streets) ] && echo --streets $(streets)) $(ARGS)
@@ -74,20 +78,22 @@ test-cluster: ## The integration tests against two processes of each service on 
 
 cluster: ## Several processes on real servers, with a city on them: PostgreSQL, RabbitMQ, Redis, Nginx (ARGS=--small)
 	@scripts/install-deps.sh build test deploy
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory lorry
 	@scripts/cluster.py start --city $(ARGS)
 
 cluster-stop: ## End what `make cluster` started; its state stays in build/cluster
 	@scripts/cluster.py stop $(ARGS)
 
-check: build ## The deterministic simulator alone (SEEDS=200)
+check: lorry ## The deterministic simulator alone (SEEDS=200)
 	@$(BUILD)/lorry check --seeds $(SEEDS) $(ARGS)
 
-bench: build ## The named benchmarks, as a table (ARGS='NAME' for one, ARGS=--json for machines)
+bench: lorry ## The named benchmarks, as a table (ARGS='NAME' for one, ARGS=--json for machines)
 	@$(BUILD)/lorry bench $(ARGS)
 
-deb: build ## A Debian package, in the build folder
-	@scripts/install-deps.sh package
+deb: ## Install what is missing, build, and pack a Debian package with the web app, in the build folder
+	@scripts/install-deps.sh build package
+	@$(MAKE) --no-print-directory lorry
+	@$(MAKE) --no-print-directory web || echo 'The package goes without the web app; the API is all there.' >&2
 	@deploy/debian/build.sh $(BUILD)/lorry $(BUILD)
 
 image-test: deb ## Install the package in a bare Debian; build the image without an engine, start both (minutes, root)

@@ -82,10 +82,13 @@ if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
     "${as_root[@]}" chmod 755 "$policy"
 fi
-for step in update "install --no-install-recommends ${missing[*]}"; do
-    # shellcheck disable=SC2086 # the step is meant to be split
-    if ! "${apt[@]}" $step >"$log" 2>&1 </dev/null; then
-        tail -n 30 "$log" >&2
-        fail "apt-get $step failed (its last lines are above)"
-    fi
-done
+run_apt() {
+    "${apt[@]}" "$@" >"$log" 2>&1 </dev/null && return
+    tail -n 30 "$log" >&2
+    fail "apt-get $* failed (its last lines are above)"
+}
+run_apt update
+# How long it takes is the network's and the disk's affair; how much it is can be told.
+"${apt[@]}" install --no-install-recommends --print-uris -qq "${missing[@]}" 2>/dev/null </dev/null |
+    awk '{ bytes += $3 } END { printf "  %d packages with what they need, %d MB to fetch\n", NR, bytes / 1e6 + 1 }' || true
+run_apt install --no-install-recommends "${missing[@]}"

@@ -381,7 +381,7 @@ static int listen_on(struct platform *p, struct str *ret_why) {
                                                 .app = p},
                          &p->http, &p->port, &why);
     if (err < 0)
-        *ret_why = arena_printf(&p->arena, "cannot listen on %s port %d: %s",
+        *ret_why = arena_printf(&p->arena, "cannot listen on %s port %d: %s (--listen says where)",
                                 config_host(c, "listen"), config_port(c, "listen"), why);
     return err;
 }

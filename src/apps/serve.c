@@ -8,6 +8,7 @@
 #include "base/timestamp.h"
 #include "services/auth/admin.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,12 +73,11 @@ static void print_next(struct platform *p) {
            "  data        %s\n",
            url, url, dir);
     if (empty)
-        printf(
-            "\nNobody can administer this platform yet. In another terminal, make the first "
-            "admin:\n"
-            "  lorry user add --role admin --email you@example.com --name 'Your Name' --data %s\n"
-            "or look at a whole simulated city instead: lorry serve --demo\n",
-            dir);
+        printf("\nNobody can administer this platform yet. In another terminal, make the first "
+               "admin:\n"
+               "  %s user add --role admin --email you@example.com --name 'Your Name' --data %s\n"
+               "or look at a whole simulated city instead: %s serve --demo\n",
+               program_invocation_name, dir, program_invocation_name);
     printf("\nCtrl-C drains and leaves.\n");
     fflush(stdout);
 }
