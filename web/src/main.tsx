@@ -4,6 +4,7 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { RouterProvider } from 'react-router/dom'
 import { isPassing } from './api/problem.ts'
+import { currentUser, subscribe } from './api/session.ts'
 import { router } from './app/router.tsx'
 import { startTheme } from './app/theme.ts'
 import { startLanguage } from './i18n/index.ts'
@@ -18,6 +19,14 @@ const client = new QueryClient({
     },
     mutations: { networkMode: 'always' },
   },
+})
+
+// Nobody is shown what was asked for by another account on this device.
+let account = currentUser()?.id
+subscribe(() => {
+  if (currentUser()?.id === account) return
+  account = currentUser()?.id
+  client.clear()
 })
 
 startTheme()

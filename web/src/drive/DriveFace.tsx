@@ -3,6 +3,7 @@
 import { useCallback, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Route, Routes } from 'react-router'
+import { currentUser, subscribe } from '@/api/session.ts'
 import { startWorker, takeUpdate, useUpdate } from '@/app/pwa.ts'
 import { Button } from '@/ui/index.tsx'
 import { allowSound } from './attention.ts'
@@ -20,6 +21,7 @@ import {
 } from './hooks.ts'
 import { JobsPage } from './JobsPage.tsx'
 import { OfferSheet } from './OfferSheet.tsx'
+import { forgetLast } from './store.ts'
 import { WorkPage } from './WorkPage.tsx'
 
 export function Component() {
@@ -39,6 +41,8 @@ export function Component() {
     window.addEventListener('pointerdown', allowSound, { once: true })
     return () => window.removeEventListener('pointerdown', allowSound)
   }, [])
+  // Names and addresses do not stay on the device of somebody who has signed out.
+  useEffect(() => subscribe(() => void (currentUser() === null && forgetLast())), [])
   // A new offer makes what was said of the one before it old.
   const offerId = offer?.id
   useEffect(() => {

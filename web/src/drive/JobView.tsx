@@ -55,6 +55,7 @@ function Head({ job, tentative }: { job: Schemas['Booking']; tentative: boolean 
 function StopCard({ stop }: { stop: Schemas['Stop'] }) {
   const { t } = useTranslation()
   const { contact } = stop
+  const way = wayTo(stop, navigator.userAgent)
   const name = contact?.name ?? t('drive.contact')
   return (
     <section aria-label={t(`stop.${stop.kind}`)} className="grid gap-2">
@@ -62,7 +63,7 @@ function StopCard({ stop }: { stop: Schemas['Stop'] }) {
       {contact?.name && <p className="text-quiet">{contact.name}</p>}
       <div className="flex flex-wrap gap-2">
         <Button size="drive" asChild>
-          <a href={wayTo(stop, navigator.userAgent)} target="_blank" rel="noreferrer">
+          <a href={way} target={way.startsWith('https:') ? '_blank' : undefined} rel="noreferrer">
             {t('drive.navigate')}
           </a>
         </Button>

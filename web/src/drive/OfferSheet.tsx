@@ -38,7 +38,6 @@ export function OfferSheet({ offer, note }: Props) {
   const accept = useMutation({
     mutationFn: () =>
       data(api.POST('/v1/bookings/{id}/accept', { params: path, body: { offer_id: offer.id } })),
-    networkMode: 'always', // not later: it would have lapsed
     onSuccess: (booking) => {
       closeOffer(client, { id: offer.id, reason: 'accepted' }, note)
       takeJob(client, booking)
@@ -47,7 +46,6 @@ export function OfferSheet({ offer, note }: Props) {
   })
   const decline = useMutation({
     mutationFn: () => api.POST('/v1/bookings/{id}/decline', { params: path, body: { offer_id: offer.id } }),
-    networkMode: 'always',
     onSuccess: () => closeOffer(client, { id: offer.id, reason: 'declined' }, note),
     onError: gone,
   })

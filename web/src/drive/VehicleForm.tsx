@@ -23,7 +23,6 @@ export function VehicleForm({ driver }: { driver: Schemas['Driver'] }) {
           body: { vehicle: { class: kind, plate: plate.trim(), capacity_kg: Number(load) } },
         }),
       ),
-    networkMode: 'always',
     onSuccess: (changed) => client.setQueryData(driverKey, changed),
   })
   const wrong = (name: string) =>

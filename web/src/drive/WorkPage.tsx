@@ -84,7 +84,6 @@ function Duty({ driver }: { driver: Schemas['Driver'] }) {
   const on = driver.duty !== 'off'
   const change = useMutation({
     mutationFn: (duty: 'on' | 'off') => data(api.POST('/v1/driver/duty', { body: { duty } })),
-    networkMode: 'always', // now, or not: nobody wants to find himself on duty an hour later
     onSuccess: (changed) => client.setQueryData(driverKey, changed),
     onError: () => void client.invalidateQueries({ queryKey: driverKey }),
   })
@@ -138,10 +137,12 @@ function UnsentLine() {
   const { acts, fixes } = useWaiting()
   const many = fixes > 20 // one or two are always on their way
   return (
-    <p role="status" className={cx('text-waits', acts.length === 0 && !many && 'sr-only')}>
-      {acts.length > 0 && <>◌ {t('drive.unsent.steps', { count: acts.length })} </>}
-      {many && <>{t('drive.unsent.fixes', { count: fixes })}</>}
-    </p>
+    <>
+      <p role="status" className={cx('text-waits', acts.length === 0 && 'sr-only')}>
+        {acts.length > 0 && <>◌ {t('drive.unsent.steps', { count: acts.length })}</>}
+      </p>
+      {many && <p className="figures text-waits">◌ {t('drive.unsent.fixes', { count: fixes })}</p>}
+    </>
   )
 }
 

@@ -25,7 +25,6 @@ function useSeen<T>(key: string[], ask: () => Promise<T>): Seen<T> {
   const kept = useQuery({
     queryKey: ['kept', ...key, currentUser()?.id],
     queryFn: () => recall<T>(`${currentUser()?.id}/${key.join('/')}`),
-    networkMode: 'always',
     staleTime: Number.POSITIVE_INFINITY,
   })
   const fresh = useQuery({ queryKey: key, queryFn: ask, refetchInterval: 60_000 })

@@ -85,6 +85,10 @@ export async function pruneFixes(now: number): Promise<void> {
 export async function remember(key: string, value: unknown): Promise<void> {
   await (await db()).put('last', { at: Date.now(), value }, key)
 }
+/** What waits to be sent stays. */
+export async function forgetLast(): Promise<void> {
+  await (await db()).clear('last')
+}
 export async function recall<T>(key: string): Promise<Remembered<T> | null> {
   return ((await (await db()).get('last', key)) as Remembered<T> | undefined) ?? null
 }
