@@ -29,7 +29,8 @@ export function Component() {
   const job = useJob().value
   const onDuty = driver !== undefined && driver.duty !== 'off'
   const [notice, note, forget] = useNotice()
-  const offer = useOffer(onDuty)
+  const asked = useOffer(onDuty)
+  const offer = asked?.booking_id === job?.id ? null : asked // his already
   useOutbox()
   useDriveLive(note)
   useGpsWhile(onDuty)

@@ -89,10 +89,7 @@ export function takeJob(client: QueryClient, booking: Schemas['Booking']): void 
   if (job && job.id === booking.id && job.version > booking.version) return
   const over = nextStep(booking.state) === null
   // Taken on another device of his, or given to him by hand: there is nothing left to answer.
-  if (!over)
-    client.setQueryData<Schemas['Offer'][]>(offersKey, (open) =>
-      open?.filter((o) => o.booking_id !== booking.id),
-    )
+  if (!over) dropOffers(client, (o) => o.booking_id === booking.id)
   if (!over) client.setQueryData(jobKey, booking)
   else if (!job || job.id === booking.id) client.setQueryData(jobKey, null)
   takeBooking(client, booking)
@@ -125,6 +122,12 @@ export function useDriveLive(note: (notice: Notice) => void): void {
   )
 }
 
+/** An answer that is still on its way was given before, and would bring them back. */
+function dropOffers(client: QueryClient, which: (offer: Schemas['Offer']) => boolean): void {
+  void client.cancelQueries({ queryKey: offersKey })
+  client.setQueryData<Schemas['Offer'][]>(offersKey, (open) => open?.filter((o) => !which(o)))
+}
+
 export function closeOffer(
   client: QueryClient,
   closed: { id: string; reason: string },
@@ -132,7 +135,7 @@ export function closeOffer(
 ): void {
   const open = client.getQueryData<Schemas['Offer'][]>(offersKey)
   if (!open?.some((o) => o.id === closed.id)) return // said already
-  client.setQueryData(offersKey, [])
+  dropOffers(client, (o) => o.id === closed.id)
   if (closed.reason === 'expired') note({ kind: 'lapsed' })
   else if (closed.reason === 'accepted_elsewhere' || closed.reason === 'withdrawn')
     note({ kind: closed.reason })
