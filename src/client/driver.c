@@ -192,21 +192,30 @@ static bool over(struct str state) {
            str_is(state, "failed");
 }
 
+static bool read_point(struct json_value place, struct point *ret_point) {
+    struct json_value v;
+    double lat, lng;
+    if (!json_get(place, "lat", &v) || json_f64(v, &lat) < 0 || !json_get(place, "lng", &v) ||
+        json_f64(v, &lng) < 0)
+        return false;
+    *ret_point = point_of(lat, lng);
+    return true;
+}
+
 /* Takes over what the server says of the job. */
 static void read_job(struct driver *d, struct json_value booking) {
-    struct json_value stops, v;
-    double lat, lng;
+    struct json_value stops;
+    struct point at;
     d->stop_count = 0;
     snprintf(d->state, sizeof(d->state), "%.*s", STR_ARG(json_member(booking, "state")));
     if (!json_get(booking, "stops", &stops))
         return;
     for (struct json_iter it = json_iter(stops); json_next(&it) && d->stop_count < JOB_STOPS_MAX;) {
-        if (!json_get(it.value, "lat", &v) || json_f64(v, &lat) < 0 ||
-            !json_get(it.value, "lng", &v) || json_f64(v, &lng) < 0)
+        if (!read_point(it.value, &at))
             return;
         struct str state = json_member(it.value, "state");
-        d->stops[d->stop_count++] = (struct job_stop){
-            .at = point_of(lat, lng), .done = str_is(state, "done") || str_is(state, "failed")};
+        d->stops[d->stop_count++] =
+            (struct job_stop){.at = at, .done = str_is(state, "done") || str_is(state, "failed")};
     }
     /* picked_up is what makes the pickup done, whatever its stop says */
     if (d->stop_count > 0 && (str_is(json_member(booking, "state"), "picked_up") ||
@@ -414,6 +423,11 @@ static void duty_answer(struct person *p, void *arg, const struct net_answer *a)
             a);
         return;
     }
+    /* Who was seen lately goes on from there: after a restart nobody has jumped. */
+    struct json_value root, position;
+    if (city_json(p->city, a->body, &root) && json_get(root, "position", &position) &&
+        json_kind(position) == JSON_IS_OBJECT)
+        read_point(position, &of(p)->at);
     person_call(p, "GET", STR("/v1/bookings?state=active&limit=1"), STR_NONE, false, earlier_answer,
                 NULL);
 }

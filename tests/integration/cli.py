@@ -1,5 +1,7 @@
 """The command as people meet it: help for each command, where each setting came from, unknown words, the version."""
+import datetime
 import json
+import math
 import os
 import re
 import tempfile
@@ -183,6 +185,15 @@ class Simulating(unittest.TestCase):
             self.assertGreater(json.loads(done.stdout.splitlines()[-1])['delivered'], 0)
 
 
+def metres(a, b):
+    north, east = b['lat'] - a['lat'], (b['lng'] - a['lng']) * math.cos(math.radians(a['lat']))
+    return math.hypot(north, east) * 111_195
+
+
+def seconds(a, b):
+    return (datetime.datetime.fromisoformat(b['at']) - datetime.datetime.fromisoformat(a['at'])).total_seconds()
+
+
 class Demo(unittest.TestCase):
     def test_the_demo_city_lives_and_leaves(self):
         """`lorry serve --demo`: says who may sign in, bookings come, SIGINT leaves with 0; and again on the same folder."""
@@ -195,10 +206,21 @@ class Demo(unittest.TestCase):
             self.assertTrue(password, text)
             dispatcher = server.login(found[1].rstrip(','), password[1].rstrip('.,'))
             lorry.until(lambda: len(dispatcher.get('/v1/bookings?limit=5', expect=200).json['items']) >= 2, 'bookings come', 60)
+            def seen():
+                staff = server.login(found[1].rstrip(','), password[1].rstrip('.,'))
+                drivers = staff.get('/v1/drivers?limit=50', expect=200).json['items']
+                return {d['id']: d['position'] for d in drivers if d['position']}
+
+            before = seen()
+            self.assertGreater(len(before), 0)
             for _ in range(2):
                 server.process.send_signal(lorry.signal.SIGINT)
                 self.assertEqual(server.process.wait(30 * lorry.SLOW), 0)
                 server.start()
+            lorry.until(lambda: all(seen().get(i, p)['at'] > p['at'] for i, p in before.items()), 'they report again', every_s=0.5)
+            for driver, now in seen().items():
+                self.assertLess(metres(before.get(driver, now), now), 300 + 100 * seconds(before.get(driver, now), now),
+                                'a driver goes on from where he was')
 
 
 if __name__ == '__main__':
