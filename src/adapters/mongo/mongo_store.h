@@ -52,6 +52,11 @@ struct mongo_options {
 
 struct mongo_source;
 
+/* Call it first in main. The driver begins before main and keeps its counters in a file of shared
+ * memory named after the pid; a process that is killed would leave it, and a later one of that pid
+ * complain on standard error. So the name goes at once; the memory is the process's own anyway. */
+void mongo_source_forget_counters(void);
+
 /* Reaches the server, makes collections and indexes. On failure *RET_WHY (in A) says in a sentence
  * what is wrong and what to do. ERR_UNAVAILABLE: no server, or none that takes writes. ERR_DENIED:
  * it does not let us in. ERR_INVALID: the URI, or data written by a newer Lorry. ERR_IO. */
