@@ -26,6 +26,7 @@
 #include <cmocka.h>
 
 #define BIN "/usr/lib/postgresql/15/bin/"
+#define ARGS_MAX 24
 #define START_MAX_US (60 * US_PER_S)
 
 bool postgres_server_installed(void) {
@@ -60,14 +61,20 @@ static void become(const struct passwd *user, const char *log) {
 }
 
 void postgres_server_run(const char *const argv[]) {
+    /* By its path in argv[0], too: initdb looks for its companions there, or in PATH. */
     char path[128];
+    const char *whole[ARGS_MAX + 1] = {path};
     const struct passwd *user = other_user();
     snprintf(path, sizeof path, BIN "%s", argv[0]);
+    for (int i = 1; argv[i]; i++) {
+        assert_true(i < ARGS_MAX);
+        whole[i] = argv[i];
+    }
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
         become(user, NULL);
-        execv(path, (char *const *)(uintptr_t)argv);
+        execv(path, (char *const *)(uintptr_t)whole);
         _exit(127);
     }
     int status = 0;
@@ -155,7 +162,7 @@ void postgres_server_start(struct postgres_server *s) {
     s->pid = fork();
     if (s->pid == 0) {
         become(user, log);
-        execl(BIN "postgres", "postgres", "-D", data, (char *)NULL);
+        execl(BIN "postgres", BIN "postgres", "-D", data, (char *)NULL);
         _exit(127);
     }
     int64_t until_us = clock_mono_us() + START_MAX_US;

@@ -48,6 +48,8 @@ class Manual(unittest.TestCase):
                               check=False, timeout=60)
         for line in (done.stdout + done.stderr).splitlines():
             found = re.search(r'referenced manual not found: Xr (\S+) (\d)', line)
+            if re.search(r'mandoc: outdated mandoc.db lacks', line):
+                continue # Lorry's package is installed here; what the pages refer to is looked up there, too
             if not found or f'{found[1]}.{found[2]}' not in self.pages:
                 yield line
 
