@@ -39,6 +39,14 @@ static struct app *app_of(const struct socket *s) {
     return ((struct http_thread *)s->worker)->options->app;
 }
 
+/* The digits that S begins with; what follows S is no end of it. */
+static int64_t number_in(struct str s) {
+    int64_t value = 0;
+    for (size_t i = 0; i < s.len && s.p[i] >= '0' && s.p[i] <= '9' && value < INT32_MAX; i++)
+        value = value * 10 + (s.p[i] - '0');
+    return value;
+}
+
 static void on_text(struct socket *s, struct str message) {
     app_of(s)->texts++;
     if (str_is(message, "close")) {
@@ -46,7 +54,7 @@ static void on_text(struct socket *s, struct str message) {
         return;
     }
     if (str_starts(message, "flood ")) {
-        s->owner = (void *)(intptr_t)atoi(message.p + 6);
+        s->owner = (void *)(intptr_t)number_in(str_sub(message, 6, message.len));
         flood_on(s);
         return;
     }
@@ -109,17 +117,19 @@ static void on_request(void *app, struct call *c) {
     if (str_starts(path, "/later/") || str_is(path, "/hold")) {
         bool held = str_is(path, "/hold");
         echo(c);
-        hold(a, c, held ? INT64_MAX : clock_mono_us() + atoi(path.p + 7) * US_PER_MS);
+        hold(a, c,
+             held ? INT64_MAX
+                  : clock_mono_us() + number_in(str_sub(path, 7, path.len)) * US_PER_MS);
         return;
     }
     struct response *r = &c->response;
     if (str_starts(path, "/big/")) {
-        size_t n = (size_t)atoi(path.p + 5);
+        size_t n = (size_t)number_in(str_sub(path, 5, path.len));
         char *p = arena_bytes(&c->arena, n);
         memset(p, 'b', n);
         r->body = (struct str){p, n};
     } else if (str_starts(path, "/busy/")) {
-        for (int64_t end_us = clock_mono_us() + atoi(path.p + 6) * US_PER_MS;
+        for (int64_t end_us = clock_mono_us() + number_in(str_sub(path, 6, path.len)) * US_PER_MS;
              clock_mono_us() < end_us;)
             ;
     } else if (str_is(path, "/headers")) {

@@ -59,21 +59,19 @@ static bool address_may(struct auth_service *a, struct call *c) {
                   until_us);
 }
 
-/* Counts a try below KEY and returns true, unless MAX have been counted: then C is refused. */
-static bool take_try(struct auth_service *a, struct call *c, struct str key, int32_t max,
-                     struct str *ret_counted) {
+/* Counts a try below KEY and returns true, unless MAX have been counted: then *RET_UNTIL_US says
+ * until when. */
+static bool take_try(struct auth_service *a, const struct call *c, struct str key, int32_t max,
+                     struct str *ret_counted, int64_t *ret_until_us) {
     int64_t value, until_us;
     if (max == 0 ||
         a->cache->ops->add(a->cache, key, 1, LOGIN_WINDOW_US, c->now_us, &value, &until_us) < 0)
         return true;
-    if (value <= max) {
-        *ret_counted = key;
+    *ret_counted = key;
+    if (value <= max)
         return true;
-    }
-    give_back(a, c, key);
-    a->logins[LOGIN_LIMITED]++;
-    return refuse(c, PROBLEM_TOO_MANY_ATTEMPTS, "too many wrong passwords for this account",
-                  until_us);
+    *ret_until_us = until_us;
+    return false;
 }
 
 /* Has the account's owner been given tokens at C's address lately? */
@@ -82,26 +80,29 @@ static bool is_at_home(struct auth_service *a, struct call *c, struct str email_
     return a->cache->ops->get(a->cache, place_key(c, "home", email_id), c->now_us, &value) == 0;
 }
 
-bool guard_login(struct auth_service *a, struct call *c, struct str email_id,
-                 struct login_try *ret_try) {
-    *ret_try = (struct login_try){STR_NONE, STR_NONE};
-    if (!address_may(a, c) || !take_try(a, c, place_key(c, "login", email_id),
-                                        a->login_failures_max, &ret_try->from_here))
-        return false;
-    struct str everywhere = arena_printf(&c->arena, "login:%.*s", STR_ARG(email_id));
-    if (is_at_home(a, c, email_id) ||
-        take_try(a, c, everywhere, a->account_failures_max, &ret_try->from_anywhere))
-        return true;
-    if (ret_try->from_here.p != NULL)
-        give_back(a, c, ret_try->from_here);
-    return false;
-}
-
 void guard_login_undone(struct auth_service *a, struct call *c, const struct login_try *try) {
     if (try->from_here.p != NULL)
         give_back(a, c, try->from_here);
     if (try->from_anywhere.p != NULL)
         give_back(a, c, try->from_anywhere);
+}
+
+bool guard_login(struct auth_service *a, struct call *c, struct str email_id,
+                 struct login_try *ret_try) {
+    int64_t until_us = 0;
+    *ret_try = (struct login_try){STR_NONE, STR_NONE};
+    if (!address_may(a, c))
+        return false;
+    struct str everywhere = arena_printf(&c->arena, "login:%.*s", STR_ARG(email_id));
+    if (take_try(a, c, place_key(c, "login", email_id), a->login_failures_max, &ret_try->from_here,
+                 &until_us) &&
+        (is_at_home(a, c, email_id) ||
+         take_try(a, c, everywhere, a->account_failures_max, &ret_try->from_anywhere, &until_us)))
+        return true;
+    guard_login_undone(a, c, ret_try); /* before the refusal: with it the call is gone */
+    a->logins[LOGIN_LIMITED]++;
+    return refuse(c, PROBLEM_TOO_MANY_ATTEMPTS, "too many wrong passwords for this account",
+                  until_us);
 }
 
 void guard_login_right(struct auth_service *a, struct call *c, const struct login_try *try) {

@@ -498,6 +498,8 @@ static void emit_event(struct town *t) {
 }
 
 /* Until all that was emitted has come into the inboxes; what the sockets ask is answered, too. */
+#define SETTLE_MS 2500
+
 static void wait_for_all(struct town *t) {
     struct store *s = memory_disk_open(t->disk, false, NULL);
     int64_t head = 0;
@@ -510,7 +512,9 @@ static void wait_for_all(struct town *t) {
     }
     s->ops->close(s);
     assert_int_equal(head, EVENTS);
-    nap_ms(50); /* what was posted is run */
+    /* What was posted is run, and whoever has not asked for what he missed is waited for no more.
+     */
+    nap_ms(SETTLE_MS);
 }
 
 /* ---- the verdict ---- */
