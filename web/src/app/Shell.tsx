@@ -86,7 +86,7 @@ function AccountMenu() {
   const user = useUser()
   const navigate = useNavigate()
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root dir={i18n.dir()}>
       <DropdownMenu.Trigger
         className="flex size-touch items-center justify-center rounded-control"
         aria-label={t('menu.label')}

@@ -113,7 +113,7 @@ function Head({ booking }: { booking: Schemas['Booking'] }) {
   return (
     <header aria-live="polite">
       <p className="text-sm text-quiet">
-        {booking.code} · {day(booking.created_at)}
+        <bdi>{booking.code}</bdi> · {day(booking.created_at)}
       </p>
       <h1 className="text-xl font-semibold">
         <StateWord state={booking.state} />
@@ -139,13 +139,13 @@ function DriverCard({ booking, seen }: { booking: Schemas['Booking']; seen: stri
     >
       <div className="min-w-0 grow">
         <p className="font-medium">
-          {driver.name ?? t('booking.driver')}
+          <bdi>{driver.name ?? t('booking.driver')}</bdi>
           {driver.rating !== null && (
             <span className="figures text-quiet"> ★ {number(driver.rating, 1)}</span>
           )}
         </p>
         <p className="text-sm text-quiet">
-          {t(`vehicle.${booking.vehicle}`)} {booking.vehicle_plate}
+          {t(`vehicle.${booking.vehicle}`)} <bdi>{booking.vehicle_plate}</bdi>
         </p>
         {seen && now - Date.parse(seen) > OLD_MS && (
           <p className="text-sm text-waits">{t('track.seen', { when: moment(seen, now) })}</p>
@@ -170,7 +170,7 @@ function Stops({ booking }: { booking: Schemas['Booking'] }) {
             {stop.index + 1}
           </span>
           <span className="grow">
-            {stop.address ?? t(`stop.${stop.kind}`)}
+            <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
             {stop.contact?.name && <span className="block text-sm text-quiet">{stop.contact.name}</span>}
           </span>
           <span className="text-sm text-quiet">{t(`stopState.${stop.state}`)}</span>

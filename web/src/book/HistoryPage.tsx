@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { Link, useSearchParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { StateWord } from '@/booking/StateWord.tsx'
+import { Way } from '@/booking/Way.tsx'
 import { day, money } from '@/i18n/format.ts'
 import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 
@@ -89,11 +90,14 @@ function Row({ booking }: { booking: Schemas['Booking'] }) {
       >
         <span className="min-w-0 grow">
           <span className="block truncate font-medium">
-            {booking.stops[0]?.address ?? t('stop.pickup')} → {last?.address ?? t('stop.dropoff')}
+            <Way
+              from={booking.stops[0]?.address ?? t('stop.pickup')}
+              to={last?.address ?? t('stop.dropoff')}
+            />
           </span>
           <StateWord state={booking.state} className="text-sm" />
           <span className="block text-sm text-quiet">
-            {day(booking.created_at)} · {t(`vehicle.${booking.vehicle}`)} · {booking.code}
+            {day(booking.created_at)} · {t(`vehicle.${booking.vehicle}`)} · <bdi>{booking.code}</bdi>
           </span>
         </span>
         <span className="figures font-semibold">{money(booking.price.total, booking.price.currency)}</span>

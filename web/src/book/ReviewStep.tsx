@@ -74,7 +74,7 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
         <fieldset key={stop.key} className="grid grid-cols-1 gap-2 sm:grid-cols-2">
           <legend className="mb-1">
             <span className="text-sm text-quiet">{index === 0 ? t('stop.pickup') : t('stop.dropoff')}</span>{' '}
-            {stop.address}
+            <bdi>{stop.address}</bdi>
           </legend>
           <Field
             label={t('book.contact')}

@@ -21,7 +21,9 @@ export function StateWord({ state, className }: { state: Schemas['BookingState']
   const [icon, colour] = marks[state]
   return (
     <span className={cx('inline-flex items-baseline gap-2', colour, className)}>
-      <span aria-hidden>{icon}</span>
+      <span aria-hidden className={cx(icon === '➤' && 'rtl:-scale-x-100')}>
+        {icon}
+      </span>
       {t(`state.${state}`)}
     </span>
   )

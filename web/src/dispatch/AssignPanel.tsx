@@ -60,7 +60,9 @@ export function AssignPanel({ booking }: { booking: Booking }) {
           if (id === undefined) return null
           return (
             <li key={id} className="flex items-center gap-2 text-sm">
-              <span className="min-w-0 grow truncate">{driver.name ?? id}</span>
+              <span className="min-w-0 grow truncate">
+                <bdi>{driver.name ?? id}</bdi>
+              </span>
               <span className="figures text-quiet">{distance(driver.distance_m)}</span>
               <Button
                 size="compact"

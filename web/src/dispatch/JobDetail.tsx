@@ -55,29 +55,37 @@ function Detail({ booking, now }: { booking: Booking; now: number }) {
     <>
       <header>
         <h2 className="text-lg font-semibold">
-          <span className="figures">{booking.code}</span> · <StateWord state={booking.state} />
+          <bdi className="figures">{booking.code}</bdi> · <StateWord state={booking.state} />
         </h2>
         <p className="text-sm text-quiet">
           {t(`vehicle.${booking.vehicle}`)} · {money(booking.price.total, booking.price.currency)} ·{' '}
           {t(`payment.${booking.payment}`)} · {day(booking.created_at)}
         </p>
-        {booking.notes && <p className="text-sm">“{booking.notes}”</p>}
+        {booking.notes && (
+          <p className="text-sm">
+            “<bdi>{booking.notes}</bdi>”
+          </p>
+        )}
         {booking.reason && <p className="text-sm text-bad">{booking.reason}</p>}
       </header>
       <ol className="grid gap-2 text-sm">
         {booking.stops.map((stop) => (
           <li key={stop.index} className="grid grid-cols-[1fr_auto] gap-x-3">
             <span>
-              {stop.index + 1}. {stop.address ?? t(`stop.${stop.kind}`)}
+              {stop.index + 1}. <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
             </span>
             <span className="text-quiet">
               {stop.eta ? moment(stop.eta, now) : t(`stopState.${stop.state}`)}
             </span>
             {stop.contact && (
               <span className="text-quiet">
-                {stop.contact.name}{' '}
+                <bdi>{stop.contact.name}</bdi>{' '}
                 {stop.contact.phone && (
-                  <a className="text-accent underline" href={`tel:${stop.contact.phone}`}>
+                  <a
+                    dir="ltr"
+                    className="inline-block text-accent underline"
+                    href={`tel:${stop.contact.phone}`}
+                  >
                     {stop.contact.phone}
                   </a>
                 )}
@@ -88,10 +96,10 @@ function Detail({ booking, now }: { booking: Booking; now: number }) {
       </ol>
       {booking.driver && (
         <p className="text-sm">
-          {t('booking.driver')}: <span className="font-medium">{booking.driver.name}</span>{' '}
-          {booking.vehicle_plate}{' '}
+          {t('booking.driver')}: <bdi className="font-medium">{booking.driver.name}</bdi>{' '}
+          <bdi>{booking.vehicle_plate}</bdi>{' '}
           {booking.driver.phone && (
-            <a className="text-accent underline" href={`tel:${booking.driver.phone}`}>
+            <a dir="ltr" className="inline-block text-accent underline" href={`tel:${booking.driver.phone}`}>
               {booking.driver.phone}
             </a>
           )}
@@ -154,7 +162,7 @@ function Candidate({ candidate: c }: { candidate: Schemas['DispatchCandidate'] }
     <li className="grid grid-cols-[1fr_auto] gap-x-3 border-t border-line py-1">
       <span>
         {c.rank !== null && `${c.rank}. `}
-        {c.name ?? c.driver_id}
+        <bdi>{c.name ?? c.driver_id}</bdi>
       </span>
       <span>{t(`outcome.${c.outcome}`)}</span>
       <span className="text-quiet">

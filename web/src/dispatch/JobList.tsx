@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { StateWord } from '@/booking/StateWord.tsx'
+import { Way } from '@/booking/Way.tsx'
 import { moment } from '@/i18n/format.ts'
 import { cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 import { type Booking, type Jobs, reloadJobs } from './jobs.ts'
@@ -123,7 +124,7 @@ function Row({ booking, y, chosen, now, onChoose, place, of }: RowProps) {
       onPointerDown={onChoose}
     >
       <span className="flex items-baseline gap-2 text-sm">
-        <span className="figures font-medium">{booking.code}</span>
+        <bdi className="figures font-medium">{booking.code}</bdi>
         <StateWord state={booking.state} className="min-w-0 grow truncate" />
         {need === 'unassigned-late' && (
           <span className="font-medium text-bad">
@@ -134,8 +135,16 @@ function Row({ booking, y, chosen, now, onChoose, place, of }: RowProps) {
         {need === 'none' && eta && <span className="figures text-quiet">{moment(eta, now)}</span>}
       </span>
       <span className="truncate text-sm text-quiet">
-        {booking.stops[0]?.address ?? t('stop.pickup')} → {booking.stops.at(-1)?.address ?? t('stop.dropoff')}
-        {booking.driver?.name && ` · ${booking.driver.name}`}
+        <Way
+          from={booking.stops[0]?.address ?? t('stop.pickup')}
+          to={booking.stops.at(-1)?.address ?? t('stop.dropoff')}
+        />
+        {booking.driver?.name && (
+          <>
+            {' '}
+            · <bdi>{booking.driver.name}</bdi>
+          </>
+        )}
       </span>
     </div>
   )

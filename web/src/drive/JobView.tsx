@@ -42,7 +42,9 @@ function Head({ job, tentative }: { job: Schemas['Booking']; tentative: boolean 
   const eta = job.stops.find((s) => s.eta !== null)?.eta
   return (
     <header aria-live="polite">
-      <p className="text-sm text-quiet">{job.code}</p>
+      <p className="text-sm text-quiet">
+        <bdi>{job.code}</bdi>
+      </p>
       <h1 className={cx('text-xl font-semibold', tentative && 'text-quiet')}>
         {t(`drive.state.${job.state}`)}
         {tentative && <span className="block text-sm">◌ {t('drive.tentative')}</span>}
@@ -59,7 +61,9 @@ function StopCard({ stop }: { stop: Schemas['Stop'] }) {
   const name = contact?.name ?? t('drive.contact')
   return (
     <section aria-label={t(`stop.${stop.kind}`)} className="grid gap-2">
-      <p className="text-lg font-medium">{stop.address ?? t(`stop.${stop.kind}`)}</p>
+      <p className="text-lg font-medium">
+        <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
+      </p>
       {contact?.name && <p className="text-quiet">{contact.name}</p>}
       <div className="flex flex-wrap gap-2">
         <Button size="drive" asChild>
@@ -104,7 +108,9 @@ function More({ job }: { job: Schemas['Booking'] }) {
               <span aria-hidden className="figures text-quiet">
                 {s.index + 1}
               </span>
-              <span className="grow">{s.address ?? t(`stop.${s.kind}`)}</span>
+              <span className="grow">
+                <bdi>{s.address ?? t(`stop.${s.kind}`)}</bdi>
+              </span>
               <span className="text-sm text-quiet">{t(`stopState.${s.state}`)}</span>
             </li>
           ))}

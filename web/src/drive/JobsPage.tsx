@@ -2,6 +2,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { Way } from '@/booking/Way.tsx'
 import { day } from '@/i18n/format.ts'
 import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 
@@ -54,11 +55,11 @@ export function JobLine({ job }: { job: Schemas['Booking'] }) {
   return (
     <li className="rounded-panel border border-line bg-panel p-3">
       <p className="flex justify-between gap-3 text-sm text-quiet">
-        <span>{job.code}</span>
+        <bdi>{job.code}</bdi>
         <span>{day(job.ended_at ?? job.updated_at)}</span>
       </p>
       <p>
-        {first?.address ?? t('stop.pickup')} → {last?.address ?? t('stop.dropoff')}
+        <Way from={first?.address ?? t('stop.pickup')} to={last?.address ?? t('stop.dropoff')} />
       </p>
       <p className={cx('text-sm', tone)}>
         <span aria-hidden>{icon}</span> {t(`drive.state.${job.state}`)}

@@ -84,8 +84,13 @@ export function OfferSheet({ offer, note }: Props) {
             })}
           </AlertDialog.Description>
           <ol className="grid gap-1">
-            <li>{offer.pickup?.address ?? t('stop.pickup')}</li>
-            <li>→ {offer.dropoff?.address ?? t('stop.dropoff')}</li>
+            <li>
+              <bdi>{offer.pickup?.address ?? t('stop.pickup')}</bdi>
+            </li>
+            <li>
+              <span className="inline-block rtl:-scale-x-100">→</span>{' '}
+              <bdi>{offer.dropoff?.address ?? t('stop.dropoff')}</bdi>
+            </li>
             {offer.stops > 2 && (
               <li className="text-quiet">{t('drive.offer.stops', { count: offer.stops })}</li>
             )}

@@ -64,6 +64,7 @@ export function VehicleForm({ driver }: { driver: Schemas['Driver'] }) {
         value={plate}
         required
         maxLength={16}
+        dir="ltr"
         autoCapitalize="characters"
         error={wrong('plate')}
         onChange={(e) => setPlate(e.target.value)}
@@ -74,6 +75,7 @@ export function VehicleForm({ driver }: { driver: Schemas['Driver'] }) {
         value={load}
         required
         inputMode="numeric"
+        dir="ltr"
         pattern="[0-9]{1,5}"
         error={wrong('capacity_kg')}
         onChange={(e) => setLoad(e.target.value)}

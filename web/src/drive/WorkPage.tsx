@@ -98,7 +98,11 @@ function Duty({ driver }: { driver: Schemas['Driver'] }) {
       </StatusPanel>
       <GpsLine />
       <p className="text-sm text-quiet">
-        {driver.vehicle && `${t(`vehicle.${driver.vehicle.class}`)} ${driver.vehicle.plate}`}
+        {driver.vehicle && (
+          <>
+            {t(`vehicle.${driver.vehicle.class}`)} <bdi>{driver.vehicle.plate}</bdi>
+          </>
+        )}
       </p>
       {!on && (
         <details>

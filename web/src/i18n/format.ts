@@ -1,13 +1,16 @@
 /** Money, distances, times as the reader's language writes them. Money is minor units of its currency. */
 import i18next from 'i18next'
 
-function cached<T>(make: (language: string, key: string) => T): (key?: string) => T {
+/** 0 to 9 in every language: browsers differ in which digits they give Arabic, and codes, plates and phones have these. */
+const locale = (language: string) => `${language}-u-nu-latn`
+
+function cached<T>(make: (locale: string, key: string) => T): (key?: string) => T {
   const kept = new Map<string, T>()
   return (key = '') => {
     const id = `${i18next.language}/${key}`
     let value = kept.get(id)
     if (value === undefined) {
-      value = make(i18next.language, key)
+      value = make(locale(i18next.language), key)
       kept.set(id, value)
     }
     return value
@@ -81,8 +84,11 @@ const calendarFormat = cached(
 export function date(text: string): string {
   return calendarFormat().format(new Date(`${text}T00:00:00Z`))
 }
+const numberFormat = cached(
+  (l, digits) => new Intl.NumberFormat(l, { maximumFractionDigits: Number(digits) }),
+)
 export function number(value: number, digits = 0): string {
-  return new Intl.NumberFormat(i18next.language, { maximumFractionDigits: digits }).format(value)
+  return numberFormat(String(digits)).format(value)
 }
 export function weight(kilograms: number): string {
   return unitFormat('kilogram:0').format(kilograms)

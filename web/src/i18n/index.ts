@@ -1,15 +1,18 @@
 /** The languages. English comes with the page, the others when they are asked for. */
-import i18next from 'i18next'
+import i18next, { type FormatterModule } from 'i18next'
 import { initReactI18next } from 'react-i18next'
 import en from './en.json'
+import { number } from './format.ts'
 
-export const languages = { en: 'English', sv: 'Svenska' } as const
+export const languages = { en: 'English', sv: 'Svenska', hi: 'हिन्दी', ar: 'العربية' } as const
 export type Language = keyof typeof languages
-const rightToLeft: string[] = ['ar']
+const rightToLeft: readonly string[] = ['ar'] satisfies Language[]
 const KEY = 'lorry.language'
 
 const others: Record<Exclude<Language, 'en'>, () => Promise<{ default: unknown }>> = {
   sv: () => import('./sv.json'),
+  hi: () => import('./hi.json'),
+  ar: () => import('./ar.json'),
 }
 
 function isLanguage(text: string | null | undefined): text is Language {
@@ -22,6 +25,20 @@ export function preferredLanguage(): Language {
   return known ?? 'en'
 }
 
+/** What fills a place in a text. Among letters that run from the right, a name, plate or price keeps the direction of its
+ * own letters (Unicode's first-strong isolate). */
+export const filling: FormatterModule = {
+  type: 'formatter',
+  init: () => undefined,
+  add: () => undefined,
+  addCached: () => undefined,
+  format: (value, _format, language) => {
+    if (typeof value === 'number') return number(value)
+    const isolated = typeof value === 'string' && rightToLeft.includes(language ?? '')
+    return isolated ? `\u2068${value}\u2069` : value
+  },
+}
+
 export async function setLanguage(language: Language, remember = true): Promise<void> {
   if (language !== 'en' && !i18next.hasResourceBundle(language, 'translation'))
     i18next.addResourceBundle(language, 'translation', (await others[language]()).default)
@@ -32,12 +49,15 @@ export async function setLanguage(language: Language, remember = true): Promise<
 }
 
 export async function startLanguage(): Promise<void> {
-  await i18next.use(initReactI18next).init({
-    lng: 'en',
-    fallbackLng: 'en',
-    resources: { en: { translation: en } },
-    interpolation: { escapeValue: false }, // React escapes
-    returnNull: false,
-  })
+  await i18next
+    .use(initReactI18next)
+    .use(filling)
+    .init({
+      lng: 'en',
+      fallbackLng: 'en',
+      resources: { en: { translation: en } },
+      interpolation: { escapeValue: false, alwaysFormat: true }, // React escapes
+      returnNull: false,
+    })
   await setLanguage(preferredLanguage(), false)
 }

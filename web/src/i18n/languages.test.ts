@@ -1,30 +1,78 @@
-import { expect, it } from 'vitest'
+import i18next from 'i18next'
+import { describe, expect, it } from 'vitest'
+import ar from './ar.json'
 import en from './en.json'
+import hi from './hi.json'
+import { languages, setLanguage, startLanguage } from './index.ts'
 import sv from './sv.json'
 
-/** The keys of a language, plural forms folded together: languages differ in how many they have. */
-function keys(texts: object, above = ''): string[] {
+const all = { en, sv, hi, ar }
+const others = Object.keys(all).filter((l) => l !== 'en') as ('sv' | 'hi' | 'ar')[]
+
+/** Each text by its key, the levels joined with dots. */
+function flat(texts: object, above = ''): [string, string][] {
   return Object.entries(texts).flatMap(([key, value]) =>
-    typeof value === 'object'
-      ? keys(value, `${above}${key}.`)
-      : [`${above}${key.replace(/_(zero|one|two|few|many|other)$/, '')}`],
+    typeof value === 'string' ? [[above + key, value] as [string, string]] : flat(value, `${above}${key}.`),
   )
 }
-const holes = (text: string) => [...text.matchAll(/{{\w+}}/g)].map(String).sort().join()
-function flat(texts: object): Map<string, string> {
-  const all = new Map<string, string>()
-  const walk = (part: object, above: string) => {
-    for (const [key, value] of Object.entries(part))
-      if (typeof value === 'string') all.set(above + key, value)
-      else walk(value, `${above}${key}.`)
+/** The texts of a language with the plural forms of one under one key: languages differ in how many they have. */
+function folded(texts: object): Map<string, Map<string, string>> {
+  const kept = new Map<string, Map<string, string>>()
+  for (const [key, text] of flat(texts)) {
+    const [, name = key, form = ''] = /^(.*)_(zero|one|two|few|many|other)$/.exec(key) ?? []
+    kept.set(name, (kept.get(name) ?? new Map()).set(form, text))
   }
-  walk(texts, '')
-  return all
+  return kept
+}
+const holes = (text: string) => [...text.matchAll(/{{\w+}}/g)].map(String).sort()
+
+/** The plural forms that stand for one number only, so that a word may say it ("two stops" in Arabic is one word). */
+function sayingThemselves(language: string): string[] {
+  const rules = new Intl.PluralRules(language)
+  const forms = [...Array(200).keys()].map((n) => rules.select(n))
+  return forms.filter((form) => forms.indexOf(form) === forms.lastIndexOf(form))
 }
 
-it.each([['sv', sv]])('%s says all that English says, with the same places to fill in', (_, other) => {
-  expect(new Set(keys(other))).toEqual(new Set(keys(en)))
-  const theirs = flat(other)
-  for (const [key, text] of flat(en))
-    if (theirs.has(key)) expect([key, holes(theirs.get(key) as string)]).toEqual([key, holes(text)])
+it('every language that can be chosen is checked here', () => {
+  expect(Object.keys(all).sort()).toEqual(Object.keys(languages).sort())
+})
+
+describe.each(others)('%s', (language) => {
+  const theirs = folded(all[language])
+  it('says all that English says, and nothing else', () => {
+    expect([...theirs.keys()].sort()).toEqual([...folded(en).keys()].sort())
+    expect(flat(all[language]).filter(([, text]) => text.trim() === '')).toEqual([])
+  })
+  it('has the same places to fill in', () => {
+    const words = sayingThemselves(language)
+    for (const [name, forms] of folded(en)) {
+      const wanted = holes(forms.get('other') ?? (forms.get('') as string))
+      for (const [form, text] of theirs.get(name) ?? []) {
+        const may = words.includes(form) ? wanted.filter((h) => h !== '{{count}}') : wanted
+        expect([wanted, may], `${name} ${form}: ${text}`).toContainEqual(holes(text))
+      }
+    }
+  })
+  it('has each plural form its grammar names, and no other', () => {
+    const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories
+    for (const [name, english] of folded(en))
+      if (english.has('other'))
+        expect([...(theirs.get(name)?.keys() ?? [])].sort(), name).toEqual([...forms].sort())
+  })
+})
+
+it('what is filled in keeps its own direction among letters from the right', async () => {
+  await startLanguage()
+  await setLanguage('ar')
+  expect(document.documentElement.dir).toBe('rtl')
+  expect(i18next.t('cancel.title', { code: 'LX-12' })).toContain('\u2068LX-12\u2069')
+  expect([2, 3, 11, 100].map((count) => i18next.t('drive.offer.stops', { count }))).toEqual([
+    'محطتان',
+    '3 محطات',
+    '11 محطة',
+    '100 محطة',
+  ])
+  await setLanguage('en')
+  expect(document.documentElement.dir).toBe('ltr')
+  expect(i18next.t('cancel.title', { code: 'LX-12' })).toBe('Cancel booking LX-12?')
 })

@@ -114,7 +114,9 @@ function Tracked({ tracking, stale }: { tracking: Schemas['Tracking']; stale: bo
               <span aria-hidden className="figures w-4 text-end text-quiet">
                 {stop.index + 1}
               </span>
-              <span className="grow">{stop.address ?? t(`stop.${stop.kind}`)}</span>
+              <span className="grow">
+                <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
+              </span>
               <span className="text-sm text-quiet">{t(`stopState.${stop.state}`)}</span>
             </li>
           ))}
