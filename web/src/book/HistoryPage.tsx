@@ -33,9 +33,9 @@ export function HistoryPage() {
   })
   const bookings = list.data?.pages.flatMap((page) => page.items) ?? []
   return (
-    <div className="mx-auto grid max-w-2xl gap-3 p-4">
+    <div className="mx-auto grid max-w-2xl grid-cols-1 gap-3 p-4">
       <h1 className="text-lg font-semibold">{t('nav.history')}</h1>
-      <fieldset className="flex gap-2">
+      <fieldset className="flex flex-wrap gap-2">
         <legend className="sr-only">{t('history.filter')}</legend>
         {filters.map((f) => (
           <Button
@@ -65,7 +65,7 @@ export function HistoryPage() {
           {t(filter === 'all' ? 'history.none' : 'history.noneSuch')}
         </Empty>
       )}
-      <ul className="grid gap-2">
+      <ul className="grid grid-cols-1 gap-2">
         {bookings.map((booking) => (
           <Row key={booking.id} booking={booking} />
         ))}
