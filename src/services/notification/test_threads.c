@@ -93,7 +93,7 @@ static void fill(struct entropy *e, void *out, size_t n) {
 }
 
 static void nap_ms(long ms) {
-    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
 /* ---- commands: one makes an event, one a durable batch of fixes ---- */
