@@ -6,6 +6,7 @@ import { Link, Navigate } from 'react-router'
 import { z } from 'zod'
 import { Problem } from '@/api/problem.ts'
 import { register as registerAccount } from '@/api/session.ts'
+import { latinDigits } from '@/i18n/format.ts'
 import { Button, cx, Failure, Field } from '@/ui/index.tsx'
 import { useUser } from './hooks.ts'
 
@@ -13,7 +14,10 @@ z.config({ jitless: true }) // it would try to compile, which the policy against
 const schema = z.object({
   name: z.string().trim().min(1, 'invalid.required').max(100, 'invalid.long'),
   email: z.email('invalid.email'),
-  phone: z.string().regex(/^$|^\+[1-9]\d{6,14}$/, 'invalid.phone'),
+  phone: z
+    .string()
+    .overwrite(latinDigits)
+    .regex(/^$|^\+[1-9]\d{6,14}$/, 'invalid.phone'),
   password: z.string().min(8, 'invalid.password').max(128, 'invalid.long'),
   role: z.enum(['customer', 'driver']),
 })

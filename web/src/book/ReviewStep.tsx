@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
 import { takeBooking, useNow } from '@/app/hooks.ts'
-import { countdown, money } from '@/i18n/format.ts'
+import { countdown, latinDigits, money } from '@/i18n/format.ts'
 import { Button, Failure, Field } from '@/ui/index.tsx'
 import { type Draft, type DraftStop, emptyDraft, setDraft, useDraft } from './draft.ts'
 import { PriceItems } from './PriceItems.tsx'
@@ -13,7 +13,7 @@ import type { Quotes } from './quotes.ts'
 function contactOf(stop: DraftStop): Schemas['BookingRequestStop'] {
   const contact: Schemas['Contact'] = {}
   if (stop.contactName.trim()) contact.name = stop.contactName.trim()
-  if (stop.contactPhone.trim()) contact.phone = stop.contactPhone.replace(/[\s()-]/g, '')
+  if (stop.contactPhone.trim()) contact.phone = latinDigits(stop.contactPhone).replace(/[\s()-]/g, '')
   return Object.keys(contact).length > 0 ? { contact } : {}
 }
 function bodyOf(draft: Draft, quote: Schemas['Quote']): Schemas['BookingRequest'] {

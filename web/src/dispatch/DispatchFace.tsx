@@ -13,6 +13,7 @@ import { type Fleet, useFleet } from './fleet.ts'
 import { JobDetail } from './JobDetail.tsx'
 import { JobList } from './JobList.tsx'
 import { isEnded, useJobs } from './jobs.ts'
+import { shortcutOf } from './keys.ts'
 import { matches, needOf, ordered } from './order.ts'
 import { useTrail, VehicleDetail } from './VehicleDetail.tsx'
 
@@ -194,7 +195,7 @@ function useShortcuts(keys: Record<string, () => void>): void {
         event.target instanceof HTMLElement &&
         event.target.closest('input, textarea, select, [role=dialog], [role=alertdialog]')
       if (writes || event.ctrlKey || event.metaKey || event.altKey) return
-      const act = now.current[event.key]
+      const act = now.current[shortcutOf(event)]
       if (act === undefined) return
       event.preventDefault()
       act()

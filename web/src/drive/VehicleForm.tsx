@@ -4,6 +4,7 @@ import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
+import { latinDigits } from '@/i18n/format.ts'
 import { Button, Failure, Field } from '@/ui/index.tsx'
 import { driverKey } from './hooks.ts'
 
@@ -78,7 +79,7 @@ export function VehicleForm({ driver }: { driver: Schemas['Driver'] }) {
         dir="ltr"
         pattern="[0-9]{1,5}"
         error={wrong('capacity_kg')}
-        onChange={(e) => setLoad(e.target.value)}
+        onChange={(e) => setLoad(latinDigits(e.target.value))}
       />
       {save.error !== null && <Failure size="drive" error={save.error} />}
       {save.isSuccess && <p role="status">{t('drive.vehicle.saved')}</p>}

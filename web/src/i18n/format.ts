@@ -16,6 +16,14 @@ function cached<T>(make: (locale: string, key: string) => T): (key?: string) => 
     return value
   }
 }
+/** What was typed with Arabic, Persian or Devanagari digits, in those that numbers and phones are kept in. */
+export function latinDigits(text: string): string {
+  return text.replace(/[٠-٩۰-۹०-९]/g, (digit) => {
+    const zero = ['٠', '۰', '०'].findLast((z) => z <= digit) as string
+    return String(digit.charCodeAt(0) - zero.charCodeAt(0))
+  })
+}
+
 const moneyFormat = cached((l, currency) => new Intl.NumberFormat(l, { style: 'currency', currency }))
 const wholeMoneyFormat = cached(
   (l, currency) => new Intl.NumberFormat(l, { style: 'currency', currency, maximumFractionDigits: 0 }),

@@ -2,6 +2,7 @@ import i18next from 'i18next'
 import { describe, expect, it } from 'vitest'
 import ar from './ar.json'
 import en from './en.json'
+import { latinDigits } from './format.ts'
 import hi from './hi.json'
 import { languages, setLanguage, startLanguage } from './index.ts'
 import sv from './sv.json'
@@ -75,4 +76,9 @@ it('what is filled in keeps its own direction among letters from the right', asy
   await setLanguage('en')
   expect(document.documentElement.dir).toBe('ltr')
   expect(i18next.t('cancel.title', { code: 'LX-12' })).toBe('Cancel booking LX-12?')
+})
+
+it('digits that were typed in another script are understood', () => {
+  expect(latinDigits('+٤٦٧٠١٢٣٤٥٦٧')).toBe('+46701234567')
+  expect(latinDigits('۸۰۹ ०१९ abc')).toBe('809 019 abc')
 })
