@@ -41,9 +41,14 @@ class ClusterError(Exception):
     pass
 
 
-def die_with_parent():
+def die_with_parent(how=signal.SIGKILL):
     """In a child, before it becomes the program: the kernel ends it with us."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(1, how)  # PR_SET_PDEATHSIG
+
+
+def end_with_parent():
+    """For a program whose own children outlive it when it is killed: Nginx."""
+    die_with_parent(signal.SIGTERM)
 
 
 def free_port():
@@ -112,8 +117,9 @@ class Cluster:
         if user and os.getuid() == 0:
             entry = pwd.getpwnam(user)
             ids = {'user': entry.pw_uid, 'group': entry.pw_gid, 'extra_groups': []}
+        ending = end_with_parent if name == 'nginx' else die_with_parent
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=str(self.folder),
-                                 start_new_session=True, preexec_fn=die_with_parent if self.with_us else None, **ids)
+                                 start_new_session=True, preexec_fn=ending if self.with_us else None, **ids)
         log.close()
         self.children[name] = child
         self.path('run', name + '.pid').write_text(f'{child.pid} {born(child.pid) or 0}\n')

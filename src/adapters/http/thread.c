@@ -318,6 +318,15 @@ static void close_handle(uv_handle_t *handle, void *arg) {
         uv_close(handle, NULL);
 }
 
+/* The loop stopped before those that have a turn to come had it. */
+static void drop_dirty(struct http_thread *t) {
+    struct conn *c;
+    while ((c = t->dirty) != NULL) {
+        t->dirty = c->dirty_next;
+        conn_unref(c);
+    }
+}
+
 void thread_close(struct http_thread *t) {
     mailbox_close(t->posts);
     take_answers(t); /* of calls that were cut */
@@ -326,6 +335,7 @@ void thread_close(struct http_thread *t) {
         uv_walk(&t->loop, close_handle, NULL);
         while (uv_run(&t->loop, UV_RUN_DEFAULT) != 0) /* a stop that came late ends one run */
             ;
+        drop_dirty(t);
         CHECK(uv_loop_close(&t->loop) == 0);
     }
     CHECK(t->held_bytes == 0 || t->running > 0); /* what is never answered is never let go */
