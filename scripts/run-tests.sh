@@ -19,7 +19,8 @@ launcher=()
 # A sanitizer's finding ends the program that made it; UBSan would otherwise only mention it.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+suppressions=$(dirname "$(realpath "$0")")/../tests/tsan-suppressions.txt
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:die_after_fork=0:suppressions=$suppressions}
 case $build in
 *tsan*)
     arguments+=(--timeout-multiplier 10)
