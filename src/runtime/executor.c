@@ -170,6 +170,9 @@ static int find_state(struct executor *x, struct command *cmd, void **ret_state)
         *ret_state = before->decision.remove ? NULL : before->decision.state;
         return 0;
     }
+    *ret_state = NULL;
+    if (cmd->fresh)
+        return 0;
     int err =
         aggregate_get(cmd->type->aggregate, x->o.store, x->parser, cmd->id, cmd->arena, ret_state);
     if (err == ERR_NOT_FOUND) {

@@ -84,6 +84,8 @@ struct command {
     uint64_t body_hash;
     int64_t if_match; /* version; 0: none; -1: "*" (must exist) */
     bool refusable;   /* a client's: told to come again while too many events wait for the bus */
+    bool fresh; /* load's word that there is no such document yet: none is asked for, and the commit
+                   finds out (ERR_CONFLICT, and load is called again) */
     struct arena *arena;
     struct executor *executor;
     /* Executor thread, exactly once: RESULT 0 and a response (of a call), or an error: nothing of

@@ -352,6 +352,26 @@ static void test_builds_on_failed(void **state) {
     house_free(h);
 }
 
+/* What load knows to be new is not asked for; if it is there after all, the commit says so. */
+static void test_fresh(void **state) {
+    (void)state;
+    struct memory m;
+    struct house *h = open_house(1, &m);
+    struct job job;
+    for (int i = 0; i < 2; i++) {
+        h->faults.read_busy = 1 - i;
+        struct command *cmd = job_command(h, &m, &job, "a", &(struct add_args){.by = 7});
+        cmd->fresh = true;
+        assert_int_equal(executor_submit(h->executor, cmd), 0);
+        house_settle(h);
+        assert_int_equal(job.result, i == 0 ? 0 : ERR_CONFLICT);
+        assert_int_equal(m.undone, i * EXECUTOR_ATTEMPTS_MAX);
+        assert_int_equal(stored(h, "a", NULL), 7);
+    }
+    assert_memory_agrees(h, &m);
+    house_free(h);
+}
+
 static void test_attempts_end(void **state) {
     (void)state;
     struct memory m;
@@ -886,6 +906,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exactly_once),
         cmocka_unit_test(test_builds_on_failed),
+        cmocka_unit_test(test_fresh),
         cmocka_unit_test(test_attempts_end),
         cmocka_unit_test(test_lost_then_blind),
         cmocka_unit_test(test_again),

@@ -1,8 +1,8 @@
 /* Inboxes. An entry is one small document whose id is its inbox and its number, so that reading an
  * inbox in order is reading a range of ids, on any store. Numbers are given by the executor: it
  * remembers the newest of each inbox that it has lately written to, and asks the store for the
- * others. Where replicas share the store each follows the numbers of the others as they say them;
- * two that give the same number meet in the commit, and the loser takes another.
+ * others. Where replicas share the store each asks it in every batch; two that give the same number
+ * meet in the commit, and the loser takes another.
  *
  * A watchable says who may watch a booking: the facts of its events that this service needs later.
  */
@@ -135,13 +135,14 @@ struct str inbox_frame(const struct inbox_entry *e, struct arena *a) {
 
 #define INBOX_PRUNE_EACH 128 /* entries between two looks for what is too old */
 
+/* The newest number of an inbox. Where others write to it as well it is read once a batch, whatever
+ * they are heard to say: a number that is too low is mostly taken, and the commit finds out; but it
+ * may also be one that went unused, and the entry would stand before what clients have read. */
 static struct stream_head *head_of(struct notification_service *n, struct store *store,
                                    struct str stream, struct arena *a, int64_t now_us) {
     struct stream_head *head = map_get(&n->heads, stream);
     int64_t seq;
-    bool deaf = head != NULL && head->read_us != now_us && n->o.peers != NULL &&
-                peers_silent(n->o.peers, now_us); /* others may have written to it: once a batch */
-    if (head != NULL && !deaf)
+    if (head != NULL && (n->o.peers == NULL || head->read_us == now_us))
         return head;
     if (stream.len >= STREAM_MAX || inbox_head(store, stream, a, &seq) < 0)
         return NULL;
@@ -153,12 +154,6 @@ static struct stream_head *head_of(struct notification_service *n, struct store 
     head->seq = seq;
     head->read_us = now_us;
     return head;
-}
-
-void inbox_heard(struct notification_service *n, struct str stream, int64_t seq) {
-    struct stream_head *head = map_get(&n->heads, stream);
-    if (head != NULL && head->seq < seq)
-        head->seq = seq;
 }
 
 static void heads_forget(struct notification_service *n, struct str stream) {
@@ -209,12 +204,13 @@ static int entry_load(struct command *cmd, struct store *store, int64_t now_us) 
         return ERR_BUSY;
     entry->seq = ++head->seq;
     cmd->id = entry_id(cmd->arena, entry->stream, entry->seq);
+    cmd->fresh = true;
     return 0;
 }
 
 static void entry_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
                          struct decision *ret) {
-    if (old != NULL) { /* the number is taken: somebody else's commit that we have not heard of */
+    if (old != NULL) { /* an entry never changes */
         ret->result = ERR_CONFLICT;
         return;
     }

@@ -87,8 +87,6 @@ struct str inbox_frame(const struct inbox_entry *e,
                        struct arena *a);                  /* as it goes over the socket */
 int64_t inbox_seq_of(struct str id);                      /* from an entry's id */
 int64_t inbox_keep(const struct notification_service *n); /* newest entries that always stay */
-/* Another replica has written the entry SEQ. Executor thread. */
-void inbox_heard(struct notification_service *n, struct str stream, int64_t seq);
 void inbox_tick(struct notification_service *n, struct store *writer, int64_t now_us);
 
 /* ---- positions.c ---- */

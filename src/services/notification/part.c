@@ -235,7 +235,6 @@ static void on_entry(void *consumer, struct str topic, const void *data, size_t 
     if (!memchr(said.stream, 0, STREAM_MAX) || said.seq <= 0 || said.seq > INBOX_SEQ_MAX)
         return;
     struct str stream = str_from(said.stream);
-    inbox_heard(n, stream, said.seq);
     announce_here(n, listeners_of(n, stream), stream, said.seq, NULL);
 }
 
