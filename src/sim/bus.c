@@ -77,6 +77,7 @@ struct sim_bus {
     int32_t group_count;
     struct listener listeners[LISTENERS_MAX];
     int64_t waiting; /* deliveries not yet acknowledged */
+    int64_t signals; /* on their way */
 };
 
 struct endpoint {
@@ -338,8 +339,8 @@ struct signal {
 static void signal_now(struct sim *sim, void *arg, uint64_t token) {
     struct signal *s = arg;
     const struct listener *l = &s->listener;
-    (void)sim;
     (void)token;
+    sim->bus->signals--;
     if (l->node->up && l->node->life == l->life)
         l->fn(l->consumer, str_from(l->topic), s->bytes, s->len);
     free(s);
@@ -355,6 +356,7 @@ static void send_signal(struct sim *sim, const struct listener *l, const void *d
     struct signal *s = xcalloc(1, sizeof(*s) + len + 1);
     s->listener = *l;
     s->len = len;
+    sim->bus->signals++;
     if (len > 0)
         memcpy(s->bytes, data, len);
     sim_after(sim, delay_us, signal_now, s, 0);
@@ -458,7 +460,7 @@ void sim_bus_free(struct sim_bus *b) {
 }
 
 bool sim_bus_idle(const struct sim_bus *b) {
-    return b == NULL || b->waiting == 0;
+    return b == NULL || (b->waiting == 0 && b->signals == 0);
 }
 
 /* ---- the tap on the in-process bus ---- */

@@ -32,7 +32,7 @@ static bool nodes_idle(struct sim *sim, struct str *ret_why) {
     }
     if (sim_bus_idle(sim->bus))
         return true;
-    *ret_why = STR("the bus has deliveries");
+    *ret_why = STR("the bus has deliveries, or signals on their way");
     return false;
 }
 
