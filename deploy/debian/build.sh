@@ -48,7 +48,8 @@ END
     if [ -f "$web/index.html" ]; then
         cp -r "$web" "$stage/web"
         cat >"$stage/debian/lorry.lintian-overrides" <<'END'
-# The web app is served as it is: packed files beside the plain ones, and fonts of its own.
+# The web app is served as it is: packed files beside the plain ones, and fonts of its own. It belongs to its program.
+lorry: arch-dep-package-has-big-usr-share *
 lorry: compressed-duplicate [usr/share/lorry/web/*]
 lorry: font-in-non-font-package [usr/share/lorry/web/*]
 lorry: font-outside-font-dir [usr/share/lorry/web/*]
