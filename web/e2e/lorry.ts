@@ -150,6 +150,7 @@ export async function signIn(page: Page, person: Person, next = ''): Promise<voi
 
 /** No violation of WCAG 2.2 A and AA on the page as it is now. */
 export async function accessible(page: Page): Promise<void> {
+  await expect(page.locator('h1').first()).toBeAttached() // the page itself has come, not only its frame
   const found = await new AxeBuilder({ page })
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
     .analyze()
