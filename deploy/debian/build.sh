@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the Debian package of a built binary.
+# Makes the Debian package of a built binary and the modules beside it.
 # Usage: build.sh LORRY FOLDER        Writes FOLDER/lorry_VERSION_ARCH.deb and prints its name.
 set -euo pipefail
 lorry=$(realpath "$1")
@@ -16,6 +16,7 @@ cp -r deploy/debian "$stage/debian"
 cp deploy/systemd/lorry.service "$stage/debian/lorry.service"
 cp deploy/systemd/lorry@.service "$stage/debian/lorry@.service"
 cp "$lorry" "$stage/lorry"
+cp "$(dirname "$lorry")"/lorry-*.so "$stage/"
 cp -r deploy/nginx deploy/prometheus deploy/grafana README.md docs "$stage/"
 rm -f "$stage/nginx/kustomization.yaml" "$stage/prometheus/lorry.rules.test.yml"
 
@@ -41,6 +42,7 @@ END
 
 {
     echo 'lorry usr/bin'
+    echo 'lorry-*.so usr/lib/lorry'
     echo 'debian/lorry.conf etc/lorry'
     echo 'completions usr/share/bash-completion'
     echo 'nginx/nginx.conf.in nginx/render.sh usr/share/lorry/nginx'

@@ -3,6 +3,7 @@
  */
 #include "adapters/amqp/dead_letters.h"
 #include "apps/commands.h"
+#include "apps/modules.h"
 #include "apps/settings.h"
 #include "base/timestamp.h"
 #include "json/writer.h"
@@ -66,12 +67,18 @@ static int walk(struct work *w) {
         fprintf(stderr, "lorry: no broker is named; --bus, --bus-file or LORRY_BUS must do it\n");
         return 2;
     }
+    struct str why = STR_NONE;
+    const void *module;
+    if (module_load(MODULE_AMQP, &w->c->arena, &module, &why) < 0) {
+        fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));
+        return 1;
+    }
+    const struct amqp_module *driver = module;
     for (int i = 0; service_names[i] != NULL; i++) {
-        struct str why = STR_NONE;
         if (config_is_given(c, "group") && config_enum(c, "group") != i)
             continue;
-        if (dead_letters_walk(&o, service_names[i], (int32_t)config_int(c, "limit"), judge, w,
-                              &w->c->arena, &why) < 0) {
+        if (driver->dead_letters_walk(&o, service_names[i], (int32_t)config_int(c, "limit"), judge,
+                                      w, &w->c->arena, &why) < 0) {
             fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));
             return 1;
         }

@@ -1,5 +1,4 @@
 /* The `lorry` command: finds the subcommand, resolves its configuration, runs it. */
-#include "adapters/mongo/mongo_store.h"
 #include "apps/commands.h"
 #include "apps/settings.h"
 #include "base/check.h"
@@ -269,7 +268,6 @@ static int tell(int argc, char **argv, int (*how)(const struct config_command *c
 }
 
 int main(int argc, char **argv) {
-    mongo_source_forget_counters();
     if (argc < 2)
         return help(NULL);
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)

@@ -1,12 +1,13 @@
 #include "apps/parts.h"
 
-#include "adapters/amqp/amqp_bus.h"
+#include "adapters/amqp/dead_letters.h"
 #include "adapters/inproc/inproc_bus.h"
 #include "adapters/memory/memory_cache.h"
 #include "adapters/mongo/mongo_store.h"
 #include "adapters/postgres/postgres_store.h"
 #include "adapters/redis/redis.h"
 #include "adapters/sqlite/sqlite_store.h"
+#include "apps/modules.h"
 #include "apps/settings.h"
 #include "base/check.h"
 #include "base/err.h"
@@ -63,44 +64,64 @@ static int open_sqlite(const struct wanted *w, struct stores *ret, struct str *r
     return 0;
 }
 
+/* The drivers of servers are loaded: what closes a store knows its own. */
+struct loaded {
+    const struct postgres_module *postgres;
+    struct postgres_source *postgres_source;
+    const struct mongo_module *mongo;
+    struct mongo_source *mongo_source;
+};
+
 static void close_postgres(void *own) {
-    postgres_source_close(own);
+    struct loaded *l = own;
+    l->postgres->close(l->postgres_source);
 }
 
 static int open_postgres(const struct wanted *w, struct stores *ret, struct str *ret_why) {
-    struct postgres_source *source;
+    const void *module;
+    struct loaded *l = arena_new(w->arena, struct loaded);
     const struct postgres_options o = {.uri = config_cstr(w->config, "store"),
                                        .read_uri = config_cstr(w->config, "store_read"),
                                        .collections = w->collections,
                                        .collection_count = w->count,
                                        .beside = w->beside,
                                        .log = w->log};
-    int err = postgres_source_open(&o, w->arena, &source, ret_why);
+    int err = module_load(MODULE_POSTGRES, w->arena, &module, ret_why);
     if (err < 0)
         return err;
-    *ret = (struct stores){.port = postgres_source_port(source),
+    l->postgres = module;
+    err = l->postgres->open(&o, w->arena, &l->postgres_source, ret_why);
+    if (err < 0)
+        return err;
+    *ret = (struct stores){.port = l->postgres->port(l->postgres_source),
                            .shared = true,
-                           .own = source,
+                           .own = l,
                            .close = close_postgres};
     return 0;
 }
 
 static void close_mongo(void *own) {
-    mongo_source_close(own);
+    struct loaded *l = own;
+    l->mongo->close(l->mongo_source);
 }
 
 static int open_mongo(const struct wanted *w, struct stores *ret, struct str *ret_why) {
-    struct mongo_source *source;
+    const void *module;
+    struct loaded *l = arena_new(w->arena, struct loaded);
     const struct mongo_options o = {.uri = config_cstr(w->config, "store"),
                                     .collections = w->collections,
                                     .collection_count = w->count,
                                     .beside = w->beside,
                                     .log = w->log};
-    int err = mongo_source_open(&o, w->arena, &source, ret_why);
+    int err = module_load(MODULE_MONGO, w->arena, &module, ret_why);
+    if (err < 0)
+        return err;
+    l->mongo = module;
+    err = l->mongo->open(&o, w->arena, &l->mongo_source, ret_why);
     if (err < 0)
         return err;
     *ret = (struct stores){
-        .port = mongo_source_port(source), .shared = true, .own = source, .close = close_mongo};
+        .port = l->mongo->port(l->mongo_source), .shared = true, .own = l, .close = close_mongo};
     return 0;
 }
 
@@ -149,17 +170,33 @@ static int32_t list_groups(struct amqp_group *groups, struct arena *a) {
     return count;
 }
 
+static int load_drivers(struct links *l, struct arena *a, struct str *ret_why) {
+    const void *module;
+    int err = module_load(MODULE_REDIS, a, &module, ret_why);
+    if (err < 0)
+        return err;
+    l->redis_driver = module;
+    err = module_load(MODULE_AMQP, a, &module, ret_why);
+    if (err < 0)
+        return err;
+    l->amqp_driver = module;
+    return 0;
+}
+
 static int open_several(const struct config *config, const struct log *log, struct arena *a,
                         struct links *l, struct str *ret_why) {
+    const struct redis_options cache = {.url = config_cstr(config, "cache"), .log = log};
     const char *why = "";
-    int err = redis_new(&(struct redis_options){.url = config_cstr(config, "cache"), .log = log},
-                        &l->redis, &why);
+    int err = load_drivers(l, a, ret_why);
+    if (err < 0)
+        return err;
+    err = l->redis_driver->new (&cache, &l->redis, &why);
     if (err < 0) {
         *ret_why = arena_printf(a, "the cache cannot be used: %s", why);
         return err;
     }
-    l->cache = redis_cache_new(l->redis, CACHE_ENTRIES_MAX);
-    struct signals *signals = redis_signals_new(l->redis);
+    l->cache = l->redis_driver->cache_new(l->redis, CACHE_ENTRIES_MAX);
+    struct signals *signals = l->redis_driver->signals_new(l->redis);
     struct amqp_group *groups = arena_array(a, struct amqp_group, RUNTIME_SERVICES_MAX);
     struct amqp_options o = {.uri = config_cstr(config, "bus"),
                              .ca_file = config_cstr(config, "bus_ca"),
@@ -167,7 +204,7 @@ static int open_several(const struct config *config, const struct log *log, stru
                              .group_count = list_groups(groups, a),
                              .signals = signals,
                              .log = log};
-    err = amqp_bus_new(&o, a, &l->bus, ret_why);
+    err = l->amqp_driver->bus_new(&o, a, &l->bus, ret_why);
     if (err < 0)
         signals->ops->close(signals);
     return err;
@@ -193,24 +230,24 @@ int links_open(const struct config *config, const struct log *log, struct arena 
 int links_start(struct links *l, struct str *ret_why) {
     if (l->redis == NULL)
         return 0;
-    int err = redis_start(l->redis);
+    int err = l->redis_driver->start(l->redis);
     if (err < 0)
         *ret_why = STR("the thread for the cache cannot be started");
     else
-        redis_wait_ready(l->redis, READY_PATIENCE_US);
+        l->redis_driver->wait_ready(l->redis, READY_PATIENCE_US);
     return err;
 }
 
 bool links_bus_ok(void *links) {
     const struct links *l = links;
     struct amqp_bus_stats stats;
-    amqp_bus_stats(l->bus, &stats);
+    l->amqp_driver->bus_stats(l->bus, &stats);
     return stats.connected;
 }
 
 bool links_cache_ok(void *links) {
     const struct links *l = links;
-    return redis_ready(l->redis);
+    return l->redis_driver->ready(l->redis);
 }
 
 void links_close(struct links *l) {
@@ -218,6 +255,7 @@ void links_close(struct links *l) {
         l->bus->ops->close(l->bus);
     if (l->cache != NULL)
         l->cache->ops->close(l->cache);
-    redis_free(l->redis);
+    if (l->redis != NULL)
+        l->redis_driver->free(l->redis);
     *l = (struct links){0};
 }

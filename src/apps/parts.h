@@ -27,8 +27,11 @@ void stores_close(struct stores *s); /* zeroed ok */
 struct links {
     struct bus *bus;
     struct cache *cache;
-    struct redis *redis; /* NULL: there is none */
-    bool several;        /* the bus reaches other processes */
+    /* The drivers (apps/modules.h) and what is theirs; NULL: there is none. */
+    const struct amqp_module *amqp_driver;
+    const struct redis_module *redis_driver;
+    struct redis *redis;
+    bool several; /* the bus reaches other processes */
 };
 /* As stores_open. Nothing is connected yet where that can wait. */
 int links_open(const struct config *config, const struct log *log, struct arena *a,

@@ -4,6 +4,7 @@
 #include "adapters/crow/crow.h"
 #include "adapters/streets/streets.h"
 #include "adapters/web/web.h"
+#include "apps/beside.h"
 #include "apps/settings.h"
 #include "base/check.h"
 #include "base/err.h"
@@ -120,30 +121,14 @@ static int open_routers(struct platform *p, struct str *ret_why) {
 
 /* ---- the web app ---- */
 
-/* Where it lies beside this program: in the folder of the build, or where it was installed. */
-static bool web_beside(char *path, size_t size) {
-    static const char *const places[] = {"web", "../share/lorry/web"};
-    char self[512];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
-    if (slash == NULL)
-        return false;
-    *slash = 0;
-    for (size_t i = 0; i < COUNT_OF(places); i++) {
-        int len = snprintf(path, size, "%s/%s/index.html", self, places[i]);
-        if (len > 0 && (size_t)len < size && access(path, R_OK) == 0) {
-            path[len - (int)strlen("/index.html")] = 0;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int open_web(struct platform *p, struct str *ret_why) {
     char beside[1024];
     const char *dir = config_cstr(p->config, "web");
-    if (dir == NULL && web_beside(beside, sizeof beside))
+    if (dir == NULL &&
+        beside_find("web", "../share/lorry/web", "index.html", beside, sizeof beside)) {
+        *strrchr(beside, '/') = 0; /* the folder */
         dir = beside;
+    }
     return dir != NULL ? web_open(dir, &p->arena, &p->web, ret_why) : 0;
 }
 

@@ -89,16 +89,20 @@ class Package(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (0, ''), done.stderr)
 
     def contents(self, root, control):
-        for path in ('usr/bin/lorry', 'etc/lorry/lorry.conf', 'lib/systemd/system/lorry.service',
+        for path in ('usr/bin/lorry', 'usr/lib/lorry/lorry-amqp.so', 'usr/lib/lorry/lorry-mongo.so',
+                     'usr/lib/lorry/lorry-postgres.so', 'usr/lib/lorry/lorry-redis.so', 'etc/lorry/lorry.conf', 'lib/systemd/system/lorry.service',
                      'lib/systemd/system/lorry@.service', 'usr/lib/sysusers.d/lorry.conf', 'usr/share/man/man1/lorry-serve.1.gz',
                      'usr/share/man/man5/lorry.conf.5.gz', 'usr/share/bash-completion/completions/lorry',
                      'usr/share/lorry/nginx/render.sh', 'usr/share/doc/lorry/examples/prometheus/lorry.rules.yml'):
             self.assertTrue((root / path).is_file(), path)
         self.assertTrue(os.access(root / 'usr/share/lorry/nginx/render.sh', os.X_OK))
         self.assertEqual((control / 'conffiles').read_text().split(), ['/etc/lorry/lorry.conf'])
-        fields = (control / 'control').read_text()
+        fields = dict(line.split(': ', 1) for line in (control / 'control').read_text().splitlines() if ': ' in line)
         for library in ('libc6', 'libuv1', 'libsqlite3-0'):
-            self.assertIn(library, fields)
+            self.assertIn(library, fields['Depends'])
+        for library in ('libpq5', 'libmongoc-1.0-0', 'librabbitmq4', 'libhiredis0.14'):  # of who uses that server
+            self.assertIn(library, fields['Recommends'])
+            self.assertNotIn(library, fields['Depends'])
         for script, text in (('postinst', 'systemd-sysusers'), ('postinst', "enable 'lorry.service'"), ('prerm', 'stop')):
             self.assertIn(text, (control / script).read_text())
 
@@ -114,6 +118,8 @@ class Package(unittest.TestCase):
         done = run(binary, 'config', '--config', conf, env=lorry.environment())
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn('/var/lib/lorry', done.stdout)
+        done = run(binary, 'user', 'list', '--store', 'postgres://127.0.0.1:1/lorry', env=lorry.environment())
+        self.assertIn('cannot use PostgreSQL', done.stderr)  # said by the packed module
         whole, lorry.BINARY = lorry.BINARY, str(binary)
         try:
             with Server('--config', conf) as server:  # its data folder and port are flags, and win

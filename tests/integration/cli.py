@@ -4,8 +4,11 @@ import json
 import math
 import os
 import re
+import shutil
+import subprocess
 import tempfile
 import unittest
+from pathlib import Path
 
 import lorry
 from lorry import run
@@ -138,6 +141,57 @@ class UnknownWords(unittest.TestCase):
             file.write('workers = 2\nlog_levle = warn\n')
             file.flush()
             self.refused('config', '--config', file.name, words=(f'{file.name}:2', 'log_levle', 'log_level'))
+
+
+class Modules(unittest.TestCase):
+    """The drivers of servers are files beside the program, loaded when they are asked for."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix='lorry-alone-')
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.built = Path(lorry.BINARY).resolve()
+        shutil.copy(self.built, self.folder / 'lorry')
+
+    def users(self, *args):
+        return subprocess.run([self.folder / 'lorry', 'user', 'list', '--data', self.folder / 'data', *args], capture_output=True,
+                              text=True, check=False, timeout=30, env=lorry.environment())
+
+    def postgres(self, content):
+        (self.folder / 'lorry-postgres.so').write_bytes(content)
+        done = self.users('--store', 'postgres://127.0.0.1:1/lorry')
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count('\n')), (1, '', 1), done.stderr)
+        return done.stderr
+
+    def test_the_program_is_one_file(self):
+        whole, lorry.BINARY = lorry.BINARY, str(self.folder / 'lorry')
+        try:
+            with lorry.Server() as server:
+                maps = Path(f'/proc/{server.process.pid}/maps').read_text()
+                self.assertEqual(server.stop(), 0)
+        finally:
+            lorry.BINARY = whole
+        for library in ('libpq', 'libmongoc', 'librabbitmq', 'libhiredis'):
+            self.assertNotIn(library, maps)
+
+    def test_a_module_that_is_not_there(self):
+        for flags, file in ((('--store', 'postgres://x'), 'postgres'), (('--store', 'mongodb://x'), 'mongo')):
+            done = self.users(*flags)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, rf"^lorry: lorry-{file}\.so is missing: .*Debian's package lorry brings it\n$")
+        done = subprocess.run([self.folder / 'lorry', 'dead-letters', 'list', '--bus', 'amqp://x'], capture_output=True, text=True,
+                              check=False, timeout=30, env=lorry.environment())
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r'^lorry: lorry-amqp\.so is missing: ')
+
+    def test_a_module_that_does_not_fit(self):
+        module = (self.built.parent / 'lorry-postgres.so').read_bytes()
+        self.assertIn('cannot use PostgreSQL', self.postgres(module))
+        build = re.search(rb'\d+\.\d+\.\d+-[0-9a-f]{16}', module)[0]
+        other = build[:-16] + b'0' * 16
+        self.assertRegex(self.postgres(module.replace(build, other)), rf'of another build \({other.decode()}\).*package lorry$')
+        self.assertRegex(self.postgres(module.replace(b'libpq.so', b'libpx.so')), r"libpx\.so.*Debian's package libpq5$")
+        self.assertRegex(self.postgres(b'no library'), r'cannot load lorry-postgres\.so: .*file too short')
 
 
 class Version(unittest.TestCase):

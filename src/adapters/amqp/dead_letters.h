@@ -5,6 +5,7 @@
 #define LORRY_ADAPTERS_AMQP_DEAD_LETTERS_H
 
 #include "adapters/amqp/amqp_bus.h"
+#include "base/module.h"
 
 struct dead_letter {
     struct event event; /* what there is of it: a message that is not an event may lack anything */
@@ -28,5 +29,15 @@ typedef enum dead_letter_fate (*dead_letter_fn)(void *arg, const struct dead_let
  * stays so, and a letter that failed half way is in both places. */
 int dead_letters_walk(const struct amqp_options *o, const char *group, int32_t limit,
                       dead_letter_fn fn, void *fn_arg, struct arena *a, struct str *ret_why);
+
+/* What lorry-amqp.so gives: the functions of this header and of amqp_bus.h, by the same names. */
+struct amqp_module {
+    struct module module;
+    int (*bus_new)(const struct amqp_options *o, struct arena *a, struct bus **ret_bus,
+                   struct str *ret_why);
+    void (*bus_stats)(struct bus *b, struct amqp_bus_stats *ret);
+    int (*dead_letters_walk)(const struct amqp_options *o, const char *group, int32_t limit,
+                             dead_letter_fn fn, void *fn_arg, struct arena *a, struct str *ret_why);
+};
 
 #endif

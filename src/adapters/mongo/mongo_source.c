@@ -25,15 +25,19 @@ struct mongo_source {
     bool unique[MONGO_STORE_COLLECTIONS_MAX]; /* keys, as mongo_schema_prepare found it */
 };
 
-static void init_driver(void) {
-    mongoc_init();
-    mongoc_log_set_handler(NULL, NULL); /* what matters comes back as an error */
-}
-
-void mongo_source_forget_counters(void) {
+/* The driver begins when it is loaded and keeps its counters in a file of shared memory named after
+ * the pid; a process that is killed would leave it, and a later one of that pid complain on
+ * standard error. So the name goes; the memory is the process's own anyway. */
+static void forget_counters(void) {
     char name[32];
     snprintf(name, sizeof(name), "/mongoc-%d", (int)getpid());
     shm_unlink(name); /* ENOENT where the driver was built without them */
+}
+
+static void init_driver(void) {
+    forget_counters();
+    mongoc_init();
+    mongoc_log_set_handler(NULL, NULL); /* what matters comes back as an error */
 }
 
 int mongo_error(const bson_error_t *e) {

@@ -14,6 +14,7 @@
 #define LORRY_ADAPTERS_MONGO_STORE_H
 
 #include "base/log.h"
+#include "base/module.h"
 #include "ports/store.h"
 
 #define MONGO_STORE_SCHEMA 1 /* the version of the documents' shape */
@@ -52,11 +53,6 @@ struct mongo_options {
 
 struct mongo_source;
 
-/* Call it first in main. The driver begins before main and keeps its counters in a file of shared
- * memory named after the pid; a process that is killed would leave it, and a later one of that pid
- * complain on standard error. So the name goes at once; the memory is the process's own anyway. */
-void mongo_source_forget_counters(void);
-
 /* Reaches the server, makes collections and indexes. On failure *RET_WHY (in A) says in a sentence
  * what is wrong and what to do. ERR_UNAVAILABLE: no server, or none that takes writes. ERR_DENIED:
  * it does not let us in. ERR_INVALID: the URI, or data written by a newer Lorry. ERR_IO. */
@@ -69,5 +65,14 @@ struct store_source *mongo_source_port(struct mongo_source *s);
 struct str mongo_source_server(const struct mongo_source *s);
 /* After all handles are closed. NULL ok; returns NULL. */
 struct mongo_source *mongo_source_close(struct mongo_source *s);
+
+/* What lorry-mongo.so gives: the functions above, by the same names. */
+struct mongo_module {
+    struct module module;
+    int (*open)(const struct mongo_options *o, struct arena *a, struct mongo_source **ret_source,
+                struct str *ret_why);
+    struct store_source *(*port)(struct mongo_source *s);
+    struct mongo_source *(*close)(struct mongo_source *s);
+};
 
 #endif

@@ -13,6 +13,7 @@
 #define LORRY_ADAPTERS_POSTGRES_STORE_H
 
 #include "base/log.h"
+#include "base/module.h"
 #include "ports/store.h"
 
 #define POSTGRES_STORE_SCHEMA 1 /* the version of the tables that belong to no collection */
@@ -69,5 +70,14 @@ struct postgres_stats {
 };
 /* Any thread. Ready is who has all of its writers connected. */
 void postgres_source_stats(struct postgres_source *s, struct postgres_stats *ret);
+
+/* What lorry-postgres.so gives: the functions above, by the same names. */
+struct postgres_module {
+    struct module module;
+    int (*open)(const struct postgres_options *o, struct arena *a,
+                struct postgres_source **ret_source, struct str *ret_why);
+    struct store_source *(*port)(struct postgres_source *s);
+    struct postgres_source *(*close)(struct postgres_source *s);
+};
 
 #endif

@@ -41,6 +41,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/module.h"
 #include "ports/cache.h"
 #include "ports/signals.h"
 
@@ -101,5 +102,17 @@ void redis_stats(struct redis *r, struct redis_stats *ret);
 int32_t redis_cache_count(struct cache *c); /* entries in the mirror */
 /* Appends them in Prometheus' text format; the cache's `metrics` does the same. */
 void redis_metrics(struct redis *r, struct buf *out);
+
+/* What lorry-redis.so gives: the functions above, by the same names. */
+struct redis_module {
+    struct module module;
+    int (*new)(const struct redis_options *o, struct redis **ret, const char **ret_why);
+    struct cache *(*cache_new)(struct redis *r, int32_t entries_max);
+    struct signals *(*signals_new)(struct redis *r);
+    int (*start)(struct redis *r);
+    bool (*ready)(struct redis *r);
+    bool (*wait_ready)(struct redis *r, int64_t timeout_us);
+    struct redis *(*free)(struct redis *r);
+};
 
 #endif
