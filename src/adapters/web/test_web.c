@@ -161,6 +161,23 @@ static void test_what_a_browser_has_is_not_sent_again(void **state) {
     assert_int_equal(ask(f, &c, "GET", "/", &h), 200);
 }
 
+static void test_what_is_of_another_build_is_not_sent(void **state) {
+    struct folder *f = *state;
+    struct call c;
+    assert_int_equal(ask(f, &c, "GET", "/", NULL), 200);
+    assert_int_equal(ask(f, &c, "GET", "/sw.js", NULL), 200);
+    put(f, "index.html", "<!doctype html><title>new");
+    put(f, "sw.js", "new worker");
+    put(f, "assets/app-1a2b.js", "let it_be_new");
+    assert_int_equal(ask(f, &c, "GET", "/", NULL), 200); /* what was read stays */
+    assert_true(str_is(c.response.body, "<!doctype html>"));
+    assert_int_equal(ask(f, &c, "GET", "/sw.js", NULL), 200);
+    assert_true(str_is(c.response.body, "worker"));
+    assert_int_equal(ask(f, &c, "GET", "/assets/app-1a2b.js", NULL), 0);
+    put(f, "assets/app-1a2b.js", "let app"); /* too late: it is another one */
+    assert_int_equal(ask(f, &c, "GET", "/assets/app-1a2b.js", NULL), 0);
+}
+
 static void test_folders_that_are_no_app(void **state) {
     struct folder *f = *state;
     struct web *web = NULL;
@@ -196,6 +213,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_not_the_apps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_compressed_for_whoever_takes_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_a_browser_has_is_not_sent_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_of_another_build_is_not_sent, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folders_that_are_no_app, setup, teardown),
         cmocka_unit_test_setup_teardown(test_links_lead_nowhere, setup, teardown),
     };

@@ -1,5 +1,7 @@
-/* A map from address to file; a file's compressed forms hang on it. Bytes are on the heap, owned by
- * the file, and never change: answers point at them from any thread.
+/* A map from address to file; a file's compressed forms hang on it. At the start only the folder is
+ * listed; a file's bytes, with those of its compressed forms, are read by whoever asks for it
+ * first, behind the file's lock. They are on the heap, owned by the file, and never change: answers
+ * point at them from any thread.
  */
 #include "adapters/web/web.h"
 
@@ -10,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +26,26 @@ enum encoding { PLAIN, BROTLI, GZIP, ENCODINGS };
 static const char *const suffixes[ENCODINGS] = {"", ".br", ".gz"};
 static const char *const encoding_names[ENCODINGS] = {NULL, "br", "gzip"};
 
+/* What a file was when the folder was listed: another one, later, belongs to another build. */
+struct form {
+    bool there;
+    size_t size;
+    struct timespec changed;
+};
 struct file {
     char *path; /* "/assets/app-1a2b.js", as it is asked for */
-    struct str bytes[ENCODINGS];
+    struct form forms[ENCODINGS];
     const char *content_type;
+    pthread_mutex_t lock;
+    bool tried;                  /* to read it; under the lock. Then the rest is as it stays */
+    struct str bytes[ENCODINGS]; /* without PLAIN there is nothing to send */
     char etag[ETAG_MAX];
 };
 struct web {
+    int dir;
     struct map files; /* by path */
     size_t bytes, count;
-    const struct file *index;
+    struct file *index;
 };
 
 /* Scripts come from here only, and nobody shows our pages in a frame of his. Dialogs write a style
@@ -71,15 +84,20 @@ static const char *content_type(const char *path) {
     return "application/octet-stream";
 }
 
-static int read_whole(int dir, const char *name, size_t room, struct str *ret_bytes) {
-    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+static bool is_form(const struct stat *st, const struct form *form) {
+    return S_ISREG(st->st_mode) && (size_t)st->st_size == form->size &&
+           st->st_mtim.tv_sec == form->changed.tv_sec &&
+           st->st_mtim.tv_nsec == form->changed.tv_nsec;
+}
+
+/* The bytes of FORM, which lies at PATH. ERR_IO: it is not what it was, or cannot be read. */
+static int read_form(int dir, const char *path, const struct form *form, struct str *ret_bytes) {
+    int fd = openat(dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     if (fd < 0)
         return ERR_IO;
-    int err = fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ? ERR_IO : 0;
-    if (err == 0 && (size_t)st.st_size > room)
-        err = ERR_LIMIT;
-    size_t size = err == 0 ? (size_t)st.st_size : 0, have = 0;
+    int err = fstat(fd, &st) == 0 && is_form(&st, form) ? 0 : ERR_IO;
+    size_t size = err == 0 ? form->size : 0, have = 0;
     char *bytes = xmalloc(size + 1);
     while (err == 0 && have < size) {
         ssize_t n = read(fd, bytes + have, size - have);
@@ -98,7 +116,25 @@ static int read_whole(int dir, const char *name, size_t room, struct str *ret_by
     return err;
 }
 
+/* Reads F on first use. True: there is something to send. */
+static bool file_read(const struct web *w, struct file *f) {
+    pthread_mutex_lock(&f->lock);
+    for (int i = 0; i < ENCODINGS && !f->tried; i++) {
+        char path[WEB_PATH_MAX + 4];
+        snprintf(path, sizeof path, "%s%s", f->path + 1, suffixes[i]);
+        if (f->forms[i].there)
+            read_form(w->dir, path, &f->forms[i], &f->bytes[i]);
+    }
+    if (!f->tried && f->bytes[PLAIN].p != NULL)
+        snprintf(f->etag, sizeof f->etag, "W/\"%016llx\"",
+                 (unsigned long long)str_hash(f->bytes[PLAIN], HASH_SEED));
+    f->tried = true;
+    pthread_mutex_unlock(&f->lock);
+    return f->bytes[PLAIN].p != NULL;
+}
+
 static void file_free(struct file *f) {
+    pthread_mutex_destroy(&f->lock);
     for (int i = 0; i < ENCODINGS; i++)
         free((void *)(uintptr_t)f->bytes[i].p);
     free(f->path);
@@ -114,26 +150,21 @@ static struct file *file_at(struct web *w, const char *path, size_t len) {
     f->path = xcalloc(1, len + 1);
     memcpy(f->path, path, len);
     f->content_type = content_type(f->path);
+    pthread_mutex_init(&f->lock, NULL);
     map_put(&w->files, str_from(f->path), f);
     return f;
 }
 
-static int take_file(struct web *w, int dir, const char *name, const char *path) {
-    struct str bytes;
-    if (++w->count > WEB_FILES_MAX)
+static int take_file(struct web *w, const struct stat *st, const char *path) {
+    size_t size = (size_t)st->st_size;
+    if (++w->count > WEB_FILES_MAX || size > WEB_BYTES_MAX - w->bytes)
         return ERR_LIMIT;
-    int err = read_whole(dir, name, WEB_BYTES_MAX - w->bytes, &bytes);
-    if (err < 0)
-        return err;
-    w->bytes += bytes.len;
+    w->bytes += size;
     enum encoding e = str_ends(str_from(path), ".br")   ? BROTLI
                       : str_ends(str_from(path), ".gz") ? GZIP
                                                         : PLAIN;
     struct file *f = file_at(w, path, strlen(path) - strlen(suffixes[e]));
-    f->bytes[e] = bytes;
-    if (e == PLAIN)
-        snprintf(f->etag, sizeof f->etag, "W/\"%016llx\"",
-                 (unsigned long long)str_hash(bytes, HASH_SEED));
+    f->forms[e] = (struct form){true, size, st->st_mtim};
     return 0;
 }
 
@@ -145,7 +176,7 @@ static int take_folder(struct web *w, int fd, const char *path, int depth) {
     int err = depth > WEB_DEPTH_MAX ? ERR_LIMIT : 0;
     const struct dirent *entry;
     while (err == 0 && (entry = readdir(dir)) != NULL) {
-        char below[1024];
+        char below[WEB_PATH_MAX];
         struct stat st;
         if (entry->d_name[0] == '.')
             continue; /* hidden files are nobody's business */
@@ -157,7 +188,7 @@ static int take_folder(struct web *w, int fd, const char *path, int depth) {
             err = take_folder(w, openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY), below,
                               depth + 1);
         else if (S_ISREG(st.st_mode))
-            err = take_file(w, dirfd(dir), entry->d_name, below);
+            err = take_file(w, &st, below);
     }
     closedir(dir);
     return err;
@@ -171,9 +202,11 @@ int web_open(const char *dir, struct arena *a, struct web **ret_web, struct str 
     }
     struct web *w = xcalloc(1, sizeof(*w));
     map_init(&w->files);
-    int err = take_folder(w, fd, "", 0);
+    w->dir = fd;
+    int err = take_folder(w, openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "", 0);
+    /* Now, since it must be there, and names the files of its own build. */
     w->index = map_get(&w->files, STR("/index.html"));
-    if (err == 0 && (w->index == NULL || w->index->bytes[PLAIN].p == NULL))
+    if (err == 0 && (w->index == NULL || !file_read(w, w->index)))
         err = ERR_NOT_FOUND;
     if (err == ERR_NOT_FOUND)
         *ret_why = arena_printf(a, "this is not the web app: there is no index.html in %s", dir);
@@ -196,6 +229,7 @@ struct web *web_close(struct web *w) {
     for (size_t i = 0; map_next(&w->files, &i, &f);)
         file_free(f);
     map_free(&w->files);
+    close(w->dir);
     free(w);
     return NULL;
 }
@@ -252,8 +286,8 @@ static bool is_page(struct str path) {
 static const struct file *find(const struct web *w, struct str path) {
     if (of_the_api(path))
         return NULL;
-    const struct file *f = map_get(&w->files, path);
-    if (f != NULL && f->bytes[PLAIN].p != NULL)
+    struct file *f = map_get(&w->files, path);
+    if (f != NULL && file_read(w, f))
         return f;
     return is_page(path) ? w->index : NULL;
 }

@@ -1,4 +1,6 @@
-/* The web app's files, as its build leaves them in a folder: read once, answered from memory.
+/* The web app's files, as its build leaves them in a folder: listed at the start, each read when it
+ * is first asked for, then answered from memory. What is changed in between is not sent: after
+ * another build start anew.
  *
  * Beside a file may lie the same compressed (app.js.br, app.js.gz), which is sent to whoever takes
  * it. What lies in assets/ has its content's hash in its name and is kept by browsers for good;
@@ -15,6 +17,7 @@
 
 #define WEB_FILES_MAX 2000
 #define WEB_BYTES_MAX ((size_t)64 << 20) /* all files together */
+#define WEB_PATH_MAX 1024                /* bytes of an address, with its zero */
 #define WEB_DEPTH_MAX 8                  /* folders in folders */
 
 struct web;
