@@ -65,18 +65,18 @@ test: ## Install what is missing, build, and run every test (SAN=, CC=, SUITE=, 
 	@$(if $(with_web),scripts/build-web.sh $(BUILD) lint test e2e)
 	@$(if $(filter web,$(SUITE)),,scripts/run-tests.sh $(BUILD) '$(SUITE)' $(TEST))
 
-test-mongodb: ## The store's contract and faults on a MongoDB of yours (URI=mongodb://…), in databases it drops afterwards
+test-mongodb: ## The store's contract and faults, and the platform, on a MongoDB of yours (URI=mongodb://…), in databases it drops
 	@[ -n '$(URI)' ] || { echo 'make: say which: make test-mongodb URI=mongodb://…' >&2; exit 1; }
-	@scripts/install-deps.sh build test
+	@scripts/install-deps.sh build test deploy mongodb
 	@$(MAKE) --no-print-directory build
-	@LORRY_TEST_MONGODB_URI='$(URI)' scripts/run-tests.sh $(BUILD) '' contract-mongo
+	@LORRY_TEST_MONGODB_URI='$(URI)' scripts/run-tests.sh $(BUILD) '' contract-mongo contract-mongo-faults cluster-mongodb
 
 test-cluster: ## The integration tests against two processes of each service on real servers, behind Nginx
 	@scripts/install-deps.sh build test deploy
 	@$(MAKE) --no-print-directory build
 	@scripts/run-tests.sh $(BUILD) '' cluster-main-way cluster-races
 
-cluster: ## Several processes on real servers, with a city on them: PostgreSQL, RabbitMQ, Redis, Nginx (ARGS=--small)
+cluster: ## Several processes on real servers, with a city on them: PostgreSQL, RabbitMQ, Redis, Nginx (ARGS=--small, ARGS='--store URI')
 	@scripts/install-deps.sh build test deploy
 	@$(MAKE) --no-print-directory lorry
 	@scripts/cluster.py start --city $(ARGS)

@@ -2,7 +2,7 @@
 """The scaled shape of Lorry on one machine, from Debian's servers: PostgreSQL (with a synchronous standby), RabbitMQ
 (three nodes), Redis (with a replica and sentinels), replicas of each service, and Nginx in front of them.
 
-    cluster.py start [--city] [--replicas N] [--small]      make cluster
+    cluster.py start [--city] [--replicas N] [--small] [--store URI]      make cluster
     cluster.py stop                                         make cluster-stop
     cluster.py status
 
@@ -74,11 +74,13 @@ def born(pid):
 
 class Cluster:
     def __init__(self, folder, *, replicas=2, standby=True, rabbits=3, sentinels=3, ports=None, say=print, lorry=None,
-                 settings=(), behind=None, number=0, with_us=False):
+                 settings=(), behind=None, number=0, with_us=False, store=None):
         """PORTS: the first of them; None: free ones. BEHIND: another cluster, whose PostgreSQL and RabbitMQ this one
-        uses: it has a database and a virtual host of its own there, by NUMBER. WITH_US: all end when this program does."""
+        uses: it has a database and a virtual host of its own there, by NUMBER. WITH_US: all end when this program does.
+        STORE: the URI of a store that is there already, instead of a PostgreSQL of the cluster's own."""
         self.folder = Path(folder).resolve()
-        self.replicas, self.standby, self.rabbits, self.sentinels = replicas, standby, rabbits, sentinels
+        self.replicas, self.standby, self.rabbits, self.sentinels = replicas, standby and not store, rabbits, sentinels
+        self.store = store
         self.say = say
         self.lorry = str(lorry or ROOT / 'build/lorry')
         self.settings = list(settings)  # further flags of every `lorry serve`
@@ -313,19 +315,22 @@ class Cluster:
     def store_flags(self):
         return ['--data', str(self.path('lorry')), '--store-file', str(self.path('lorry', 'store'))]
 
+    def postgres_url(self, database):
+        """Of a database on the cluster's own servers, which is made if it is not there."""
+        self.behind.make_database(database)
+        hosts = ','.join(f'127.0.0.1:{self.behind.port(name)}' for name in ['postgres'] + ['standby'] * self.behind.standby)
+        return f'postgresql://lorry@{hosts}/{database}?target_session_attrs=read-write'
+
     def write_secrets(self):
         """URLs with passwords in them are read from files."""
         folder = self.path('lorry')
         folder.mkdir(exist_ok=True)
-        databases = ['postgres'] + ['standby'] * self.behind.standby
-        hosts = ','.join(f'127.0.0.1:{self.behind.port(name)}' for name in databases)
         brokers = ','.join(f'127.0.0.1:{self.behind.port(name)}' for name in self.behind.rabbit_names())
         own = f'lorry{self.number or ""}'
         if self.behind is not self:
-            self.behind.make_database(own)
             self.behind.rabbitctl('add_vhost', own)
             self.behind.rabbitctl('set_permissions', '-p', own, 'guest', '.*', '.*', '.*')
-        for name, url in (('store', f'postgresql://lorry@{hosts}/{own}?target_session_attrs=read-write'),
+        for name, url in (('store', self.store or self.postgres_url(own)),
                           ('bus', f'amqp://guest:guest@{brokers}/{own if self.behind is not self else ""}')):
             (folder / name).write_text(url + '\n')
             (folder / name).chmod(0o600)
@@ -406,7 +411,8 @@ class Cluster:
 
     def check_installed(self):
         found = {'postgres': (POSTGRES / 'postgres').exists(), 'rabbitmq-server': (RABBIT / 'rabbitmq-server').exists()}
-        missing = [package for tool, package in PACKAGES.items()
+        wanted = {tool: package for tool, package in PACKAGES.items() if not (self.store and tool == 'postgres')}
+        missing = [package for tool, package in wanted.items()
                    if not found.get(tool, tool not in found and shutil.which(tool, path=os.environ['PATH'] + ':/usr/sbin'))]
         if missing:
             raise ClusterError('these packages are missing: ' + ' '.join(missing) + ' ("make deps-test deps-deploy" gets them)')
@@ -422,6 +428,8 @@ class Cluster:
         self.ports.update(saved['ports'])
         self.replicas, self.standby = saved['replicas'], saved['standby']
         self.rabbits, self.sentinels = saved['rabbits'], saved['sentinels']
+        if self.store is None and not saved.get('own_store', True):  # the URI may hold a password: it is in one place only
+            self.store = self.path('lorry', 'store').read_text().strip()
         if self.next_port is not None:
             self.next_port = max([self.next_port - 1, *self.ports.values()]) + 1
         return True
@@ -437,8 +445,7 @@ class Cluster:
         if running:
             raise ClusterError(f'it runs already ({", ".join(sorted(running)[:3])}, …): stop it first')
         self.make_folders()
-        steps = (('PostgreSQL' + (', and a standby that follows each commit' if self.standby else ''), self.start_databases),
-                 (f'RabbitMQ, {self.rabbits} node{"s" * (self.rabbits > 1)}', self.start_rabbits),
+        steps = (*self.store_steps(), (f'RabbitMQ, {self.rabbits} node{"s" * (self.rabbits > 1)}', self.start_rabbits),
                  ('Redis' + (', a replica, and sentinels' if self.sentinels else ''), self.start_caches),
                  (f'Lorry, {self.replicas} of each service', self.start_services), ('Nginx', self.start_nginx))
         for what, step in steps:
@@ -450,10 +457,15 @@ class Cluster:
                 self.save()
             self.say(f'  there after {time.monotonic() - began:.1f} s')
 
+    def store_steps(self):
+        if self.store:
+            return ()
+        return (('PostgreSQL' + (', and a standby that follows each commit' if self.standby else ''), self.start_databases),)
+
     def save(self):
         self.path('cluster.json').write_text(json.dumps(
             {'ports': self.ports, 'replicas': self.replicas, 'standby': self.standby, 'rabbits': self.rabbits,
-             'sentinels': self.sentinels}, indent=1) + '\n')
+             'sentinels': self.sentinels, 'own_store': not self.store}, indent=1) + '\n')
 
     def order(self):
         """All that may run, the outermost first."""
@@ -494,10 +506,12 @@ def main():
     parser.add_argument('--replicas', type=int, default=2, help='of each service (default: 2)')
     parser.add_argument('--first-port', type=int, default=FIRST_PORT, help=f'the ports begin there (default: {FIRST_PORT})')
     parser.add_argument('--small', action='store_true', help='one of each server behind the services: no standby, no sentinels')
+    parser.add_argument('--store', metavar='URI', help='a store of yours, with its database (mongodb://HOST/NAME, …), and no PostgreSQL; '
+                        'also from LORRY_CLUSTER_STORE, where a password is safe', default=os.environ.get('LORRY_CLUSTER_STORE'))
     parser.add_argument('--city', action='store_true', help='a simulated city lives on it')
     o = parser.parse_args()
     small = {'standby': False, 'rabbits': 1, 'sentinels': 0} if o.small else {}
-    cluster = Cluster(o.folder, replicas=o.replicas, ports=o.first_port, **small,
+    cluster = Cluster(o.folder, replicas=o.replicas, ports=o.first_port, store=o.store, **small,
                       settings=['--registers-per-hour-max', '0', '--driver-approval', 'auto'])
     try:
         if o.what == 'status':

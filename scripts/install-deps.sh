@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for the named purposes, and nothing when none is.
-# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [web] [browser] [deploy] [package] [image]      (default: build)
+# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [web] [browser] [deploy] [mongodb] [package] [image]      (default: build)
 # Works as root or through sudo. LORRY_DEPS=skip trusts that everything is there already.
 set -euo pipefail
 
@@ -11,6 +11,7 @@ packages_test=(python3 python3-yaml python3-jsonschema curl jq sqlite3 openssl r
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
 packages_deploy=(nginx-light openssl prometheus systemd debhelper lintian mandoc
     iproute2)
+packages_mongodb=(python3-pymongo) # drops the databases of tests on somebody's own server
 packages_package=(debhelper)
 packages_image=(buildah mmdebstrap curl jq python3)
 packages_lint=(clang clang-format clang-tidy cppcheck shellcheck git python3)
@@ -36,11 +37,12 @@ for purpose in "${@:-build}"; do
     clang) wanted+=("${packages_clang[@]}") ;;
     deploy) wanted+=("${packages_deploy[@]}") ;;
     image) wanted+=("${packages_image[@]}") ;;
+    mongodb) wanted+=("${packages_mongodb[@]}") ;;
     package) wanted+=("${packages_package[@]}") ;;
     streets) wanted+=("${packages_streets[@]}") ;;
     web) wanted+=("${packages_web[@]}") ;;
     browser) wanted+=("${packages_browser[@]}") ;;
-    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, web, browser, deploy, package, image" ;;
+    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, web, browser, deploy, mongodb, package, image" ;;
     esac
 done
 

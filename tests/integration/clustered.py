@@ -1,7 +1,8 @@
 """The scaled shape for the integration tests: what they call a Server is two processes of each service behind Nginx.
 
-PostgreSQL and RabbitMQ are started once for a test program; each Server has a database and a virtual host of its own in
-them, and its own Redis. Everything ends with the program, however that ends.
+PostgreSQL (with LORRY_TEST_STORE=mongodb: a MongoDB, see mongo.py) and RabbitMQ are started once for a test program; each
+Server has a database and a virtual host of its own in them, and its own Redis. Everything ends with the program, however
+that ends.
 """
 import atexit
 import os
@@ -15,23 +16,32 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / 'scripts'))
 import cluster  # noqa: E402
+import mongo  # noqa: E402
+
+ON_MONGODB = os.environ.get('LORRY_TEST_STORE') == 'mongodb'
 
 _lock = threading.Lock()
 _servers = None  # the cluster.Cluster of what all lean on
+_mongodb = None  # the mongo.Server, if it is that
 _count = 0
 
 
 def missing():
-    """What must be installed for this, in words; nothing if all is there."""
-    try:
-        cluster.Cluster('/', lorry=sys.executable).check_installed()
-    except cluster.ClusterError as e:
-        return str(e)
+    """Why these tests cannot run here, in words; nothing if they can. What installs from Debian must be there: without it
+    they fail."""
+    global _mongodb
+    if ON_MONGODB and _mongodb is None:
+        try:
+            _mongodb = mongo.Server()
+        except mongo.Missing as e:
+            return str(e)
+        atexit.register(_mongodb.close)
+        print(f'MongoDB: {_mongodb.what}', flush=True)
     return ''
 
 
 def _end():
-    for name in ('rabbit1', 'epmd', 'postgres'):
+    for name in ('rabbit1', 'epmd', *(() if ON_MONGODB else ('postgres',))):
         _servers.end(name, signal.SIGKILL)
     shutil.rmtree(_servers.folder, ignore_errors=True)
 
@@ -45,7 +55,8 @@ def _backends():
             _servers = cluster.Cluster(folder, standby=False, rabbits=1, sentinels=0, say=lambda text: None, with_us=True)
             _servers.make_folders()
             atexit.register(_end)
-            _servers.start_databases()
+            if not ON_MONGODB:
+                _servers.start_databases()
             _servers.start_rabbits()
     return _servers
 
@@ -66,7 +77,8 @@ def server_class(base):
                 number = _count
             self.cluster = cluster.Cluster(servers.folder / f's{number}', rabbits=1, sentinels=0, standby=False,
                                            lorry=lorry.BINARY, settings=map(str, flags), behind=servers, number=number,
-                                           with_us=True, say=lambda text: None)
+                                           with_us=True, say=lambda text: None,
+                                           store=_mongodb.uri(number) if ON_MONGODB else None)
             self.cluster.make_folders()
             super().__init__(*flags, data=str(self.cluster.path('lorry')), **more)
 

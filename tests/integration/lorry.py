@@ -706,6 +706,10 @@ def main(at_once=1):
         BINARY = os.path.abspath(names.pop(0))
     tests = list(_flat(unittest.defaultTestLoader.loadTestsFromModule(module)))
     tests = [t for t in tests if not names or any(name in t.id() for name in names)]
+    why_not = clustered.missing() if CLUSTERED else ''
+    if why_not:
+        print(f'skipped: {why_not}')
+        sys.exit(77)
     begun = time.monotonic()
     getattr(module, 'setUpModule', lambda: None)()
     try:

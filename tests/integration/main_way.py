@@ -798,6 +798,7 @@ class Sockets(unittest.TestCase):
     def test_resume(self):
         customer = server.register()
         made = [customer.book(*self.stops)['id'] for _ in range(5)]
+        lorry.until(lambda: len(customer.get('/v1/notifications').json['items']) >= 5, 'the inbox has all five')
         with WebSocket(server, customer.token) as ws:
             ready = ws.expect('ready')['seq']
             ws.send({'type': 'resume', 'after': 2})
