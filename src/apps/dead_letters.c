@@ -137,6 +137,7 @@ static void print_json(struct work *w, const struct dead_letter *l) {
     jw_kv_time(&j, "died_at", l->died_us);
     jw_kv_time(&j, "event_at", l->event.at_us);
     jw_kv_str(&j, "request_id", valid_text(l->event.request_id));
+    jw_kv_str(&j, "traceparent", valid_text(l->event.traceparent));
     jw_kv_i64(&j, "bytes", (int64_t)l->event.data.len);
     jw_end(&j);
     printf("%.*s\n", STR_ARG(buf_str(&out)));

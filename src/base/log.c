@@ -58,11 +58,12 @@ static size_t whole_chars(const char *text, size_t len) {
     return start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0xC0 ? start - 1 : len;
 }
 
-void log_write(const struct log *l, enum log_level level, struct str request_id, const char *format,
-               ...) {
+void log_write(const struct log *l, enum log_level level, struct log_cause cause,
+               const char *format, ...) {
     if (l == NULL || level < l->level || level >= LOG_OFF)
         return;
     char message[MESSAGE_MAX], line[LINE_MAX_BYTES], at[TIMESTAMP_TEXT_MAX];
+    char trace_id[TRACE_ID_CHARS + 1];
     va_list args;
     va_start(args, format);
     int printed = vsnprintf(message, sizeof message, format, args);
@@ -77,8 +78,12 @@ void log_write(const struct log *l, enum log_level level, struct str request_id,
     p = put_member(p, "level", str_from(log_level_names[level]), NAME_MAX_BYTES);
     if (l->service)
         p = put_member(p, "service", str_from(l->service), NAME_MAX_BYTES);
-    if (request_id.p)
-        p = put_member(p, "request_id", request_id, NAME_MAX_BYTES);
+    if (cause.request_id.p)
+        p = put_member(p, "request_id", cause.request_id, NAME_MAX_BYTES);
+    if (cause.trace && cause.trace->there) {
+        trace_id_text(cause.trace, trace_id);
+        p = put_member(p, "trace_id", str_from(trace_id), NAME_MAX_BYTES);
+    }
     p = put_member(p, "msg", (struct str){message, len}, MESSAGE_MAX);
     p = put_cstr(p, "}\n");
     ssize_t written = write(l->fd, line, (size_t)(p - line));

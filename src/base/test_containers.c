@@ -253,14 +253,18 @@ static void log_lines(void **state) {
     int fds[2];
     assert_int_equal(pipe(fds), 0);
     struct log l = {.level = LOG_INFO, .fd = fds[1], .service = "http"};
-    log_write(&l, LOG_DEBUG, STR_NONE, "not at this level");
+    struct traceparent trace;
+    assert_true(
+        traceparent_read(STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), &trace));
+    log_write(&l, LOG_DEBUG, LOG_NO_CAUSE, "not at this level");
     log_info(NULL, "nobody listens");
-    log_write(&l, LOG_OFF, STR_NONE, "off is no level to speak at");
-    log_write(&l, LOG_WARN, STR("req_1\""), "say \"%s\"\n\x01\\", "hi");
+    log_write(&l, LOG_OFF, LOG_NO_CAUSE, "off is no level to speak at");
+    log_write(&l, LOG_WARN, (struct log_cause){STR("req_1\""), &trace}, "say \"%s\"\n\x01\\", "hi");
     const char *line = logged(fds[0]);
     assert_non_null(strstr(line, "{\"ts\":\"20"));
     assert_non_null(strstr(line, "Z\",\"level\":\"warn\",\"service\":\"http\","
                                  "\"request_id\":\"req_1\\\"\","
+                                 "\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\","
                                  "\"msg\":\"say \\\"hi\\\"\\u000a\\u0001\\\\\"}\n"));
     assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1); /* one line */
     assert_null(strstr(line, "not at this level"));
@@ -280,7 +284,7 @@ static void log_lines(void **state) {
         assert_true(str_ends(cut, "\xF0\x9F\x9A\x9A\"}\n"));
     }
     memset(long_text, 1, 4000); /* everything escaped, everything at its longest */
-    log_write(&l, LOG_ERROR, str_from(long_text), "%s", long_text);
+    log_write(&l, LOG_ERROR, (struct log_cause){str_from(long_text), &trace}, "%s", long_text);
     assert_true(str_ends(str_from(logged(fds[0])), "\\u0001\"}\n"));
     close(fds[0]);
     close(fds[1]);

@@ -65,8 +65,10 @@ struct event {
     struct str key;  /* the aggregate it speaks of; order is kept per key */
     int64_t at_us;
     struct str request_id; /* of the request that caused it; may be absent */
-    struct str data;       /* JSON text, shape given by its type in events/ */
-    int64_t seq;           /* set by outbox_read: rises in the order of the owning handle */
+    struct str
+        traceparent; /* W3C; absent: of no trace, or written by a Lorry before it knew them */
+    struct str data; /* JSON text, shape given by its type in events/ */
+    int64_t seq;     /* set by outbox_read: rises in the order of the owning handle */
 };
 
 /* The answer to a request with an Idempotency-Key, kept at least 24 h. */

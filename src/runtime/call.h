@@ -9,6 +9,7 @@
 #define LORRY_RUNTIME_CALL_H
 
 #include "base/arena.h"
+#include "base/traceparent.h"
 #include "base/units.h"
 #include "ports/socket.h"
 #include "ports/store.h"
@@ -63,8 +64,9 @@ struct call {
     struct response response;
     struct arena arena;
     struct worker *worker;
-    struct str request_id; /* the client's X-Request-Id if sane, else a new one */
-    int64_t now_us;        /* wall clock at arrival */
+    struct str request_id;    /* the client's X-Request-Id if sane, else a new one */
+    struct traceparent trace; /* the client's if sound, else a new one */
+    int64_t now_us;           /* wall clock at arrival */
     /* set by the router */
     const struct route_entry *route;
     struct str params[4]; /* {id} and so on, in order */

@@ -24,6 +24,7 @@ void decision_event(struct decision *d, const struct command *cmd, const struct 
         .key = key,
         .at_us = ctx->now_us,
         .request_id = cmd->request_id,
+        .traceparent = traceparent_text(&cmd->trace, ctx->arena),
         .data = schema_text(schema, data, S_STORE, ctx->arena),
     };
 }

@@ -430,7 +430,7 @@ static void timer_finish(struct command *cmd, int result, struct response *respo
     struct executor *x = cmd->executor;
     own->source->waiting--;
     if (result < 0 && !executor_transient(result)) {
-        log_write(x->o.log, LOG_ERROR, STR_NONE, "%s of %.*s failed: %s", cmd->type->name,
+        log_write(x->o.log, LOG_ERROR, LOG_NO_CAUSE, "%s of %.*s failed: %s", cmd->type->name,
                   STR_ARG(cmd->id), err_text(result));
         own->source->rest_until_us = x->o.clock->now_us(x->o.clock) + TIMER_REST_US;
     }

@@ -79,6 +79,7 @@ struct command {
     void *args, *facts; /* in arena */
     struct identity who;
     struct str request_id;
+    struct traceparent trace;
     struct str dedupe;     /* event commands: effect at most once */
     struct str answer_key; /* Idempotency-Key, with account, method and path; absent: none */
     uint64_t body_hash;

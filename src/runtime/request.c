@@ -253,6 +253,7 @@ void call_command(struct call *c, const struct command_type *type, struct str id
     cmd->args = args;
     cmd->who = c->who;
     cmd->request_id = c->request_id;
+    cmd->trace = c->trace;
     cmd->arena = &c->arena;
     cmd->finish = call_finish;
     cmd->finish_arg = c;

@@ -41,7 +41,8 @@ struct route_entry {
  * acknowledged; each has its effect at most once, by the event's id and its ordinal. */
 struct event_turn {
     const struct event *event;
-    struct arena *arena; /* of the turn; args of its commands live here */
+    struct traceparent trace; /* of whatever caused the event */
+    struct arena *arena;      /* of the turn; args of its commands live here */
     struct json_parser *parser;
     void *service;
     struct runtime *runtime;

@@ -93,6 +93,9 @@ static void alarm_decide(const struct command *cmd, const struct decide_ctx *ctx
 static const struct command_type alarm_type = {
     "counter.alarm", &counter_aggregate, NULL, alarm_decide, NULL, NULL};
 
+/* What came along with the last event, and with the command that it made. */
+static struct traceparent heard, mirrored;
+
 static void mirror_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
                           struct decision *ret) {
     const struct raise_args *args = cmd->args;
@@ -100,6 +103,7 @@ static void mirror_decide(const struct command *cmd, const struct decide_ctx *ct
     if (old != NULL)
         *next = *(const struct counter *)old;
     next->value += args->by;
+    mirrored = cmd->trace;
     decision_state(ret, cmd, old, next);
 }
 static const struct command_type mirror_type = {
@@ -179,6 +183,7 @@ static const struct route_entry routes[] = {
     {"GET", "/v1/mirrors/{id}", ROLES_PUBLIC, handle_mirror, NULL, 0, "mirror"},
 };
 static void on_raised(struct event_turn *t, const void *data) {
+    heard = t->trace;
     event_command(t, &mirror_type, t->event->key,
                   arena_copy(t->arena, data, sizeof(struct raise_args)));
 }
@@ -242,6 +247,28 @@ static void test_command_and_event(void **state) {
     house_advance(h, US_PER_S);
     assert_true(has(get(h, "/v1/mirrors/a").body, "\"value\":5"));
     assert_true(executor_idle(h->executor));
+    house_free(h);
+}
+
+/* A request's trace goes with its command into the event, and with that into the next command. */
+static void test_trace(void **state) {
+    (void)state;
+    static const char trace[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    struct house *h = open_house(9);
+    struct house_request r = {.method = "POST",
+                              .path = "/v1/counters/a",
+                              .body = "{\"by\":5}",
+                              .who = house_who(h, ROLE_CUSTOMER, NULL),
+                              .headers = {{STR("traceparent"), str_from(trace)}}};
+    assert_int_equal(house_call(h, &r).status, 200);
+    house_settle(h);
+    assert_true(str_is(traceparent_text(&heard, &h->arena), trace));
+    assert_true(str_is(traceparent_text(&mirrored, &h->arena), trace));
+    r.headers[0].value = STR("rubbish");
+    assert_int_equal(house_call(h, &r).status, 200);
+    house_settle(h);
+    assert_false(heard.there || mirrored.there);
+    assert_true(has(get(h, "/v1/mirrors/a").body, "\"value\":10"));
     house_free(h);
 }
 
@@ -511,6 +538,7 @@ static void test_pages(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_command_and_event),
+        cmocka_unit_test(test_trace),
         cmocka_unit_test(test_problems),
         cmocka_unit_test(test_idempotency),
         cmocka_unit_test(test_location),

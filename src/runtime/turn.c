@@ -28,13 +28,17 @@ static void turn_release(struct event_turn *t) {
         turn_end(t);
 }
 
+static struct log_cause turn_cause(const struct event_turn *t) {
+    return (struct log_cause){t->event->request_id, &t->trace};
+}
+
 static void command_finish(struct command *cmd, int result, struct response *response) {
     (void)response;
     struct event_turn *t = cmd->finish_arg;
     if (result < 0) {
         t->result = result;
         if (!executor_transient(result)) /* it comes again, and holds up those behind it */
-            log_write(t->runtime->o.log, LOG_ERROR, t->event->request_id,
+            log_write(t->runtime->o.log, LOG_ERROR, turn_cause(t),
                       "%s of %.*s failed on event %.*s: %s", cmd->type->name, STR_ARG(cmd->id),
                       STR_ARG(t->event->id), err_text(result));
     }
@@ -50,6 +54,7 @@ void event_command(struct event_turn *t, const struct command_type *type, struct
     cmd->id = arena_str(t->arena, id);
     cmd->args = args;
     cmd->request_id = t->event->request_id;
+    cmd->trace = t->trace;
     cmd->dedupe = arena_printf(t->arena, "%.*s/%s/%d", STR_ARG(t->event->id),
                                own->subscription->service->def->name, t->submitted++);
     cmd->arena = t->arena;
@@ -82,10 +87,11 @@ void turn_deliver(void *consumer, struct bus_delivery *d) {
                                     .runtime = r,
                                     .delivery = d,
                                     .pending = 1};
+    traceparent_read(d->event->traceparent, &own->turn.trace);
     void *data = arena_alloc(&own->arena, entry->schema->size);
     if (schema_load(entry->schema, own->turn.parser, d->event->data, &own->arena, data) < 0) {
         /* It would not decode the next time either: say so, once, and let it go. */
-        log_write(r->o.log, LOG_ERROR, d->event->request_id,
+        log_write(r->o.log, LOG_ERROR, turn_cause(&own->turn),
                   "event %.*s of type %.*s is not readable", STR_ARG(d->event->id),
                   STR_ARG(d->event->type));
     } else {

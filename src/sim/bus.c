@@ -292,13 +292,14 @@ static struct str put(char **at, struct str s) {
 
 static struct message *message_new(const struct event *e) {
     struct message *m = xcalloc(1, sizeof(*m) + e->id.len + e->type.len + e->key.len +
-                                       e->request_id.len + e->data.len + 1);
+                                       e->request_id.len + e->traceparent.len + e->data.len + 1);
     char *at = (char *)(m + 1);
     m->event = *e;
     m->event.id = put(&at, e->id);
     m->event.type = put(&at, e->type);
     m->event.key = put(&at, e->key);
     m->event.request_id = put(&at, e->request_id);
+    m->event.traceparent = put(&at, e->traceparent);
     m->event.data = put(&at, e->data);
     m->refs = 1;
     return m;

@@ -255,6 +255,7 @@ static void begin(struct house *h, const struct house_request *request, struct h
         r->headers[r->header_count++] = request->headers[i];
     c->worker = &h->worker;
     c->request_id = id_new(&c->arena, "req", h->now_us, &h->rng);
+    traceparent_read(call_header(c, "traceparent"), &c->trace);
     c->now_us = h->now_us;
     c->who = request->who;
     c->reply = house_reply;

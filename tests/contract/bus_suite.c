@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/timestamp.h"
+#include "base/traceparent.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -176,6 +177,55 @@ static void fans_out(void **state) {
     assert_int_equal(two->got[1].seq, 2);
     b->ops->close(b);
     free(one), free(two), free(p);
+}
+
+/* A copy of everything there is to an event; what was absent stays so. */
+struct keeper {
+    char id[16], request_id[16], traceparent[TRACEPARENT_CHARS + 1], data[16];
+    int64_t at_us;
+    int32_t count, without;
+};
+
+static void keep(void *arg, struct bus_delivery *d) {
+    struct keeper *k = arg;
+    const struct event *e = d->event;
+    k->count++;
+    if (e->traceparent.p == NULL && e->request_id.p == NULL) {
+        k->without++;
+    } else {
+        copy(k->id, sizeof k->id, e->id);
+        copy(k->request_id, sizeof k->request_id, e->request_id);
+        copy(k->traceparent, sizeof k->traceparent, e->traceparent);
+        copy(k->data, sizeof k->data, e->data);
+        k->at_us = e->at_us;
+    }
+    d->done(d, 0);
+}
+
+static void brings_all_of_an_event(void **state) {
+    const struct bus_factory *factory = *state;
+    struct bus *b = factory->make();
+    struct keeper *k = calloc(1, sizeof *k);
+    struct publisher *p = calloc(1, sizeof *p);
+    struct str trace = STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    struct event e = {.id = STR("evt_1"),
+                      .type = STR("t.a"),
+                      .key = STR("k"),
+                      .at_us = INT64_C(1790000000123456),
+                      .request_id = STR("req_1"),
+                      .traceparent = trace,
+                      .data = STR("[1]"),
+                      .seq = 1};
+    b->ops->subscribe(b, "g", types_a, keep, k);
+    assert_int_equal(b->ops->publish(b, &e, confirm, p), 0);
+    assert_int_equal(put(b, p, 2, "t.a", "k"), 0);
+    settle(factory, b, 1000000, GOALS({&k->count, 2}, {&k->without, 1}, {&p->count, 2}));
+    assert_string_equal(k->id, "evt_1");
+    assert_string_equal(k->request_id, "req_1");
+    assert_string_equal(k->data, "[1]");
+    assert_true(str_is(trace, k->traceparent) && k->at_us == e.at_us);
+    b->ops->close(b);
+    free(k), free(p);
 }
 
 static void is_given_until_acknowledged_and_not_after(void **state) {
@@ -484,7 +534,8 @@ static void *sender_run(void *arg) {
     s->self = pthread_self();
     for (int64_t seq = 1; seq <= 2000; seq++) {
         char key[3] = {(char)('0' + s->index), (char)('a' + seq % 13), 0};
-        struct event e = {STR("evt_x"), STR("t.a"), str_from(key), 1, STR_NONE, STR("{}"), seq};
+        struct event e = {STR("evt_x"), STR("t.a"), str_from(key), 1,
+                          STR_NONE,     STR_NONE,   STR("{}"),     seq};
         while (s->bus->ops->publish(s->bus, &e, sender_confirm, s) == ERR_FULL)
             s->bus->ops->poll(s->bus, now_us += 1000);
     }
@@ -550,6 +601,7 @@ int bus_contract(const struct bus_factory *f) {
 #define TEST(name) cmocka_unit_test_prestate(name, (void *)(uintptr_t)f)
     const struct CMUnitTest tests[] = {
         TEST(fans_out),
+        TEST(brings_all_of_an_event),
         TEST(is_given_until_acknowledged_and_not_after),
         TEST(redelivers_until_acknowledged),
         TEST(keeps_order_per_key_when_refused),

@@ -496,6 +496,7 @@ static void outbox_in_order(void **state) {
         struct event e[3] = {event_of("evt_1"), event_of("evt_2"), event_of("evt_3")};
         e[1].request_id = STR("req_1");
         e[2].request_id = STR("");
+        e[1].traceparent = STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         struct store_change c = change_of("a", round, "{}");
         c.events = e;
         c.event_count = 3;
@@ -510,6 +511,8 @@ static void outbox_in_order(void **state) {
         assert_true(events[1].at_us == 7 && str_is(events[1].data, "{}"));
         assert_null(events[0].request_id.p);
         assert_true(str_is(events[1].request_id, "req_1"));
+        assert_null(events[0].traceparent.p);
+        assert_true(str_eq(events[1].traceparent, e[1].traceparent));
         assert_true(events[2].request_id.p && events[2].request_id.len == 0);
         int64_t first = events[0].seq, middle = events[1].seq;
         assert_int_equal(outbox(&f, 0, 2, &events), 2);

@@ -71,6 +71,7 @@ static void block(bool on) {
 /* ---- what stands for an outbox, and for services ---- */
 
 #define EVENTS_MAX 8192
+#define TRACE STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 #define PATIENCE_US (90 * US_PER_S)
 static const char *const types[] = {"t.a", NULL};
 
@@ -104,8 +105,8 @@ static int put(struct outbox *o, int64_t seq, const char *type) {
     snprintf(id, sizeof(id), "evt_%lld", (long long)seq);
     snprintf(key, sizeof(key), "k%lld", (long long)seq % 64);
     snprintf(data, sizeof(data), "{\"seq\":%lld}", (long long)seq);
-    struct event e = {str_from(id), str_from(type), str_from(key), seq, STR("req"), str_from(data),
-                      seq};
+    struct event e = {str_from(id), str_from(type), str_from(key),  seq,
+                      STR("req"),   TRACE,          str_from(data), seq};
     return o->bus->ops->publish(o->bus, &e, on_confirm, o);
 }
 
@@ -127,7 +128,7 @@ static void hear(void *arg, struct bus_delivery *d) {
     struct ears *e = arg;
     int64_t seq = d->event->seq;
     assert_in_range(seq, 1, EVENTS_MAX);
-    assert_true(str_is(d->event->request_id, "req"));
+    assert_true(str_is(d->event->request_id, "req") && str_eq(d->event->traceparent, TRACE));
     e->count++;
     e->distinct += e->times[seq]++ == 0;
     if (e->hold) {

@@ -20,7 +20,7 @@ static void waits_double_up_to_a_bound(void **state) {
     (void)state;
     static const char *const types[] = {"t", NULL};
     struct bus *b = inproc_bus_new();
-    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 1};
+    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 1};
     struct inproc_bus_stats stats;
     int given = 0;
     b->ops->subscribe(b, "g", types, refuse, &given);
@@ -63,7 +63,7 @@ static void confirms_when_all_have_acknowledged(void **state) {
     (void)state;
     static const char *const types[] = {"t", NULL};
     struct bus *b = inproc_bus_new();
-    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 1};
+    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 1};
     struct bus_delivery *held = NULL;
     int given = 0, confirmed = 0;
     b->ops->subscribe(b, "quick", types, acknowledge, &given);
@@ -83,7 +83,7 @@ static void clock_put_back(void **state) {
     (void)state;
     static const char *const types[] = {"t", NULL};
     struct bus *b = inproc_bus_new();
-    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 1};
+    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 1};
     const int64_t day_us = INT64_C(86400000000), now_us = 2 * day_us;
     int given = 0;
     b->ops->subscribe(b, "g", types, refuse, &given);

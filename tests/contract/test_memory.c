@@ -60,7 +60,7 @@ static uint64_t run_with_faults(uint64_t seed) {
     struct store *s = memory_disk_open(d, true, &faults),
                  *honest = memory_disk_open(d, false, NULL);
     for (int i = 0; i < 3000; i++) {
-        struct event e = {STR("evt"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 0};
+        struct event e = {STR("evt"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 0};
         struct store_doc doc;
         struct store_change c = {.collection = &things,
                                  .id = arena_printf(&a, "id%d", i),

@@ -204,7 +204,7 @@ static void lists_are_bounded(void **state) {
 static void the_removed_go_in_the_end(void **state) {
     (void)state;
     struct own o;
-    struct event e = {STR("evt"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 0}, *events;
+    struct event e = {STR("evt"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 0}, *events;
     int32_t n;
     set_up(&o);
     assert_int_equal(commit_one(o.w, change_of("a", 0)), 0);
@@ -233,7 +233,7 @@ static void the_removed_go_in_the_end(void **state) {
 static void sleepers_wake_up(void **state) {
     (void)state;
     struct own o;
-    struct event e = {STR("one"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 0}, *events;
+    struct event e = {STR("one"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 0}, *events;
     int32_t n = 0;
     set_up(&o);
     struct store *other = open_writer(o.h);

@@ -156,7 +156,8 @@ static int64_t took_ms(int64_t from_us) {
 static void lost_answers_are_found(void **state) {
     (void)state;
     struct wired t;
-    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 0}, *events;
+    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 0},
+                 *events;
     int32_t n;
     wired_up(&t);
     assert_int_equal(commit_one(t.far, change_of("warm", 0, "c0")), 0);
@@ -256,7 +257,8 @@ static void ended_sessions_are_made_again(void **state) {
     (void)state;
     struct wired t;
     wired_up(&t);
-    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 0}, *events;
+    struct event e = {STR("evt_1"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 0},
+                 *events;
     int32_t n;
     for (int64_t v = 0; v < 10; v++) {
         struct store_change c = change_of("a", v, "c");
@@ -446,6 +448,46 @@ static void what_is_wrong_is_said(void **state) {
     drop(db);
 }
 
+/* --- another schema ----------------------------------------------------------------------------
+ */
+
+/* What a Lorry of schema 1 left in its outbox still goes out, and new events have their trace. */
+static void outbox_of_schema_1(void **state) {
+    (void)state;
+    struct database *db = make(collections, 1);
+    struct arena a;
+    struct event *events;
+    int32_t n;
+    arena_init(&a, 1024);
+    db->source = postgres_source_close(db->source);
+    postgres_server_do(&server, db->name, "ALTER TABLE outbox DROP COLUMN traceparent");
+    postgres_server_do(&server, db->name, "DELETE FROM schema_version WHERE version > 1");
+    postgres_server_do(&server, db->name,
+                       "INSERT INTO outbox VALUES(0, 1, 'evt_old', 't', 'k', 5, 'req_1', '{}')");
+    db->source = must_open(&db->options);
+    struct store *w = open_handle(source(db), true);
+    struct event e = {.id = STR("evt_new"), .type = STR("t"), .key = STR("k"), .data = STR("{}")};
+    e.traceparent = STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    struct store_change c = change_of("a", 0, "c");
+    c.events = &e;
+    c.event_count = 1;
+    int64_t until_us = clock_mono_us() + 10 * US_PER_S;
+    do {
+        assert_int_equal(w->ops->outbox_read(w, 0, 10, &a, &events, &n), 0);
+        usleep(10000);
+    } while (n == 0 && clock_mono_us() < until_us);
+    assert_int_equal(n, 1);
+    assert_true(str_is(events[0].id, "evt_old") && events[0].traceparent.p == NULL);
+    assert_true(str_is(events[0].request_id, "req_1") && str_is(events[0].data, "{}"));
+    assert_int_equal(commit_one(w, c), 0);
+    assert_int_equal(w->ops->outbox_read(w, events[0].seq, 10, &a, &events, &n), 0);
+    assert_int_equal(n, 1);
+    assert_true(str_eq(events[0].traceparent, e.traceparent));
+    w->ops->close(w);
+    arena_free(&a);
+    drop(db);
+}
+
 /* --- days ------------------------------------------------------------------------------------ */
 
 static const struct store_collection logs = {"logs", {"owner"}, .daily = true};
@@ -559,6 +601,7 @@ int main(void) {
         cmocka_unit_test(bad_text_fails_alone),
         cmocka_unit_test(lists_come_from_a_replica),
         cmocka_unit_test(what_is_wrong_is_said),
+        cmocka_unit_test(outbox_of_schema_1),
         cmocka_unit_test(days_are_kept_apart),
         cmocka_unit_test(all_start_at_once),
     };

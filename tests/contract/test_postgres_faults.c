@@ -61,7 +61,7 @@ static int commit_batch(struct writer *w, int64_t n, struct arena *a) {
     struct event e[BATCH];
     for (int i = 0; i < BATCH; i++) {
         struct str id = id_of(w, n, i, a);
-        e[i] = (struct event){id, STR("t"), id, 1, STR_NONE, STR("{}"), 0};
+        e[i] = (struct event){id, STR("t"), id, 1, STR_NONE, STR_NONE, STR("{}"), 0};
         c[i] = (struct store_change){.collection = &things,
                                      .id = id,
                                      .state = arena_printf(a, "{\"n\":%lld}", (long long)n),

@@ -112,7 +112,7 @@ static int crash_commit(struct store *w, int64_t n, struct arena *a) {
         struct str id = arena_printf(a, "b%06lld-%d", (long long)n, i);
         char *state = arena_bytes(a, 3000);
         memset(state, 'x', 3000);
-        e[i] = (struct event){id, STR("t"), id, 1, STR_NONE, STR("{}"), 0};
+        e[i] = (struct event){id, STR("t"), id, 1, STR_NONE, STR_NONE, STR("{}"), 0};
         c[i] = (struct store_change){.collection = &things,
                                      .id = id,
                                      .state = {state, (size_t)(n * 37 % 3000)},
@@ -397,7 +397,7 @@ static void one_server_a_folder(void **state) {
     must_open(&second);
     assert_int_equal(source(f)->open(source(f), true, &w), 0);
     assert_int_equal(source(&second)->open(source(&second), true, &beside), 0);
-    struct event e = {STR("evt"), STR("t"), STR("k"), 1, STR_NONE, STR("{}"), 0};
+    struct event e = {STR("evt"), STR("t"), STR("k"), 1, STR_NONE, STR_NONE, STR("{}"), 0};
     for (int64_t v = 0; v < 6; v++) { /* in turns; the outbox has one order all the same */
         struct store *by = v % 2 ? beside : w, *other = v % 2 ? w : beside;
         struct store_change c = {.collection = &things,
@@ -458,7 +458,7 @@ static void *write_all_the_time(void *arg) {
     arena_init(&a, 4096);
     for (int n = 0; n < 150; n++) {
         struct str id = arena_printf(&a, "%s%d", h->prefix, n);
-        struct event e = {id, STR("t"), id, 1, STR_NONE, STR("{}"), 0};
+        struct event e = {id, STR("t"), id, 1, STR_NONE, STR_NONE, STR("{}"), 0};
         struct store_change c = {.collection = &things,
                                  .id = id,
                                  .state = STR("{}"),
@@ -567,6 +567,37 @@ static void refuses_other_files(void **state) {
     drop(f);
 }
 
+/* What a Lorry of schema 1 left in its outbox still goes out, and new events have their trace. */
+static void outbox_of_schema_1(void **state) {
+    (void)state;
+    struct folder *f = make(collections, 1);
+    struct arena a;
+    struct store *w;
+    struct event *events;
+    int32_t n;
+    arena_init(&a, 1024);
+    f->source = sqlite_source_close(f->source);
+    raw_sql(f, "ALTER TABLE outbox DROP COLUMN traceparent;"
+               "DELETE FROM schema_version WHERE version > 1;"
+               "UPDATE counters SET value = 1 WHERE name = 'outbox_seq';"
+               "INSERT INTO outbox VALUES(1, 'evt_old', 't', 'k', 5, 'req_1', '{}')");
+    must_open(f);
+    assert_int_equal(source(f)->open(source(f), true, &w), 0);
+    struct event e = {.id = STR("evt_new"), .type = STR("t"), .key = STR("k"), .data = STR("{}")};
+    e.traceparent = STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    struct store_change c = {
+        .collection = &things, .id = STR("a"), .state = STR("{}"), .events = &e, .event_count = 1};
+    assert_int_equal(w->ops->commit(w, &c, 1, NULL, 0), 0);
+    assert_int_equal(w->ops->outbox_read(w, 0, 10, &a, &events, &n), 0);
+    assert_int_equal(n, 2);
+    assert_true(str_is(events[0].id, "evt_old") && events[0].traceparent.p == NULL);
+    assert_true(str_is(events[0].request_id, "req_1") && str_is(events[0].data, "{}"));
+    assert_true(str_eq(events[1].traceparent, e.traceparent));
+    w->ops->close(w);
+    arena_free(&a);
+    drop(f);
+}
+
 static void refuses_a_truncated_file(void **state) {
     (void)state;
     struct arena a;
@@ -640,6 +671,7 @@ int main(void) {
         cmocka_unit_test(two_writers_at_once),
         cmocka_unit_test(busy_while_another_writes),
         cmocka_unit_test(refuses_other_files),
+        cmocka_unit_test(outbox_of_schema_1),
         cmocka_unit_test(refuses_a_truncated_file),
         cmocka_unit_test(collections_come_and_grow),
     };

@@ -101,13 +101,14 @@ static struct str put(char **at, struct str s) {
 
 static struct sending *sending_new(const struct event *e) {
     struct sending *s = xcalloc(1, sizeof(*s) + e->id.len + e->type.len + e->key.len + e->data.len +
-                                       e->request_id.len + 1);
+                                       e->request_id.len + e->traceparent.len + 1);
     char *at = (char *)(s + 1);
     s->event = *e;
     s->event.id = put(&at, e->id);
     s->event.type = put(&at, e->type);
     s->event.key = put(&at, e->key);
     s->event.request_id = put(&at, e->request_id);
+    s->event.traceparent = put(&at, e->traceparent);
     s->event.data = put(&at, e->data);
     s->thread = pthread_self();
     return s;

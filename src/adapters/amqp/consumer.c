@@ -58,13 +58,14 @@ static struct str put(char **at, struct str s) {
 static struct delivery *delivery_new(const struct incoming *in) {
     const struct event *e = &in->event;
     struct delivery *d = xcalloc(1, sizeof(*d) + e->id.len + e->type.len + e->key.len +
-                                        e->request_id.len + in->body.len + 1);
+                                        e->request_id.len + e->traceparent.len + in->body.len + 1);
     char *at = (char *)(d + 1);
     d->event = *e;
     d->event.id = put(&at, e->id);
     d->event.type = put(&at, e->type);
     d->event.key = put(&at, e->key);
     d->event.request_id = put(&at, e->request_id);
+    d->event.traceparent = put(&at, e->traceparent);
     d->event.data = put(&at, (struct str){in->body.p, in->body.len});
     d->tag = in->tag;
     d->again = in->again;
@@ -148,6 +149,7 @@ static int on_header(struct link *l, const amqp_frame_t *f) {
         in->event.type = arena_str(&in->arena, e.type);
         in->event.key = arena_str(&in->arena, e.key);
         in->event.request_id = arena_str(&in->arena, e.request_id);
+        in->event.traceparent = arena_str(&in->arena, e.traceparent);
         buf_init(&in->body, &in->arena, (size_t)in->size + 1);
     }
     return in->size == 0 ? message_whole(l) : 0;

@@ -1,5 +1,6 @@
 /* An event as an AMQP message: message-id, type and timestamp are the event's, the body is its data
- * (JSON); key, request id, the exact time and the publisher's sequence number are headers.
+ * (JSON); key, request id, traceparent (as OpenTelemetry names it), the exact time and the
+ * publisher's sequence number are headers.
  */
 #include "adapters/amqp/internal.h"
 #include "base/check.h"
@@ -9,11 +10,13 @@
 
 #define HEADER_KEY "key"
 #define HEADER_REQUEST "request_id"
+#define HEADER_TRACE "traceparent"
 #define HEADER_AT "at_us"
 #define HEADER_SEQ "seq"
 #define PERSISTENT 2
 #define KEY_MAX 512 /* bytes */
 #define REQUEST_MAX 512
+#define TRACE_MAX 512 /* later versions may be longer */
 
 static amqp_table_entry_t text_entry(const char *key, struct str value) {
     return (amqp_table_entry_t){
@@ -28,12 +31,14 @@ static amqp_table_entry_t number_entry(const char *key, int64_t value) {
 
 int message_publish(amqp_connection_state_t conn, const char *exchange, struct str routing_key,
                     const struct event *e) {
-    amqp_table_entry_t headers[4] = {text_entry(HEADER_KEY, e->key),
+    amqp_table_entry_t headers[5] = {text_entry(HEADER_KEY, e->key),
                                      number_entry(HEADER_AT, e->at_us),
                                      number_entry(HEADER_SEQ, e->seq)};
     int count = 3;
     if (e->request_id.p != NULL)
         headers[count++] = text_entry(HEADER_REQUEST, e->request_id);
+    if (e->traceparent.p != NULL)
+        headers[count++] = text_entry(HEADER_TRACE, e->traceparent);
     amqp_basic_properties_t p = {._flags = AMQP_BASIC_CONTENT_TYPE_FLAG |
                                            AMQP_BASIC_DELIVERY_MODE_FLAG |
                                            AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TYPE_FLAG |
@@ -77,7 +82,8 @@ const char *message_read(const amqp_basic_properties_t *p, struct event *ret) {
     struct event e = {.at_us = number_header(p, HEADER_AT),
                       .seq = number_header(p, HEADER_SEQ),
                       .key = text_header(p, HEADER_KEY),
-                      .request_id = text_header(p, HEADER_REQUEST)};
+                      .request_id = text_header(p, HEADER_REQUEST),
+                      .traceparent = text_header(p, HEADER_TRACE)};
     if (p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG)
         e.id = str_of(p->message_id);
     if (p->_flags & AMQP_BASIC_TYPE_FLAG)
@@ -90,6 +96,8 @@ const char *message_read(const amqp_basic_properties_t *p, struct event *ret) {
         return "it has no key";
     if (e.request_id.p != NULL && !is_text(e.request_id, REQUEST_MAX))
         e.request_id = STR_NONE;
+    if (e.traceparent.p != NULL && !is_text(e.traceparent, TRACE_MAX))
+        e.traceparent = STR_NONE;
     *ret = e;
     return NULL;
 }

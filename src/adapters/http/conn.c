@@ -210,7 +210,7 @@ void conn_dispatch(struct exchange *ex) {
         conn_refuse(ex, &refusal_upgrade_behind);
         return;
     }
-    request_id_take(ex);
+    request_ids_take(ex);
     ex->call.request.peer =
         c->peer.is_proxy ? remote_client(t->options, &c->peer, &ex->call) : str_from(c->peer_text);
     ex->call.worker = &t->worker;

@@ -311,7 +311,7 @@ struct str request_header(const struct request *r, const char *name);
 void reply_render(struct exchange *ex, bool keep); /* response → out */
 void reply_upgrade(struct exchange *ex, struct str accept, struct str protocol);
 void reply_problem(struct exchange *ex, const struct refusal *r);
-void request_id_take(struct exchange *ex);
+void request_ids_take(struct exchange *ex);
 extern const struct refusal refusal_timeout, refusal_overloaded;
 
 /* write.c */

@@ -99,14 +99,16 @@ static bool request_id_sane(struct str id) {
     return true;
 }
 
-/* The client's request id if it is sane, else a new one; and the time of arrival. */
-void request_id_take(struct exchange *ex) {
+/* The client's request id and trace if they are sane, else new ones; and the time of arrival. */
+void request_ids_take(struct exchange *ex) {
     struct call *c = &ex->call;
     c->now_us = thread_now_us(ex->thread);
     struct str theirs = request_header(&c->request, "x-request-id");
     c->request_id = request_id_sane(theirs)
                         ? theirs
                         : id_new(&c->arena, "req", c->now_us, ex->thread->worker.rng);
+    if (!traceparent_read(request_header(&c->request, "traceparent"), &c->trace))
+        c->trace = traceparent_new(ex->thread->worker.rng);
 }
 
 static void add_header(struct buf *b, struct str name, struct str value) {
@@ -127,7 +129,8 @@ static void add_own_headers(struct buf *b, struct exchange *ex, bool *ret_cache_
     for (int32_t i = 0; i < r->header_count; i++) {
         const struct header *h = &r->headers[i];
         if (!one_line(h->name) || !one_line(h->value)) {
-            log_write(ex->thread->options->log, LOG_ERROR, ex->call.request_id,
+            log_write(ex->thread->options->log, LOG_ERROR,
+                      (struct log_cause){ex->call.request_id, &ex->call.trace},
                       "a response header with a line break was left out");
             continue;
         }
@@ -194,7 +197,7 @@ void reply_upgrade(struct exchange *ex, struct str accept, struct str protocol) 
 /* The texts of refusals are ours and the request id is sane: nothing needs escaping. */
 void reply_problem(struct exchange *ex, const struct refusal *r) {
     struct call *c = &ex->call;
-    request_id_take(ex);
+    request_ids_take(ex);
     c->response = (struct response){
         .status = r->status,
         .content_type = "application/problem+json",

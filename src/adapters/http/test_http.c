@@ -395,6 +395,22 @@ static void test_answer_heads(void **state) {
     assert_non_null(strstr(out, "\"request_id\":\"mine\""));
 }
 
+/* The client's trace if it is one, else a new one, which nobody has asked to be recorded. */
+static void test_traces(void **state) {
+    (void)state;
+    static char out[1 << 16];
+    static const char mine[] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    SHOW("GET /trace HTTP/1.1\r\nHost: a\r\ntraceparent: "
+         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n");
+    assert_string_equal(strstr(out, "\r\n\r\n") + 4, mine);
+    struct traceparent t;
+    SHOW("GET /trace HTTP/1.1\r\nHost: a\r\ntraceparent: "
+         "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01\r\n\r\n");
+    assert_true(traceparent_read(str_from(strstr(out, "\r\n\r\n") + 4), &t) && !t.sampled);
+    SHOW("GET /trace HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_true(traceparent_read(str_from(strstr(out, "\r\n\r\n") + 4), &t) && !t.sampled);
+}
+
 static void test_expect_continue(void **state) {
     (void)state;
     static char out[1 << 16];
@@ -437,6 +453,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_held_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_http10_and_close, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answer_heads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_traces, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expect_continue, setup, teardown),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);

@@ -123,7 +123,9 @@ static void on_request(void *app, struct call *c) {
         return;
     }
     struct response *r = &c->response;
-    if (str_starts(path, "/big/")) {
+    if (str_is(path, "/trace")) {
+        r->body = traceparent_text(&c->trace, &c->arena);
+    } else if (str_starts(path, "/big/")) {
         size_t n = (size_t)number_in(str_sub(path, 5, path.len));
         char *p = arena_bytes(&c->arena, n);
         memset(p, 'b', n);

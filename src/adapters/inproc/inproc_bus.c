@@ -258,13 +258,14 @@ static struct str put(char **at, struct str s) {
 static struct flight *flight_new(const struct event *e, int32_t delivery_count) {
     size_t fixed = sizeof(struct flight) + sizeof(struct delivery) * (size_t)delivery_count;
     struct flight *f = xcalloc(1, fixed + e->id.len + e->type.len + e->key.len + e->data.len +
-                                      e->request_id.len + 1);
+                                      e->request_id.len + e->traceparent.len + 1);
     char *at = (char *)f + fixed;
     f->event = *e;
     f->event.id = put(&at, e->id);
     f->event.type = put(&at, e->type);
     f->event.key = put(&at, e->key);
     f->event.request_id = put(&at, e->request_id);
+    f->event.traceparent = put(&at, e->traceparent);
     f->event.data = put(&at, e->data);
     f->delivery_count = f->pending = delivery_count;
     f->thread = pthread_self();

@@ -84,7 +84,7 @@ static void outbox_grow(struct memory_outbox *o) {
 
 static void outbox_add(struct memory_outbox *o, const struct event *e, int32_t owner) {
     struct memory_row *copy = xmalloc(sizeof *copy + e->id.len + e->type.len + e->key.len +
-                                      e->request_id.len + e->data.len);
+                                      e->request_id.len + e->traceparent.len + e->data.len);
     char *at = (char *)(copy + 1);
     copy->owner = owner;
     copy->event = (struct event){.id = put(&at, e->id),
@@ -92,6 +92,7 @@ static void outbox_add(struct memory_outbox *o, const struct event *e, int32_t o
                                  .key = put(&at, e->key),
                                  .at_us = e->at_us,
                                  .request_id = put(&at, e->request_id),
+                                 .traceparent = put(&at, e->traceparent),
                                  .data = put(&at, e->data),
                                  .seq = memory_outbox_next_seq(o)};
     if (o->span == o->cap)

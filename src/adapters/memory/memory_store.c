@@ -233,6 +233,7 @@ static int outbox_read(struct store *s, int64_t after_seq, int32_t limit, struct
                                      .key = arena_str(a, e->key),
                                      .at_us = e->at_us,
                                      .request_id = arena_str(a, e->request_id),
+                                     .traceparent = arena_str(a, e->traceparent),
                                      .data = arena_str(a, e->data),
                                      .seq = e->seq};
         after_seq = e->seq;

@@ -330,6 +330,7 @@ static void add_event(bson_t *each, uint32_t index, struct str row, const char *
     bson_add_str(&entry, "key", e->key);
     bson_add_i64(&entry, "at", e->at_us);
     bson_add_str(&entry, "request_id", e->request_id);
+    bson_add_str(&entry, "traceparent", e->traceparent);
     bson_add_str(&entry, "data", e->data);
     bson_append_document_end(each, &entry);
 }

@@ -56,7 +56,7 @@ static void make_room(struct mongo_outbox *o) {
 static size_t event_bytes(const struct mongo_event *m) {
     const struct event *e = &m->event;
     return sizeof *m + m->doc_id.len + m->row.len + e->id.len + e->type.len + e->key.len +
-           e->request_id.len + e->data.len;
+           e->request_id.len + e->traceparent.len + e->data.len;
 }
 
 static struct str put(char **at, struct str s) {
@@ -82,6 +82,7 @@ void mongo_outbox_add(struct mongo_outbox *o, int table, struct str id, struct s
                               .key = put(&at, e->key),
                               .at_us = e->at_us,
                               .request_id = put(&at, e->request_id),
+                              .traceparent = put(&at, e->traceparent),
                               .data = put(&at, e->data),
                               .seq = m->seq};
     make_room(o);
@@ -364,6 +365,7 @@ static int note_ours(void *arg, const bson_t *doc) {
                       .key = arena_str(t->a, bson_str(&w.doc, "key")),
                       .at_us = bson_i64(&w.doc, "at"),
                       .request_id = arena_str(t->a, bson_str(&w.doc, "request_id")),
+                      .traceparent = arena_str(t->a, bson_str(&w.doc, "traceparent")),
                       .data = arena_str(t->a, bson_str(&w.doc, "data"))}};
     }
     return 0;
@@ -447,6 +449,7 @@ int mongo_outbox_read(struct store *store, int64_t after_seq, int32_t limit, str
                                      .key = arena_str(a, e->key),
                                      .at_us = e->at_us,
                                      .request_id = arena_str(a, e->request_id),
+                                     .traceparent = arena_str(a, e->traceparent),
                                      .data = arena_str(a, e->data),
                                      .seq = e->seq};
     }

@@ -3,7 +3,7 @@
  * One aggregate is one document:
  *
  *   _id, version, commit_id, wake_at, k: {index: key}, state: {…},
- *   outbox: [{row, owner, id, type, key, at, request_id, data}],
+ *   outbox: [{row, owner, id, type, key, at, request_id, traceparent, data}],
  *   seen: [{k, at}], answers: [{k, at, hash, status, etag, body}], keys_at, tags: [last commits]
  *
  * A commit is one compare-and-set on {_id, version} for each document, majority and journal; a

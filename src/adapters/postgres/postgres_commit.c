@@ -42,7 +42,7 @@ static void each_index(struct buf *b, const struct postgres_table *t, const char
 
 /* The values are $1 …, in the order of add_changes, the owner, add_events and add_answers; the
  * keys' come last. "(x IN (…)) IS TRUE" keeps it a hashed lookup. */
-#define FIRST_KEY_PARAM 28
+#define FIRST_KEY_PARAM 29
 
 /* What goes with the documents that were hit. */
 static void commit_sql_rest(struct buf *b) {
@@ -51,19 +51,20 @@ static void commit_sql_rest(struct buf *b) {
            " WHERE (id IN (SELECT id FROM hit)) IS TRUE),"
            " s AS (INSERT INTO seen(key, at) SELECT dedupe, at FROM ok WHERE dedupe IS NOT NULL"
            " ORDER BY dedupe ON CONFLICT DO NOTHING RETURNING 1),"
-           " x AS MATERIALIZED (SELECT * FROM unnest($20::int4[], $21::text[], $22::int8[],"
-           " $23::int8[], $24::int4[], $25::text[], $26::text[])"
+           " x AS MATERIALIZED (SELECT * FROM unnest($21::int4[], $22::text[], $23::int8[],"
+           " $24::int8[], $25::int4[], $26::text[], $27::text[])"
            " AS u(ord, key, at, body_hash, status, etag, body)"
            " WHERE (ord IN (SELECT ord FROM ok)) IS TRUE),"
            " a AS (INSERT INTO answers(key, at, body_hash, status, etag, body)"
            " SELECT key, at, body_hash, status, etag, body FROM x ORDER BY key"
            " ON CONFLICT DO NOTHING RETURNING 1),"
-           " o AS (INSERT INTO outbox(owner, seq, id, type, key, at, request_id, data)"
-           " SELECT $11::int8, seq, id, type, key, at, request_id, data FROM"
+           " o AS (INSERT INTO outbox(owner, seq, id, type, key, at, request_id, traceparent, data)"
+           " SELECT $11::int8, seq, id, type, key, at, request_id, traceparent, data FROM"
            " unnest($12::int4[], $13::int8[], $14::text[], $15::text[], $16::text[], $17::int8[],"
-           " $18::text[], $19::text[]) AS u(ord, seq, id, type, key, at, request_id, data)"
+           " $18::text[], $19::text[], $20::text[]) AS u(ord, seq, id, type, key, at, request_id, "
+           "traceparent, data)"
            " WHERE (ord IN (SELECT ord FROM ok)) IS TRUE)"
-           ", n AS (UPDATE nodes SET batch = $27, done = CASE WHEN batch = $27 THEN done END ||"
+           ", n AS (UPDATE nodes SET batch = $28, done = CASE WHEN batch = $28 THEN done END ||"
            " ARRAY(SELECT ord FROM ok) WHERE node = $11)"
            " SELECT ord, CASE WHEN ord IN (SELECT ord FROM ok) THEN 0"
            " WHEN ord IN (SELECT ord FROM good) THEN 1 ELSE 2 END,"
@@ -218,12 +219,12 @@ static void add_changes(struct postgres_params *p, const struct slot *slots, int
         postgres_add_array(p, &v[i]);
 }
 
-enum { E_ORD, E_SEQ, E_ID, E_TYPE, E_KEY, E_AT, E_REQUEST, E_DATA };
+enum { E_ORD, E_SEQ, E_ID, E_TYPE, E_KEY, E_AT, E_REQUEST, E_TRACE, E_DATA };
 
 static void add_events(struct postgres_params *p, const struct slot *slots, int32_t count) {
     static const enum postgres_type types[] = {POSTGRES_I32,  POSTGRES_I64,  POSTGRES_TEXT,
                                                POSTGRES_TEXT, POSTGRES_TEXT, POSTGRES_I64,
-                                               POSTGRES_TEXT, POSTGRES_TEXT};
+                                               POSTGRES_TEXT, POSTGRES_TEXT, POSTGRES_TEXT};
     struct postgres_array v[COUNT_OF(types)];
     for (size_t i = 0; i < COUNT_OF(types); i++)
         postgres_array_init(&v[i], p->arena, types[i]);
@@ -237,6 +238,7 @@ static void add_events(struct postgres_params *p, const struct slot *slots, int3
             postgres_array_str(&v[E_KEY], events[n].key);
             postgres_array_i64(&v[E_AT], events[n].at_us);
             postgres_array_str(&v[E_REQUEST], events[n].request_id);
+            postgres_array_str(&v[E_TRACE], events[n].traceparent);
             postgres_array_str(&v[E_DATA], events[n].data);
         }
     }

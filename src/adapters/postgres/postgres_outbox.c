@@ -174,7 +174,8 @@ static void on_events(void *arg, int tag, const PGresult *r) {
                            .key = arena_str(reading->arena, postgres_str(r, i, 3)),
                            .at_us = postgres_i64(r, i, 4),
                            .request_id = arena_str(reading->arena, postgres_str(r, i, 5)),
-                           .data = arena_str(reading->arena, postgres_str(r, i, 6))};
+                           .traceparent = arena_str(reading->arena, postgres_str(r, i, 6)),
+                           .data = arena_str(reading->arena, postgres_str(r, i, 7))};
 }
 
 int postgres_outbox_read(struct store *store, int64_t after_seq, int32_t limit, struct arena *a,
@@ -200,8 +201,8 @@ int postgres_outbox_read(struct store *store, int64_t after_seq, int32_t limit, 
             postgres_add_i64(&p, after_seq);
             postgres_add_i32(&p, limit);
             r = postgres_query(s, &s->link, POSTGRES_OUTBOX_READ,
-                               "SELECT seq, id, type, key, at, request_id, data FROM outbox"
-                               " WHERE owner = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+                               "SELECT seq, id, type, key, at, request_id, traceparent, data"
+                               " FROM outbox WHERE owner = $1 AND seq > $2 ORDER BY seq LIMIT $3",
                                &p, on_events, &reading);
             if (r < 0)
                 return r;

@@ -39,7 +39,8 @@ static const char *const migration_1[] = {
     " 'another writer has just written one of these keys' USING ERRCODE = '40001'; END $$",
     NULL,
 };
-static const char *const *const migrations[] = {migration_1};
+static const char *const migration_2[] = {"ALTER TABLE outbox ADD COLUMN traceparent text", NULL};
+static const char *const *const migrations[] = {migration_1, migration_2};
 _Static_assert(COUNT_OF(migrations) == POSTGRES_STORE_SCHEMA, "one migration a version");
 
 static const char *const reserved[] = {"nodes", "outbox", "seen", "answers", "schema_version"};

@@ -16,7 +16,7 @@
 #include "base/module.h"
 #include "ports/store.h"
 
-#define POSTGRES_STORE_SCHEMA 1 /* the version of the tables that belong to no collection */
+#define POSTGRES_STORE_SCHEMA 2 /* the version of the tables that belong to no collection */
 #define POSTGRES_STORE_COLLECTIONS_MAX 32
 #define POSTGRES_SERVER_MIN 140000 /* server_version_num */
 

@@ -32,6 +32,8 @@ static const char *const migrations[] = {
     "CREATE TABLE answers(key TEXT PRIMARY KEY, at INTEGER NOT NULL, body_hash INTEGER NOT NULL,"
     " status INTEGER NOT NULL, etag TEXT, body TEXT);"
     "CREATE INDEX answers_by_at ON answers(at);",
+    /* 2 */
+    "ALTER TABLE outbox ADD COLUMN traceparent TEXT;",
 };
 _Static_assert(COUNT_OF(migrations) == SQLITE_STORE_SCHEMA, "one migration a version");
 

@@ -59,11 +59,11 @@ static const char *const fixed_sql[FIXED_COUNT] = {
                    " VALUES(?, ?, ?, ?, ?, ?)",
     [SEQ_GET] = "SELECT value FROM counters WHERE name = 'outbox_seq'",
     [SEQ_SET] = "UPDATE counters SET value = ? WHERE name = 'outbox_seq'",
-    [OUTBOX_ADD] = "INSERT INTO outbox(seq, id, type, key, at, request_id, data)"
-                   " VALUES(?, ?, ?, ?, ?, ?, ?)",
+    [OUTBOX_ADD] = "INSERT INTO outbox(seq, id, type, key, at, request_id, traceparent,"
+                   " data) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
     [OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq = ?",
-    [OUTBOX_READ] = "SELECT seq, id, type, key, at, request_id, data FROM outbox WHERE seq > ?"
-                    " ORDER BY seq LIMIT ?",
+    [OUTBOX_READ] = "SELECT seq, id, type, key, at, request_id, traceparent, data FROM outbox"
+                    " WHERE seq > ? ORDER BY seq LIMIT ?",
     [PRUNE_SEEN] = "DELETE FROM seen WHERE key IN"
                    " (SELECT key FROM seen WHERE at < ? ORDER BY at LIMIT ?)",
     [PRUNE_ANSWERS] = "DELETE FROM answers WHERE rowid IN"
@@ -328,7 +328,8 @@ static int outbox_read(struct store *store, int64_t after_seq, int32_t limit, st
                                      .key = arena_str(a, column_str(st, 3)),
                                      .at_us = sqlite3_column_int64(st, 4),
                                      .request_id = arena_str(a, column_str(st, 5)),
-                                     .data = arena_str(a, column_str(st, 6))};
+                                     .traceparent = arena_str(a, column_str(st, 6)),
+                                     .data = arena_str(a, column_str(st, 7))};
     if (r < 0)
         return r;
     *ret_events = events;
@@ -469,7 +470,8 @@ static int add_events(struct sqlite_store *s, const struct event *events, int32_
         bind_str(st, 4, events[i].key);
         bind_i64(st, 5, events[i].at_us);
         bind_str(st, 6, events[i].request_id);
-        bind_str(st, 7, events[i].data);
+        bind_str(st, 7, events[i].traceparent);
+        bind_str(st, 8, events[i].data);
         if ((r = run(s, st)) < 0)
             return r;
         s->seq++;

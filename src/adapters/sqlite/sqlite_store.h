@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "ports/store.h"
 
-#define SQLITE_STORE_SCHEMA 1 /* the version of the tables that belong to no collection */
+#define SQLITE_STORE_SCHEMA 2 /* the version of the tables that belong to no collection */
 #define SQLITE_STORE_COLLECTIONS_MAX 32
 
 struct sqlite_options {

@@ -132,6 +132,7 @@ static void step(struct flow *f, const struct command_type *type, struct str id,
     cmd->args = args;
     cmd->who = c->who;
     cmd->request_id = c->request_id;
+    cmd->trace = c->trace;
     cmd->arena = &c->arena;
     cmd->finish = step_finish;
     cmd->finish_arg = f;

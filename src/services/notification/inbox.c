@@ -25,6 +25,7 @@ static const struct schema_field entry_fields[] = {
     {"type", S_STR, S_STORE, .offset = offsetof(struct inbox_entry, type)},
     {"at", S_TIME, S_STORE, .offset = offsetof(struct inbox_entry, at_us)},
     {"data", S_RAW, S_STORE, .offset = offsetof(struct inbox_entry, data)},
+    {"traceparent", S_STR, S_STORE, .offset = offsetof(struct inbox_entry, traceparent)},
 };
 static const struct schema entry_schema = SCHEMA(struct inbox_entry, "InboxEntry", entry_fields);
 const struct store_collection inbox_collection = {.name = "inbox"};
@@ -117,8 +118,10 @@ int inbox_read(struct store *s, struct json_parser *p, struct str stream, int64_
 }
 
 struct str inbox_frame(const struct inbox_entry *e, struct arena *a) {
+    struct traceparent trace;
+    char trace_id[TRACE_ID_CHARS + 1];
     struct buf out;
-    buf_init(&out, a, e->data.len + 160);
+    buf_init(&out, a, e->data.len + 208);
     struct jw w;
     jw_init(&w, &out);
     jw_object(&w);
@@ -127,6 +130,10 @@ struct str inbox_frame(const struct inbox_entry *e, struct arena *a) {
     jw_kv_time(&w, "at", e->at_us);
     jw_key(&w, "data");
     jw_raw(&w, e->data);
+    if (traceparent_read(e->traceparent, &trace)) {
+        trace_id_text(&trace, trace_id);
+        jw_kv_str(&w, "trace_id", str_from(trace_id));
+    }
     jw_end(&w);
     return buf_str(&out);
 }
@@ -215,6 +222,7 @@ static void entry_decide(const struct command *cmd, const struct decide_ctx *ctx
         return;
     }
     struct inbox_entry *entry = arena_copy(ctx->arena, cmd->args, sizeof(struct inbox_entry));
+    entry->traceparent = traceparent_text(&cmd->trace, ctx->arena);
     decision_state(ret, cmd, NULL, entry);
 }
 

@@ -56,7 +56,8 @@ struct inbox_entry {
     struct aggregate_head head; /* id: "<stream>:<12 digits of seq>" */
     struct str stream, type;
     int64_t seq, at_us;
-    struct str data; /* JSON text */
+    struct str data;        /* JSON text */
+    struct str traceparent; /* of what it tells of; absent in those that older versions wrote */
     /* of the event, on its way in only */
     struct str booking_id;
     int64_t booking_version;

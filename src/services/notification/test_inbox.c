@@ -84,6 +84,34 @@ static void an_event_without_a_view_makes_no_entry(void **state) {
     kit_free(w.k);
 }
 
+/* Who asks for a trace, or for help, can name it; what came without one is as it was. */
+static void an_entry_names_its_trace(void **state) {
+    (void)state;
+    struct world w = world_new(4, 0, 0);
+    struct kit *k = w.k;
+    struct client *customer = client_open(k, ROLE_CUSTOMER, w.customer);
+    expect(customer, "{\"type\":\"ready\",\"seq\":0}");
+    struct ev_booking b = kit_booking(k, w.customer);
+    int32_t i = kit_event(k, EV_BOOKING_REQUESTED, &b);
+    k->events[i].event.traceparent = STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+    kit_publish(k, i);
+    house_settle(k->h);
+    struct str told =
+        arena_printf(&k->h->arena,
+                     "{\"type\":\"booking.updated\",\"seq\":1,\"at\":\"2026-11-23T10:00:00Z\","
+                     "\"data\":%.*s,\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}",
+                     STR_ARG(b.view));
+    expect(customer, told.p);
+    kit_moves(k, &b, BOOKING_CANCELLED);
+    kit_tell(k, EV_BOOKING_CANCELLED, &b);
+    told = arena_printf(&k->h->arena,
+                        "{\"type\":\"booking.updated\",\"seq\":2,\"at\":\"2026-11-23T10:00:00Z\","
+                        "\"data\":%.*s}",
+                        STR_ARG(b.view));
+    expect(customer, told.p);
+    kit_free(k);
+}
+
 static void offers_go_to_their_driver(void **state) {
     (void)state;
     struct world w = world_new(3, 0, 0);
@@ -540,6 +568,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_booking_is_told_to_its_people),
         cmocka_unit_test(an_event_without_a_view_makes_no_entry),
+        cmocka_unit_test(an_entry_names_its_trace),
         cmocka_unit_test(offers_go_to_their_driver),
         cmocka_unit_test(an_assignment_is_no_offer),
         cmocka_unit_test(an_event_that_comes_again_makes_no_second_entry),
