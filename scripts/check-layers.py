@@ -82,7 +82,7 @@ LIBRARIES = {
 }
 LIBC = set(
     """
-    assert complex ctype dirent dlfcn endian err errno fcntl fenv float fnmatch getopt glob iconv inttypes
+    assert complex ctype dirent dlfcn endian err errno fcntl fenv float fnmatch ftw getopt glob iconv inttypes
     iso646 langinfo libgen limits locale malloc math netdb nl_types poll pthread pwd grp regex sched
     semaphore setjmp signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn
     string strings syslog termios tgmath threads time uchar ucontext unistd utime wchar wctype byteswap

@@ -15,6 +15,7 @@ mkdir -p "$stage/man"
 cp -r deploy/debian "$stage/debian"
 cp deploy/systemd/lorry.service "$stage/debian/lorry.service"
 cp deploy/systemd/lorry@.service "$stage/debian/lorry@.service"
+cp deploy/systemd/lorry-backup.service deploy/systemd/lorry-backup.timer "$stage/debian/"
 cp "$lorry" "$stage/lorry"
 cp "$(dirname "$lorry")"/lorry-*.so "$stage/"
 cp -r deploy/nginx deploy/prometheus deploy/grafana README.md docs "$stage/"
@@ -61,7 +62,7 @@ END
     fi
 } >"$stage/debian/lorry.install"
 printf 'man/*\n' >"$stage/debian/lorry.manpages"
-printf 'README.md\ndocs/operations.md\n' >"$stage/debian/lorry.docs"
+printf 'README.md\ndocs/operations.md\ndocs/backup.md\n' >"$stage/debian/lorry.docs"
 printf 'prometheus\ngrafana\n' >"$stage/debian/lorry.examples"
 printf 'u lorry - "Lorry" /var/lib/lorry\n' >"$stage/debian/lorry.sysusers"
 

@@ -64,6 +64,21 @@ static const struct config_command commands[] = {
          "The retired one is known until its last token has run out: --access-ttl-s must be\n"
          "the server's.\n",
      .tables = keys_rotate_tables},
+    {.name = "backup",
+     .summary = "Copy the data folder of a server, which may be running, and verify the copy",
+     .details = "What is copied is one moment: the database and every file beside it that cannot\n"
+                "be made again, with checksums. The copy is read back before it gets its name;\n"
+                "nothing that is there is ever overwritten.\n",
+     .arguments = "[FOLDER]",
+     .arguments_max = 1,
+     .tables = backup_tables},
+    {.name = "restore",
+     .summary = "Make a data folder from a back-up, which is verified first",
+     .details = "The folder that --data names must be empty, or not there. If anything is wrong\n"
+                "nothing is left in it.\n",
+     .arguments = "BACKUP",
+     .arguments_max = 1,
+     .tables = restore_tables},
     {.name = "health",
      .summary = "Ask the server that listens here whether it is ready",
      .details = "Exit status 0 if it is, 1 if it drains, waits for something or does not answer.\n",
@@ -119,6 +134,8 @@ static int (*const runs[])(struct config *c) = {
     command_user_disable,
     command_keys_list,
     command_keys_rotate,
+    command_backup,
+    command_restore,
     command_health,
     command_dead_letters_list,
     command_dead_letters_show,

@@ -16,6 +16,7 @@ from proxy import ROOT, lorry
 from lorry import Server
 
 UNITS = ('lorry.service', 'lorry@.service')
+BACKUP = ('lorry-backup.service', 'lorry-backup.timer')
 # Debian no longer asks for init.d scripts; the build's flags are the project's own.
 NOT_OURS = 'package-supports-alternative-init-but-no-init.d-script,hardening-no-fortify-functions,unused-override'
 
@@ -58,6 +59,27 @@ class Units(unittest.TestCase):
         self.assertEqual({line.partition('=')[0] for line in differ},
                          {'Description', 'EnvironmentFile', 'ExecStartPre', 'ExecStart'})
 
+    def test_the_backup_by_night(self):
+        """systemd takes the pair as it stands, and the service may do as little as the others."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in BACKUP:
+                (Path(folder) / name).write_text((ROOT / 'deploy/systemd' / name).read_text().replace('/usr/bin/lorry', lorry.BINARY))
+            done = run('systemd-analyze', 'verify', '--man=no', '--recursive-errors=no', *(Path(folder) / name for name in BACKUP))
+            self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ''))
+        done = run('systemd-analyze', 'security', '--offline=true', '--threshold=30', '--no-pager', ROOT / 'deploy/systemd' / BACKUP[0])
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        command = next(line for line in unit_lines(BACKUP[0]) if line.startswith('ExecStart='))
+        with tempfile.TemporaryDirectory() as folder:
+            conf = Path(folder) / 'lorry.conf'
+            conf.write_text(f'data = {folder}/data\n')
+            words = command.partition('=')[2].replace('/usr/bin/lorry', lorry.BINARY).replace('/etc/lorry/lorry.conf', str(conf))
+            words = words.replace('/var/lib/lorry-backups', f'{folder}/kept').split()
+            lorry.run('user', 'add', '--role', 'admin', '--email', 'a@example.com', '--name', 'A', '--data', f'{folder}/data',
+                      stdin=lorry.PASSWORD)
+            done = run(*words, env=lorry.environment())
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(len(list(Path(folder, 'kept').iterdir())), 1)
+
     def test_they_wait_longer_than_a_drain(self):
         for name in UNITS:
             stop = next(line for line in unit_lines(name) if line.startswith('TimeoutStopSec='))
@@ -91,7 +113,8 @@ class Package(unittest.TestCase):
     def contents(self, root, control):
         for path in ('usr/bin/lorry', 'usr/lib/lorry/lorry-amqp.so', 'usr/lib/lorry/lorry-mongo.so',
                      'usr/lib/lorry/lorry-postgres.so', 'usr/lib/lorry/lorry-redis.so', 'etc/lorry/lorry.conf', 'lib/systemd/system/lorry.service',
-                     'lib/systemd/system/lorry@.service', 'usr/lib/sysusers.d/lorry.conf', 'usr/share/man/man1/lorry-serve.1.gz',
+                     'lib/systemd/system/lorry@.service', 'lib/systemd/system/lorry-backup.service', 'lib/systemd/system/lorry-backup.timer',
+                     'usr/share/man/man1/lorry-backup.1.gz', 'usr/lib/sysusers.d/lorry.conf', 'usr/share/man/man1/lorry-serve.1.gz',
                      'usr/share/man/man5/lorry.conf.5.gz', 'usr/share/bash-completion/completions/lorry',
                      'usr/share/lorry/nginx/render.sh', 'usr/share/doc/lorry/examples/prometheus/lorry.rules.yml'):
             self.assertTrue((root / path).is_file(), path)

@@ -14,6 +14,9 @@
 /* Is this file Lorry's, and not newer than this Lorry? Writes nothing. */
 int sqlite_schema_check(sqlite3 *db, struct arena *a, struct str *ret_why);
 
+/* Is this the name of a table that belongs to no collection? */
+bool sqlite_schema_own(struct str table);
+
 /* Makes the database ready for its collections: migrates it, makes missing tables and indexes. */
 int sqlite_schema_prepare(sqlite3 *db, const struct sqlite_options *o, struct arena *a,
                           struct str *ret_why);
@@ -22,6 +25,10 @@ int sqlite_schema_prepare(sqlite3 *db, const struct sqlite_options *o, struct ar
 int sqlite_error(int rc);
 /* The same for the last error of DB, with a sentence for people: "cannot <DOING>: …". */
 int sqlite_failed(sqlite3 *db, struct arena *a, const char *doing, struct str *ret_why);
+
+/* A connection on PATH that reads one moment of it, from now until it is closed, whatever others
+ * write: ours, and not of a newer Lorry. */
+int sqlite_snapshot_open(const char *path, struct arena *a, sqlite3 **ret_db, struct str *ret_why);
 
 /* A thread that makes checkpoints on DB (its own from then on, until stop) when a watched writer's
  * log has grown. Writers are closed before stop. */

@@ -39,6 +39,13 @@ _Static_assert(COUNT_OF(migrations) == SQLITE_STORE_SCHEMA, "one migration a ver
 
 static const char *const reserved[] = {"counters", "outbox", "seen", "answers", "schema_version"};
 
+bool sqlite_schema_own(struct str table) {
+    for (size_t i = 0; i < COUNT_OF(reserved); i++)
+        if (str_is(table, reserved[i]))
+            return true;
+    return false;
+}
+
 /* Declarations become SQL, so they must be plain words. */
 static void check_name(const char *name) {
     size_t len = strlen(name);
