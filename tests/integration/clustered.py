@@ -109,7 +109,8 @@ def server_class(base):
             return max(abs(self.cluster.children[name].wait(timeout_s * lorry.SLOW)) for name in self.cluster.lorry_names())
 
         def close(self):
-            for name in ['nginx', *self.cluster.lorry_names(), 'redis']:
+            self.cluster.end('nginx')  # killed, it would leave its workers behind
+            for name in [*self.cluster.lorry_names(), 'redis']:
                 self.cluster.end(name, signal.SIGKILL)
 
         def user(self, *args, stdin='', expect=0):
