@@ -34,8 +34,22 @@ const struct schema ev_account_schema = SCHEMA(struct ev_account, "AccountEvent"
 static const struct schema_field session_fields[] = {
     {"user_id", S_ID, AT(ev_session, user_id), .hint = "usr"},
     {"sid", S_STR, AT(ev_session, sid)},
+    {"kept", S_STR, AT(ev_session, kept)},
 };
 const struct schema ev_session_schema = SCHEMA(struct ev_session, "SessionEvent", session_fields);
+
+const char *const audit_source_names[] = {NULL, "api", "shell", "system", NULL};
+static const struct schema_field audit_fields[] = {
+    {"actor_id", S_ID, AT(ev_audit, actor_id)},
+    {"actor_role", S_ENUM, AT(ev_audit, actor_role), .names = role_names},
+    {"source", S_ENUM, AT(ev_audit, source), .names = audit_source_names},
+    {"action", S_STR, AT(ev_audit, action)},
+    {"subject_id", S_STR, AT(ev_audit, subject_id)},
+    {"before", S_RAW, AT(ev_audit, before)},
+    {"after", S_RAW, AT(ev_audit, after)},
+    {"reason", S_STR, AT(ev_audit, reason)},
+};
+const struct schema ev_audit_schema = SCHEMA(struct ev_audit, "AuditEvent", audit_fields);
 
 static const struct schema_field point_fields[] = {
     {"lat", S_DEG7, AT(ev_point, lat_e7), .min = -90, .max = 90},

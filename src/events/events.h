@@ -3,6 +3,7 @@
  * constants below; `key` of an event is the booking's (or user's, driver's) id.
  *
  *   account.*   auth          → driver (profile)
+ *   audit.*     all           → auth (the audit log; written by decision_audit, runtime/audit.h)
  *   session.*   auth          → auth (every process forgets what it may still believe of a token)
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
@@ -26,8 +27,24 @@ struct ev_account {
 };
 struct ev_session {
     struct str user_id;
-    struct str sid; /* absent: all sessions of the user */
+    struct str sid;  /* absent: all sessions of the user */
+    struct str kept; /* of all sessions this one goes on; absent: none does */
 };
+
+/* ---- audit: what somebody did by his office ---- */
+#define EV_AUDIT_RECORDED "audit.recorded" /* struct ev_audit; the log's entry has its id's ULID   \
+                                            */
+struct ev_audit {
+    struct str actor_id; /* absent: nobody signed in (source says who) */
+    int32_t actor_role;  /* enum role */
+    int32_t source;      /* enum audit_source */
+    struct str action;   /* "user.changed": what was done to which kind of thing */
+    struct str subject_id;
+    struct str before, after; /* JSON text of the members that changed; absent: made, removed */
+    struct str reason;
+};
+enum audit_source { AUDIT_NONE, AUDIT_API, AUDIT_SHELL, AUDIT_SYSTEM };
+extern const char *const audit_source_names[];
 
 /* ---- booking ---- one struct for all; which members are filled is said beside each type ---- */
 #define EV_BOOKING_REQUESTED                                                                       \
@@ -120,7 +137,8 @@ struct ev_claim {
     struct str currency;
 };
 
-extern const struct schema ev_account_schema, ev_session_schema, ev_booking_schema, ev_claim_schema;
+extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
+    ev_claim_schema;
 
 /* ---- signals: newest counts, may be lost ----
  * C structs as they lie in memory: replicas run on machines of one kind. A struct that changes gets

@@ -40,7 +40,8 @@
 
 /* A collection: one kind of aggregate. Declared const by the service that owns it; the service
  * fills `keys` of each change in the order of `indexes`. An index maps a text key to documents, in
- * the order of their ids; a change whose key is absent (STR_NONE) is not in that index. */
+ * the order of their ids; a change whose key is absent (STR_NONE) is not in that index. An index
+ * may be added later: documents that are there already come into it when they are next written. */
 struct store_collection {
     const char *name;                    /* "bookings": also the table's name */
     const char *indexes[STORE_KEYS_MAX]; /* "customer_id", …; NULL ends */

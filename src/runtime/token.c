@@ -412,38 +412,55 @@ static void remember(struct token_verifier *v, struct str token, uint64_t hash,
 
 #define REVOKED_KEY_MAX (8 + ID_TEXT_MAX)
 
-static struct str revoked_key(struct str id, char out[REVOKED_KEY_MAX]) {
+static struct str key_of(const char kind[8], struct str id, char out[REVOKED_KEY_MAX]) {
     CHECK(id.len < ID_TEXT_MAX);
-    memcpy(out, "revoked:", 8);
+    memcpy(out, kind, 8);
     memcpy(out + 8, id.p, id.len);
     return (struct str){out, 8 + id.len};
+}
+
+static struct str revoked_key(struct str id, char out[REVOKED_KEY_MAX]) {
+    return key_of("revoked:", id, out);
+}
+
+static struct str spared_key(struct str id, char out[REVOKED_KEY_MAX]) {
+    return key_of("spared::", id, out);
 }
 
 /* A cache that cannot answer revokes nothing: tokens are short, and a cache may be lost anyway. */
 bool token_ended(const struct token_verifier *v, const struct identity *who, int64_t now_us) {
     char key[REVOKED_KEY_MAX];
-    int64_t at_us;
+    int64_t at_us, spared_us;
     struct cache *c = v->revoked;
     if (c == NULL)
         return false;
     if (c->ops->get(c, revoked_key(who->sid, key), now_us, &at_us) == 0)
         return true;
-    return c->ops->get(c, revoked_key(who->user_id, key), now_us, &at_us) == 0 &&
-           id_time_us(who->sid) <= at_us;
+    if (c->ops->get(c, revoked_key(who->user_id, key), now_us, &at_us) < 0 ||
+        id_time_us(who->sid) > at_us)
+        return false;
+    return c->ops->get(c, spared_key(who->sid, key), now_us, &spared_us) < 0 || spared_us < at_us;
+}
+
+/* The word of an event that was late must not take back a newer one. */
+static void set_later(struct cache *c, struct str name, int64_t ttl_us, int64_t now_us) {
+    int64_t before_us;
+    if (c->ops->get(c, name, now_us, &before_us) == 0 && before_us >= now_us)
+        return;
+    c->ops->set(c, name, now_us, ttl_us, now_us);
 }
 
 void token_revoke(struct token_verifier *v, struct str sid_or_user, int64_t ttl_us,
                   int64_t now_us) {
     char key[REVOKED_KEY_MAX];
-    int64_t before_us;
-    struct cache *c = v->revoked;
-    if (c == NULL || ttl_us <= 0 || !id_valid(sid_or_user, NULL))
-        return;
-    struct str name = revoked_key(sid_or_user, key);
-    /* The word of an event that was late must not take back a newer one. */
-    if (c->ops->get(c, name, now_us, &before_us) == 0 && before_us >= now_us)
-        return;
-    c->ops->set(c, name, now_us, ttl_us, now_us);
+    if (v->revoked != NULL && ttl_us > 0 && id_valid(sid_or_user, NULL))
+        set_later(v->revoked, revoked_key(sid_or_user, key), ttl_us, now_us);
+}
+
+void token_spare(struct token_verifier *v, struct str sid, int64_t ttl_us, int64_t now_us) {
+    char key[REVOKED_KEY_MAX];
+    if (v->revoked != NULL && ttl_us > 0 && id_valid(sid, NULL))
+        set_later(v->revoked, spared_key(sid, key), ttl_us, now_us);
 }
 
 /* ---- */

@@ -34,5 +34,8 @@ bool token_ended(const struct token_verifier *v, const struct identity *who, int
 /* The session SID (or all sessions that user SID = "usr_…" had opened by NOW) has ended; kept for
  * TTL. Those he opens later are not touched: a session's id tells when it began. Any thread. */
 void token_revoke(struct token_verifier *v, struct str sid_or_user, int64_t ttl_us, int64_t now_us);
+/* Of all sessions of a user that end by NOW, SID goes on. Before token_revoke, with the same NOW.
+ * Any thread. */
+void token_spare(struct token_verifier *v, struct str sid, int64_t ttl_us, int64_t now_us);
 
 #endif

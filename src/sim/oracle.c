@@ -115,6 +115,12 @@ static void add_event(struct oracle *o, const struct sim_node *n, const struct e
     struct shadow_event *row = &box->events[box->next_seq++];
     snprintf(row->id, sizeof(row->id), "%.*s", STR_ARG(e->id));
     box->rows++;
+    if (str_is(e->type, EV_AUDIT_RECORDED)) {
+        struct shadow_note *note = arena_new(&o->sim->arena, struct shadow_note);
+        snprintf(note->id, sizeof(note->id), "aud%.*s", STR_ARG(str_sub(e->id, 3, e->id.len)));
+        note->next = o->first_note;
+        o->first_note = note;
+    }
 }
 
 static void remove_event(struct oracle *o, const struct sim_node *n, int64_t seq) {

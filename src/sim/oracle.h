@@ -59,6 +59,10 @@ struct shadow_event {
     char id[ID_TEXT_MAX];
     bool confirmed, removed;
 };
+struct shadow_note { /* of the audit log */
+    char id[ID_TEXT_MAX];
+    struct shadow_note *next;
+};
 struct shadow_outbox { /* of a node, by seq */
     struct shadow_event *events;
     int64_t cap, next_seq, rows;
@@ -81,6 +85,7 @@ struct oracle {
     struct shadow_driver *first_driver;
     struct shadow_outbox outboxes[SIM_NODES_MAX];
     int64_t open_bookings;
+    struct shadow_note *first_note;
 };
 
 struct shadow_booking *shadow_booking(struct oracle *o, struct str id); /* NULL: unknown */

@@ -122,6 +122,21 @@ static void on_spent(struct person *p, const struct sim_answer *a) {
     send_auth(p, "/v1/auth/refresh", refresh_body(p, p->refresh), on_family_ended);
 }
 
+/* All sessions but this one: its tokens stay good, as the next refresh will tell. */
+static void on_others_ended(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 204, "the session that ends the others goes on",
+               "%s was answered with %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+}
+
+static void end_others(struct person *p) {
+    sim_slot_send(&p->auth_slot,
+                  &(struct sim_request){.service = SIM_AUTH,
+                                        .method = "DELETE",
+                                        .path = STR("/v1/me/sessions"),
+                                        .token = p->access},
+                  on_others_ended);
+}
+
 static void on_refresh(struct person *p, const struct sim_answer *a) {
     bool lost = p->auth_slot.tries > 1; /* the first answer may have been: then it is spent */
     if (a->status == 401 && lost) {
@@ -135,6 +150,8 @@ static void on_refresh(struct person *p, const struct sim_answer *a) {
     take_tokens(p, a);
     if (sim_chance(p->sim, 0.3))
         send_auth(p, "/v1/auth/refresh", refresh_body(p, p->spent), on_spent);
+    else if (sim_chance(p->sim, 0.1))
+        end_others(p);
 }
 
 static void renew(struct sim *sim, void *arg, uint64_t token) {

@@ -161,6 +161,15 @@ static void check_told(struct sim *sim, const struct shadow_booking *b) {
     }
 }
 
+/* What the office does is in its log, and nothing of the log is ever written again. */
+static void check_audited(struct sim *sim) {
+    for (const struct shadow_note *n = sim->oracle->first_note; n != NULL; n = n->next) {
+        int64_t version = shadow_version(sim->oracle, "audit_log", str_from(n->id));
+        SIM_EXPECT(sim, version == 1, "each act of the office is in the audit log, once",
+                   "%s has version %lld", n->id, (long long)version);
+    }
+}
+
 /* What the disks hold now is what the commits said. */
 static void check_disks(struct sim *sim) {
     static const struct store_collection bookings = {.name = "bookings"};
@@ -177,6 +186,7 @@ static void check_disks(struct sim *sim) {
 
 void oracle_verdict(struct sim *sim) {
     struct oracle *o = sim->oracle;
+    check_audited(sim);
     for (const struct shadow_booking *b = o->first_booking; b != NULL; b = b->next)
         check_told(sim, b);
     for (const struct shadow_driver *d = o->first_driver; d != NULL; d = d->next) {

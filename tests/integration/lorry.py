@@ -425,6 +425,9 @@ class Api:
     def put(self, path, body=None, **more):
         return self.call('PUT', path, body, **more)
 
+    def delete(self, path, body=None, **more):
+        return self.call('DELETE', path, body, **more)
+
     def patch(self, path, body=None, **more):
         return self.call('PATCH', path, body, **more)
 

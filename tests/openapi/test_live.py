@@ -177,9 +177,16 @@ class MainWay(unittest.TestCase):
         asha.patch('/v1/me', {'phone': '+46701234567'}, key='phone-1', if_match='"1"', expect=200)
         asha.problem(412, 'precondition-failed', 'PATCH', '/v1/me', {'name': 'A'}, if_match='"1"')
         asha.problem(422, 'idempotency-mismatch', 'PATCH', '/v1/me', {'name': 'A'}, key='phone-1')
+        server.login('asha@example.com')
+        others = [s for s in asha.get('/v1/me/sessions?limit=10', expect=200).json['items'] if not s['current']]
+        asha.delete(f'/v1/me/sessions/{others[0]["id"]}', expect=204)
+        asha.problem(404, 'not-found', 'DELETE', f'/v1/me/sessions/ses{NOBODY}')
+        asha.delete('/v1/me/sessions', expect=204)
+        self.assertEqual(len(asha.get('/v1/me/sessions', expect=200).json['items']), 1)
         admin.get('/v1/users?role=customer&limit=1', expect=200)
         admin.patch(f'/v1/users/{asha.user["id"]}', {'disabled': True}, expect=200)
         anybody.problem(403, 'account-disabled', 'POST', '/v1/auth/login', {'email': 'asha@example.com', 'password': PASSWORD})
+        self.audited(asha)
         admin.problem(409, 'last-admin', 'PATCH', f'/v1/users/{admin.user["id"]}', {'role': 'customer'})
         admin.problem(404, 'not-found', 'PATCH', f'/v1/users/usr{NOBODY}', {'role': 'customer'})
         anybody.post('/v1/auth/logout', {'refresh_token': asha.refresh_token}, expect=204)
@@ -187,6 +194,15 @@ class MainWay(unittest.TestCase):
         for _ in range(6):
             last = anybody.post('/v1/auth/login', {'email': 'nobody@example.com', 'password': 'wrong horse'})
         self.assertEqual(last.status, 429)
+
+    def audited(self, asha):
+        """What the admin did comes into the log a moment later."""
+        for _ in range(100):
+            found = admin.get(f'/v1/audit?subject={asha.user["id"]}&limit=5', expect=200).json['items']
+            if found:
+                break
+            time.sleep(0.05)
+        self.assertEqual((found[0]['actor_id'], found[0]['after']), (admin.user['id'], {'disabled': True}))
 
     def test_delivery(self):
         ola = server.register('driver', name='Ola Berg')

@@ -212,22 +212,23 @@ static int make_indexes(struct schema *s, const struct store_collection *c) {
     return r;
 }
 
-/* The first column that C's table lacks, or NULL. */
+static int has_column(struct schema *s, const struct store_collection *c, const char *column,
+                      int64_t *ret_there) {
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('%s')"
+             " AND attname = $1 AND NOT attisdropped",
+             c->name);
+    return ask(s, sql, column, ret_there);
+}
+
+/* The first column that C's table lacks beside its keys, or NULL. */
 static int missing_column(struct schema *s, const struct store_collection *c,
                           const char **ret_missing) {
-    const char *columns[5 + STORE_KEYS_MAX] = {"id", "version", "wake_at", "commit_id", "state"};
-    int count = 5;
-    for (int i = 0; i < store_index_count(c); i++)
-        columns[count++] =
-            arena_cstr(s->arena, arena_printf(s->arena, POSTGRES_KEY_COLUMN, c->indexes[i]));
-    for (int i = 0; i < count; i++) {
+    static const char *const columns[] = {"id", "version", "wake_at", "commit_id", "state"};
+    for (size_t i = 0; i < COUNT_OF(columns); i++) {
         int64_t there = 0;
-        char sql[256];
-        snprintf(sql, sizeof sql,
-                 "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('%s')"
-                 " AND attname = $1 AND NOT attisdropped",
-                 c->name);
-        int r = ask(s, sql, columns[i], &there);
+        int r = has_column(s, c, columns[i], &there);
         if (r < 0)
             return r;
         if (!there) {
@@ -236,6 +237,24 @@ static int missing_column(struct schema *s, const struct store_collection *c,
         }
     }
     return 0;
+}
+
+/* Indexes that C has got since its table was made. The keys of documents that are there already can
+ * only be told by their service, which it does whenever it writes one. */
+static int add_keys(struct schema *s, const struct store_collection *c) {
+    char sql[256];
+    int r = 0;
+    for (int i = 0; r == 0 && i < store_index_count(c); i++) {
+        int64_t there = 0;
+        struct str column = arena_printf(s->arena, POSTGRES_KEY_COLUMN, c->indexes[i]);
+        r = has_column(s, c, arena_cstr(s->arena, column), &there);
+        if (r < 0 || there)
+            continue;
+        snprintf(sql, sizeof sql, "ALTER TABLE %s ADD COLUMN %.*s " TEXT_C, c->name,
+                 STR_ARG(column));
+        r = run(s, "add an index", sql);
+    }
+    return r;
 }
 
 static int prepare_collection(struct schema *s, const struct store_collection *c) {
@@ -249,8 +268,6 @@ static int prepare_collection(struct schema *s, const struct store_collection *c
     if (r == 0 && there)
         r = missing_column(s, c, &missing);
     if (r == 0 && missing) {
-        /* The keys of documents that are there already can only be told by their service; a table
-         * without documents may simply be made anew. */
         snprintf(sql, sizeof sql, "SELECT 1 FROM %s LIMIT 1", c->name);
         if ((r = ask(s, sql, NULL, &rows)) < 0)
             return r;
@@ -266,6 +283,8 @@ static int prepare_collection(struct schema *s, const struct store_collection *c
     }
     if (r == 0 && (!there || missing))
         r = make_table(s, c);
+    if (r == 0)
+        r = add_keys(s, c);
     if (r == 0)
         r = make_indexes(s, c);
     return r < 0 || !c->daily ? r : make_days(s, c);

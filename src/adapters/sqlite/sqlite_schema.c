@@ -158,32 +158,40 @@ static bool has_column(sqlite3 *db, const char *table, const char *column) {
            SQLITE_OK;
 }
 
-/* The first column that C's table lacks, or NULL. */
-static const char *missing_column(sqlite3 *db, const struct store_collection *c, char buf[64]) {
+/* The first column that C's table lacks beside its keys, or NULL. */
+static const char *missing_column(sqlite3 *db, const struct store_collection *c) {
     static const char *const fixed[] = {"id", "version", "wake_at", "commit_id", "state"};
     for (size_t i = 0; i < COUNT_OF(fixed); i++)
         if (!has_column(db, c->name, fixed[i]))
             return fixed[i];
-    for (int i = 0; i < store_index_count(c); i++) {
-        snprintf(buf, 64, SQLITE_KEY_COLUMN, c->indexes[i]);
-        if (!has_column(db, c->name, buf))
-            return buf;
-    }
     return NULL;
+}
+
+/* Indexes that C has got since its table was made. The keys of documents that are there already can
+ * only be told by their service, which it does whenever it writes one. */
+static int add_keys(sqlite3 *db, const struct store_collection *c) {
+    char sql[SQLITE_SQL_MAX], column[64];
+    int rc = SQLITE_OK;
+    for (int i = 0; rc == SQLITE_OK && i < store_index_count(c); i++) {
+        snprintf(column, sizeof column, SQLITE_KEY_COLUMN, c->indexes[i]);
+        if (has_column(db, c->name, column))
+            continue;
+        snprintf(sql, sizeof sql, "ALTER TABLE %s ADD COLUMN %s TEXT", c->name, column);
+        rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    }
+    return rc;
 }
 
 static int prepare_collection(sqlite3 *db, const struct store_collection *c, struct arena *a,
                               struct str *ret_why) {
-    char sql[SQLITE_SQL_MAX], buf[64];
+    char sql[SQLITE_SQL_MAX];
     int64_t rows = 0;
     check_name(c->name);
     for (int i = 0; i < store_index_count(c); i++)
         check_name(c->indexes[i]);
     bool exists = has_column(db, c->name, NULL);
-    const char *missing = exists ? missing_column(db, c, buf) : NULL;
+    const char *missing = exists ? missing_column(db, c) : NULL;
     if (missing) {
-        /* The keys of documents that are there already can only be told by their service; a table
-         * without documents may simply be made anew. */
         snprintf(sql, sizeof sql, "SELECT 1 FROM %s LIMIT 1", c->name);
         if (query_i64(db, sql, 0, &rows))
             return failed(db, a, "read a table", ret_why);
@@ -200,6 +208,8 @@ static int prepare_collection(sqlite3 *db, const struct store_collection *c, str
     }
     if ((!exists || missing) && make_table(db, c))
         return failed(db, a, "make a table", ret_why);
+    if (add_keys(db, c))
+        return failed(db, a, "add an index", ret_why);
     if (make_indexes(db, c))
         return failed(db, a, "make an index", ret_why);
     return 0;

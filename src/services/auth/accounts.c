@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "events/events.h"
+#include "runtime/audit.h"
 #include "services/auth/internal.h"
 
 #include <sodium.h>
@@ -24,6 +25,7 @@ static const struct schema_field account_fields[] = {
     {"disabled", S_BOOL, S_OUT | S_STORE, OF(disabled)},
     {"password_hash", S_LINE, S_STORE, OF(password_hash)},
     {"sessions_void_at", S_TIME, S_STORE, OF(sessions_void_us)},
+    {"session_kept", S_ID, S_STORE, OF(session_kept), .hint = "ses"},
     {"version", S_I64, S_OUT, OF(head.version)},
     {"created_at", S_TIME, S_OUT | S_STORE, OF(created_us)},
 };
@@ -81,8 +83,40 @@ int account_by_email(struct store *store, struct json_parser *p, struct str emai
 }
 
 bool account_voids(const struct account *account, struct str sid) {
-    return id_time_us(sid) <= account->sessions_void_us;
+    return id_time_us(sid) <= account->sessions_void_us && !str_eq(sid, account->session_kept);
 }
+
+void account_void_sessions(struct decision *d, const struct command *cmd,
+                           const struct decide_ctx *ctx, struct account *next, struct str kept) {
+    next->sessions_void_us = ctx->now_us;
+    next->session_kept = kept;
+    decision_event(d, cmd, ctx, EV_SESSION_ENDED, cmd->id, &ev_session_schema,
+                   &(struct ev_session){.user_id = cmd->id, .kept = kept});
+}
+
+void account_voided(const struct command *cmd, const struct decision *d, const void *state) {
+    const struct account *account = state;
+    if (d->state != NULL && account->sessions_void_us > 0)
+        auth_revoke(cmd->service, cmd->id, account->session_kept, account->sessions_void_us);
+}
+
+/* The session that says so must itself go on: it may have ended a moment ago. */
+static void sessions_end_decide(const struct command *cmd, const struct decide_ctx *ctx,
+                                const void *state, struct decision *ret) {
+    const struct account *old = state;
+    if (old == NULL || account_voids(old, cmd->who.sid)) {
+        decision_problem(ret, cmd, PROBLEM_UNAUTHENTICATED, "this session has ended");
+        return;
+    }
+    struct account *next = arena_copy(ctx->arena, old, sizeof(*old));
+    account_void_sessions(ret, cmd, ctx, next, cmd->who.sid);
+    decision_state(ret, cmd, old, next);
+}
+
+const struct command_type account_sessions_end = {.name = "account.sessions_end",
+                                                  .aggregate = &account_aggregate,
+                                                  .decide = sessions_end_decide,
+                                                  .applied = account_voided};
 
 /* ---- reserving an e-mail ---- */
 
@@ -286,13 +320,11 @@ static void set_decide(const struct command *cmd, const struct decide_ctx *ctx, 
         return;
     }
     bool ends_sessions = next->role != old->role || next->disabled;
-    if (ends_sessions)
-        next->sessions_void_us = ctx->now_us;
     decision_state(ret, cmd, old, next);
     account_event(ret, cmd, ctx, EV_ACCOUNT_CHANGED, next);
     if (ends_sessions)
-        decision_event(ret, cmd, ctx, EV_SESSION_ENDED, cmd->id, &ev_session_schema,
-                       &(struct ev_session){.user_id = cmd->id});
+        account_void_sessions(ret, cmd, ctx, next, STR_NONE);
+    decision_audit(ret, cmd, ctx, "user.changed", old, next, NULL);
     account_reply(ret, cmd, next);
 }
 
@@ -303,11 +335,8 @@ static void set_undone(const struct command *cmd) {
 }
 
 static void set_applied(const struct command *cmd, const struct decision *d, const void *state) {
-    struct auth_service *auth = cmd->service;
     set_undone(cmd); /* the guard's work is done either way */
-    const struct account *account = state;
-    if (d->state != NULL && account->sessions_void_us > 0)
-        auth_revoke(auth, cmd->id, account->sessions_void_us);
+    account_voided(cmd, d, state);
 }
 
 const struct command_type account_set = {.name = "account.set",

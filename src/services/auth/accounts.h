@@ -31,6 +31,7 @@ struct account {
     int64_t created_us;
     /* All sessions that were opened until then have ended; 0: never happened. */
     int64_t sessions_void_us;
+    struct str session_kept; /* but for this one, which goes on; absent: none does */
 };
 
 struct reservation {
@@ -73,5 +74,13 @@ struct set_args {
     int32_t disabled; /* enum tri */
 };
 extern const struct command_type email_reserve, account_create, account_edit, account_set;
+/* Ends all sessions of the account but the one of who says so. No args. */
+extern const struct command_type account_sessions_end;
+
+/* For decide: all sessions of NEXT's account end now, but for KEPT (absent: none is). */
+void account_void_sessions(struct decision *d, const struct command *cmd,
+                           const struct decide_ctx *ctx, struct account *next, struct str kept);
+/* `applied` of what may have done so. */
+void account_voided(const struct command *cmd, const struct decision *d, const void *state);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "runtime/audit.h"
 #include "services/auth/internal.h"
 #include "services/auth/validate.h"
 
@@ -117,8 +118,12 @@ static int attempt(struct auth_admin *m, struct command *cmd) {
 static int run(struct auth_admin *m, const struct command_type *type, struct str id, void *args,
                struct arena *a, struct command **ret_cmd, struct str *ret_why) {
     struct command *cmd = arena_new(a, struct command);
-    *cmd =
-        (struct command){.type = type, .service = m->service, .id = id, .args = args, .arena = a};
+    *cmd = (struct command){.type = type,
+                            .service = m->service,
+                            .id = id,
+                            .args = args,
+                            .arena = a,
+                            .who.name = STR(AUDIT_SHELL_NAME)};
     int err = ERR_CONFLICT;
     for (int i = 0; err == ERR_CONFLICT && i < EXECUTOR_ATTEMPTS_MAX; i++)
         err = attempt(m, cmd);

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "services/auth/audit_log.h"
 #include "services/auth/internal.h"
 #include "services/auth/login_guard.h"
 #include "services/auth/validate.h"
@@ -205,6 +206,7 @@ static void draw_session(struct flow *f) {
 static void open_session(struct flow *f, const struct command *cmd) {
     (void)cmd;
     f->session.user_id = f->account->head.id;
+    f->session.device = session_device(f->call);
     step(f, &session_open, f->token.sid, &f->session, reply_tokens);
 }
 
@@ -365,6 +367,7 @@ static void handle_refresh(struct call *c) {
     f->session.secret_hash = refresh_part_hash(f->token.secret, SECRET_BYTES, &c->arena);
     entropy->fill(entropy, f->token.secret, sizeof(f->token.secret));
     f->session.fresh_hash = refresh_part_hash(f->token.secret, SECRET_BYTES, &c->arena);
+    f->session.device = session_device(c);
     with_keys(f, refresh_session);
 }
 
@@ -464,6 +467,10 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
     {"GET", "/v1/me", ROLES_ANY, handle_me, NULL, 0, "getMe"},
     {"PATCH", "/v1/me", ROLES_ANY, handle_edit, &edit_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH,
      "updateMe", edit_check},
+    {"GET", "/v1/me/sessions", ROLES_ANY, handle_sessions, NULL, 0, "listSessions"},
+    {"DELETE", "/v1/me/sessions", ROLES_ANY, handle_sessions_revoke, NULL, 0, "endOtherSessions"},
+    {"DELETE", "/v1/me/sessions/{id}", ROLES_ANY, handle_session_revoke, NULL, 0, "endSession"},
+    {"GET", "/v1/audit", ROLES(ROLE_ADMIN), handle_audit, NULL, 0, "listAudit"},
     {"GET", "/v1/users", ROLES(ROLE_ADMIN), handle_users, NULL, 0, "listUsers"},
     {"PATCH", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_set, &set_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "updateUser"},

@@ -11,6 +11,7 @@
 #include "base/timestamp.h"
 #include "events/events.h"
 #include "runtime/metrics.h"
+#include "services/auth/audit_log.h"
 #include "services/auth/internal.h"
 
 #include <sodium.h>
@@ -20,10 +21,11 @@
 #define RING_READ_US (10 * US_PER_S)  /* how soon a rotation by another process is heard of */
 #define ENDED_READ_US (20 * US_PER_S) /* how often, at most, what has ended is read again */
 
-#define SIGNAL_ENDED "ended" /* struct signal_ended: C, as it lies in memory */
-#define SIGNAL_KEYS "keys"   /* no data: there is a new ring */
+#define SIGNAL_ENDED "ended2" /* struct signal_ended: C, as it lies in memory */
+#define SIGNAL_KEYS "keys"    /* no data: there is a new ring */
 struct signal_ended {
     char id[ID_TEXT_MAX];
+    char kept[ID_TEXT_MAX]; /* "": none */
     int64_t at_us;
 };
 static void listen(struct auth_service *a);
@@ -36,7 +38,8 @@ struct auth_options auth_options_default(void) {
                                  .login_failures_max = 5,
                                  .account_failures_max = 100,
                                  .address_failures_max = 50,
-                                 .registers_per_hour_max = 600};
+                                 .registers_per_hour_max = 600,
+                                 .audit_days = 730};
 }
 
 struct auth_service *auth_service_new(const struct auth_options *o) {
@@ -60,6 +63,7 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     a->account_failures_max = o->account_failures_max;
     a->address_failures_max = o->address_failures_max;
     a->registers_per_hour_max = o->registers_per_hour_max;
+    a->audit_keep_us = o->audit_days * US_PER_DAY;
     a->parser = json_parser_new();
     pthread_mutex_init(&a->lock, NULL);
     buf_init(&a->jwks, NULL, 0);
@@ -81,17 +85,22 @@ struct auth_service *auth_service_free(struct auth_service *a) {
 
 /* ---- memory ---- */
 
-static void revoke(struct auth_service *a, struct str id, int64_t at_us) {
-    if (a->verifier != NULL)
-        token_revoke(a->verifier, id, auth_token_life_us(a), at_us);
+static void revoke(struct auth_service *a, struct str id, struct str kept, int64_t at_us) {
+    if (a->verifier == NULL)
+        return;
+    if (kept.len > 0)
+        token_spare(a->verifier, kept, auth_token_life_us(a), at_us);
+    token_revoke(a->verifier, id, auth_token_life_us(a), at_us);
 }
 
-void auth_revoke(struct auth_service *a, struct str id, int64_t at_us) {
-    revoke(a, id, at_us);
+void auth_revoke(struct auth_service *a, struct str id, struct str kept, int64_t at_us) {
+    revoke(a, id, kept, at_us);
     struct signal_ended said = {.at_us = at_us};
-    if (a->peers == NULL || id.len >= sizeof(said.id))
+    if (a->peers == NULL || id.len >= sizeof(said.id) || kept.len >= sizeof(said.kept))
         return;
     memcpy(said.id, id.p, id.len);
+    if (kept.len > 0)
+        memcpy(said.kept, kept.p, kept.len);
     a->bus->ops->signal(a->bus, SIGNAL_ENDED, &said, sizeof(said));
 }
 
@@ -151,8 +160,8 @@ static void on_ended(void *consumer, struct str topic, const void *data, size_t 
     if (len != sizeof(said))
         return;
     memcpy(&said, data, sizeof(said));
-    if (memchr(said.id, 0, sizeof(said.id)))
-        revoke(consumer, str_from(said.id), said.at_us);
+    if (memchr(said.id, 0, sizeof(said.id)) && memchr(said.kept, 0, sizeof(said.kept)))
+        revoke(consumer, str_from(said.id), str_from(said.kept), said.at_us);
 }
 
 static void on_keys(void *consumer, struct str topic, const void *data, size_t len) {
@@ -173,12 +182,12 @@ static void listen(struct auth_service *a) {
 
 static void revoke_session(struct auth_service *a, const void *state) {
     const struct session *s = state;
-    revoke(a, s->head.id, s->ended_us);
+    revoke(a, s->head.id, STR_NONE, s->ended_us);
 }
 
 static void revoke_user(struct auth_service *a, const void *state) {
     const struct account *account = state;
-    revoke(a, account->head.id, account->sessions_void_us);
+    revoke(a, account->head.id, account->session_kept, account->sessions_void_us);
 }
 
 /* Calls EACH for every document of G whose INDEX says that something of it ended in HOUR. */
@@ -301,12 +310,26 @@ static void auth_follow(void *self, struct store *writer, int64_t now_us) {
 
 static void on_session_ended(struct event_turn *t, const void *data) {
     const struct ev_session *e = data;
-    auth_revoke(t->service, e->sid.p != NULL ? e->sid : e->user_id, t->event->at_us);
+    auth_revoke(t->service, e->sid.p != NULL ? e->sid : e->user_id, e->kept, t->event->at_us);
+}
+
+static void on_audit(struct event_turn *t, const void *data) {
+    ((struct auth_service *)t->service)->audited++;
+    on_audit_recorded(t, data);
 }
 
 static const struct event_entry auth_events[] = {
     {EV_SESSION_ENDED, &ev_session_schema, on_session_ended},
+    {EV_AUDIT_RECORDED, &ev_audit_schema, on_audit},
 };
+
+/* ---- once a second ---- */
+
+static void auth_tick(void *self, struct store *writer, int64_t now_us) {
+    const struct auth_service *a = self;
+    if (a->audit_keep_us > 0)
+        audit_prune(writer, now_us - a->audit_keep_us);
+}
 
 /* ---- tables ---- */
 
@@ -325,13 +348,17 @@ static void auth_metrics(void *self, struct buf *out) {
                  (double)a->refreshes);
     metric_write(out, "lorry_auth_reuses_total", "counter",
                  "Refresh tokens that came twice; their sessions were ended.", (double)a->reuses);
+    metric_write(out, "lorry_auth_audited_total", "counter",
+                 "Notes of the audit log that came in, repeated ones among them.",
+                 (double)a->audited);
     metric_write(out, "lorry_auth_hashes_waiting", "gauge", "Passwords that wait to be hashed.",
                  (double)a->hasher->ops->waiting(a->hasher));
 }
 
 static const struct command_type *const auth_timers[] = {&session_forget, &keys_tend, NULL};
 static const struct store_collection *const auth_collections[] = {
-    &accounts_collection, &emails_collection, &sessions_collection, &keys_collection, NULL};
+    &accounts_collection, &emails_collection, &sessions_collection,
+    &keys_collection,     &audit_collection,  NULL};
 
 struct service auth_service(struct auth_service *a) {
     static const struct service_def def = {.name = "auth",
@@ -342,6 +369,7 @@ struct service auth_service(struct auth_service *a) {
                                            .timers = auth_timers,
                                            .collections = auth_collections,
                                            .start = auth_start,
+                                           .tick = auth_tick,
                                            .follow = auth_follow,
                                            .metrics = auth_metrics};
     return (struct service){&def, a};

@@ -1,7 +1,8 @@
 /* The auth service: accounts, roles, credentials, sessions, signing keys. It signs access tokens;
  * everyone else verifies them by its public keys (runtime/token.h).
  *
- * Collections: accounts, emails (accounts.h), sessions (sessions.h), keys (keys.h).
+ * Collections: accounts, emails (accounts.h), sessions (sessions.h), keys (keys.h), audit_log
+ * (audit_log.h).
  */
 #ifndef LORRY_SERVICES_AUTH_AUTH_SERVICE_H
 #define LORRY_SERVICES_AUTH_AUTH_SERVICE_H
@@ -29,6 +30,7 @@ struct auth_options {
     int32_t account_failures_max; /* 100 for one e-mail from all addresses but its owner's */
     int32_t address_failures_max; /* 50 from one address in 15 minutes */
     int32_t registers_per_hour_max; /* 600 from one address */
+    int64_t audit_days; /* 730: how long entries of the audit log are kept; 0: for ever */
 };
 /* The defaults above, and no ports. */
 struct auth_options auth_options_default(void);

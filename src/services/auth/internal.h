@@ -40,7 +40,8 @@ struct auth_service {
     pthread_mutex_t lock;
     struct buf jwks;
 
-    _Atomic uint64_t logins[LOGIN_OUTCOMES], registers, refreshes, reuses;
+    _Atomic uint64_t logins[LOGIN_OUTCOMES], registers, refreshes, reuses, audited;
+    int64_t audit_keep_us;
 };
 
 /* How long anything about an access token can matter after it was signed. */
@@ -48,8 +49,8 @@ static inline int64_t auth_token_life_us(const struct auth_service *a) {
     return a->access_ttl_us + 2 * TOKEN_SKEW_US;
 }
 /* ID ("ses_…" or "usr_…") has ended at AT: access tokens from before are void, here and, with
- * peers, in every process. Executor thread. */
-void auth_revoke(struct auth_service *a, struct str id, int64_t at_us);
+ * peers, in every process. Of a user's sessions KEPT goes on (absent: none). Executor thread. */
+void auth_revoke(struct auth_service *a, struct str id, struct str kept, int64_t at_us);
 /* The ring has changed: with peers, they read it. Executor thread. */
 void auth_tell_ring(struct auth_service *a);
 /* Signs with this ring from here on, and publishes it. Executor thread. ERR_CORRUPT. */
@@ -57,7 +58,12 @@ int auth_take_ring(struct auth_service *a, const struct key_ring *ring);
 /* The JWKS document, copied into ARENA; absent while there is no ring. Any thread. */
 struct str auth_jwks(struct auth_service *a, struct arena *arena);
 
-#define AUTH_ROUTES 9
+/* session_routes.c */
+void handle_sessions(struct call *c);
+void handle_session_revoke(struct call *c);
+void handle_sessions_revoke(struct call *c);
+
+#define AUTH_ROUTES 13
 extern const struct route_entry auth_routes[AUTH_ROUTES];
 
 #endif

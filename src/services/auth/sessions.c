@@ -25,15 +25,17 @@ static const struct schema_field session_fields[] = {
     {"refreshed_at", S_TIME, S_STORE, OF(refreshed_us)},
     {"expires_at", S_TIME, S_STORE, OF(expires_us)},
     {"ended_at", S_TIME, S_STORE, OF(ended_us)},
+    {"device", S_STR, S_STORE, OF(device)},
 };
 static const struct schema session_schema = SCHEMA(struct session, "Session", session_fields);
 
 const struct store_collection sessions_collection = {
-    .name = "sessions", .indexes = {"ended_hour"}, .timers = true};
+    .name = "sessions", .indexes = {"ended_hour", "user"}, .timers = true};
 
 static void session_keys(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
     const struct session *s = state;
     ret_keys[0] = s->ended_us > 0 ? ended_hour(a, s->ended_us) : STR_NONE;
+    ret_keys[1] = s->ended_us > 0 ? STR_NONE : s->user_id;
 }
 
 static int64_t session_wake_at(const void *state) {
@@ -125,6 +127,7 @@ static void open_decide(const struct command *cmd, const struct decide_ctx *ctx,
     *fresh = (struct session){.user_id = args->user_id,
                               .family_hash = args->family_hash,
                               .current_hash = args->fresh_hash,
+                              .device = args->device,
                               .generation = 1,
                               .opened_us = ctx->now_us,
                               .refreshed_us = ctx->now_us,
@@ -185,6 +188,8 @@ static void refresh_decide(const struct command *cmd, const struct decide_ctx *c
     next->generation++;
     next->refreshed_us = ctx->now_us;
     next->expires_us = ctx->now_us + auth->refresh_ttl_us;
+    if (args->device.p != NULL)
+        next->device = args->device;
     decision_state(ret, cmd, old, next);
 }
 
@@ -194,7 +199,7 @@ static void session_applied(const struct command *cmd, const struct decision *d,
     const struct session *s = state;
     if (d->state == NULL || s->ended_us == 0)
         return;
-    auth_revoke(auth, cmd->id, s->ended_us);
+    auth_revoke(auth, cmd->id, STR_NONE, s->ended_us);
     auth->reuses += cmd->type == &session_refresh;
 }
 
@@ -218,6 +223,21 @@ const struct command_type session_end = {.name = "session.end",
                                          .aggregate = &session_aggregate,
                                          .decide = end_decide,
                                          .applied = session_applied};
+
+/* Of somebody else's session nobody learns whether there is one. One that has ended stays so. */
+static void revoke_decide(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    const struct session *old = state;
+    if (old == NULL || !str_eq(old->user_id, cmd->who.user_id))
+        decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "you have no such session");
+    else if (old->ended_us == 0 && ctx->now_us < old->expires_us)
+        end_session(ret, cmd, ctx, old);
+}
+
+const struct command_type session_revoke = {.name = "session.revoke",
+                                            .aggregate = &session_aggregate,
+                                            .decide = revoke_decide,
+                                            .applied = session_applied};
 
 static void forget_decide(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {

@@ -20,6 +20,7 @@
 #define FAMILY_BYTES 16
 #define SECRET_BYTES 32
 #define REFRESH_TOKEN_MAX 128
+#define DEVICE_BYTES_MAX 200
 #define SESSION_KEPT_US (INT64_C(2) * 86400 * 1000000) /* after its end; over any access TTL */
 
 struct session {
@@ -28,8 +29,10 @@ struct session {
     struct str family_hash, current_hash;
     int64_t generation; /* 1: as opened */
     int64_t opened_us, refreshed_us, expires_us;
-    int64_t ended_us; /* 0: open */
+    int64_t ended_us;  /* 0: open */
+    struct str device; /* what the client calls itself, DEVICE_BYTES_MAX; absent: it does not */
 };
+/* Index keys: the hour of its end, once it has ended; whose it is, until then. */
 extern const struct store_collection sessions_collection;
 extern const struct aggregate session_aggregate;
 
@@ -47,6 +50,7 @@ struct str refresh_part_hash(const unsigned char *part, size_t len, struct arena
 /* Commands. Their service is a struct auth_service. */
 struct session_args {
     struct str user_id;     /* open */
+    struct str device;      /* open, refresh: may be absent */
     struct str family_hash; /* all */
     struct str secret_hash; /* refresh: of the token that came */
     struct str fresh_hash;  /* open, refresh: of the token that goes out */
@@ -56,5 +60,10 @@ struct session_facts {
     struct account *account; /* NULL: there is none */
 };
 extern const struct command_type session_open, session_refresh, session_end, session_forget;
+/* Ends a session of who says so. No args. */
+extern const struct command_type session_revoke;
+
+/* What C's client calls itself (User-Agent), cut and cleaned; absent: nothing. */
+struct str session_device(struct call *c);
 
 #endif

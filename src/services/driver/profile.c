@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "runtime/audit.h"
 #include "services/driver/service_internal.h"
 #include "services/driver/trail.h"
 
@@ -201,6 +202,8 @@ static void decide_profile(const struct command *cmd, const struct decide_ctx *c
     answer(cmd, ctx, d, ret);
 }
 
+static const char *const status_members[] = {"status", "status_reason", "duty", NULL};
+
 static void decide_status(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
     const struct status_body *body = cmd->args;
@@ -219,6 +222,9 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     d->status_reason = arena_str(ctx->arena, body->reason);
     if (d->status == STATUS_SUSPENDED)
         take_off_duty(d, "suspended", cmd, ctx, ret);
+    decision_audit(
+        ret, cmd, ctx, "driver.status", old, d,
+        &(struct audit_more){.kept = true, .only = status_members, .reason = body->reason});
     answer(cmd, ctx, d, ret);
 }
 
