@@ -178,7 +178,7 @@ static void make_driver(struct platform *p) {
         .cache = p->links.cache,
         .fixes_per_hour_max = (int32_t)config_int(c, "fixes_per_hour_max"),
         .trail_keep_days = config_int(c, "trail_days"),
-        .currency = p->tariffs->currency,
+        .currency = p->tariffs->currency.p,
     });
 }
 
@@ -194,6 +194,8 @@ static int make_booking(struct platform *p, struct str *ret_why) {
     int64_t open_max = config_int(c, "open_bookings_max");
     struct booking_options o = {
         .tariffs = p->tariffs,
+        .bus = p->links.bus,
+        .peers = p->peers,
         .router = p->router,
         .entropy = &p->entropy,
         .fleet = driver_service_fleet(p->driver),

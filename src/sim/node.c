@@ -163,6 +163,8 @@ static void make_services(struct sim_node *n) {
             .router = n->router,
             .entropy = &n->entropy,
             .fleet = n->driver != NULL ? driver_service_fleet(n->driver) : NULL,
+            .bus = n->bus,
+            .peers = n->peers,
             .offer_timeout_us = p->offer_timeout_s * US_PER_S,
             .search_timeout_us = p->search_timeout_s * US_PER_S});
     bool socketed = holds(n, SIM_NOTIFICATION);

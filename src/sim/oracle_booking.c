@@ -185,12 +185,51 @@ static void check_events(struct oracle *o, const struct shadow_booking *b,
 
 /* ---- a commit ---- */
 
-static void read_booking(struct json_value root, const struct store_change *change,
-                         struct shadow_booking *b) {
+static struct str tariff_doc(struct oracle *o, const struct shadow_booking *b) {
+    return arena_printf(&o->sim->arena, "trf_%0*lld", ULID_TEXT_LEN, (long long)b->tariff);
+}
+
+/* The items add up, and taxes, the driver's part and the house's are of the total. */
+static void read_price(struct oracle *o, struct json_value root, struct shadow_booking *b) {
+    struct json_value price, items, terms;
+    int64_t sum = 0;
+    if (!json_get(root, "price", &price) || !json_get(price, "items", &items) ||
+        !json_get(root, "terms", &terms)) {
+        sim_fail(o->sim, "a booking has a price", "%s has none", b->id);
+        return;
+    }
+    b->total = sim_json_i64(price, "total");
+    b->tariff = sim_json_i64(terms, "tariff_version");
+    for (struct json_iter it = json_iter(items); json_next(&it);)
+        sum += sim_json_i64(it.value, "amount");
+    SIM_EXPECT(o->sim, sum == b->total && b->total >= 0, "the items of a price add up",
+               "%s costs %lld, its items are %lld", b->id, (long long)b->total, (long long)sum);
+    SIM_EXPECT(o->sim, b->earning >= 0 && b->earning <= b->total, "nobody earns more than is paid",
+               "%s costs %lld, its driver gets %lld", b->id, (long long)b->total,
+               (long long)b->earning);
+    SIM_EXPECT(o->sim, b->tariff == 1 || shadow_version(o, "tariffs", tariff_doc(o, b)) == 1,
+               "a price is of a tariff that there is", "%s is of version %lld", b->id,
+               (long long)b->tariff);
+}
+
+/* What was booked is what is paid, whatever becomes of the tariffs. */
+static void check_price(struct oracle *o, const struct shadow_booking *old,
+                        const struct shadow_booking *b) {
+    SIM_EXPECT(o->sim,
+               old->state == BOOKING_NONE || (old->total == b->total && old->tariff == b->tariff &&
+                                              old->earning == b->earning),
+               "a booking keeps its price", "%s went from %lld (version %lld) to %lld (%lld)",
+               b->id, (long long)old->total, (long long)old->tariff, (long long)b->total,
+               (long long)b->tariff);
+}
+
+static void read_booking(struct oracle *o, struct json_value root,
+                         const struct store_change *change, struct shadow_booking *b) {
     struct json_value driver;
     b->version = change->expected_version + 1;
     b->state = state_named(sim_json_str(root, "state"));
     b->earning = sim_json_i64(root, "earning");
+    read_price(o, root, b);
     b->search_until_us = time_of(root, "search_until");
     copy_id(b->customer_id, sim_json_str(root, "customer_id"));
     if (json_get(root, "driver", &driver) && json_kind(driver) == JSON_IS_OBJECT) {
@@ -225,7 +264,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
     if (b == NULL)
         b = booking_new(o, change->id);
     struct shadow_booking old = *b;
-    read_booking(root, change, b);
+    read_booking(o, root, change, b);
     if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
         check_delivered(o, b, root);
     sim_trace(o->sim, "booking", -1, change->id,
@@ -236,6 +275,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
                old.state != BOOKING_NONE ? booking_state_names[old.state] : "nothing",
                b->state != BOOKING_NONE ? booking_state_names[b->state] : "nothing");
     check_events(o, b, change);
+    check_price(o, &old, b);
     check_drivers(o, &old, b);
     if (active(b->state) && !active(old.state)) {
         b->assigned_version = b->version;

@@ -91,6 +91,7 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->off_duty = rng_unit(r) * 0.1;
     p->assign = rng_unit(r) * 0.3;
     p->suspend = rng_unit(r) * 0.05;
+    p->tariffs = rng_unit(r) * 0.2;
     p->two_dropoffs = rng_unit(r) * 0.4;
 }
 

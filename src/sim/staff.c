@@ -86,6 +86,37 @@ static void on_bookings(struct person *p, const struct sim_answer *a) {
              STR("{\"reason\":\"the office knows why\"}"), on_done);
 }
 
+/* ---- tariffs ---- */
+
+/* Another version: other rates and taxes each time, at once or in a while. */
+static void change_tariffs(struct staff *s) {
+    struct sim *sim = s->p.sim;
+    struct rng *rng = &sim->rng;
+    char at[TIMESTAMP_TEXT_MAX];
+    struct buf body;
+    buf_init(&body, &sim->arena, 1024);
+    buf_add_cstr(&body, "{\"currency\":\"SEK\",\"items\":[");
+    for (int32_t v = VEHICLE_NONE + 1; v < VEHICLE_COUNT; v++)
+        buf_printf(&body,
+                   "%s{\"vehicle\":\"%s\",\"base\":%d,\"per_km\":%d,\"per_minute\":%d,"
+                   "\"minimum\":%d}",
+                   v > VEHICLE_NONE + 1 ? "," : "", vehicle_names[v], (int)rng_below(rng, 9000),
+                   (int)rng_below(rng, 3000), (int)rng_below(rng, 500), (int)rng_below(rng, 20000));
+    buf_printf(&body,
+               "],\"taxes\":[{\"name\":\"VAT\",\"rate_bp\":%d},{\"name\":\"city\",\"rate_bp\":%d}],"
+               "\"taxes_included\":%s,\"commission_bp\":%d,"
+               "\"night\":{\"from\":\"10:00\",\"to\":\"10:05\",\"add_percent\":%d}",
+               (int)rng_below(rng, 3000), (int)rng_below(rng, 99),
+               rng_below(rng, 2) == 0 ? "true" : "false", (int)rng_below(rng, 4000),
+               (int)rng_below(rng, 100));
+    if (rng_below(rng, 2) == 0) {
+        timestamp_format(sim->now_us + (int64_t)rng_below(rng, 60) * US_PER_S, at);
+        buf_printf(&body, ",\"effective_at\":\"%s\"", at);
+    }
+    buf_add_char(&body, '}');
+    send(s, SIM_BOOKING, "PUT", STR("/v1/tariffs"), buf_str(&body), on_done);
+}
+
 static void look(struct sim *sim, void *arg, uint64_t token) {
     struct staff *s = arg;
     sim_after(sim, LOOK_US, look, s, token + 1);
@@ -93,6 +124,8 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
         return;
     if (!sim->calm && sim_chance(sim, sim->profile.suspend))
         suspend_one(s);
+    else if (!sim->calm && sim_chance(sim, sim->profile.tariffs))
+        change_tariffs(s);
     else if (!sim->calm && sim_chance(sim, sim->profile.assign))
         send(s, SIM_BOOKING, "GET", STR("/v1/bookings?state=active"), STR_NONE, on_bookings);
     else

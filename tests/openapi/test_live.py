@@ -221,10 +221,26 @@ class MainWay(unittest.TestCase):
         ola.get('/v1/driver/offers', expect=200)
         customer.get('/v1/drivers/nearby?lat=57.7089&lng=11.9746&radius_m=3000&vehicle=van&limit=5', expect=200)
         dispatcher.get('/v1/drivers/nearby?lat=57.7089&lng=11.9746', expect=200)
-        customer.get('/v1/tariffs', expect=200)
+        self.tariffs()
         booking = self.book(ola)
         self.drive(ola, booking)
         self.look_back(ola, booking)
+
+    def tariffs(self):
+        now = customer.get('/v1/tariffs', expect=200)
+        terms = {'currency': 'SEK', 'items': now.json['items'], 'timezone': 'Europe/Stockholm', 'note': 'as before, and more',
+                 'zones': [{'name': 'pole', 'area': [{'lat': 89, 'lng': 0}, {'lat': 89, 'lng': 1}, {'lat': 88, 'lng': 0}]}],
+                 'night': {'from': '22:00', 'to': '06:00', 'add_percent': 25}, 'weekend': {'days': ['sat', 'sun'], 'add_percent': 10},
+                 'holiday': {'dates': ['2026-12-25'], 'add_percent': 50}, 'surge': {'full_percent': 300, 'add_percent': 60},
+                 'taxes': [{'name': 'VAT', 'rate_bp': 2500}], 'taxes_included': True, 'commission_bp': 2000,
+                 'cancellation': {'free_minutes': 2, 'assigned_percent': 10, 'arrived_percent': 50}}
+        admin.put('/v1/tariffs', terms, if_match=now.header('etag'), expect=200)
+        admin.problem(412, 'precondition-failed', 'PUT', '/v1/tariffs', terms, if_match=now.header('etag'))
+        admin.problem(422, 'invalid-request', 'PUT', '/v1/tariffs', {**terms, 'currency': 'EUR'})
+        admin.put('/v1/tariffs', {**terms, 'effective_at': rfc3339(time.time() + 86400), 'taxes_included': False}, expect=200)
+        customer.get('/v1/tariffs?version=1', expect=200)
+        customer.problem(404, 'not-found', 'GET', '/v1/tariffs?version=99')
+        dispatcher.get('/v1/tariffs/versions?limit=2', expect=200)
 
     def book(self, ola):
         customer.post('/v1/quotes', {'stops': STOPS}, expect=201)
@@ -448,7 +464,9 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'cancelBooking': {}, 'acceptOffer': {'offer_id': f'ofr{NOBODY}'}, 'declineOffer': {'offer_id': f'ofr{NOBODY}'},
          'setStatus': {'status': 'delivered'}, 'rateBooking': {'stars': 5}, 'assignDriver': {'driver_id': f'drv{NOBODY}'},
          'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
-         'updateUser': {'role': 'driver'}, 'patchDriver': {'status': 'approved'}}
+         'updateUser': {'role': 'driver'},
+         'putTariffs': {'currency': 'SEK', 'items': [{'vehicle': 'van', 'base': 1, 'per_km': 1, 'per_minute': 1, 'minimum': 1}]},
+         'patchDriver': {'status': 'approved'}}
 
 
 if __name__ == '__main__':

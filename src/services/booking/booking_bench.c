@@ -1,6 +1,7 @@
 /* One booking of the ordinary kind. */
 #include "services/booking/booking_bench.h"
 
+#include "base/check.h"
 #include "base/timestamp.h"
 #include "services/booking/internal.h"
 
@@ -23,10 +24,9 @@ static struct quote_set *bench_quotes(const struct booking_service *s, struct ar
     *q = (struct quote){.vehicle = VEHICLE_VAN,
                         .distance_m = rng_between(rng, 500, 20000),
                         .duration_s = rng_between(rng, 120, 3600),
-                        .pickup_eta_s = 240,
-                        .price.currency = STR("SEK")};
-    price_compute(&tariffs_default.classes[VEHICLE_VAN], q->distance_m, q->duration_s,
-                  set->stop_count, a, &q->price);
+                        .pickup_eta_s = 240};
+    const struct tariff_version v = {&tariffs_default, zone_utc};
+    CHECK(quote_price(s, &v, place_point(&set->stops[0]), now_us, set->stop_count, a, q));
     return set;
 }
 

@@ -10,21 +10,26 @@
 
 struct tariffs;
 struct area;
+struct bus;
+struct peers;
 
 /* Zero in a number means its default. The pointers must outlive the service. */
 struct booking_options {
     struct router *router;
     struct entropy *entropy;       /* for tracking links */
     struct fleet *fleet;           /* NULL: no pickup ETAs, no positions */
-    const struct tariffs *tariffs; /* NULL: the built-in ones */
-    const struct area *area;       /* NULL: none, then trip_max_km counts */
-    int64_t quote_ttl_us;          /* 10 min */
-    int64_t offer_timeout_us;      /* 20 s */
-    int64_t search_timeout_us;     /* 180 s */
-    int32_t trip_max_km;           /* 200: between any two stops */
-    int32_t commission_percent;    /* 20: what the house keeps; -1: nothing */
-    int32_t open_bookings_max;     /* 100: of one customer; staff may have any number; -1: no limit.
-                                      Several executors on one store may pass it by as many times */
+    const struct tariffs *tariffs; /* the house's own, version 1; NULL: the built-in ones */
+    struct bus *bus;            /* with peers only: to hear of tariffs that others have written */
+    struct peers *peers;        /* NULL: nobody else writes to the store */
+    const struct area *area;    /* NULL: none, then trip_max_km counts */
+    int64_t quote_ttl_us;       /* 10 min */
+    int64_t offer_timeout_us;   /* 20 s */
+    int64_t search_timeout_us;  /* 180 s */
+    int32_t trip_max_km;        /* 200: between any two stops */
+    int32_t commission_percent; /* 20: what the house keeps where the tariff does
+                                   not say; -1: nothing */
+    int32_t open_bookings_max;  /* 100: of one customer; staff may have any number; -1: no limit.
+                                   Several executors on one store may pass it by as many times */
 };
 
 struct booking_service;

@@ -129,7 +129,10 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     b->price = quote->price;
     b->distance_m = quote->distance_m;
     b->duration_s = quote->duration_s;
-    b->earning = price_earning(quote->price.total, s->o.commission_percent);
+    b->terms = quote->terms;
+    if (b->terms.tariff_version <= 0) /* of a quote that was made before there were terms */
+        b->terms.commission_bp = (int64_t)s->o.commission_percent * 100;
+    b->earning = price_earning(price_gross(&quote->price), b->terms.commission_bp);
     b->notes = body->notes;
     b->secret = (struct str){facts->secret, SECRET_LEN};
     b->created_at_us = ctx->now_us;

@@ -52,15 +52,14 @@ static bool all_one_place(const struct quote_body *body) {
 
 /* False: replied. */
 static bool body_fits(struct call *c, const struct booking_service *s,
-                      const struct quote_body *body) {
+                      const struct quote_body *body, const struct tariffs *t) {
     struct field_errors errors = {0};
     if (all_one_place(body))
         field_errors_add(&errors, &c->arena, STR("/stops"), "are all at the same place");
-    if (body->vehicle != VEHICLE_NONE &&
-        s->o.tariffs->classes[body->vehicle].vehicle == VEHICLE_NONE)
+    if (body->vehicle != VEHICLE_NONE && !tariffs_offers(t, body->vehicle))
         field_errors_add(&errors, &c->arena, STR("/vehicle"),
                          "%s is not on offer here; one of %.*s", vehicle_names[body->vehicle],
-                         STR_ARG(tariffs_classes(s->o.tariffs, &c->arena)));
+                         STR_ARG(tariffs_classes(t, &c->arena)));
     if (errors.count > 0) {
         call_invalid(c, &errors);
         return false;
@@ -90,26 +89,71 @@ static int64_t pickup_eta_s(const struct booking_service *s, struct point pickup
     return leg.duration_s;
 }
 
-static void fill_quote(struct call *c, const struct booking_service *s, const struct point *stops,
+static struct str kept(struct arena *a, struct str s) {
+    return s.p != NULL ? arena_str(a, s) : s;
+}
+
+static void fill_terms(const struct booking_service *s, const struct tariffs *t,
+                       const struct tariff *rate, struct arena *a, struct str zone,
+                       struct terms *ret) {
+    bool waits = rate->waiting_per_minute > 0;
+    const struct cancel_terms *cancel = t->cancellation;
+    *ret = (struct terms){
+        .tariff_version = t->number,
+        .zone = kept(a, zone),
+        .commission_bp = t->commission_bp != I64_ABSENT ? t->commission_bp
+                                                        : (int64_t)s->o.commission_percent * 100,
+        .waiting_free_minutes = waits ? rate->waiting_free_minutes : I64_ABSENT,
+        .waiting_per_minute = waits ? rate->waiting_per_minute : I64_ABSENT,
+        .cancel_free_minutes = cancel != NULL ? cancel->free_minutes : I64_ABSENT,
+        .cancel_assigned_percent = cancel != NULL ? cancel->assigned_percent : I64_ABSENT,
+        .cancel_arrived_percent = cancel != NULL ? cancel->arrived_percent : I64_ABSENT};
+}
+
+bool quote_price(const struct booking_service *s, const struct tariff_version *v,
+                 struct point pickup, int64_t pickup_us, int32_t stop_count, struct arena *a,
+                 struct quote *q) {
+    const struct tariffs *t = v->t;
+    struct str zone;
+    struct pricing in = {.rate = tariffs_rate(t, (enum vehicle)q->vehicle, pickup, &zone),
+                         .distance_m = q->distance_m,
+                         .duration_s = q->duration_s,
+                         .stop_count = stop_count,
+                         .taxes = t->taxes,
+                         .tax_count = t->tax_count,
+                         .taxes_included = t->taxes_included};
+    if (in.rate == NULL)
+        return false;
+    in.time_code = tariffs_time(t, &v->zone, pickup_us, &in.time_percent);
+    q->price.currency = kept(a, t->currency);
+    price_compute(&in, a, &q->price);
+    for (int32_t i = 0; i < q->price.tax_count; i++) /* the tariff may go before the quote does */
+        q->price.taxes[i].name = kept(a, q->price.taxes[i].name);
+    fill_terms(s, t, in.rate, a, zone, &q->terms);
+    return true;
+}
+
+/* False: this class is not on offer there. */
+static bool fill_quote(struct call *c, const struct tariff_version *v, const struct point *stops,
                        int32_t stop_count, enum vehicle vehicle, struct quote *q) {
+    const struct booking_service *s = c->service;
     struct route route = {0};
     s->o.router->ops->route(s->o.router, stops, stop_count, vehicle, true, &c->arena, &route);
     *q = (struct quote){.vehicle = (int32_t)vehicle,
                         .estimate = route.estimate,
                         .distance_m = route.distance_m,
                         .duration_s = route.duration_s,
-                        .pickup_eta_s = pickup_eta_s(s, stops[0], vehicle),
-                        .price.currency = str_from(s->o.tariffs->currency),
                         .polyline = polyline_encode(route.points, route.point_count, &c->arena)};
-    price_compute(&s->o.tariffs->classes[vehicle], q->distance_m, q->duration_s, stop_count,
-                  &c->arena, &q->price);
+    if (!quote_price(s, v, stops[0], c->now_us, stop_count, &c->arena, q))
+        return false;
+    q->pickup_eta_s = pickup_eta_s(s, stops[0], vehicle);
+    return true;
 }
 
-void handle_quotes(struct call *c) {
+/* NULL: no class that was wanted is on offer where it begins. */
+static struct quote_set *make_set(struct call *c, const struct tariff_version *v) {
     const struct booking_service *s = c->service;
     const struct quote_body *body = c->body;
-    if (!body_fits(c, s, body))
-        return;
     struct quote_set *set = arena_new(&c->arena, struct quote_set);
     *set = (struct quote_set){.customer_id = c->who.user_id,
                               .created_at_us = c->now_us,
@@ -121,17 +165,36 @@ void handle_quotes(struct call *c) {
     CHECK(body->stop_count <= STOPS_MAX);
     for (int32_t i = 0; i < body->stop_count; i++)
         stops[i] = place_point(&body->stops[i]);
-    for (int32_t v = VEHICLE_NONE + 1; v < VEHICLE_COUNT; v++) {
-        bool wanted = body->vehicle == VEHICLE_NONE || body->vehicle == v;
-        if (wanted && s->o.tariffs->classes[v].vehicle != VEHICLE_NONE)
-            fill_quote(c, s, stops, body->stop_count, (enum vehicle)v,
-                       &set->quotes[set->quote_count++]);
+    for (int32_t vehicle = VEHICLE_NONE + 1; vehicle < VEHICLE_COUNT; vehicle++) {
+        bool wanted = body->vehicle == VEHICLE_NONE || body->vehicle == vehicle;
+        if (wanted && tariffs_offers(v->t, vehicle) &&
+            fill_quote(c, v, stops, body->stop_count, (enum vehicle)vehicle,
+                       &set->quotes[set->quote_count]))
+            set->quote_count++;
+    }
+    return set->quote_count > 0 ? set : NULL;
+}
+
+void handle_quotes(struct call *c) {
+    struct booking_service *s = c->service;
+    const struct quote_body *body = c->body;
+    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    const struct tariff_version *v = tariff_book_at(book, c->now_us);
+    struct quote_set *set = NULL;
+    bool fits = body_fits(c, s, body, v->t);
+    if (fits)
+        set = make_set(c, v);
+    tariff_book_give(&s->tariffs, book);
+    if (!fits)
+        return;
+    if (set == NULL) {
+        struct field_errors errors = {0};
+        field_errors_add(&errors, &c->arena,
+                         body->vehicle != VEHICLE_NONE ? STR("/vehicle") : STR("/stops/0"),
+                         "is not on offer where the trip begins");
+        call_invalid(c, &errors);
+        return;
     }
     struct str id = id_new(&c->arena, "qte", c->now_us, c->worker->rng);
     call_command(c, &quote_create, id_variant(&c->arena, id, 0), set);
-}
-
-void handle_tariffs(struct call *c) {
-    const struct booking_service *s = c->service;
-    call_json(c, 200, tariffs_json(s->o.tariffs, &c->arena));
 }

@@ -25,6 +25,10 @@ static const struct route_entry routes[] = {
     {"POST", "/v1/quotes", ROLES_CUSTOMERS, handle_quotes, &quote_body_schema, ROUTE_IDEMPOTENT,
      "createQuotes"},
     {"GET", "/v1/tariffs", ROLES_ANY, handle_tariffs, NULL, 0, "listTariffs"},
+    {"PUT", "/v1/tariffs", ROLES(ROLE_ADMIN), handle_put_tariffs, &tariffs_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putTariffs", check_tariffs},
+    {"GET", "/v1/tariffs/versions", ROLES_STAFF, handle_tariff_versions, NULL, 0,
+     "listTariffVersions"},
     {"POST", "/v1/bookings", ROLES_CUSTOMERS, handle_create, &create_body_schema, ROUTE_IDEMPOTENT,
      "createBooking"},
     {"GET", "/v1/bookings", ROLES_ANY, handle_list, NULL, 0, "listBookings"},
@@ -79,7 +83,17 @@ static const struct event_entry events[] = {
 
 static const struct command_type *const timers[] = {&booking_wake, NULL};
 static const struct store_collection *const collections[] = {&booking_collection, &quote_collection,
-                                                             NULL};
+                                                             &tariff_collection, NULL};
+
+static int start(void *self, struct store *reader, int64_t now_us) {
+    struct booking_service *s = self;
+    return tariff_shelf_read(&s->tariffs, reader, now_us);
+}
+
+static void follow(void *self, struct store *writer, int64_t now_us) {
+    struct booking_service *s = self;
+    tariff_shelf_follow(&s->tariffs, writer, now_us);
+}
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
     struct booking_service *s = self;
@@ -125,7 +139,9 @@ static const struct service_def def = {
     .event_count = COUNT_OF(events),
     .timers = timers,
     .collections = collections,
+    .start = start,
     .tick = tick,
+    .follow = follow,
     .metrics = metrics,
 };
 
@@ -150,6 +166,7 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
     if (s->o.open_bookings_max == 0)
         s->o.open_bookings_max = OPEN_BOOKINGS_MAX;
     map_init(&s->opening);
+    tariff_shelf_init(&s->tariffs, s->o.tariffs, s->o.bus, s->o.peers);
     CHECK(s->o.quote_ttl_us > 0 && s->o.offer_timeout_us > 0 && s->o.search_timeout_us > 0 &&
           s->o.trip_max_km > 0 && s->o.commission_percent <= 100);
     return s;
@@ -159,6 +176,7 @@ struct booking_service *booking_service_free(struct booking_service *s) {
     if (s == NULL)
         return NULL;
     map_free(&s->opening);
+    tariff_shelf_free(&s->tariffs);
     free(s);
     return NULL;
 }

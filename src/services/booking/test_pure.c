@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/rng.h"
+#include "base/timestamp.h"
 #include "services/booking/internal.h"
 
 #include <setjmp.h>
@@ -156,28 +157,102 @@ static void test_machine_page(void **unused) {
 
 /* ---- prices ---- */
 
+static const struct tariff van = {.vehicle = VEHICLE_VAN,
+                                  .base = 9900,
+                                  .per_km = 1500,
+                                  .per_minute = 260,
+                                  .minimum = 12900,
+                                  .per_stop = 3500};
+
+static struct price price_of(const struct pricing *in, struct arena *a) {
+    struct price p = {.currency = STR("SEK")};
+    price_compute(in, a, &p);
+    return p;
+}
+
+static int64_t amount_of(const struct price *p, int32_t code) {
+    for (int32_t i = 0; i < p->item_count; i++) {
+        if (p->items[i].code == code)
+            return p->items[i].amount;
+    }
+    return I64_ABSENT;
+}
+
 static void test_price_example(void **unused) {
     (void)unused;
     struct arena a;
     arena_init(&a, 1024);
-    struct tariff t = {VEHICLE_VAN, 9900, 1500, 260, 12900, 3500};
-    struct price p = {.currency = STR("SEK")};
-    price_compute(&t, 2140, 420, 2, &a, &p);
+    struct pricing in = {.rate = &van, .distance_m = 2140, .duration_s = 420, .stop_count = 2};
+    struct price p = price_of(&in, &a);
     assert_int_equal(p.item_count, 3);
     assert_int_equal(p.items[1].amount, 3210);
     assert_int_equal(p.items[1].quantity, 2140);
     assert_int_equal(p.items[2].amount, 1820);
     assert_int_equal(p.total, 9900 + 3210 + 1820);
-    price_compute(&t, 100, 20, 4, &a, &p); /* 150 + 86.67 -> 87 */
+    in = (struct pricing){.rate = &van, .distance_m = 100, .duration_s = 20, .stop_count = 4};
+    p = price_of(&in, &a); /* 150 + 86.67 -> 87 */
     assert_int_equal(p.item_count, 4);
     assert_int_equal(p.items[2].amount, 87);
     assert_int_equal(p.items[3].code, ITEM_STOPS);
     assert_int_equal(p.items[3].amount, 7000);
-    price_compute(&t, 0, 0, 2, &a, &p);
+    in = (struct pricing){.rate = &van, .stop_count = 2};
+    p = price_of(&in, &a);
     assert_int_equal(p.items[3].code, ITEM_MINIMUM);
     assert_int_equal(p.items[3].amount, 3000);
     assert_int_equal(p.total, 12900);
     assert_true(str_is(p.currency, "SEK"));
+    arena_free(&a);
+}
+
+/* What is added, taken off and taxed, one by one, on a fare of 12,900. */
+static void test_price_additions(void **unused) {
+    (void)unused;
+    struct arena a;
+    arena_init(&a, 1024);
+    const struct tax taxes[] = {{STR("VAT"), 2500}, {STR("city"), 33}};
+    struct pricing in = {.rate = &van,
+                         .stop_count = 2,
+                         .time_code = ITEM_NIGHT,
+                         .time_percent = 25,
+                         .surge_percent = 15};
+    struct price p = price_of(&in, &a);
+    assert_int_equal(amount_of(&p, ITEM_NIGHT), 3225);
+    assert_int_equal(amount_of(&p, ITEM_SURGE), 1935);
+    assert_int_equal(p.total, 18060);
+    in.promo_percent = 10;
+    p = price_of(&in, &a);
+    assert_int_equal(amount_of(&p, ITEM_PROMO), -1806);
+    assert_int_equal(price_discount(&p), 1806);
+    assert_int_equal(price_gross(&p), 18060);
+    in.taxes = taxes;
+    in.tax_count = 2;
+    p = price_of(&in, &a); /* of 16,254: 4063.5 -> 4064, and 53.64 -> 54 */
+    assert_int_equal(p.taxes[0].amount, 4064);
+    assert_int_equal(p.taxes[1].amount, 54);
+    assert_int_equal(amount_of(&p, ITEM_TAX), 4118);
+    assert_int_equal(p.total, 16254 + 4118);
+    assert_int_equal(price_gross(&p), 18060);
+    in.taxes_included = true;
+    p = price_of(&in, &a); /* 16254 x 2500 / 12533 = 3242.24, x 33 / 12533 = 42.80 */
+    assert_int_equal(p.total, 16254);
+    assert_int_equal(amount_of(&p, ITEM_TAX), I64_ABSENT);
+    assert_int_equal(p.taxes[0].amount, 3242);
+    assert_int_equal(p.taxes[1].amount, 43);
+    assert_int_equal(price_gross(&p), 16254 - 3285 + 1806);
+    in.promo_percent = 0;
+    in.promo_amount = 99999; /* more than there is to pay */
+    p = price_of(&in, &a);
+    assert_int_equal(p.total, 0);
+    assert_int_equal(price_tax(&p), 0);
+    in = (struct pricing){
+        .rate = &van, .stop_count = 2, .promo_percent = 50, .taxes = taxes, .tax_count = 2};
+    struct price waited, old = price_of(&in, &a);
+    price_add(&old, ITEM_WAITING, 7, 2800, &a, &waited); /* what was promised stays as it was */
+    assert_int_equal(amount_of(&waited, ITEM_PROMO), amount_of(&old, ITEM_PROMO));
+    assert_int_equal(price_discount(&waited), 6450);
+    assert_int_equal(waited.taxes[0].amount, 2313); /* of 9,250 */
+    price_add(&waited, ITEM_WAITING, 3, 1200, &a, &waited);
+    assert_int_equal(amount_of(&waited, ITEM_WAITING), 4000);
     arena_free(&a);
 }
 
@@ -187,6 +262,46 @@ static void rounds_half_up(int64_t amount, int64_t product, int64_t by) {
     assert_true(2 * amount * by > 2 * product - by);
 }
 
+static void adds_up(const struct price *p) {
+    int64_t sum = 0;
+    for (int32_t n = 0; n < p->item_count; n++) {
+        sum += p->items[n].amount;
+        assert_true(p->items[n].amount >= 0 || p->items[n].code == ITEM_PROMO);
+    }
+    assert_int_equal(sum, p->total);
+    assert_true(p->total >= 0 && price_gross(p) >= 0 && price_tax(p) >= 0);
+    assert_int_equal(price_gross(p) + price_tax(p) - price_discount(p), p->total);
+}
+
+static void random_pricing(struct rng *rng, struct tariff *t, struct tax taxes[TAXES_MAX],
+                           struct pricing *in) {
+    *t = (struct tariff){.vehicle = VEHICLE_CAR,
+                         .base = rng_between(rng, 0, 20000),
+                         .per_km = rng_between(rng, 0, 5000),
+                         .per_minute = rng_between(rng, 0, 1000),
+                         .minimum = rng_between(rng, 0, 60000),
+                         .per_stop = rng_between(rng, 0, 5000)};
+    *in = (struct pricing){.rate = t,
+                           .distance_m = rng_between(rng, 0, 300000),
+                           .duration_s = rng_between(rng, 0, 20000),
+                           .stop_count = (int32_t)rng_between(rng, STOPS_MIN, STOPS_MAX),
+                           .taxes = taxes,
+                           .tax_count = (int32_t)rng_between(rng, 0, TAXES_MAX),
+                           .taxes_included = rng_below(rng, 2) == 0};
+    for (int i = 0; i < TAXES_MAX; i++)
+        taxes[i] = (struct tax){STR("T"), rng_between(rng, 0, BASIS_POINTS / TAXES_MAX)};
+    if (rng_below(rng, 2) == 0) {
+        in->time_code = ITEM_NIGHT;
+        in->time_percent = rng_between(rng, 0, TARIFF_PERCENT_MAX);
+    }
+    if (rng_below(rng, 2) == 0)
+        in->surge_percent = rng_between(rng, 0, TARIFF_PERCENT_MAX);
+    if (rng_below(rng, 3) == 0)
+        in->promo_percent = rng_between(rng, 1, 100);
+    else if (rng_below(rng, 2) == 0)
+        in->promo_amount = rng_between(rng, 1, 100000);
+}
+
 static void test_price_properties(void **unused) {
     (void)unused;
     struct rng rng;
@@ -194,46 +309,53 @@ static void test_price_properties(void **unused) {
     struct arena a;
     arena_init(&a, 1024);
     for (int i = 0; i < 20000; i++) {
-        struct tariff t = {.vehicle = VEHICLE_CAR,
-                           .base = rng_between(&rng, 0, 20000),
-                           .per_km = rng_between(&rng, 0, 5000),
-                           .per_minute = rng_between(&rng, 0, 1000),
-                           .minimum = rng_between(&rng, 0, 60000),
-                           .per_stop = rng_between(&rng, 0, 5000)};
-        int64_t m = rng_between(&rng, 0, 300000), s = rng_between(&rng, 0, 20000);
-        int32_t stops = (int32_t)rng_between(&rng, STOPS_MIN, STOPS_MAX);
-        struct price p = {.currency = STR("SEK")}, farther = p;
-        price_compute(&t, m, s, stops, &a, &p);
-        int64_t sum = 0;
-        for (int32_t n = 0; n < p.item_count; n++) {
-            sum += p.items[n].amount;
-            assert_true(p.items[n].amount >= 0);
-            assert_true(p.items[n].code != ITEM_MINIMUM || p.total == t.minimum);
-        }
-        assert_int_equal(sum, p.total);
-        assert_true(p.total >= t.minimum);
-        rounds_half_up(p.items[1].amount, t.per_km * m, 1000);
-        rounds_half_up(p.items[2].amount, t.per_minute * s, 60);
-        price_compute(&t, m + 1 + rng_between(&rng, 0, 999), s, stops, &a, &farther);
-        assert_true(farther.total >= p.total);
+        struct tariff t;
+        struct tax taxes[TAXES_MAX];
+        struct pricing in;
+        random_pricing(&rng, &t, taxes, &in);
+        struct price p = price_of(&in, &a), more;
+        adds_up(&p);
+        rounds_half_up(p.items[1].amount, t.per_km * in.distance_m, 1000);
+        rounds_half_up(p.items[2].amount, t.per_minute * in.duration_s, 60);
+        price_add(&p, ITEM_WAITING, 1, rng_between(&rng, 0, 5000), &a, &more);
+        adds_up(&more);
+        assert_true(more.total >= p.total);
+        in.distance_m += 1 + rng_between(&rng, 0, 999); /* farther is never cheaper */
+        more = price_of(&in, &a);
+        adds_up(&more);
+        assert_true(more.total >= p.total);
+        int64_t gross = price_gross(&p), bp = rng_between(&rng, 0, BASIS_POINTS);
+        assert_true(price_earning(gross, bp) >= 0 && price_earning(gross, bp) <= gross);
         arena_reset(&a);
     }
-    struct tariff most = {VEHICLE_CAR,       TARIFF_AMOUNT_MAX, TARIFF_AMOUNT_MAX,
-                          TARIFF_AMOUNT_MAX, TARIFF_AMOUNT_MAX, TARIFF_AMOUNT_MAX};
-    struct price p = {.currency = STR("SEK")};
-    price_compute(&most, PRICE_DISTANCE_M_MAX, PRICE_DURATION_S_MAX, STOPS_MAX, &a, &p);
-    assert_true(p.total > 0);
+    struct tariff most = {VEHICLE_CAR,       STR_NONE,          TARIFF_AMOUNT_MAX,
+                          TARIFF_AMOUNT_MAX, TARIFF_AMOUNT_MAX, TARIFF_AMOUNT_MAX,
+                          TARIFF_AMOUNT_MAX, TARIFF_AMOUNT_MAX, 0};
+    const struct tax all = {STR("all of it"), BASIS_POINTS};
+    struct pricing in = {.rate = &most,
+                         .distance_m = PRICE_DISTANCE_M_MAX,
+                         .duration_s = PRICE_DURATION_S_MAX,
+                         .stop_count = STOPS_MAX,
+                         .time_code = ITEM_HOLIDAY,
+                         .time_percent = TARIFF_PERCENT_MAX,
+                         .surge_percent = TARIFF_PERCENT_MAX,
+                         .taxes = &all,
+                         .tax_count = 1};
+    struct price p = price_of(&in, &a);
+    adds_up(&p);
     assert_int_equal(price_earning(p.total, 0), p.total);
     arena_free(&a);
 }
 
 static void test_earning(void **unused) {
     (void)unused;
-    assert_int_equal(price_earning(14900, 20), 11920);
+    assert_int_equal(price_earning(14900, 2000), 11920);
     assert_int_equal(price_earning(14999, 0), 14999);
-    assert_int_equal(price_earning(14999, 100), 0);
-    assert_int_equal(price_earning(125, 50), 63); /* half up */
-    assert_int_equal(price_earning(124, 50), 62);
+    assert_int_equal(price_earning(14999, 10000), 0);
+    assert_int_equal(price_earning(125, 5000), 63); /* half up */
+    assert_int_equal(price_earning(124, 5000), 62);
+    assert_int_equal(price_part(INT64_C(90000000000000000), 9999, 10000),
+                     INT64_C(89991000000000000));
 }
 
 /* ---- tariffs ---- */
@@ -244,18 +366,129 @@ static void test_tariffs(void **unused) {
     arena_init(&a, 8192);
     struct tariffs t = tariffs_default;
     struct field_errors errors = {0};
+    struct str zone;
+    struct point here = point_of(57.7, 11.9);
     struct str good = STR("{\"currency\":\"EUR\",\"tariffs\":[{\"vehicle\":\"van\",\"base\":990,"
                           "\"per_km\":150,\"per_minute\":26,\"minimum\":1290}]}");
     assert_int_equal(tariffs_parse(good, &a, &t, &errors), 0);
-    assert_string_equal(t.currency, "EUR");
-    assert_int_equal(t.classes[VEHICLE_VAN].per_km, 150);
-    assert_int_equal(t.classes[VEHICLE_VAN].per_stop, 0);
-    assert_int_equal(t.classes[VEHICLE_BIKE].vehicle, VEHICLE_NONE);
+    assert_string_equal(t.currency.p, "EUR");
+    const struct tariff *rate = tariffs_rate(&t, VEHICLE_VAN, here, &zone);
+    assert_int_equal(rate->per_km, 150);
+    assert_int_equal(rate->per_stop, 0);
+    assert_null(zone.p);
+    assert_null(tariffs_rate(&t, VEHICLE_BIKE, here, &zone));
     assert_true(str_is(tariffs_classes(&t, &a), "van"));
     assert_true(str_is(tariffs_json(&t, &a),
                        "{\"currency\":\"EUR\",\"items\":[{\"vehicle\":\"van\",\"base\":990,"
-                       "\"per_km\":150,\"per_minute\":26,\"minimum\":1290,\"per_stop\":0}],"
-                       "\"next_cursor\":null}"));
+                       "\"per_km\":150,\"per_minute\":26,\"minimum\":1290,\"per_stop\":0,"
+                       "\"waiting_per_minute\":0,\"waiting_free_minutes\":0}],"
+                       "\"taxes_included\":false,\"version\":1,\"next_cursor\":null}"));
+    arena_free(&a);
+}
+
+static struct tariffs parsed(struct arena *a, const char *more) {
+    struct tariffs t = {0};
+    struct field_errors errors = {0};
+    struct str text = arena_printf(
+        a,
+        "{\"currency\":\"SEK\",\"tariffs\":[{\"vehicle\":\"van\",\"base\":100,\"per_km\":1,"
+        "\"per_minute\":1,\"minimum\":1},{\"vehicle\":\"van\",\"zone\":\"harbour\",\"base\":200,"
+        "\"per_km\":1,\"per_minute\":1,\"minimum\":1},{\"vehicle\":\"bike\",\"zone\":\"harbour\","
+        "\"base\":50,\"per_km\":1,\"per_minute\":1,\"minimum\":1}],\"zones\":[{\"name\":"
+        "\"harbour\",\"area\":[{\"lat\":57,\"lng\":11},{\"lat\":58,\"lng\":11},{\"lat\":58,"
+        "\"lng\":12}]}],\"timezone\":\"Europe/Stockholm\"%s}",
+        more);
+    int err = tariffs_parse(text, a, &t, &errors);
+    for (int i = 0; i < errors.count; i++)
+        print_message("%.*s %.*s\n", STR_ARG(errors.items[i].pointer),
+                      STR_ARG(errors.items[i].detail));
+    assert_int_equal(err, 0);
+    return t;
+}
+
+static void test_zones(void **unused) {
+    (void)unused;
+    struct arena a;
+    arena_init(&a, 8192);
+    struct str zone;
+    struct tariffs t = parsed(&a, "");
+    struct point in = point_of(57.7, 11.2), out = point_of(57.2, 11.9);
+    assert_int_equal(tariffs_rate(&t, VEHICLE_VAN, in, &zone)->base, 200);
+    assert_true(str_is(zone, "harbour"));
+    assert_int_equal(tariffs_rate(&t, VEHICLE_VAN, out, &zone)->base, 100);
+    assert_null(zone.p);
+    assert_int_equal(tariffs_rate(&t, VEHICLE_BIKE, in, &zone)->base, 50);
+    assert_null(tariffs_rate(&t, VEHICLE_BIKE, out, &zone));
+    assert_true(tariffs_offers(&t, VEHICLE_BIKE) && !tariffs_offers(&t, VEHICLE_CAR));
+    arena_free(&a);
+}
+
+/* Which of the times holds, on the clock of Göteborg, over both changes of it. */
+static void test_times(void **unused) {
+    (void)unused;
+    struct arena a;
+    struct zone z;
+    arena_init(&a, 8192);
+    if (zone_load(ZONE_DIR, STR("Europe/Stockholm"), &a, &z) < 0) {
+        arena_free(&a);
+        print_message("skipped: there is no " ZONE_DIR " (Debian: tzdata)\n");
+        skip();
+    }
+    struct tariffs t =
+        parsed(&a, ",\"night\":{\"from\":\"22:00\",\"to\":\"06:00\",\"add_percent\":25},"
+                   "\"weekend\":{\"add_percent\":10},"
+                   "\"holiday\":{\"dates\":[\"2026-12-25\",\"2027-01-01\"],\"add_percent\":25}");
+    static const struct {
+        const char *at;
+        int32_t code;
+    } cases[] = {
+        {"2026-11-23T20:59:59Z", ITEM_NONE},  /* Monday, 21:59 */
+        {"2026-11-23T21:00:00Z", ITEM_NIGHT}, /* 22:00 */
+        {"2026-11-24T04:59:59Z", ITEM_NIGHT}, /* 05:59 */
+        {"2026-11-24T05:00:00Z", ITEM_NONE},  /* 06:00 */
+        {"2026-07-01T20:00:00Z", ITEM_NIGHT}, /* summer: 22:00 is an hour earlier */
+        {"2026-07-01T19:59:59Z", ITEM_NONE},
+        {"2026-11-27T23:30:00Z", ITEM_NIGHT}, /* Saturday by the clock there: the higher counts */
+        {"2026-11-28T12:00:00Z", ITEM_WEEKEND},
+        {"2026-11-29T20:59:00Z", ITEM_WEEKEND},
+        {"2026-12-24T22:59:59Z", ITEM_NIGHT},
+        {"2026-12-24T23:00:00Z", ITEM_HOLIDAY}, /* Christmas has begun there */
+        {"2026-12-25T22:59:59Z", ITEM_HOLIDAY},
+        {"2026-03-29T03:59:59Z", ITEM_NIGHT}, /* Sunday, 05:59 in summer time since an hour */
+        {"2026-03-29T04:00:00Z", ITEM_WEEKEND},
+        {"2026-10-25T04:59:59Z", ITEM_NIGHT}, /* and back */
+        {"2026-10-25T05:00:00Z", ITEM_WEEKEND},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        int64_t at_us, percent;
+        assert_int_equal(timestamp_parse(str_from(cases[i].at), &at_us), 0);
+        int32_t code = tariffs_time(&t, &z, at_us, &percent);
+        if (code != cases[i].code)
+            fail_msg("%s: %d, not %d", cases[i].at, code, cases[i].code);
+        assert_int_equal(percent, code == ITEM_NONE ? 0 : code == ITEM_WEEKEND ? 10 : 25);
+    }
+    arena_free(&a);
+}
+
+static void test_surge(void **unused) {
+    (void)unused;
+    struct arena a;
+    arena_init(&a, 8192);
+    struct tariffs t = parsed(&a, ",\"surge\":{\"full_percent\":300,\"add_percent\":60}");
+    assert_int_equal(tariffs_surge(&t, 0, 0), 0);
+    assert_int_equal(tariffs_surge(&t, 1000, 1000), 0);
+    assert_int_equal(tariffs_surge(&t, 2000, 1000), 30);
+    assert_int_equal(tariffs_surge(&t, 1990, 1000), 25); /* 29.7, in steps of 5 */
+    assert_int_equal(tariffs_surge(&t, 3000, 1000), 60);
+    assert_int_equal(tariffs_surge(&t, INT64_C(1) << 60, 1), 60);
+    assert_int_equal(tariffs_surge(&t, 1, 0), 60); /* nobody is there */
+    int64_t last = 0;
+    for (int64_t demand = 0; demand < 5000; demand += 7) { /* never falls as demand rises */
+        int64_t add = tariffs_surge(&t, demand, 900);
+        assert_true(add >= last && add <= 60);
+        last = add;
+    }
+    assert_int_equal(tariffs_surge(&tariffs_default, 9000, 0), 0);
     arena_free(&a);
 }
 
@@ -282,7 +515,7 @@ static void test_tariffs_bad(void **unused) {
     assert_true(complains(&errors, "/tariffs/0/per_km"));
     assert_true(complains(&errors, "/tariffs/1/vehicle"));
     assert_true(complains(&errors, "/tariffs/1/minimum"));
-    assert_string_equal(t.currency, "SEK"); /* untouched */
+    assert_string_equal(t.currency.p, "SEK"); /* untouched */
     errors = (struct field_errors){0};
     struct str twice = STR("{\"currency\":\"SEK\",\"tariffs\":["
                            "{\"vehicle\":\"van\",\"base\":1,\"per_km\":1,\"per_minute\":1,"
@@ -290,6 +523,38 @@ static void test_tariffs_bad(void **unused) {
                            "\"per_minute\":1,\"minimum\":1}]}");
     assert_int_equal(tariffs_parse(twice, &a, &t, &errors), ERR_INVALID);
     assert_true(complains(&errors, "/tariffs/1/vehicle"));
+    errors = (struct field_errors){0};
+    struct str more = STR(
+        "{\"currency\":\"SEK\",\"tariffs\":[{\"vehicle\":\"van\",\"zone\":\"nowhere\",\"base\":1,"
+        "\"per_km\":1,\"per_minute\":1,\"minimum\":1}],\"timezone\":\"Europe/Nowhere\","
+        "\"zones\":[{\"name\":\"a\",\"area\":[{\"lat\":1,\"lng\":1},{\"lat\":2,\"lng\":2},"
+        "{\"lat\":3,\"lng\":3}]},{\"name\":\"a\",\"area\":[{\"lat\":1,\"lng\":1},{\"lat\":1,"
+        "\"lng\":2},{\"lat\":2,\"lng\":1}]}],"
+        "\"night\":{\"from\":\"24:00\",\"to\":\"6 :00\",\"add_percent\":1},"
+        "\"weekend\":{\"days\":[\"sat\",\"Sunday\"],\"add_percent\":1},"
+        "\"holiday\":{\"dates\":[\"2026-02-29\"],\"add_percent\":1},"
+        "\"surge\":{\"from_percent\":300,\"full_percent\":300,\"add_percent\":5},"
+        "\"taxes\":[{\"name\":\"x\",\"rate_bp\":6000},{\"name\":\"y\",\"rate_bp\":6000}],"
+        "\"commission_bp\":10001,\"cancellation\":{\"assigned_percent\":101,"
+        "\"arrived_percent\":1}}");
+    assert_int_equal(tariffs_parse(more, &a, &t, &errors), ERR_INVALID);
+    static const char *const pointers[] = {
+        "/tariffs/0/zone",     "/timezone", "/zones/0/area",   "/zones/1/name",
+        "/night/from",         "/night/to", "/weekend/days/1", "/holiday/dates/0",
+        "/surge/full_percent", "/taxes",    "/commission_bp",  "/cancellation/assigned_percent"};
+    for (size_t i = 0; i < COUNT_OF(pointers); i++) {
+        if (!complains(&errors, pointers[i]))
+            fail_msg("nothing is said of %s", pointers[i]);
+    }
+    errors = (struct field_errors){0};
+    struct str thin =
+        STR("{\"currency\":\"SEK\",\"zones\":[{\"name\":\"b\",\"area\":[{\"lat\":91,\"lng\":1}]}],"
+            "\"night\":{\"from\":\"22:00\",\"to\":\"06:00\",\"add_percent\":401},"
+            "\"holiday\":{\"dates\":[],\"add_percent\":-1}}");
+    assert_int_equal(tariffs_parse(thin, &a, &t, &errors), ERR_INVALID);
+    assert_true(complains(&errors, "/tariffs") && complains(&errors, "/zones/0/area"));
+    assert_true(complains(&errors, "/night/add_percent"));
+    assert_true(complains(&errors, "/holiday/add_percent") && complains(&errors, "/holiday/dates"));
     const char *hostile[] = {"",
                              "{",
                              "[]",
@@ -417,6 +682,10 @@ int main(void) {
         cmocka_unit_test(test_machine_allowed),
         cmocka_unit_test(test_machine_page),
         cmocka_unit_test(test_price_example),
+        cmocka_unit_test(test_price_additions),
+        cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_surge),
         cmocka_unit_test(test_price_properties),
         cmocka_unit_test(test_earning),
         cmocka_unit_test(test_tariffs),

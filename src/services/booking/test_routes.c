@@ -14,7 +14,8 @@ static void test_quotes(void **unused) {
                        "\"SEK\",\"total\":12900,\"items\":[{\"code\":\"base\",\"amount\":9900},"
                        "{\"code\":\"distance\",\"quantity\":1510,\"unit\":\"m\",\"amount\":2265},"
                        "{\"code\":\"time\",\"quantity\":151,\"unit\":\"s\",\"amount\":654},"
-                       "{\"code\":\"minimum\",\"amount\":81}],\"pickup_eta_s\":"));
+                       "{\"code\":\"minimum\",\"amount\":81}],\"taxes\":[],\"tariff_version\":1,"
+                       "\"pickup_eta_s\":"));
     assert_true(has(a, "\"estimate\":true"));
     assert_true(has(a, "\"expires_at\":\"2026-11-23T10:10:00Z\""));
     assert_true(has(a, "{\"index\":0,\"kind\":\"pickup\",\"lat\":57.7089,\"lng\":11.9746,"
@@ -63,7 +64,9 @@ static void test_tariffs(void **unused) {
     assert_int_equal(a.status, 200);
     assert_true(has(a, "{\"currency\":\"SEK\",\"items\":[{\"vehicle\":\"bike\",\"base\":4900"));
     assert_int_equal(ask(t, (struct identity){0}, "GET", "/v1/tariffs", NULL).status, 401);
-    assert_int_equal(ask(t, t->staff, "PUT", "/v1/tariffs", "{}").status, 405);
+    assert_string_equal(header_of(t, a, "ETag"), "\"1\"");
+    assert_int_equal(ask(t, t->staff, "PUT", "/v1/tariffs", "{}").status, 403);
+    assert_int_equal(ask(t, t->driver, "GET", "/v1/tariffs/versions", NULL).status, 403);
     town_free(t);
 }
 

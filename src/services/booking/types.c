@@ -5,8 +5,13 @@
 
 const char *const payment_names[] = {NULL, "cash", "card", "invoice", NULL};
 const char *const stop_state_names[] = {NULL, "pending", "arrived", "done", "failed", NULL};
-const char *const item_code_names[] = {NULL, "base", "distance", "time", "stops", "minimum", NULL};
-const char *const item_unit_names[] = {NULL, NULL, "m", "s", "stop", NULL, NULL};
+const char *const item_code_names[] = {NULL,      "base",  "distance", "time",    "stops",
+                                       "minimum", "night", "weekend",  "holiday", "surge",
+                                       "waiting", "promo", "tax",      NULL};
+const char *const item_unit_names[] = {
+    [ITEM_DISTANCE] = "m", [ITEM_TIME] = "s",       [ITEM_STOPS] = "stop", [ITEM_NIGHT] = "%",
+    [ITEM_WEEKEND] = "%",  [ITEM_HOLIDAY] = "%",    [ITEM_SURGE] = "%",    [ITEM_WAITING] = "min",
+    [ITEM_PROMO] = "%",    [ITEM_CODE_COUNT] = NULL};
 const char *const close_reason_names[] = {NULL,        "declined",           "timed_out",
                                           "withdrawn", "accepted_elsewhere", NULL};
 const char *const entry_type_names[] = {
@@ -46,13 +51,35 @@ static const struct schema_field item_fields[] = {
 };
 static const struct schema item_schema = SCHEMA(struct price_item, "PriceItem", item_fields);
 
+static const struct schema_field tax_fields[] = {
+    {"name", S_STR, AT(price_tax, name)},
+    {"rate_bp", S_I64, AT(price_tax, rate_bp)},
+    {"amount", S_I64, AT(price_tax, amount)},
+};
+static const struct schema tax_schema = SCHEMA(struct price_tax, "StoredPriceTax", tax_fields);
+
 static const struct schema_field price_fields[] = {
     {"currency", S_STR, AT(price, currency)},
     {"total", S_I64, AT(price, total)},
     {"items", S_LIST, AT(price, items), COUNT_AT(price, item_count), .sub = &item_schema,
      .max = PRICE_ITEMS_MAX},
+    {"taxes", S_LIST, AT(price, taxes), COUNT_AT(price, tax_count), .sub = &tax_schema,
+     .max = TAXES_MAX},
+    {"taxes_included", S_BOOL, AT(price, taxes_included)},
 };
 static const struct schema price_schema = SCHEMA(struct price, "Price", price_fields);
+
+static const struct schema_field terms_fields[] = {
+    {"tariff_version", S_I64, AT(terms, tariff_version)},
+    {"zone", S_STR, AT(terms, zone)},
+    {"commission_bp", S_I64, AT(terms, commission_bp)},
+    {"waiting_free_minutes", S_I64, AT(terms, waiting_free_minutes)},
+    {"waiting_per_minute", S_I64, AT(terms, waiting_per_minute)},
+    {"cancel_free_minutes", S_I64, AT(terms, cancel_free_minutes)},
+    {"cancel_assigned_percent", S_I64, AT(terms, cancel_assigned_percent)},
+    {"cancel_arrived_percent", S_I64, AT(terms, cancel_arrived_percent)},
+};
+static const struct schema terms_schema = SCHEMA(struct terms, "StoredTerms", terms_fields);
 
 static const struct schema_field quote_fields[] = {
     {"vehicle", S_ENUM, AT(quote, vehicle), .names = vehicle_names},
@@ -61,6 +88,7 @@ static const struct schema_field quote_fields[] = {
     {"duration_s", S_I64, AT(quote, duration_s)},
     {"pickup_eta_s", S_I64, AT(quote, pickup_eta_s)},
     {"price", S_OBJECT, AT(quote, price), .sub = &price_schema},
+    {"terms", S_OBJECT, AT(quote, terms), .sub = &terms_schema},
 };
 static const struct schema quote_schema = SCHEMA(struct quote, "StoredQuote", quote_fields);
 
@@ -154,6 +182,7 @@ static const struct schema_field booking_fields[] = {
     {"distance_m", S_I64, AT(booking, distance_m)},
     {"duration_s", S_I64, AT(booking, duration_s)},
     {"earning", S_I64, AT(booking, earning)},
+    {"terms", S_OBJECT, AT(booking, terms), .sub = &terms_schema},
     {"notes", S_STR, AT(booking, notes), .max = NOTES_CHARS_MAX},
     {"driver", S_OBJECT_PTR, AT(booking, driver), .sub = &driver_schema},
     {"offers", S_LIST, AT(booking, offers), COUNT_AT(booking, offer_count), .sub = &offer_schema,

@@ -16,7 +16,9 @@
 
 #define STOPS_MIN 2
 #define STOPS_MAX 20
-#define PRICE_ITEMS_MAX 5
+#define PRICE_ITEMS_MAX 16
+#define TAXES_MAX 4
+#define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
 #define TIMELINE_MAX 160 /* entries */
@@ -36,7 +38,22 @@ extern const char *const payment_names[];
 enum stop_state { STOP_NONE, STOP_PENDING, STOP_ARRIVED, STOP_DONE, STOP_FAILED };
 extern const char *const stop_state_names[];
 
-enum item_code { ITEM_NONE, ITEM_BASE, ITEM_DISTANCE, ITEM_TIME, ITEM_STOPS, ITEM_MINIMUM };
+enum item_code {
+    ITEM_NONE,
+    ITEM_BASE,
+    ITEM_DISTANCE,
+    ITEM_TIME,
+    ITEM_STOPS,
+    ITEM_MINIMUM,
+    ITEM_NIGHT,
+    ITEM_WEEKEND,
+    ITEM_HOLIDAY,
+    ITEM_SURGE,
+    ITEM_WAITING,
+    ITEM_PROMO,
+    ITEM_TAX,
+    ITEM_CODE_COUNT
+};
 extern const char *const item_code_names[];
 extern const char *const item_unit_names[]; /* by item code: "m", "s", …; NULL: no quantity */
 
@@ -77,14 +94,30 @@ static inline struct point place_point(const struct place *p) {
 
 struct price_item {
     int32_t code;     /* enum item_code */
-    int64_t quantity; /* metres, seconds, stops; I64_ABSENT: none */
-    int64_t amount;   /* minor units */
+    int64_t quantity; /* in the unit of its code; I64_ABSENT: none */
+    int64_t amount;   /* minor units; of a promo negative */
+};
+struct price_tax {
+    struct str name;
+    int64_t rate_bp, amount;
 };
 struct price {
     struct str currency;
     int64_t total; /* minor units: always the sum of the items */
     struct price_item *items;
     int32_t item_count;
+    struct price_tax *taxes;
+    int32_t tax_count;
+    bool taxes_included; /* in the items; else they are an item of their own */
+};
+/* What else was agreed with the price: copied from the tariff, so that a newer one changes nothing
+ * for whoever has booked. I64_ABSENT: nothing of that kind was. */
+struct terms {
+    int64_t tariff_version; /* 0: from before there were versions; then nothing was */
+    struct str zone;        /* of the tariff, that it begins in */
+    int64_t commission_bp;
+    int64_t waiting_free_minutes, waiting_per_minute;
+    int64_t cancel_free_minutes, cancel_assigned_percent, cancel_arrived_percent;
 };
 
 /* ---- quotes ---- */
@@ -95,6 +128,7 @@ struct quote {
     int64_t distance_m, duration_s;
     int64_t pickup_eta_s; /* I64_ABSENT: nobody is free, or nobody knows */
     struct price price;
+    struct terms terms;
     struct str polyline; /* of the answer only, not kept */
 };
 struct quote_set {
@@ -160,6 +194,7 @@ struct booking {
     struct price price;
     int64_t distance_m, duration_s;
     int64_t earning; /* minor units: the driver's part */
+    struct terms terms;
     struct str notes;
     struct booking_driver *driver; /* NULL until assigned */
     struct booking_offer *offers;  /* open ones */

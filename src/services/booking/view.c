@@ -29,6 +29,28 @@ static void write_items(struct jw *w, const struct price *p) {
     jw_end(w);
 }
 
+static void write_taxes(struct jw *w, const struct price *p) {
+    jw_key(w, "taxes");
+    jw_array(w);
+    for (int32_t i = 0; i < p->tax_count; i++) {
+        const struct price_tax *tax = &p->taxes[i];
+        jw_object(w);
+        jw_kv_str(w, "name", tax->name);
+        jw_kv_i64(w, "rate_bp", tax->rate_bp);
+        jw_kv_i64(w, "amount", tax->amount);
+        jw_key(w, "included");
+        jw_bool(w, p->taxes_included);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+/* Of bookings that are older than versions are, none is said. */
+static void write_tariff(struct jw *w, const struct terms *t) {
+    if (t->tariff_version > 0)
+        jw_kv_i64(w, "tariff_version", t->tariff_version);
+}
+
 static void write_place(struct jw *w, int32_t index, const struct place *p) {
     jw_kv_i64(w, "index", index);
     jw_key(w, "kind");
@@ -50,6 +72,8 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     jw_kv_str(w, "currency", q->price.currency);
     jw_kv_i64(w, "total", q->price.total);
     write_items(w, &q->price);
+    write_taxes(w, &q->price);
+    write_tariff(w, &q->terms);
     jw_key(w, "pickup_eta_s");
     if (q->pickup_eta_s != I64_ABSENT)
         jw_i64(w, q->pickup_eta_s);
@@ -134,12 +158,14 @@ static void write_driver(struct jw *w, const struct booking_driver *d) {
     jw_kv_str(w, "vehicle_plate", d != NULL ? d->plate : STR_NONE);
 }
 
-static void write_price(struct jw *w, const struct price *p) {
+static void write_price(struct jw *w, const struct price *p, const struct terms *terms) {
     jw_key(w, "price");
     jw_object(w);
     jw_kv_str(w, "currency", p->currency);
     jw_kv_i64(w, "total", p->total);
     write_items(w, p);
+    write_taxes(w, p);
+    write_tariff(w, terms);
     jw_end(w);
 }
 
@@ -167,7 +193,7 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     jw_cstr(w, vehicle_names[b->vehicle]);
     jw_kv_i64(w, "version", b->head.version);
     write_stops(w, b, true, eta_us);
-    write_price(w, &b->price);
+    write_price(w, &b->price, &b->terms);
     jw_kv_i64(w, "distance_m", b->distance_m);
     jw_kv_i64(w, "duration_s", b->duration_s);
     jw_key(w, "estimate");

@@ -69,6 +69,7 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
           </summary>
           <PriceItems
             items={booking.price.items}
+            taxes={booking.price.taxes}
             total={booking.price.total}
             currency={booking.price.currency}
           />

@@ -1,21 +1,25 @@
 /** What a price is made of; the rows add up to the total. */
 import { useTranslation } from 'react-i18next'
 import type { Schemas } from '@/api/client.ts'
-import { distance, duration, money, number } from '@/i18n/format.ts'
+import { distance, duration, money, number, percent } from '@/i18n/format.ts'
 
 function quantity(item: Schemas['PriceItem']): string {
   if (item.quantity === undefined) return ''
   if (item.unit === 'm') return distance(item.quantity)
   if (item.unit === 's') return duration(item.quantity)
+  if (item.unit === 'min') return duration(item.quantity * 60)
+  if (item.unit === '%') return percent(item.quantity)
   return number(item.quantity)
 }
 
 export function PriceItems({
   items,
+  taxes = [],
   total,
   currency,
 }: {
   items: Schemas['PriceItem'][]
+  taxes?: Schemas['PriceTax'][] | undefined
   total: number
   currency: string
 }) {
@@ -38,6 +42,16 @@ export function PriceItems({
           </th>
           <td className="pt-2 text-end">{money(total, currency)}</td>
         </tr>
+        {taxes
+          .filter((tax) => tax.included)
+          .map((tax) => (
+            <tr key={tax.name} className="text-quiet">
+              <th scope="row" className="text-start font-normal">
+                {t('price.included', { name: tax.name })} {percent(tax.rate_bp / 100)}
+              </th>
+              <td className="text-end">{money(tax.amount, currency)}</td>
+            </tr>
+          ))}
       </tbody>
     </table>
   )
