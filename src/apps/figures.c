@@ -54,6 +54,8 @@ static void process_metrics(struct buf *out) {
 void platform_metrics(void *arg, struct buf *out) {
     const struct platform *p = arg;
     process_metrics(out);
+    if (p->stores.metrics != NULL)
+        p->stores.metrics(p->stores.own, out);
     struct http_counters n;
     if (p->http == NULL)
         return;

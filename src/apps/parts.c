@@ -77,15 +77,22 @@ static void close_postgres(void *own) {
     l->postgres->close(l->postgres_source);
 }
 
+static void postgres_metrics(void *own, struct buf *out) {
+    struct loaded *l = own;
+    l->postgres->metrics(l->postgres_source, out);
+}
+
 static int open_postgres(const struct wanted *w, struct stores *ret, struct str *ret_why) {
     const void *module;
     struct loaded *l = arena_new(w->arena, struct loaded);
-    const struct postgres_options o = {.uri = config_cstr(w->config, "store"),
-                                       .read_uri = config_cstr(w->config, "store_read"),
-                                       .collections = w->collections,
-                                       .collection_count = w->count,
-                                       .beside = w->beside,
-                                       .log = w->log};
+    const struct postgres_options o = {
+        .uri = config_cstr(w->config, "store"),
+        .read_uri = config_cstr(w->config, "store_read"),
+        .read_lag_max_ms = 1000 * (int32_t)config_int(w->config, "store_read_lag_s"),
+        .collections = w->collections,
+        .collection_count = w->count,
+        .beside = w->beside,
+        .log = w->log};
     int err = module_load(MODULE_POSTGRES, w->arena, &module, ret_why);
     if (err < 0)
         return err;
@@ -96,7 +103,8 @@ static int open_postgres(const struct wanted *w, struct stores *ret, struct str 
     *ret = (struct stores){.port = l->postgres->port(l->postgres_source),
                            .shared = true,
                            .own = l,
-                           .close = close_postgres};
+                           .close = close_postgres,
+                           .metrics = postgres_metrics};
     return 0;
 }
 

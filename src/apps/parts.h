@@ -5,6 +5,7 @@
 #define LORRY_APPS_PARTS_H
 
 #include "apps/config.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "ports/bus.h"
 #include "ports/cache.h"
@@ -16,6 +17,7 @@ struct stores {
     bool shared; /* other processes may write to it */
     void *own;
     void (*close)(void *own);
+    void (*metrics)(void *own, struct buf *out); /* NULL: it has none of its own. Any thread */
 };
 /* BESIDE: for a tool beside the servers (ports/store.h). On failure *RET_WHY, in A, says in a
  * sentence what is wrong; what A holds must outlive the store. LOG may be NULL. */

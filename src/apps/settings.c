@@ -43,8 +43,14 @@ static const struct config_setting data[] = {
     {.key = "store_read",
      .kind = CONFIG_URL,
      .names = stores + 1,
-     .help = "A PostgreSQL server that follows it and may be behind: lists and reports are read "
-             "there"},
+     .help = "A PostgreSQL server that follows it and may be behind: lists and reports for staff "
+             "are read there"},
+    {.key = "store_read_lag_s",
+     .kind = CONFIG_INT,
+     .fallback = "5",
+     .min = 1,
+     .max = 300,
+     .help = "While it is further behind they are read where everything is"},
 };
 TABLE(data, "State");
 

@@ -107,6 +107,7 @@ struct store_query {
     struct str after;  /* cursor: only ids beyond this one; absent: from the start */
     struct str until;  /* only ids before this one (exclusive) in walking order; absent: no bound */
     bool ascending;    /* default: newest id first */
+    bool may_lag;      /* on a reading handle: it may be behind by some seconds (a read replica) */
     int32_t limit;     /* 1..STORE_LIST_MAX */
 };
 
@@ -122,7 +123,7 @@ struct store_ops {
      * whatever was committed before the call. */
     int (*get)(struct store *s, const struct store_collection *c, struct str id, struct arena *a,
                struct store_doc *ret_doc);
-    /* On a reading handle it may be a little behind (a read replica). */
+    /* Sees whatever was committed before the call, unless it may lag. */
     int (*list)(struct store *s, const struct store_query *q, struct arena *a,
                 struct store_doc **ret_docs, int32_t *ret_count);
     /* All changes in one durable write, in order; each gets its own result, and one that fails

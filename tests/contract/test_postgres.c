@@ -367,7 +367,7 @@ static void lists_come_from_a_replica(void **state) {
     struct wire *wire = wire_new(server.port); /* the way to the replica */
     struct postgres_options o = db->options;
     struct postgres_stats stats;
-    struct store_query q = {.collection = &things, .limit = 10};
+    struct store_query q = {.collection = &things, .limit = 10, .may_lag = true};
     struct store_doc *docs;
     struct arena a;
     char uri[POSTGRES_URI_MAX];

@@ -25,8 +25,13 @@
 static const struct store_collection things = {"things", {"owner"}, true};
 static const struct store_collection *const collections[] = {&things};
 
-static struct postgres_source *must_open(const char *uri) {
-    struct postgres_options o = {.uri = uri, .collections = collections, .collection_count = 1};
+static struct postgres_source *must_open_reading(const char *uri, const char *read_uri,
+                                                 int32_t lag_max_ms) {
+    struct postgres_options o = {.uri = uri,
+                                 .read_uri = read_uri,
+                                 .read_lag_max_ms = lag_max_ms,
+                                 .collections = collections,
+                                 .collection_count = 1};
     struct postgres_source *source = NULL;
     struct str why = STR_NONE;
     struct arena a;
@@ -35,6 +40,10 @@ static struct postgres_source *must_open(const char *uri) {
         fail_msg("%.*s", STR_ARG(why));
     arena_free(&a);
     return source;
+}
+
+static struct postgres_source *must_open(const char *uri) {
+    return must_open_reading(uri, NULL, 0);
 }
 
 /* --- a writer that goes on ---------------------------------------------------------------------
@@ -373,12 +382,157 @@ static void a_standby_takes_over(void **state) {
     postgres_server_remove(&standby);
 }
 
+/* --- a replica for reading that is late, or away ------------------------------------------------
+ */
+
+#define LAG_MAX_MS 1000
+#define NOTES_MAX 1024
+
+struct late {
+    struct postgres_server primary, standby;
+    struct postgres_source *src;
+    struct store *w, *r;
+    int count;                   /* documents written; the n-th is that of count n + 1 */
+    int64_t acked_us[NOTES_MAX]; /* when each was acknowledged */
+    struct postgres_stats stats;
+    struct arena a;
+};
+
+static void late_up(struct late *t) {
+    char uri[POSTGRES_URI_MAX], read_uri[POSTGRES_URI_MAX];
+    arena_init(&t->a, 65536);
+    postgres_server_make(&t->primary, NULL, NULL);
+    postgres_server_start(&t->primary);
+    postgres_server_clone(&t->standby, &t->primary);
+    postgres_server_start(&t->standby);
+    postgres_server_uri(&t->primary, "postgres", uri);
+    postgres_server_uri(&t->standby, "postgres", read_uri);
+    t->src = must_open_reading(uri, read_uri, LAG_MAX_MS);
+    struct store_source *port = postgres_source_port(t->src);
+    assert_int_equal(port->open(port, true, &t->w), 0);
+    assert_int_equal(port->open(port, false, &t->r), 0);
+}
+
+static void late_down(struct late *t) {
+    t->r->ops->close(t->r);
+    t->w->ops->close(t->w);
+    postgres_source_close(t->src);
+    postgres_server_remove(&t->standby);
+    postgres_server_remove(&t->primary);
+    arena_free(&t->a);
+}
+
+static void late_write(struct late *t) {
+    assert_true(t->count < NOTES_MAX);
+    struct str id = arena_printf(&t->a, "late%06d", t->count);
+    struct store_change c = {
+        .collection = &things, .id = id, .state = STR("{}"), .commit_id = id, .keys = {STR("l")}};
+    assert_int_equal(t->w->ops->commit(t->w, &c, 1, NULL, 0), 0);
+    assert_int_equal(c.result, 0);
+    t->acked_us[t->count++] = clock_mono_us();
+}
+
+/* The newest document of a list: how many there are. */
+static int late_list(struct late *t, bool may_lag) {
+    struct store_query q = {
+        .collection = &things, .index = "owner", .key = STR("l"), .limit = 1, .may_lag = may_lag};
+    struct store_doc *docs = NULL;
+    int32_t n = 0;
+    int64_t number = -1;
+    assert_int_equal(t->r->ops->list(t->r, &q, &t->a, &docs, &n), 0);
+    if (n == 1)
+        assert_int_equal(str_to_i64(str_sub(docs[0].id, 4, 6), &number), 0);
+    return (int)number + 1;
+}
+
+/* A while of writing and reading: what is promised of every list. Counts those that were late. */
+static int late_go_on(struct late *t, int64_t for_us, bool writing) {
+    int late = 0;
+    struct store_doc doc;
+    for (int64_t until_us = clock_mono_us() + for_us; clock_mono_us() < until_us; usleep(20000)) {
+        if (writing)
+            late_write(t);
+        struct str last = arena_printf(&t->a, "late%06d", t->count - 1);
+        assert_int_equal(t->r->ops->get(t->r, &things, last, &t->a, &doc), 0); /* at once */
+        assert_int_equal(late_list(t, false), t->count);
+        int64_t now_us = clock_mono_us();
+        int seen = late_list(t, true);
+        late += seen < t->count;
+        if (seen < t->count) /* the first that is missing is not older than the bound */
+            assert_true(t->acked_us[seen] > now_us - LAG_MAX_MS * US_PER_MS);
+    }
+    postgres_source_stats(t->src, &t->stats);
+    arena_reset(&t->a);
+    return late;
+}
+
+/* Until lists come from the replica (again), and are complete. */
+static void late_settle(struct late *t) {
+    int64_t until_us = clock_mono_us() + BACK_MAX_US;
+    postgres_source_stats(t->src, &t->stats);
+    int64_t before = t->stats.replica_lists;
+    do {
+        assert_true(clock_mono_us() < until_us);
+        usleep(20000);
+        late_list(t, true);
+        postgres_source_stats(t->src, &t->stats);
+    } while (t->stats.replica_lists < before + 3);
+}
+
+static void a_replica_that_is_late(void **state) {
+    (void)state;
+    struct late *t = calloc(1, sizeof *t);
+    late_up(t);
+    late_write(t);
+    late_settle(t);
+
+    /* Held back a little: its lists are late, within the bound. */
+    postgres_server_do(&t->standby, "postgres",
+                       "ALTER SYSTEM SET recovery_min_apply_delay = '300ms'");
+    postgres_server_do(&t->standby, "postgres", "SELECT pg_reload_conf()");
+    int64_t from_it = t->stats.replica_lists;
+    int late = late_go_on(t, 3 * US_PER_S, true);
+    assert_true(late > 0 && t->stats.replica_lists > from_it);
+    printf("  300 ms late: %d lists of %lld were behind, lag %lld ms\n", late,
+           (long long)(t->stats.replica_lists - from_it),
+           (long long)t->stats.replica_lag_us / 1000);
+    postgres_server_do(&t->standby, "postgres", "ALTER SYSTEM RESET recovery_min_apply_delay");
+    postgres_server_do(&t->standby, "postgres", "SELECT pg_reload_conf()");
+    late_settle(t);
+
+    /* It stands still: late until the bound, then the primary answers. */
+    postgres_server_do(&t->standby, "postgres", "SELECT pg_wal_replay_pause()");
+    int64_t behind = t->stats.replica_behind;
+    late_go_on(t, 3 * US_PER_S, true);
+    assert_int_equal(late_list(t, true), t->count);
+    assert_true(t->stats.replica_behind > behind + 5);
+    assert_true(t->stats.replica_lag_us > LAG_MAX_MS * US_PER_MS);
+    printf("  standing still: %lld lists came from the primary, lag %lld ms\n",
+           (long long)(t->stats.replica_behind - behind),
+           (long long)t->stats.replica_lag_us / 1000);
+    postgres_server_do(&t->standby, "postgres", "SELECT pg_wal_replay_resume()");
+    late_settle(t);
+
+    /* Away, and back. */
+    int64_t away = t->stats.replica_away;
+    postgres_server_kill(&t->standby);
+    late_go_on(t, US_PER_S, true);
+    assert_int_equal(late_list(t, true), t->count);
+    assert_true(t->stats.replica_away > away);
+    postgres_server_start(&t->standby);
+    late_settle(t);
+    late_go_on(t, US_PER_S / 2, false);
+    late_down(t);
+    free(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(killed_and_restarted),
         cmocka_unit_test(stopped_for_three_seconds),
         cmocka_unit_test(a_full_disk),
         cmocka_unit_test(a_standby_takes_over),
+        cmocka_unit_test(a_replica_that_is_late),
     };
     setvbuf(stdout, NULL, _IOLBF, 0);
     return cmocka_run_group_tests_name("postgres faults", tests, NULL, NULL);

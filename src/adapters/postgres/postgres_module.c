@@ -6,5 +6,6 @@ const struct postgres_module lorry_module = {
     .module.build = MODULE_BUILD,
     .open = postgres_source_open,
     .port = postgres_source_port,
+    .metrics = postgres_source_metrics,
     .close = postgres_source_close,
 };

@@ -1,7 +1,8 @@
 /* What the parts of the postgres store share: postgres_link.c (one connection, made and made
  * again), postgres_params.c (values on their way there), postgres_schema.c (migrations, tables),
- * postgres_commit.c (a batch), postgres_outbox.c (who owns which event), postgres_store.c (the rest
- * of the port's operations) and postgres_source.c (handles).
+ * postgres_lag.c (how far a replica is behind), postgres_commit.c (a batch), postgres_outbox.c (who
+ * owns which event), postgres_store.c (the rest of the port's operations) and postgres_source.c
+ * (handles).
  */
 #ifndef LORRY_ADAPTERS_POSTGRES_PRIVATE_H
 #define LORRY_ADAPTERS_POSTGRES_PRIVATE_H
@@ -10,6 +11,7 @@
 #include "base/buf.h"
 
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define POSTGRES_SQL_MAX 4096 /* bytes of one statement's text */
@@ -147,8 +149,31 @@ int postgres_schema_prepare(struct postgres_link *l, const struct postgres_optio
 
 struct postgres_counters {
     _Atomic int32_t writers, writers_up, readers, readers_up;
-    _Atomic int64_t reconnects, replica_lists, commits_retried, events_adopted;
+    _Atomic int64_t reconnects, replica_lists, replica_away, replica_behind, commits_retried,
+        events_adopted;
 };
+
+/* postgres_lag.c: where the primary was when; for all reading handles of a source. */
+#define POSTGRES_LAG_MARKS 64
+#define POSTGRES_LAG_EACH_MIN_US 100000
+struct postgres_mark {
+    int64_t asked_us; /* monotonic; everything committed before is below the position */
+    int64_t position; /* bytes of the write-ahead log */
+};
+struct postgres_lag {
+    int64_t max_us, each_us; /* how far is too far; how often the primary is asked at most */
+    pthread_mutex_t lock;
+    int64_t next_us, seen_us;
+    int newest, count;
+    struct postgres_mark marks[POSTGRES_LAG_MARKS];
+};
+void postgres_lag_init(struct postgres_lag *lag, int64_t max_us);
+void postgres_lag_free(struct postgres_lag *lag);
+/* Is it time to ask the primary? Whoever is told so does it. */
+bool postgres_lag_turn(struct postgres_lag *lag, int64_t now_us);
+void postgres_lag_mark(struct postgres_lag *lag, int64_t asked_us, int64_t position);
+/* How far a replica that has replayed POSITION is behind at most; INT64_MAX: nobody knows. */
+int64_t postgres_lag_of(struct postgres_lag *lag, int64_t position, int64_t now_us);
 
 enum postgres_statement { /* those of no collection; then POSTGRES_T_COUNT for each of them */
                           POSTGRES_ANSWER_GET,
@@ -162,6 +187,7 @@ enum postgres_statement { /* those of no collection; then POSTGRES_T_COUNT for e
                           POSTGRES_PRUNE_SEEN,
                           POSTGRES_PRUNE_ANSWERS,
                           POSTGRES_NOTIFY,
+                          POSTGRES_POSITION, /* of the primary; on a replica, what it has */
                           POSTGRES_FIXED_COUNT
 };
 enum postgres_table_statement {
@@ -184,8 +210,10 @@ struct postgres_table {
 struct postgres_store {
     struct store store; /* first: the port's view */
     struct postgres_link link;
-    struct postgres_link replica; /* of a reading handle, if has_replica */
-    bool has_replica, writer, beside;
+    struct postgres_link replica; /* of a reading handle, if lag is there */
+    struct postgres_lag *lag;     /* NULL: there is no replica */
+    int64_t replica_next_us;      /* it was too far behind: not asked again before */
+    bool writer, beside;
     const struct log *log;
     struct postgres_counters *counters;
     struct arena scratch;           /* values on their way to the server */
@@ -243,9 +271,10 @@ void postgres_daily_make(const char *table, int64_t at_us, char sql[POSTGRES_SQL
  * many days went, or an error. */
 int postgres_daily_keep(struct postgres_store *s, struct postgres_table *t, struct str below_id);
 
+/* LAG NULL: there is no REPLICA. */
 struct store *postgres_store_new(const struct postgres_target *target,
-                                 const struct postgres_target *replica, bool writer,
-                                 const struct postgres_options *o,
+                                 const struct postgres_target *replica, struct postgres_lag *lag,
+                                 bool writer, const struct postgres_options *o,
                                  struct postgres_counters *counters);
 
 /* A column: the key of index I. Prefixed, because an index may be called like a fixed column. */

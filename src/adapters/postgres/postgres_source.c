@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/timestamp.h"
 
 #include <stdlib.h>
 
@@ -13,13 +14,15 @@ struct postgres_source {
     struct postgres_options options;
     struct postgres_target target, replica;
     bool has_replica;
+    struct postgres_lag lag; /* of the replica */
     struct postgres_counters counters;
 };
 
 static int open_handle(struct store_source *src, bool writer, struct store **ret_store) {
     struct postgres_source *s = (struct postgres_source *)src;
-    struct store *store = postgres_store_new(&s->target, s->has_replica ? &s->replica : NULL,
-                                             writer, &s->options, &s->counters);
+    struct store *store =
+        postgres_store_new(&s->target, &s->replica, s->has_replica ? &s->lag : NULL, writer,
+                           &s->options, &s->counters);
     int r = postgres_link_open(&((struct postgres_store *)store)->link);
     if (r < 0) {
         store->ops->close(store);
@@ -51,6 +54,8 @@ int postgres_source_open(const struct postgres_options *o, struct arena *a,
     struct postgres_source *s = xcalloc(1, sizeof *s);
     s->port.open = open_handle;
     s->options = *o;
+    int32_t lag_ms = o->read_lag_max_ms > 0 ? o->read_lag_max_ms : POSTGRES_READ_LAG_MAX_MS;
+    postgres_lag_init(&s->lag, lag_ms * US_PER_MS);
     int r = postgres_target_init(&s->target, o->uri, false, a, ret_why);
     if (r == 0 && o->read_uri && *o->read_uri) {
         r = postgres_target_init(&s->replica, o->read_uri, true, a, ret_why);
@@ -72,13 +77,20 @@ struct store_source *postgres_source_port(struct postgres_source *s) {
 }
 
 void postgres_source_stats(struct postgres_source *s, struct postgres_stats *ret) {
+    pthread_mutex_lock(&s->lag.lock);
+    int64_t lag_us = s->lag.seen_us;
+    pthread_mutex_unlock(&s->lag.lock);
     const struct postgres_counters *c = &s->counters;
     *ret = (struct postgres_stats){.writers = c->writers,
                                    .writers_connected = c->writers_up,
                                    .readers = c->readers,
                                    .readers_connected = c->readers_up,
                                    .reconnects = c->reconnects,
+                                   .has_replica = s->has_replica,
                                    .replica_lists = c->replica_lists,
+                                   .replica_away = c->replica_away,
+                                   .replica_behind = c->replica_behind,
+                                   .replica_lag_us = lag_us,
                                    .commits_retried = c->commits_retried,
                                    .events_adopted = c->events_adopted};
 }
@@ -88,6 +100,7 @@ struct postgres_source *postgres_source_close(struct postgres_source *s) {
         return NULL;
     postgres_target_free(&s->target);
     postgres_target_free(&s->replica);
+    postgres_lag_free(&s->lag);
     free(s);
     return NULL;
 }

@@ -1,8 +1,8 @@
 /* The port's operations on one handle, but for the batch (postgres_commit.c) and the outbox
  * (postgres_outbox.c). Statements are prepared when they are first needed on a connection.
  *
- * A reading handle reads lists where the options say; while no replica answers, and for everything
- * else, it reads where the writers write.
+ * A reading handle reads lists that may lag where the options say; while no replica answers in
+ * time, and for everything else, it reads where the writers write.
  */
 #include "adapters/postgres/postgres_private.h"
 
@@ -116,6 +116,69 @@ static void list_sql(const struct store_query *q, const struct postgres_params *
     sql[b.len] = 0;
 }
 
+/* On a standby what it has replayed, elsewhere where its log is. Asked before the list, so that the
+ * list has at least that. */
+#define POSITION_SQL                                                                               \
+    "SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()"           \
+    " ELSE pg_current_wal_lsn() END, '0/0')::bigint"
+enum { TAG_DOCS, TAG_POSITION };
+
+static void on_position(void *arg, int tag, const PGresult *r) {
+    (void)tag;
+    *(int64_t *)arg = postgres_i64(r, 0, 0);
+}
+
+static void mark_primary(struct postgres_store *s, int64_t now_us) {
+    struct arena none;
+    struct postgres_params p = {.arena = &none};
+    int64_t position = 0;
+    arena_init(&none, 64);
+    if (postgres_query(s, &s->link, POSTGRES_POSITION, POSITION_SQL, &p, on_position, &position) ==
+        0)
+        postgres_lag_mark(s->lag, now_us, position);
+    arena_free(&none);
+}
+
+struct replica_list {
+    struct docs *docs;
+    int64_t position;
+};
+
+static void on_replica_list(void *arg, int tag, const PGresult *r) {
+    struct replica_list *l = arg;
+    if (tag == TAG_POSITION)
+        on_position(&l->position, tag, r);
+    else
+        on_docs(l->docs, tag, r);
+}
+
+/* True: the replica has answered, and is near enough. */
+static bool list_from_replica(struct postgres_store *s, int statement, const char *sql,
+                              const struct postgres_params *p, struct docs *d) {
+    const struct postgres_params none = {.arena = p->arena};
+    struct replica_list l = {.docs = d};
+    int64_t now_us = clock_mono_us();
+    if (postgres_lag_turn(s->lag, now_us))
+        mark_primary(s, now_us);
+    if (now_us < s->replica_next_us) {
+        s->counters->replica_behind++;
+        return false;
+    }
+    int r = postgres_link_ready(&s->replica);
+    if (r == 0) {
+        postgres_add(&s->replica, TAG_POSITION, POSTGRES_POSITION, POSITION_SQL, &none);
+        postgres_add(&s->replica, TAG_DOCS, statement, sql, p);
+        r = postgres_run(&s->replica, POSTGRES_READER_TIMEOUT_MS, on_replica_list, &l);
+    }
+    bool near = r == 0 && postgres_lag_of(s->lag, l.position, now_us) <= s->lag->max_us;
+    if (r == 0 && !near)
+        s->replica_next_us = now_us + s->lag->each_us;
+    s->counters->replica_lists += near;
+    s->counters->replica_behind += r == 0 && !near;
+    s->counters->replica_away += r != 0;
+    return near;
+}
+
 static int list(struct store *store, const struct store_query *q, struct arena *a,
                 struct store_doc **ret_docs, int32_t *ret_count) {
     struct postgres_store *s = self(store);
@@ -136,12 +199,8 @@ static int list(struct store *store, const struct store_query *q, struct arena *
         postgres_add_text(&p, q->key);
     postgres_add_i32(&p, q->limit);
     list_sql(q, &p, low.p, high.p, sql);
-    int r = ERR_UNAVAILABLE;
-    if (s->has_replica) {
-        r = postgres_query(s, &s->replica, statement, sql, &p, on_docs, &d);
-        s->counters->replica_lists += r == 0;
-    }
-    if (r < 0)
+    int r = 0;
+    if (s->lag == NULL || !q->may_lag || !list_from_replica(s, statement, sql, &p, &d))
         r = postgres_query(s, &s->link, statement, sql, &p, on_docs, &d);
     if (r == ERR_INVALID) { /* a cursor or key that no text can be */
         d = (struct docs){0};
@@ -299,7 +358,7 @@ static void close_handle(struct store *store) {
     if (s->writer && !s->beside)
         postgres_outbox_leave(s);
     postgres_link_free(&s->link);
-    if (s->has_replica)
+    if (s->lag != NULL)
         postgres_link_free(&s->replica);
     if (s->writer)
         s->counters->writers--;
@@ -327,8 +386,8 @@ static const struct store_ops postgres_ops = {
 };
 
 struct store *postgres_store_new(const struct postgres_target *target,
-                                 const struct postgres_target *replica, bool writer,
-                                 const struct postgres_options *o,
+                                 const struct postgres_target *replica, struct postgres_lag *lag,
+                                 bool writer, const struct postgres_options *o,
                                  struct postgres_counters *counters) {
     struct postgres_store *s =
         xcalloc(1, sizeof *s + sizeof s->tables[0] * (size_t)o->collection_count);
@@ -351,8 +410,8 @@ struct store *postgres_store_new(const struct postgres_target *target,
     s->link.patience_ms = writer ? POSTGRES_PATIENCE_MS : POSTGRES_READER_PATIENCE_MS;
     s->link.arg = s;
     s->link.setup = writer ? postgres_outbox_setup : NULL;
-    if (replica && !writer) {
-        s->has_replica = true;
+    if (lag != NULL && !writer) {
+        s->lag = lag;
         postgres_link_init(&s->replica, replica, statements, o->log);
         s->replica.patience_ms = 0; /* there is another way */
     }

@@ -12,6 +12,7 @@
 #ifndef LORRY_ADAPTERS_POSTGRES_STORE_H
 #define LORRY_ADAPTERS_POSTGRES_STORE_H
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/module.h"
 #include "ports/store.h"
@@ -30,15 +31,17 @@
 #define POSTGRES_PATIENCE_MS 1000
 #define POSTGRES_READER_PATIENCE_MS 200
 #define POSTGRES_BACKOFF_MAX_MS 1000
+#define POSTGRES_READ_LAG_MAX_MS 5000
 #define POSTGRES_STALL_MAX_MS                                                                      \
     (POSTGRES_PATIENCE_MS + 2 * POSTGRES_CONNECT_TIMEOUT_MS + 2 * POSTGRES_COMMIT_TIMEOUT_MS)
 
 struct postgres_options {
     const char *uri; /* "postgresql://user:password@host1:5432,host2:5432/lorry"; see libpq */
-    /* Or NULL or "". Servers that may be behind (streaming replicas): lists on reading handles go
-     * there while one of them answers. Single documents, answers and dedupe keys are always read
-     * where they are written, so that everybody sees what he was told is done. */
+    /* Or NULL or "". Servers that may be behind (streaming replicas): lists that may lag (may_lag
+     * of a query) go there while one of them answers and is not too far behind. All else is read
+     * where it is written, so that everybody sees what he was told is done. */
     const char *read_uri;
+    int32_t read_lag_max_ms; /* further behind is too far; 0: POSTGRES_READ_LAG_MAX_MS */
     const struct store_collection *const *collections; /* outlive the source */
     int collection_count;
     bool beside; /* a tool beside the servers: what it commits is owned by nobody (ports/store.h) */
@@ -63,13 +66,19 @@ struct postgres_source *postgres_source_close(struct postgres_source *s);
 struct postgres_stats {
     int32_t writers, writers_connected; /* handles */
     int32_t readers, readers_connected;
-    int64_t reconnects;      /* lost and made again */
+    int64_t reconnects; /* lost and made again */
+    bool has_replica;
     int64_t replica_lists;   /* lists that a read replica answered */
+    int64_t replica_away;    /* that the primary answered, since no replica did */
+    int64_t replica_behind;  /* that the primary answered, since the replica was too far behind */
+    int64_t replica_lag_us;  /* at most, when it was last asked */
     int64_t commits_retried; /* after a deadlock or a race with another writer */
     int64_t events_adopted;  /* taken over from writers that are gone */
 };
 /* Any thread. Ready is who has all of its writers connected. */
 void postgres_source_stats(struct postgres_source *s, struct postgres_stats *ret);
+/* Appends them in Prometheus' text format. Any thread. */
+void postgres_source_metrics(struct postgres_source *s, struct buf *out);
 
 /* What lorry-postgres.so gives: the functions above, by the same names. */
 struct postgres_module {
@@ -77,6 +86,7 @@ struct postgres_module {
     int (*open)(const struct postgres_options *o, struct arena *a,
                 struct postgres_source **ret_source, struct str *ret_why);
     struct store_source *(*port)(struct postgres_source *s);
+    void (*metrics)(struct postgres_source *s, struct buf *out);
     struct postgres_source *(*close)(struct postgres_source *s);
 };
 

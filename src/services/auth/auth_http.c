@@ -437,7 +437,8 @@ static void handle_users(struct call *c) {
     struct store_doc *docs;
     if (!call_query_enum(c, "role", role_names, &role) || !call_page(c, &limit, &after))
         return;
-    struct store_query q = {.collection = &accounts_collection, .after = after, .limit = limit};
+    struct store_query q = {
+        .collection = &accounts_collection, .after = after, .may_lag = true, .limit = limit};
     if (role != ROLE_NONE) {
         q.index = accounts_collection.indexes[0];
         q.key = str_from(role_names[role]);

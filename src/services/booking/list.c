@@ -58,8 +58,10 @@ static bool read_filter(struct call *c, unsigned *ret_mask) {
     return true;
 }
 
-/* Which index to walk for CALL's caller. */
+/* Which index to walk for CALL's caller. His own list shows what he has been told is done; that of
+ * everybody's may be some seconds behind. */
 static void choose_index(struct call *c, unsigned mask, struct store_query *q) {
+    q->may_lag = c->who.role != ROLE_CUSTOMER && c->who.role != ROLE_DRIVER;
     if (c->who.role == ROLE_CUSTOMER) {
         q->index = "customer_id";
         q->key = c->who.user_id;

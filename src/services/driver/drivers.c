@@ -11,7 +11,8 @@ void drivers_list(struct call *c) {
         return;
     struct store *store = c->worker->reader;
     struct store_doc *docs;
-    struct store_query q = {.collection = &driver_collection, .after = after, .limit = limit};
+    struct store_query q = {
+        .collection = &driver_collection, .after = after, .may_lag = true, .limit = limit};
     if (status != 0) {
         q.index = "status";
         q.key = str_from(driver_status_names[status]);

@@ -111,6 +111,7 @@ void earnings_get(struct call *c) {
                             .after = arena_printf(&c->arena, "%.*s~", STR_ARG(below)),
                             .until = earnings_id(&c->arena, driver_id, until),
                             .ascending = true,
+                            .may_lag = true,
                             .limit = STORE_LIST_MAX};
     struct buf days, out;
     buf_init(&days, &c->arena, 1024);

@@ -157,6 +157,7 @@ static int read_chunks(struct reading *r, struct store *store, struct str driver
                             .key = driver_id,
                             .until = trail_floor(r->arena, r->until_us + 1),
                             .ascending = true,
+                            .may_lag = true,
                             .limit = STORE_LIST_MAX};
     q.after = trail_floor(r->arena, r->from_us - TRAIL_SPAN_US);
     for (int32_t read = 0; read < TRAIL_CHUNKS_MAX;) {
