@@ -1,16 +1,31 @@
+import { readFileSync } from 'node:fs'
 import tailwind from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import { VitePWA } from 'vite-plugin-pwa'
 import { defineConfig } from 'vitest/config'
+import { parse } from 'yaml'
 
 /** The server that `npm run dev` speaks to. */
 const server = process.env.LORRY_URL ?? 'http://127.0.0.1:8080'
+
+/** The API's description, which /docs shows and anybody may fetch: as it is written, and as JSON. */
+const apiDescription = {
+  name: 'api-description',
+  generateBundle(this: { emitFile(file: { type: 'asset'; fileName: string; source: string }): unknown }) {
+    for (const name of ['openapi', 'asyncapi']) {
+      const yaml = readFileSync(new URL(`../api/${name}.yaml`, import.meta.url), 'utf8')
+      this.emitFile({ type: 'asset', fileName: `${name}.yaml`, source: yaml })
+      this.emitFile({ type: 'asset', fileName: `${name}.json`, source: JSON.stringify(parse(yaml)) })
+    }
+  },
+}
 
 export default defineConfig({
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
   plugins: [
     react(),
     tailwind(),
+    apiDescription,
     VitePWA({
       registerType: 'prompt',
       injectRegister: false, // a strict CSP has no inline scripts: app/pwa.ts registers it
@@ -29,6 +44,7 @@ export default defineConfig({
       },
       workbox: {
         globPatterns: ['**/*.{js,mjs,css,html,svg,woff2}'],
+        globIgnores: ['**/swagger-*', '**/DocsPage-*'], // the API reference is for desks with a network
         navigateFallback: '/index.html',
         // /track: its headers come from the server, and keep its address to itself
         navigateFallbackDenylist: [
@@ -47,7 +63,7 @@ export default defineConfig({
     host: '127.0.0.1',
     proxy: {
       '/v1/ws': { target: server, ws: true },
-      '^/(v1|problems|healthz|readyz|metrics)': server,
+      '^/(v1|problems|healthz|readyz|metrics|openapi|asyncapi)': server,
     },
   },
   test: { environment: 'jsdom', include: ['src/**/*.test.{ts,tsx}'] },

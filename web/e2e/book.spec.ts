@@ -90,6 +90,7 @@ test('the server goes away and comes back: nothing is lost, and the page says so
   const booking = await server.book(customer)
   await signIn(page, customer, `/book/${booking.id}`)
   await expect(page.getByRole('heading', { level: 1 })).toContainText('Looking for a driver')
+  await expect(page.locator('.maplibregl-canvas')).toBeVisible() // all that the page needs has come
   const listen = server.url.replace('http://', '')
   await server.stop('SIGKILL')
   await expect(page.getByRole('status').filter({ hasText: 'Reconnecting' })).toBeVisible()

@@ -131,6 +131,10 @@ function AccountMenu() {
               </DropdownMenu.RadioItem>
             ))}
           </DropdownMenu.RadioGroup>
+          <DropdownMenu.Separator className="my-1 h-px bg-line" />
+          <DropdownMenu.Item className={item} onSelect={() => navigate('/docs')}>
+            {t('menu.docs')}
+          </DropdownMenu.Item>
           {user && (
             <>
               <DropdownMenu.Separator className="my-1 h-px bg-line" />

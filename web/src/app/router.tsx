@@ -32,6 +32,7 @@ export const router = createBrowserRouter([
       { index: true, element: <Home /> },
       { path: '/sign-in', lazy: () => import('./SignInPage.tsx') },
       { path: '/register', lazy: () => import('./RegisterPage.tsx') },
+      { path: '/docs', lazy: () => import('@/docs/DocsPage.tsx') },
       {
         element: <Only roles={['customer']} />,
         children: [{ path: '/book/*', lazy: () => import('@/book/BookFace.tsx') }],
