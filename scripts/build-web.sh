@@ -24,7 +24,7 @@ quietly() {
 }
 
 newest() {
-    find package-lock.json index.html vite.config.ts tsconfig.json scripts src public ../api/openapi.yaml \
+    find package-lock.json index.html vite.config.ts tsconfig.json scripts src public ../api/openapi.yaml ../api/asyncapi.yaml \
         -type f ! -name schema.d.ts ! -name tokens.css -newer "$1" -print -quit
 }
 stamp=$build/web/index.html
