@@ -50,16 +50,17 @@ setting() { # WORD NAME VALUE: a value that stands as it is
 }
 servers() { # WORD NAME VALUE
     sane "$2" "$3"
-    lines=
+    lines= again=
     for server in $3; do
         case $server in
         *:[0-9]*) ;;
         *) fail "$2: \"$server\" is not HOST:PORT" ;;
         esac
         lines="${lines:+$lines }server $server max_fails=3 fail_timeout=2s;"
+        again="$again server $server max_fails=0 backup;"
     done
     [ -n "$lines" ] || fail "$2 names no server"
-    put "$1" "$lines"
+    put "$1" "$lines$again"
 }
 
 all=${LORRY_SERVERS:-127.0.0.1:8080}

@@ -8,11 +8,13 @@
 #include "base/timestamp.h"
 #include "client/city.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct config_setting settings[] = {
@@ -62,6 +64,10 @@ static const struct config_setting settings[] = {
      .kind = CONFIG_PATH,
      .placeholder = "FILE",
      .help = "GeoJSON road lines to drive on; without it as the crow flies, around Göteborg"},
+    {.key = "requests",
+     .kind = CONFIG_PATH,
+     .placeholder = "FILE",
+     .help = "Where each answer to a request is written down: a JSON object a line"},
     {.key = "sim_password",
      .kind = CONFIG_STRING,
      .secret = true,
@@ -141,11 +147,26 @@ static int run(struct config *c, const struct city_options *o) {
     return err < 0 ? 2 : summary.violations > 0 ? 1 : 0;
 }
 
+/* Where answers are written down, line by line, if anywhere. False: it cannot be written to. */
+static bool open_requests(const char *path, FILE **ret_file) {
+    *ret_file = path != NULL ? fopen(path, "w") : NULL;
+    if (path != NULL && *ret_file == NULL) {
+        fprintf(stderr, "lorry: cannot write to %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    if (*ret_file != NULL)
+        setvbuf(*ret_file, NULL, _IOLBF, 0);
+    return true;
+}
+
 int command_simulate(struct config *c) {
     if (config_is_given(c, "admin") != config_is_given(c, "admin_password")) {
         fputs("lorry: --admin and --admin-password-file go together\n", stderr);
         return 2;
     }
+    FILE *requests;
+    if (!open_requests(config_cstr(c, "requests"), &requests))
+        return 2;
     struct router *crow = crow_new(NULL);
     struct streets *streets = NULL;
     const char *geojson = config_cstr(c, "streets");
@@ -154,6 +175,8 @@ int command_simulate(struct config *c) {
         struct str why = streets_problem(geojson, err, &c->arena);
         fprintf(stderr, "lorry: %.*s\n", STR_ARG(why));
         crow->ops->close(crow);
+        if (requests != NULL)
+            fclose(requests);
         return 2;
     }
     struct city_places places = {streets, point_of(CITY_CENTRE_LAT, CITY_CENTRE_LNG), 4000};
@@ -175,7 +198,10 @@ int command_simulate(struct config *c) {
                                   .place = city_place,
                                   .place_arg = &places,
                                   .output = json ? CITY_JSON : CITY_LIVE,
-                                  .out = stdout});
+                                  .out = stdout,
+                                  .requests = requests});
+    if (requests != NULL)
+        fclose(requests);
     streets_close(streets);
     crow->ops->close(crow);
     return status;

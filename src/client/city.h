@@ -40,6 +40,7 @@ struct city_options {
     void *place_arg;
     enum city_output output;
     FILE *out;
+    FILE *requests; /* each answer to a request, one JSON object a line; NULL: nobody wants that */
     int64_t settle_us; /* how long bookings may take to end after the time is over; 0: 120 s */
 };
 

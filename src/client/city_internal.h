@@ -77,8 +77,8 @@ void person_make(struct person *p, struct city *city, const struct person_kind *
                  const char *prefix, int32_t number);
 void person_free(struct person *p);
 void person_begin(struct person *p); /* registers or signs in, opens the socket; then kind->ready */
-/* A request; what has no answer or 503 or 429 is tried again until it has one. Bodies and paths are
- * copied. KEY: an Idempotency-Key is made and kept over the tries. */
+/* A request; what has no answer or 429, 502, 503 or 504 is tried again until it has one. Bodies and
+ * paths are copied. KEY: an Idempotency-Key is made and kept over the tries. */
 void person_call(struct person *p, const char *method, struct str path, struct str body, bool key,
                  person_answer_fn answer, void *arg);
 bool person_socket_send(struct person *p, struct str text);

@@ -76,11 +76,29 @@ static void try_later(struct asking *a, int32_t retry_after_s) {
     a->timer = net_after(c->net, wait_us + (int64_t)rng_below(&c->rng, 100000), ask, a);
 }
 
+/* One line of --requests: when the answer came (or was given up), to the clock on the wall. */
+static void write_down(const struct city *c, const struct asking *a,
+                       const struct net_answer *answer) {
+    if (c->o.requests != NULL)
+        fprintf(
+            c->o.requests,
+            "{\"at_s\":%.6f,\"took_s\":%.6f,\"status\":%d,\"method\":\"%s\",\"path\":\"%.*s\"}\n",
+            (double)clock_wall_us() / 1e6, (double)answer->took_us / 1e6, answer->status, a->method,
+            STR_ARG(buf_str(&a->path)));
+}
+
+/* Nobody has answered, or not with an answer: a proxy could not get one (502, 504), or what was
+ * asked was not taken on. It may have had its effect all the same, so the key is the same again. */
+static bool unanswered(int status) {
+    return status == 0 || status == 429 || (status >= 502 && status <= 504);
+}
+
 static void on_answer(void *arg, const struct net_answer *answer) {
     struct asking *a = arg;
     struct city *c = a->person->city;
     c->sum.requests++;
-    bool again = answer->status == 0 || answer->status == 503 || answer->status == 429;
+    write_down(c, a, answer);
+    bool again = unanswered(answer->status);
     if (answer->status > 0)
         c->reached = true;
     if (answer->status >= 500 || answer->status == 0 || answer->status == 429)

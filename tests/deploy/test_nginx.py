@@ -396,9 +396,9 @@ class Upstreams(unittest.TestCase):
                     return any(e['upstream'] == f'127.0.0.1:{one.port}' for e in nginx.log()[before:])
                 until(back, 'the server that came back is asked again', 30)
 
-    def test_a_roll_costs_no_read(self):
-        """Both servers are ended by SIGTERM and started again, one after the other, while reads and writes go on. Reads never
-        fail. A write may meet a connection that its server is closing: that is told as a 502, and is rare."""
+    def test_a_roll_costs_no_request(self):
+        """Both servers are ended by SIGTERM and started again, one after the other, twice, while reads and writes go on; the
+        next one when the last one is ready, though Nginx may leave that one out still."""
         failed, asked, stop = {'GET': [], 'POST': []}, {'GET': 0, 'POST': 0}, threading.Event()
 
         def ask_on(nginx):
@@ -418,19 +418,15 @@ class Upstreams(unittest.TestCase):
             for thread in threads:
                 thread.start()
             try:
-                for server in (one, two):
+                for server in (one, two, one, two):
                     self.assertEqual(server.stop(), 0)
                     server.start()
-                    time.sleep(3.5)  # Nginx tries it again after two seconds, counted in whole ones
             finally:
                 stop.set()
                 for thread in threads:
                     thread.join(30)
-        lorry.say(f'{asked} asked, {len(failed["POST"])} writes were told 502')
-        self.assertEqual(failed['GET'], [])
-        self.assertGreater(min(asked.values()), 50)
-        self.assertLessEqual(len(failed['POST']), 8)  # of each of four clients one a roll, at worst
-        self.assertTrue(all('bad-gateway' in f for f in failed['POST']), failed)
+        self.assertEqual(failed, {'GET': [], 'POST': []})
+        self.assertGreater(min(asked.values()), 20)
 
     def test_nobody_there(self):
         gone = type('Gone', (), {'port': free_port()})

@@ -86,6 +86,11 @@ static void on_acceptable(uv_poll_t *handle, int status, int events) {
         ;
 }
 
+void accept_rest(struct http_thread *t) {
+    for (int i = 0; i < LISTEN_BACKLOG && t->listen_fd >= 0 && accept_one(t); i++)
+        ;
+}
+
 void accept_resume(struct http_thread *t) {
     if (!t->accept_paused || t->listen_fd < 0)
         return;

@@ -22,6 +22,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static int64_t now_ms(const struct conn *c) {
@@ -333,8 +334,7 @@ static void settle(struct conn *c) {
             return;
         }
     }
-    if ((quiet && c->ended) || (quiet && c->thread->draining && c->state == CONN_OPEN &&
-                                c->stash == NULL && c->ws == NULL)) {
+    if (quiet && c->ended) {
         conn_close(c);
         return;
     }
@@ -371,9 +371,22 @@ void conn_pump(struct conn *c) {
         settle(c);
 }
 
+/* Something has come that has not been read yet. */
+static bool readable(const struct conn *c) {
+    uv_os_fd_t fd;
+    int bytes = 0;
+    return uv_fileno(&c->handle, &fd) == 0 && ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 /* Its deadline has come. */
 void conn_expire(struct conn *c) {
     switch (c->deadline) {
+    case DEADLINE_IDLE:
+        if (c->reading && readable(c)) /* in this very turn of the loop */
+            list_move(c, DEADLINE_IDLE, now_ms(c));
+        else
+            conn_close(c);
+        break;
     case DEADLINE_HEAD:
     case DEADLINE_BODY:
         conn_refuse(c->parsing, &refusal_timeout);
@@ -403,6 +416,8 @@ void conn_expire(struct conn *c) {
 }
 
 void conn_drain(struct conn *c) {
-    if (c->ws != NULL || (c->first == NULL && c->state == CONN_OPEN))
-        conn_pump(c); /* closes it, or says goodbye */
+    if (c->ws != NULL)
+        conn_pump(c); /* says goodbye */
+    else if (c->deadline == DEADLINE_IDLE)
+        c->since_ms = now_ms(c); /* the same for all of them, so their list stays in order */
 }

@@ -274,6 +274,7 @@ void chunk_release(struct http_thread *t, struct frame_chunk *fc);
 /* accept.c */
 /* All threads of S listen. 0 and the port, or -errno. */
 int accept_open(struct http_server *s, int *ret_port);
+void accept_rest(struct http_thread *t); /* those who have connected already, before it closes */
 void accept_resume(struct http_thread *t);
 void accept_close(struct http_thread *t);
 

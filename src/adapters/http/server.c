@@ -24,6 +24,7 @@ const struct http_limits http_limits_default = {
     .idle_timeout_ms = 75 * 1000,
     .write_timeout_ms = 30 * 1000,
     .drain_timeout_ms = 10 * 1000,
+    .drain_idle_ms = 500,
     .calls_max = 4096,
     .held_bytes_max = INT64_C(256) << 20,
     .linger_timeout_ms = 2 * 1000,
@@ -43,6 +44,7 @@ static struct http_limits limits_filled(struct http_limits l) {
     FILL(idle_timeout_ms);
     FILL(write_timeout_ms);
     FILL(drain_timeout_ms);
+    FILL(drain_idle_ms);
     FILL(calls_max);
     FILL(held_bytes_max);
     FILL(linger_timeout_ms);

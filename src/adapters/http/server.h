@@ -21,16 +21,18 @@ struct http_limits {         /* 0 stands for the default */
     int32_t head_bytes_max;              /* 431; default 16 KiB */
     int32_t body_bytes_max;              /* 413; default 1 MiB */
     int32_t pipeline_max; /* answers waiting on one connection before reading stops; default 64 */
-    int32_t head_timeout_ms;   /* from the first byte to the end of the head: 408; default 10 s */
-    int32_t body_timeout_ms;   /* for the whole body: 408, for a message: 1008; default 30 s */
-    int32_t idle_timeout_ms;   /* between requests: closed; default 75 s */
-    int32_t write_timeout_ms;  /* no progress in sending: closed; default 30 s */
-    int32_t drain_timeout_ms;  /* how long a drain waits for what is in flight; default 10 s */
-    int32_t calls_max;         /* of one thread, unanswered; more get 503; default 4096 */
-    int64_t held_bytes_max;    /* bodies, unfinished messages and unsent output of one thread; with
-                                  more, who has been at his for longest is cut off, and where that
-                                  does not help requests get 503 and messages 1013; default 256 MiB
-                                */
+    int32_t head_timeout_ms;  /* from the first byte to the end of the head: 408; default 10 s */
+    int32_t body_timeout_ms;  /* for the whole body: 408, for a message: 1008; default 30 s */
+    int32_t idle_timeout_ms;  /* between requests: closed; default 75 s */
+    int32_t write_timeout_ms; /* no progress in sending: closed; default 30 s */
+    int32_t drain_timeout_ms; /* how long a drain waits for what is in flight; default 10 s */
+    int32_t drain_idle_ms;    /* how long it leaves idle connections open: a proxy may be sending on
+                                 one right now, and is answered "Connection: close"; default 500 ms */
+    int32_t calls_max;        /* of one thread, unanswered; more get 503; default 4096 */
+    int64_t held_bytes_max;   /* bodies, unfinished messages and unsent output of one thread; with
+                                 more, who has been at his for longest is cut off, and where that
+                                 does not help requests get 503 and messages 1013; default 256 MiB
+                               */
     int32_t linger_timeout_ms; /* for the other end to close after our last word; default 2 s */
     int32_t ping_ms;           /* a socket silent for so long is pinged; default 30 s */
     int32_t silence_ms;        /* a socket silent for so long is ended; default 75 s */
@@ -74,8 +76,9 @@ int http_start(const struct http_options *o, struct http_server **ret_server, in
                const char **ret_why);
 struct worker *http_worker(struct http_server *s, int32_t index);
 void http_counters_read(struct http_server *s, struct http_counters *ret);
-/* No new connections; sockets are closed with 1001, what is in flight is finished or cut after the
- * drain time-out; then the threads end. Blocks; not from a network thread. */
+/* No new connections, from at once on; sockets are closed with 1001, what is in flight, or comes in
+ * on a connection that is not closed yet, is finished or cut after the drain time-out; then the
+ * threads end. Blocks; not from a network thread. */
 void http_stop(struct http_server *s);
 /* Stops first if need be. Calls that were cut may still be replied to until here, not later: end
  * whoever holds them first. Functions posted after the end of their thread never run. */

@@ -153,6 +153,57 @@ static void test_drain(void **state) {
     site_stop(&site);
 }
 
+static bool refuses(int port) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool refused = connect(fd, (struct sockaddr *)&to, sizeof to) != 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused;
+}
+
+/* A proxy may be sending on a connection that the server believes idle, and cannot send a POST
+ * again: it is answered, and told that it was the last one. Who would connect is refused at once,
+ * and who has connected before is served. */
+static void test_drain_answers_on_idle_connections(void **state) {
+    (void)state;
+    struct http_limits l = http_limits_default;
+    l.drain_idle_ms = 60 * 1000; /* only by requests do they end in this test */
+    l.drain_timeout_ms = 60 * 1000;
+    l.linger_timeout_ms = 60 * 1000;
+    site_start(&site, &l, 2);
+    enum { N = 8 };
+    struct client idle[N], fresh[N];
+    struct answer a;
+    char text[32];
+    pthread_t stopper;
+    for (int i = 0; i < N; i++) {
+        idle[i] = client_connect(site.port);
+        client_get(&idle[i], "/echo", &a);
+        assert_null(answer_header(&a, "Connection", text, sizeof text));
+    }
+    for (int i = 0; i < N; i++)
+        fresh[i] = client_connect(site.port);
+    assert_int_equal(pthread_create(&stopper, NULL, stop_main, site.server), 0);
+    while (!refuses(site.port))
+        usleep(1000);
+    for (int i = 0; i < N; i++) {
+        struct client *both[] = {&idle[i], &fresh[i]};
+        for (int k = 0; k < 2; k++) {
+            client_send_text(both[k],
+                             "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+            assert_true(client_answer(both[k], false, &a));
+            assert_string_equal(a.body, "POST /echo  hi");
+            assert_string_equal(answer_header(&a, "Connection", text, sizeof text), "close");
+            assert_true(client_ended(both[k]));
+            assert_true(refuses(site.port));
+            client_close(both[k]);
+        }
+    }
+    pthread_join(stopper, NULL); /* nobody is left: it does not wait */
+    site_stop(&site);
+}
+
 /* What is not finished in time is cut; its answer may come later and hurts nobody. */
 static void test_drain_is_cut(void **state) {
     (void)state;
@@ -279,6 +330,7 @@ int main(void) {
         cmocka_unit_test(test_overload),
         cmocka_unit_test(test_no_descriptors_left),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_answers_on_idle_connections),
         cmocka_unit_test(test_drain_is_cut),
         cmocka_unit_test(test_port_in_use),
         cmocka_unit_test(test_posts_run_on_their_thread),

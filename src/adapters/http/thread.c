@@ -237,7 +237,15 @@ static void on_timeouts(uv_timer_t *handle) {
     }
 }
 
-/* --- drain ------------------------------------------------------------------------------- */
+/* --- drain ------------------------------------------------------------------------------- *
+ *
+ * Where a proxy stands before several servers, none of its requests may be lost when one of them
+ * leaves. It cannot send a POST again that it has sent, so none may be cut off: who has connected
+ * is taken in before the listening socket is closed, and from then on is refused, which makes the
+ * proxy take another server; and a connection that is idle is not closed at once, since a request
+ * may be on its way over it, but only when none has come for drain_idle_ms. Whatever is answered
+ * says "Connection: close", so busy connections end by themselves.
+ */
 
 static void drain_all(struct http_thread *t) {
     for (int kind = 0; kind < DEADLINE_COUNT; kind++) {
@@ -260,7 +268,10 @@ static void on_drain_timeout(uv_timer_t *handle) {
 
 void thread_begin_drain(struct http_thread *t) {
     t->draining = true;
+    accept_rest(t);
     accept_close(t);
+    if (t->timeout_ms[DEADLINE_IDLE] > t->options->limits.drain_idle_ms)
+        t->timeout_ms[DEADLINE_IDLE] = t->options->limits.drain_idle_ms;
     uv_timer_start(&t->drain, on_drain_timeout, (uint64_t)t->options->limits.drain_timeout_ms, 0);
     drain_all(t);
 }
