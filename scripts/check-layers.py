@@ -49,6 +49,8 @@ RULES = {
     "adapters/streets": Rule(PURE + " ports"),
     "adapters/http": Rule(ADAPTER, "uv llhttp wslay openssl"),
     "adapters/web": Rule(ADAPTER),
+    "adapters/mail": Rule(ADAPTER),
+    "adapters/curl": Rule(ADAPTER + " adapters/mail", "curl"),
     "client": Rule(PURE + " ports events", "uv llhttp wslay sodium openssl"),
     "testing": Rule(SERVICE + " adapters/memory adapters/inproc adapters/crow"),
     "sim": Rule("*"),
@@ -65,6 +67,7 @@ TEST_RULE = Rule("testing adapters/memory adapters/inproc adapters/crow", "cmock
 # which folder may have it.
 LIBRARIES = {
     "amqp": r"amqp(_framing|_tcp_socket|_ssl_socket)?\.h",
+    "curl": r"curl/curl\.h",
     "cmocka": r"cmocka\.h",
     "hiredis": r"hiredis/hiredis\.h",
     "jansson": r"jansson\.h",

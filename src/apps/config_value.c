@@ -127,14 +127,20 @@ static int parse_list(const struct config_setting *s, struct str text, struct ar
     return 0;
 }
 
+/* What follows the name of a URL. A file's may be a path alone, as in file:mail. */
+static bool is_rest(const char *name, struct str rest) {
+    if (strcmp(name, "file") == 0 && rest.len > 1 && rest.p[0] == ':')
+        return true;
+    return str_starts(rest, "://") && rest.len > 3;
+}
+
 static int parse_url(const struct config_setting *s, struct str text, struct arena *a,
                      struct config_value *ret_value) {
     for (int32_t i = 0; s->names[i]; i++) {
         size_t len = strlen(s->names[i]);
         struct str rest = str_sub(text, len, text.len);
         bool word = s->fallback != NULL && strcmp(s->fallback, s->names[i]) == 0;
-        if (!str_starts(text, s->names[i]) ||
-            (word ? rest.len > 0 : !str_starts(rest, "://") || rest.len == 3))
+        if (!str_starts(text, s->names[i]) || (word ? rest.len > 0 : !is_rest(s->names[i], rest)))
             continue;
         ret_value->number = i;
         ret_value->text = arena_str(a, text);

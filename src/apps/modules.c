@@ -18,6 +18,7 @@ static const struct {
     const char *packages; /* of Debian: what brings the libraries that it needs */
 } modules[] = {
     [MODULE_AMQP] = {"lorry-amqp.so", "librabbitmq4"},
+    [MODULE_CURL] = {"lorry-curl.so", "libcurl3-gnutls"},
     [MODULE_MONGO] = {"lorry-mongo.so", "libmongoc-1.0-0"},
     [MODULE_POSTGRES] = {"lorry-postgres.so", "libpq5"},
     [MODULE_REDIS] = {"lorry-redis.so", "libhiredis0.14"},

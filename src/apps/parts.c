@@ -1,7 +1,9 @@
 #include "apps/parts.h"
 
 #include "adapters/amqp/dead_letters.h"
+#include "adapters/curl/curl_mailer.h"
 #include "adapters/inproc/inproc_bus.h"
+#include "adapters/mail/mail_folder.h"
 #include "adapters/memory/memory_cache.h"
 #include "adapters/mongo/mongo_store.h"
 #include "adapters/postgres/postgres_store.h"
@@ -16,6 +18,8 @@
 #include "services/booking/booking_service.h"
 #include "services/driver/driver_service.h"
 #include "services/notification/notification_service.h"
+
+#include <string.h>
 
 #define CACHE_ENTRIES_MAX 200000
 
@@ -266,4 +270,39 @@ void links_close(struct links *l) {
     if (l->redis != NULL)
         l->redis_driver->free(l->redis);
     *l = (struct links){0};
+}
+
+/* ---- e-mail ---- */
+
+static int open_smtp(const struct curl_mailer_options *o, struct arena *a,
+                     struct mailer **ret_mailer, struct str *ret_why) {
+    const void *module;
+    int err = module_load(MODULE_CURL, a, &module, ret_why);
+    if (err < 0)
+        return err;
+    return ((const struct curl_module *)module)->mailer_open(o, a, ret_mailer, ret_why);
+}
+
+int mailer_open(const struct config *config, struct arena *a, struct mailer **ret_mailer,
+                struct str *ret_why) {
+    const char *url = config_cstr(config, "mail");
+    const char *from = config_cstr(config, "mail_from");
+    switch ((enum settings_mail)config_enum(config, "mail")) {
+    case MAIL_BY_NONE:
+        *ret_mailer = NULL;
+        return 0;
+    case MAIL_BY_FILE:
+        url += strlen("file:");
+        url += strncmp(url, "//", 2) == 0 ? 2 : 0;
+        return mail_folder_open(url, from, a, ret_mailer, ret_why);
+    case MAIL_BY_SMTP:
+    case MAIL_BY_SMTPS:
+        return open_smtp(
+            &(struct curl_mailer_options){.url = url,
+                                          .from = from,
+                                          .tls = (enum mail_tls)config_enum(config, "mail_tls"),
+                                          .ca_file = config_cstr(config, "mail_ca")},
+            a, ret_mailer, ret_why);
+    }
+    UNREACHABLE();
 }

@@ -44,6 +44,12 @@ void links_close(struct links *l); /* zeroed ok */
 bool links_bus_ok(void *links);    /* is it there? Any thread */
 bool links_cache_ok(void *links);
 
+/* What sends e-mail as the settings say; *RET_MAILER is NULL where they say none. As stores_open.
+ */
+struct mailer;
+int mailer_open(const struct config *config, struct arena *a, struct mailer **ret_mailer,
+                struct str *ret_why);
+
 #define COLLECTIONS_MAX 32
 /* Every collection of every service: what a store is opened with. Returns how many. */
 int parts_collections(const struct store_collection *ret[COLLECTIONS_MAX]);

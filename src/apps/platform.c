@@ -230,19 +230,24 @@ static void on_placed(void *notification, const struct signal_position *said) {
     notification_service_position(notification, said);
 }
 
-static void make_notification(struct platform *p) {
+static int make_notification(struct platform *p, struct str *ret_why) {
     bool here = active(p, SERVICE_NOTIFICATION); /* else nobody watches, and it hears nothing */
+    int err = here ? mailer_open(p->config, &p->arena, &p->mailer, ret_why) : 0;
+    if (err < 0)
+        return err;
     p->notification = notification_service_new(&(struct notification_options){
         .clock = &p->clock,
         .bus = here ? p->links.bus : NULL,
         .verifier = p->verifier,
         .locations = driver_service_locations(p->driver),
+        .mailer = p->mailer,
         .log = &p->log,
         .peers = here ? p->peers : NULL,
         .workers_max = worker_count(p->config),
     });
     if (here && p->peers != NULL)
         driver_service_placed(p->driver, on_placed, p->notification);
+    return 0;
 }
 
 static int make_services(struct platform *p, struct str *ret_why) {
@@ -253,7 +258,9 @@ static int make_services(struct platform *p, struct str *ret_why) {
         return refuse_file(p, "tariffs", ret_why);
     make_auth(p);
     make_driver(p);
-    make_notification(p);
+    int err = make_notification(p, ret_why);
+    if (err < 0)
+        return err;
     p->map = map_service_new(p->atlas);
     return make_booking(p, ret_why);
 }
@@ -274,6 +281,7 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
                                                           .name = "lorry",
                                                           .batch_max = BATCH_MAX});
     driver_service_executor(p->driver, p->executor);
+    notification_service_executor(p->notification, p->executor);
     struct service services[] = {auth_service(p->auth), booking_service(p->booking),
                                  driver_service(p->driver), notification_service(p->notification),
                                  map_service(p->map)};
@@ -437,6 +445,8 @@ void platform_close(struct platform *p) {
         http_stop(p->http);
     if (p->hasher != NULL)
         p->hasher->ops->close(p->hasher); /* its threads submit to the executor */
+    if (p->mailer != NULL)
+        p->mailer->ops->close(p->mailer); /* so does its thread */
     if (p->executor != NULL)
         executor_stop(p->executor);
     http_free(p->http);

@@ -27,6 +27,7 @@ struct platform {
     struct router *crow, *router;
     struct streets *streets; /* NULL: none */
     struct atlas *atlas;     /* NULL: none */
+    struct mailer *mailer;   /* NULL: no e-mail is sent from here */
     struct web *web;         /* NULL: no web app */
     const struct tariffs *tariffs;
     struct auth_service *auth;

@@ -293,6 +293,42 @@ static const struct config_setting dispatch[] = {
 };
 TABLE(dispatch, "Drivers and dispatch");
 
+/* Control characters cannot be in a setting. What else an address may not be, the mailer says. */
+static bool is_sender(struct str s) {
+    return memchr(s.p, '@', s.len) != NULL;
+}
+
+static const char *const mailers[] = {"none", "smtp", "smtps", "file", NULL};
+static const char *const mail_tls_names[] = {"auto", "required", "off", NULL};
+static const struct config_setting mail[] = {
+    {.key = "mail",
+     .kind = CONFIG_URL,
+     .fallback = "none",
+     .names = mailers,
+     .help = "How e-mail leaves: none, smtp://USER@HOST:PORT (with STARTTLS), "
+             "smtps://USER@HOST:PORT, or file:DIR, a folder of .eml files. With a password: "
+             "--mail-file"},
+    {.key = "mail_from",
+     .kind = CONFIG_STRING,
+     .fallback = "Lorry <lorry@localhost>",
+     .min = 3,
+     .max = 320,
+     .valid = is_sender,
+     .expects = "an address, or a name and an address: Lorry <lorry@example.com>",
+     .help = "Whom e-mail is from"},
+    {.key = "mail_tls",
+     .kind = CONFIG_ENUM,
+     .fallback = "auto",
+     .names = mail_tls_names,
+     .help = "STARTTLS with smtp://: auto, where the server has it (it must where the URL has a "
+             "user); required; off"},
+    {.key = "mail_ca",
+     .kind = CONFIG_PATH,
+     .placeholder = "FILE",
+     .help = "PEM file of who may vouch for the mail server; without it the system's"},
+};
+TABLE(mail, "Notifications");
+
 static const struct config_setting demo[] = {
     {.key = "demo",
      .kind = CONFIG_BOOL,
@@ -326,7 +362,7 @@ TABLE(output, "Output");
 
 #define SERVE                                                                                      \
     &settings_data, &settings_server, &settings_tokens, &settings_auth, &settings_booking,         \
-        &settings_dispatch, &settings_demo, &settings_parts, &settings_bus
+        &settings_dispatch, &settings_mail, &settings_demo, &settings_parts, &settings_bus
 const struct config_table *const settings_of_serve[] = {SERVE, NULL};
 const struct config_table *const settings_of_config[] = {SERVE, &settings_output, NULL};
 

@@ -13,6 +13,7 @@ enum approval { APPROVAL_MANUAL, APPROVAL_AUTO };
 enum settings_store { STORE_SQLITE, STORE_POSTGRES, STORE_POSTGRESQL, STORE_MONGODB, STORE_SRV };
 enum settings_bus { BUS_INPROC, BUS_AMQP, BUS_AMQPS };
 enum settings_cache { CACHE_MEMORY, CACHE_REDIS, CACHE_REDIS_UNIX, CACHE_REDIS_SENTINEL };
+enum settings_mail { MAIL_BY_NONE, MAIL_BY_SMTP, MAIL_BY_SMTPS, MAIL_BY_FILE }; /* of "mail" */
 /* Of config_list(c, "service"): bits by these. */
 enum settings_service {
     SERVICE_AUTH,
@@ -32,6 +33,7 @@ extern const struct config_table settings_tokens;  /* issuer, access_ttl_s, refr
 extern const struct config_table settings_auth;    /* login_failures_max, hash_workers, … */
 extern const struct config_table settings_booking; /* tariffs, area, quote_ttl_s, currency, … */
 extern const struct config_table settings_dispatch; /* offer_timeout_s, search_radius_m, … */
+extern const struct config_table settings_mail;     /* mail, mail_from, mail_tls, mail_ca */
 extern const struct config_table settings_demo;     /* demo, demo_drivers, … */
 extern const struct config_table settings_output;   /* json */
 

@@ -660,6 +660,15 @@ static void test_settings_of_serve(void **state) {
     char *no_words[] = {NULL};
     assert_int_equal(config_load(&f->c, &real, &serve[0], 0, no_words, no_words), 0);
     assert_int_equal(settings_check(&f->c), 0);
+    config_free(&f->c);
+    static char *const folder[] = {"LORRY_MAIL=file:mail", NULL};
+    static char *const nothing[] = {"LORRY_MAIL=file:", NULL};
+    assert_int_equal(config_load(&f->c, &real, &serve[0], 0, no_words, nothing), ERR_INVALID);
+    config_free(&f->c);
+    assert_int_equal(config_load(&f->c, &real, &serve[0], 0, no_words, folder), 0);
+    assert_int_equal(config_enum(&f->c, "mail"), MAIL_BY_FILE);
+    config_free(&f->c);
+    assert_int_equal(config_load(&f->c, &real, &serve[0], 0, no_words, no_words), 0);
     int32_t known = 0;
     for (const struct config_table *const *t = settings_of_config; *t != NULL; t++)
         known += (*t)->count;

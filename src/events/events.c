@@ -51,6 +51,18 @@ static const struct schema_field audit_fields[] = {
 };
 const struct schema ev_audit_schema = SCHEMA(struct ev_audit, "AuditEvent", audit_fields);
 
+static const struct schema_field mail_fields[] = {
+    {"user_id", S_ID, AT(ev_mail, user_id), .hint = "usr"},
+    {"to", S_STR, AT(ev_mail, to)},
+    {"template", S_STR, AT(ev_mail, template)},
+    {"language", S_STR, AT(ev_mail, language)},
+    {"name", S_STR, AT(ev_mail, name)},
+    {"code", S_STR, AT(ev_mail, code)},
+    {"link", S_STR, AT(ev_mail, link)},
+    {"expires_at", S_TIME, AT(ev_mail, expires_at_us)},
+};
+const struct schema ev_mail_schema = SCHEMA(struct ev_mail, "MailEvent", mail_fields);
+
 static const struct schema_field point_fields[] = {
     {"lat", S_DEG7, AT(ev_point, lat_e7), .min = -90, .max = 90},
     {"lng", S_DEG7, AT(ev_point, lng_e7), .min = -180, .max = 180},

@@ -4,6 +4,7 @@
  *
  *   account.*   auth          → driver (profile)
  *   audit.*     all           → auth (the audit log; written by decision_audit, runtime/audit.h)
+ *   mail.*      auth          → notification (sends it)
  *   session.*   auth          → auth (every process forgets what it may still believe of a token)
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
@@ -32,8 +33,9 @@ struct ev_session {
 };
 
 /* ---- audit: what somebody did by his office ---- */
-#define EV_AUDIT_RECORDED "audit.recorded" /* struct ev_audit; the log's entry has its id's ULID   \
-                                            */
+#define EV_AUDIT_RECORDED                                                                          \
+    "audit.recorded" /* struct ev_audit; the log's entry has its id's ULID                         \
+                      */
 struct ev_audit {
     struct str actor_id; /* absent: nobody signed in (source says who) */
     int32_t actor_role;  /* enum role */
@@ -45,6 +47,19 @@ struct ev_audit {
 };
 enum audit_source { AUDIT_NONE, AUDIT_API, AUDIT_SHELL, AUDIT_SYSTEM };
 extern const char *const audit_source_names[];
+
+/* ---- notification ---- */
+/* A message to an address, of whoever wants one sent: it is kept, tried again and given up by the
+ * notification service. Its Message-ID follows from the event's id. */
+#define EV_MAIL_WANTED "mail.wanted" /* struct ev_mail; key: the user's id */
+struct ev_mail {
+    struct str user_id, to; /* TO may be an address that is not the account's (yet, any more) */
+    struct str template;    /* "verify_email", "reset_password", …: notification/words.c */
+    struct str language;    /* "sv"; absent: English */
+    struct str name;        /* of whom it speaks to */
+    struct str code, link;  /* what the template shows; absent: it leaves it out */
+    int64_t expires_at_us;  /* not sent after it; 0: two days */
+};
 
 /* ---- booking ---- one struct for all; which members are filled is said beside each type ---- */
 #define EV_BOOKING_REQUESTED                                                                       \
@@ -139,6 +154,7 @@ struct ev_claim {
 
 extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
     ev_claim_schema;
+extern const struct schema ev_mail_schema;
 
 /* ---- signals: newest counts, may be lost ----
  * C structs as they lie in memory: replicas run on machines of one kind. A struct that changes gets

@@ -59,6 +59,11 @@ struct event_entry {
 void event_command(struct event_turn *t, const struct command_type *type, struct str id,
                    void *args);
 
+/* The same where how many commands an event makes may differ from one delivery to the next: its
+ * effect is once for ID, whatever stands before it. */
+void event_command_once(struct event_turn *t, const struct command_type *type, struct str id,
+                        void *args);
+
 struct timer_entry {
     const struct command_type *wake;
 };

@@ -45,8 +45,8 @@ static void command_finish(struct command *cmd, int result, struct response *res
     turn_release(t);
 }
 
-void event_command(struct event_turn *t, const struct command_type *type, struct str id,
-                   void *args) {
+static void submit(struct event_turn *t, const struct command_type *type, struct str id, void *args,
+                   struct str place) {
     const struct turn_own *own = (const struct turn_own *)t;
     struct command *cmd = arena_new(t->arena, struct command);
     cmd->type = type;
@@ -55,13 +55,23 @@ void event_command(struct event_turn *t, const struct command_type *type, struct
     cmd->args = args;
     cmd->request_id = t->event->request_id;
     cmd->trace = t->trace;
-    cmd->dedupe = arena_printf(t->arena, "%.*s/%s/%d", STR_ARG(t->event->id),
-                               own->subscription->service->def->name, t->submitted++);
+    cmd->dedupe = arena_printf(t->arena, "%.*s/%s/%.*s", STR_ARG(t->event->id),
+                               own->subscription->service->def->name, STR_ARG(place));
     cmd->arena = t->arena;
     cmd->finish = command_finish;
     cmd->finish_arg = t;
     t->pending++;
     executor_enqueue(t->runtime->o.executor, cmd);
+}
+
+void event_command(struct event_turn *t, const struct command_type *type, struct str id,
+                   void *args) {
+    submit(t, type, id, args, arena_printf(t->arena, "%d", t->submitted++));
+}
+
+void event_command_once(struct event_turn *t, const struct command_type *type, struct str id,
+                        void *args) {
+    submit(t, type, id, args, id);
 }
 
 static const struct event_entry *entry_of(const struct service_def *def, struct str type) {

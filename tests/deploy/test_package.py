@@ -123,7 +123,7 @@ class Package(unittest.TestCase):
         fields = dict(line.split(': ', 1) for line in (control / 'control').read_text().splitlines() if ': ' in line)
         for library in ('libc6', 'libuv1', 'libsqlite3-0'):
             self.assertIn(library, fields['Depends'])
-        for library in ('libpq5', 'libmongoc-1.0-0', 'librabbitmq4', 'libhiredis0.14'):  # of who uses that server
+        for library in ('libpq5', 'libmongoc-1.0-0', 'librabbitmq4', 'libhiredis0.14', 'libcurl3-gnutls'):  # of who uses that server
             self.assertIn(library, fields['Recommends'])
             self.assertNotIn(library, fields['Depends'])
         for script, text in (('postinst', 'systemd-sysusers'), ('postinst', "enable 'lorry.service'"), ('prerm', 'stop')):

@@ -430,6 +430,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_EXPIRED, &ev_booking_schema, on_booking},
     {EV_BOOKING_FAILED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
+    {EV_MAIL_WANTED, &ev_mail_schema, on_mail_wanted},
 };
 const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
 

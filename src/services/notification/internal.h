@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "events/events.h"
 #include "geo/geo.h"
+#include "services/notification/delivery.h"
 #include "services/notification/notification_service.h"
 
 #include <pthread.h>
@@ -261,6 +262,7 @@ struct notification_service {
     struct map listeners; /* stream → the threads that have sessions of it; under lock */
     _Atomic int64_t sessions_open;
     _Atomic uint64_t pushed, replayed, positions_sent, slow;
+    struct outbound outbound;
 };
 
 void route_socket(struct call *c);

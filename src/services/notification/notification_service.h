@@ -13,6 +13,7 @@
 
 #include "events/events.h"
 #include "ports/locations.h"
+#include "ports/mailer.h"
 #include "runtime/service.h"
 
 #define NOTIFICATION_WORKERS_MAX 64
@@ -22,6 +23,7 @@ struct notification_options {
     struct bus *bus; /* positions are heard from it */
     struct token_verifier *verifier;
     struct locations *locations; /* takes location frames; NULL: they are refused */
+    struct mailer *mailer;       /* NULL: no mail is sent; closed before the executor is freed */
     const struct log *log;
     struct peers *peers; /* others that write to the same store; NULL: nobody */
     int32_t workers_max; /* network threads there can be, 1..NOTIFICATION_WORKERS_MAX */
@@ -33,6 +35,8 @@ struct notification_options {
 struct notification_service;
 struct notification_service *notification_service_new(const struct notification_options *o);
 struct notification_service *notification_service_free(struct notification_service *n);
+/* Where the results of what is sent go. Before its first turn, where there is a mailer. */
+void notification_service_executor(struct notification_service *n, struct executor *x);
 /* Where a driver is, for those who watch; what is older than what is known is passed over. Any one
  * thread at a time. */
 void notification_service_position(struct notification_service *n,

@@ -104,11 +104,13 @@ static const struct route_entry routes[] = {
     {"GET", "/v1/ws", ROLES_PUBLIC, route_socket, NULL, ROUTE_SOCKET, "openSocket"},
     {"GET", "/v1/notifications", ROLES_ANY, route_notifications, NULL, 0, "listNotifications"},
 };
-static const struct store_collection *const collections[] = {&inbox_collection,
-                                                             &watchable_collection, NULL};
+static const struct store_collection *const collections[] = {
+    &inbox_collection, &watchable_collection, &delivery_collection, NULL};
+static const struct command_type *const timers[] = {&delivery_wake, NULL};
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
     inbox_tick(self, writer, now_us);
+    outbound_tick(self, writer, now_us);
 }
 
 static void metrics(void *self, struct buf *out) {
@@ -127,6 +129,7 @@ static void metrics(void *self, struct buf *out) {
                (long long)n->sessions_open, (unsigned long long)n->pushed,
                (unsigned long long)n->positions_sent, (unsigned long long)n->replayed,
                (unsigned long long)n->slow);
+    outbound_metrics(n, out);
 }
 
 static const struct service_def def = {
@@ -134,7 +137,8 @@ static const struct service_def def = {
     .routes = routes,
     .route_count = (int32_t)COUNT_OF(routes),
     .events = notification_events,
-    .event_count = 11,
+    .event_count = 12,
+    .timers = timers,
     .collections = collections,
     .tick = tick,
     .worker_start = part_start,
@@ -155,6 +159,7 @@ struct notification_service *notification_service_new(const struct notification_
     positions_init(&n->positions);
     map_init(&n->heads);
     map_init(&n->listeners);
+    outbound_init(&n->outbound);
     pthread_mutex_init(&n->lock, NULL);
     n->parts = xcalloc((size_t)o->workers_max, sizeof(struct notification_part));
     for (int32_t i = 0; i < o->workers_max; i++)
@@ -178,10 +183,15 @@ struct notification_service *notification_service_free(struct notification_servi
     if (n == NULL)
         return NULL;
     positions_free(&n->positions);
+    outbound_free(&n->outbound);
     free_values(&n->heads);
     free_values(&n->listeners);
     pthread_mutex_destroy(&n->lock);
     free(n->parts);
     free(n);
     return NULL;
+}
+
+void notification_service_executor(struct notification_service *n, struct executor *x) {
+    n->outbound.executor = x;
 }

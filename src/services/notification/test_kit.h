@@ -107,6 +107,7 @@ static inline void kit_open(struct kit *k) {
     k->o.verifier = h->verifier;
     k->n = notification_service_new(&k->o);
     house_open(h, (struct service[]){notification_service(k->n)}, 1);
+    notification_service_executor(k->n, h->executor);
     h->worker.reader->ops->close(h->worker.reader);
     h->worker.reader = memory_disk_open(h->disk, false, &k->reader_faults);
     k->post = h->worker.post;
@@ -197,19 +198,23 @@ static inline bool kit_all_confirmed(const struct kit *k) {
     return true;
 }
 
-/* Makes an event without publishing it; returns its index. */
-static inline int32_t kit_event(struct kit *k, const char *type, const struct ev_booking *b) {
+static inline int32_t kit_event_of(struct kit *k, const char *type, struct str key,
+                                   const struct schema *schema, const void *data) {
     CHECK(k->event_count < KIT_EVENTS_MAX);
     struct house *h = k->h;
     int32_t i = k->event_count++;
-    k->events[i].event =
-        (struct event){.id = house_id(h, "evt"),
-                       .type = str_from(type),
-                       .key = b->booking_id,
-                       .at_us = h->now_us,
-                       .data = schema_text(&ev_booking_schema, b, S_STORE, &h->arena),
-                       .seq = i};
+    k->events[i].event = (struct event){.id = house_id(h, "evt"),
+                                        .type = str_from(type),
+                                        .key = key,
+                                        .at_us = h->now_us,
+                                        .data = schema_text(schema, data, S_STORE, &h->arena),
+                                        .seq = i};
     return i;
+}
+
+/* Makes an event without publishing it; returns its index. */
+static inline int32_t kit_event(struct kit *k, const char *type, const struct ev_booking *b) {
+    return kit_event_of(k, type, b->booking_id, &ev_booking_schema, b);
 }
 
 static inline void kit_tell(struct kit *k, const char *type, const struct ev_booking *b) {

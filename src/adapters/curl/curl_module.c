@@ -1,0 +1,8 @@
+#include "adapters/curl/curl_mailer.h"
+#include "base/module_build.h"
+
+extern const struct curl_module lorry_module;
+const struct curl_module lorry_module = {
+    .module.build = MODULE_BUILD,
+    .mailer_open = curl_mailer_open,
+};

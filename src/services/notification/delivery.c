@@ -1,0 +1,267 @@
+/* The delivery aggregate: all that is decided about one, in pure functions. */
+#include "services/notification/delivery.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "services/notification/internal.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* ---- shape ---- */
+
+const char *const delivery_channel_names[] = {NULL, "email", NULL};
+const char *const delivery_state_names[] = {NULL, "pending", "sent", "dead", NULL};
+
+#define AT(member) .offset = offsetof(struct delivery_try, member)
+static const struct schema_field try_fields[] = {
+    {"at", S_TIME, S_OUT | S_STORE, AT(at_us)},
+    {"status", S_I64, S_OUT | S_STORE, AT(status)},
+    {"latency_ms", S_I64, S_OUT | S_STORE, AT(latency_ms)},
+    {"detail", S_STR, S_OUT | S_STORE, AT(detail)},
+    {"excerpt", S_STR, S_OUT | S_STORE, AT(excerpt)},
+};
+#undef AT
+static const struct schema try_schema = SCHEMA(struct delivery_try, "DeliveryTry", try_fields);
+
+#define AT(member) .offset = offsetof(struct delivery, member)
+static const struct schema_field fields[] = {
+    {"channel", S_ENUM, S_OUT | S_STORE, AT(channel), .names = delivery_channel_names},
+    {"state", S_ENUM, S_OUT | S_STORE, AT(state), .names = delivery_state_names},
+    {"event_id", S_STR, S_OUT | S_STORE, AT(event_id)},
+    {"kind", S_STR, S_OUT | S_STORE, AT(kind)},
+    {"user_id", S_STR, S_OUT | S_STORE, AT(user_id)},
+    {"to", S_STR, S_STORE, AT(to)},
+    {"language", S_STR, S_STORE, AT(language)},
+    {"name", S_STR, S_STORE, AT(name)},
+    {"code", S_STR, S_STORE, AT(code)},
+    {"link", S_STR, S_STORE, AT(link)},
+    {"created_at", S_TIME, S_OUT | S_STORE, AT(created_us)},
+    {"expires_at", S_TIME, S_STORE, AT(expires_us)},
+    {"next_try_at", S_TIME, S_OUT | S_STORE, AT(next_us)},
+    {"begun_at", S_TIME, S_STORE, AT(begun_us)},
+    {"done_at", S_TIME, S_OUT | S_STORE, AT(done_us)},
+    {"tries", S_I64, S_OUT | S_STORE, AT(tries)},
+    {"log", S_LIST, S_OUT | S_STORE | S_REQUIRED, AT(log),
+     .count_offset = offsetof(struct delivery, log_count), .sub = &try_schema},
+};
+#undef AT
+static const struct schema schema = SCHEMA(struct delivery, "Delivery", fields);
+const struct store_collection delivery_collection = {
+    .name = "deliveries", .indexes = {"state", "user_id"}, .timers = true};
+
+static void keys_of(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
+    (void)a;
+    const struct delivery *d = state;
+    ret_keys[0] = str_from(delivery_state_names[d->state]);
+    ret_keys[1] = d->user_id;
+}
+
+static int64_t wake_at(const void *state) {
+    const struct delivery *d = state;
+    if (d->state != DELIVERY_PENDING)
+        return 0;
+    return d->begun_us != 0 ? d->begun_us + DELIVERY_LEASE_US : d->next_us;
+}
+const struct aggregate delivery_aggregate = {&delivery_collection, &schema, keys_of, wake_at};
+
+/* ---- ids ---- */
+
+/* "dlv_", the event's time, and 80 bits of a hash over event and receiver. */
+struct str delivery_id(struct arena *a, struct str event_id, struct str receiver) {
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    char text[ULID_TEXT_LEN];
+    struct str both = arena_printf(a, "%.*s>%.*s", STR_ARG(event_id), STR_ARG(receiver));
+    CHECK(id_valid(event_id, NULL));
+    memcpy(text, event_id.p + event_id.len - ULID_TEXT_LEN, 10);
+    for (uint64_t half = 0; half < 2; half++) {
+        uint64_t hash = str_hash(both, UINT64_C(0x6c6f727279646c76) + half);
+        for (size_t i = 0; i < 8; i++, hash >>= 5)
+            text[10 + half * 8 + i] = digits[hash & 31];
+    }
+    return arena_printf(a, "dlv_%.*s", ULID_TEXT_LEN, text);
+}
+
+/* ---- new ---- */
+
+static void new_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
+                       struct decision *ret) {
+    if (old != NULL)
+        return; /* the event has come before */
+    struct delivery *d = arena_copy(ctx->arena, cmd->args, sizeof(*d));
+    d->state = DELIVERY_PENDING;
+    d->created_us = ctx->now_us;
+    if (d->next_us < ctx->now_us)
+        d->next_us = ctx->now_us;
+    if (d->expires_us == 0)
+        d->expires_us = ctx->now_us + MAIL_KEEP_TRYING_US;
+    decision_state(ret, cmd, NULL, d);
+}
+static const struct command_type delivery_new = {
+    .name = "delivery.new", .aggregate = &delivery_aggregate, .decide = new_decide};
+
+void delivery_add(struct event_turn *t, struct delivery *d) {
+    d->event_id = t->event->id;
+    struct str receiver = arena_printf(t->arena, "%s:%.*s", delivery_channel_names[d->channel],
+                                       STR_ARG(d->user_id.p != NULL ? d->user_id : d->to));
+    event_command_once(t, &delivery_new, delivery_id(t->arena, t->event->id, receiver), d);
+}
+
+/* ---- begin ---- */
+
+#define BACKOFF_MAX_US (INT64_C(4) * 3600 * US_PER_S)
+
+/* After N tries: a minute, then three times as long each time, up to four hours; a fifth more or
+ * less, so that what failed together does not come again together. */
+static int64_t backoff_us(int64_t n, struct rng *rng) {
+    int64_t wait_us = 60 * US_PER_S;
+    for (int64_t i = 1; i < n && wait_us < BACKOFF_MAX_US; i++)
+        wait_us *= 3;
+    if (wait_us > BACKOFF_MAX_US)
+        wait_us = BACKOFF_MAX_US;
+    return wait_us + rng_between(rng, -wait_us / 5, wait_us / 5);
+}
+
+/* A line of the log; the oldest goes when there are too many. */
+static void log_try(struct delivery *d, const struct delivery_try *said, struct arena *a) {
+    int32_t keep =
+        d->log_count < DELIVERY_TRIES_KEPT_MAX ? d->log_count : DELIVERY_TRIES_KEPT_MAX - 1;
+    struct delivery_try *log = arena_array(a, struct delivery_try, keep + 1);
+    for (int32_t i = 0; i < keep; i++)
+        log[i] = d->log[d->log_count - keep + i];
+    log[keep] = *said;
+    d->log = log;
+    d->log_count = keep + 1;
+}
+
+/* It is over: what it was made of is not needed any more. The address and the code of one that was
+ * sent are nobody's business; a dead one may be tried again by hand. */
+static void end(struct delivery *d, enum delivery_state state, int64_t now_us) {
+    d->state = (int32_t)state;
+    d->done_us = now_us;
+    d->begun_us = 0;
+    d->next_us = 0;
+    if (state == DELIVERY_SENT)
+        d->to = d->name = d->code = d->link = STR_NONE;
+}
+
+/* A try has failed: when is the next one, if there is one? */
+static void failed(struct delivery *d, bool forever, const struct decide_ctx *ctx) {
+    d->begun_us = 0;
+    d->next_us = ctx->now_us + backoff_us(d->tries, ctx->rng);
+    if (forever || d->tries >= MAIL_TRY_MAX || d->next_us >= d->expires_us)
+        end(d, DELIVERY_DEAD, ctx->now_us);
+}
+
+static int wake_load(struct command *cmd, struct store *store, int64_t now_us) {
+    struct delivery_facts *f = arena_new(cmd->arena, struct delivery_facts);
+    void *state;
+    int err = aggregate_get(&delivery_aggregate, store, executor_parser(cmd->executor), cmd->id,
+                            cmd->arena, &state);
+    if (err < 0 && err != ERR_NOT_FOUND)
+        return err;
+    const struct delivery *d = state;
+    cmd->facts = f;
+    if (err == 0 && wake_at(d) != 0 && wake_at(d) <= now_us && now_us < d->expires_us)
+        outbound_reserve(cmd->service, d, now_us, f);
+    if (f->taken)
+        cmd->args = state; /* whose place it is */
+    return 0;
+}
+
+static void wake_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
+                        struct decision *ret) {
+    const struct delivery_facts *f = cmd->facts;
+    if (old == NULL || wake_at(old) == 0 || wake_at(old) > ctx->now_us)
+        return; /* somebody else has seen to it */
+    struct delivery *d = arena_copy(ctx->arena, old, sizeof(*d));
+    if (d->begun_us != 0) {
+        log_try(d, &(struct delivery_try){.at_us = d->begun_us, .detail = STR("nothing was heard")},
+                ctx->arena);
+        failed(d, false, ctx);
+    } else if (ctx->now_us >= d->expires_us) {
+        end(d, DELIVERY_DEAD, ctx->now_us);
+    } else if (!f->taken) {
+        d->next_us = f->again_us > ctx->now_us ? f->again_us : ctx->now_us + US_PER_S;
+    } else {
+        d->tries++;
+        d->begun_us = ctx->now_us;
+    }
+    decision_state(ret, cmd, old, d);
+}
+
+static void wake_undone(const struct command *cmd) {
+    struct delivery_facts *f = cmd->facts;
+    if (f == NULL || !f->taken)
+        return;
+    f->taken = false;
+    outbound_release(cmd->service, cmd->args, 0);
+}
+
+static void wake_applied(const struct command *cmd, const struct decision *d, const void *state) {
+    struct notification_service *n = cmd->service;
+    const struct delivery_facts *f = cmd->facts;
+    const struct delivery *now = state;
+    if (d->state == NULL || now->begun_us == 0) { /* not begun, whatever was reserved for it */
+        wake_undone(cmd);
+        if (d->state != NULL && now->state == DELIVERY_DEAD)
+            n->outbound.dead++;
+        return;
+    }
+    struct delivery_facts again = {.taken = f->taken};
+    if (!again.taken) /* a commit that was lost and found */
+        outbound_reserve(n, now, now->begun_us, &again);
+    if (again.taken)
+        outbound_send(n, now);
+}
+
+const struct command_type delivery_wake = {.name = "delivery.wake",
+                                           .aggregate = &delivery_aggregate,
+                                           .load = wake_load,
+                                           .decide = wake_decide,
+                                           .applied = wake_applied,
+                                           .undone = wake_undone};
+
+/* ---- result ---- */
+
+static void result_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
+                          struct decision *ret) {
+    const struct delivery_outcome *o = cmd->args;
+    const struct delivery *before = old;
+    if (before == NULL || before->state != DELIVERY_PENDING)
+        return;
+    bool late = before->begun_us == 0 || before->tries != o->tries;
+    if (late && o->result != MAIL_SENT)
+        return; /* of a try that was given up; but if it did arrive, that counts */
+    struct delivery *d = arena_copy(ctx->arena, old, sizeof(*d));
+    log_try(d,
+            &(struct delivery_try){.at_us = before->begun_us != 0 ? before->begun_us : ctx->now_us,
+                                   .status = o->status,
+                                   .latency_ms = o->latency_ms,
+                                   .detail = o->detail,
+                                   .excerpt = o->excerpt},
+            ctx->arena);
+    if (o->result == MAIL_SENT)
+        end(d, DELIVERY_SENT, ctx->now_us);
+    else
+        failed(d, o->result == MAIL_REFUSED, ctx);
+    decision_state(ret, cmd, old, d);
+}
+
+static void result_applied(const struct command *cmd, const struct decision *d, const void *state) {
+    struct notification_service *n = cmd->service;
+    if (d->state == NULL)
+        return;
+    const struct delivery *now = state;
+    if (now->state == DELIVERY_SENT)
+        n->outbound.sent++;
+    else if (now->state == DELIVERY_DEAD)
+        n->outbound.dead++;
+    else
+        n->outbound.later++;
+}
+
+const struct command_type delivery_result = {.name = "delivery.result",
+                                             .aggregate = &delivery_aggregate,
+                                             .decide = result_decide,
+                                             .applied = result_applied};

@@ -1,0 +1,197 @@
+/* Between a delivery and the port that carries it. A port says what became of it on a thread of its
+ * own; that becomes a command. Where the executor has no room for it the result is lost, and the
+ * delivery's lease runs out: it is sent once more.
+ */
+#include "services/notification/delivery.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "runtime/metrics.h"
+#include "services/notification/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_PORT_WAIT_US (INT64_C(60) * US_PER_S) /* until it is asked whether there is one now */
+#define LOOK_US (INT64_C(5) * US_PER_S)          /* how often the queue's age is looked at */
+
+void outbound_init(struct outbound *o) {
+    slots_init(&o->slots);
+}
+
+void outbound_free(struct outbound *o) {
+    slots_free(&o->slots);
+}
+
+static struct str slot_key(const struct delivery *d) {
+    return str_from(delivery_channel_names[d->channel]);
+}
+
+void outbound_reserve(struct notification_service *n, const struct delivery *d, int64_t now_us,
+                      struct delivery_facts *ret) {
+    if (n->o.mailer == NULL) {
+        ret->again_us = now_us + NO_PORT_WAIT_US;
+        return;
+    }
+    ret->again_us = slots_take(&n->outbound.slots, slot_key(d), n->o.mailer->under_way_max, now_us);
+    ret->taken = ret->again_us == 0;
+}
+
+void outbound_release(struct notification_service *n, const struct delivery *d, int64_t now_us) {
+    slots_give(&n->outbound.slots, slot_key(d), 0, now_us);
+}
+
+/* ---- results ---- */
+
+struct sending {
+    struct command cmd;
+    struct arena arena;
+    struct notification_service *service;
+    const struct delivery *delivery; /* channel, id and tries of it */
+    int64_t latency_us;
+};
+
+static void sending_free(struct sending *s) {
+    struct notification_service *n = s->service;
+    slots_give(&n->outbound.slots, slot_key(s->delivery), s->latency_us,
+               n->o.clock->now_us(n->o.clock));
+    arena_free(&s->arena);
+    free(s);
+}
+
+static void on_committed(struct command *cmd, int result, struct response *response) {
+    (void)result; /* whatever it was, the lease is behind it */
+    (void)response;
+    sending_free(cmd->finish_arg);
+}
+
+static void on_outcome(void *arg, const struct mail_outcome *said) {
+    struct sending *s = arg;
+    struct delivery_outcome *o = arena_new(&s->arena, struct delivery_outcome);
+    *o = (struct delivery_outcome){.tries = s->delivery->tries,
+                                   .result = said->result,
+                                   .status = said->status,
+                                   .latency_ms = said->latency_ms};
+    if (said->detail[0] != 0)
+        o->detail = arena_str(&s->arena, str_from(said->detail));
+    s->latency_us = said->latency_ms * US_PER_MS;
+    s->cmd = (struct command){.type = &delivery_result,
+                              .service = s->service,
+                              .id = s->delivery->head.id,
+                              .args = o,
+                              .arena = &s->arena,
+                              .finish = on_committed,
+                              .finish_arg = s};
+    if (executor_submit(s->service->outbound.executor, &s->cmd) < 0)
+        sending_free(s);
+}
+
+/* ---- sending ---- */
+
+static struct sending *sending_new(struct notification_service *n, const struct delivery *d) {
+    struct sending *s = xcalloc(1, sizeof(*s));
+    arena_init(&s->arena, 2048);
+    s->service = n;
+    struct delivery *kept = arena_new(&s->arena, struct delivery);
+    kept->head.id = arena_str(&s->arena, d->head.id);
+    kept->channel = d->channel;
+    kept->tries = d->tries;
+    s->delivery = kept;
+    return s;
+}
+
+void outbound_send(struct notification_service *n, const struct delivery *d) {
+    struct sending *s = sending_new(n, d);
+    struct words words;
+    struct mail_outcome out = {.result = MAIL_LATER};
+    CHECK(n->outbound.executor != NULL);
+    n->outbound.begun++;
+    if (words_of(d, &s->arena, &words) < 0) {
+        out.result = MAIL_REFUSED;
+        memcpy(out.detail, "no such template", sizeof("no such template"));
+        on_outcome(s, &out);
+        return;
+    }
+    struct mail mail = {.id = d->head.id,
+                        .to = d->to,
+                        .subject = words.subject,
+                        .text = words.text,
+                        .html = words.html,
+                        .language = words_language(d->language),
+                        .at_us = d->created_us};
+    if (n->o.mailer->ops->send(n->o.mailer, &mail, on_outcome, s) < 0)
+        on_outcome(s, &out); /* the slot is as wide as the port: it is being closed */
+}
+
+/* ---- events ---- */
+
+void on_mail_wanted(struct event_turn *t, const void *data) {
+    struct notification_service *n = t->service;
+    const struct ev_mail *m = data;
+    if (n->o.mailer == NULL || !words_exist(m->template) || m->to.len == 0) {
+        n->outbound.dropped++;
+        log_write(n->o.log, LOG_WARN, (struct log_cause){t->event->request_id, &t->trace},
+                  "a mail was not sent: %s",
+                  n->o.mailer == NULL ? "there is no --mail" : "it has no template or receiver");
+        return;
+    }
+    struct delivery *d = arena_new(t->arena, struct delivery);
+    *d = (struct delivery){.channel = CHANNEL_EMAIL,
+                           .kind = m->template,
+                           .user_id = m->user_id,
+                           .to = m->to,
+                           .language = m->language,
+                           .name = m->name,
+                           .code = m->code,
+                           .link = m->link,
+                           .expires_us = m->expires_at_us};
+    delivery_add(t, d);
+}
+
+/* ---- once a second ---- */
+
+static void look_at_queue(struct notification_service *n, struct store *store, struct arena *a,
+                          int64_t now_us) {
+    if (now_us >= n->outbound.looked_us && now_us < n->outbound.looked_us + LOOK_US)
+        return;
+    n->outbound.looked_us = now_us;
+    struct store_query q = {.collection = &delivery_collection,
+                            .index = "state",
+                            .key = STR("pending"),
+                            .ascending = true,
+                            .limit = 1};
+    struct store_doc *docs;
+    int32_t count;
+    if (store->ops->list(store, &q, a, &docs, &count) == 0)
+        n->outbound.oldest_us = count > 0 ? id_time_us(docs[0].id) : 0;
+}
+
+void outbound_tick(struct notification_service *n, struct store *writer, int64_t now_us) {
+    struct arena a;
+    struct rng zero = {0}; /* only the time in the id counts */
+    arena_init(&a, 4096);
+    look_at_queue(n, writer, &a, now_us);
+    if (now_us > DELIVERY_KEEP_US)
+        writer->ops->prune_docs(writer, &delivery_collection,
+                                id_new(&a, "dlv", now_us - DELIVERY_KEEP_US, &zero),
+                                DELIVERIES_PRUNED_MAX);
+    arena_free(&a);
+}
+
+void outbound_metrics(struct notification_service *n, struct buf *out) {
+    const struct outbound *o = &n->outbound;
+    int64_t oldest_us = o->oldest_us, now_us = n->o.clock->now_us(n->o.clock);
+    metric_write(out, "lorry_delivery_queue_age_seconds", "gauge",
+                 "Age of the oldest message that has not been delivered yet.",
+                 oldest_us > 0 && oldest_us < now_us ? (double)(now_us - oldest_us) / 1e6 : 0);
+    metric_write(out, "lorry_delivery_tries_total", "counter", "Tries to deliver a message.",
+                 (double)o->begun);
+    metric_head(out, "lorry_deliveries_total", "counter", "Messages, by what became of a try.");
+    buf_printf(out,
+               "lorry_deliveries_total{result=\"sent\"} %llu\n"
+               "lorry_deliveries_total{result=\"later\"} %llu\n"
+               "lorry_deliveries_total{result=\"dead\"} %llu\n"
+               "lorry_deliveries_total{result=\"dropped\"} %llu\n",
+               (unsigned long long)o->sent, (unsigned long long)o->later,
+               (unsigned long long)o->dead, (unsigned long long)o->dropped);
+}

@@ -1,0 +1,349 @@
+/* Deliveries against a mailer that does as the test says: each promise of delivery.h on its own. */
+#include "services/notification/test_kit.h"
+
+#define POST_MAX 256
+
+/* ---- a mailer by hand ---- */
+
+struct letter {
+    char id[ID_TEXT_MAX], to[64], subject[200];
+    mail_done_fn done; /* NULL: its outcome was told */
+    void *arg;
+};
+struct post {
+    struct mailer mailer;
+    struct letter letters[POST_MAX];
+    int32_t count, under_way, most;
+};
+
+static int post_send(struct mailer *m, const struct mail *mail, mail_done_fn done, void *arg) {
+    struct post *p = (struct post *)m;
+    CHECK(p->count < POST_MAX);
+    assert_true(p->under_way < m->under_way_max);
+    struct letter *l = &p->letters[p->count++];
+    l->done = done;
+    l->arg = arg;
+    copy_text(l->id, sizeof(l->id), mail->id);
+    copy_text(l->to, sizeof(l->to), mail->to);
+    copy_text(l->subject, sizeof(l->subject), mail->subject);
+    p->under_way++;
+    p->most = p->most > p->under_way ? p->most : p->under_way;
+    return 0;
+}
+
+static void post_close(struct mailer *m) {
+    (void)m;
+}
+static const struct mailer_ops post_ops = {post_send, post_close};
+
+static void post_tell(struct post *p, int32_t i, enum mail_result result) {
+    struct letter *l = &p->letters[i];
+    struct mail_outcome out = {.result = result, .latency_ms = 30};
+    if (result != MAIL_SENT)
+        snprintf(out.detail, sizeof(out.detail), "it says no");
+    mail_done_fn done = l->done;
+    CHECK(done != NULL);
+    l->done = NULL;
+    p->under_way--;
+    done(l->arg, &out);
+}
+
+static void post_tell_all(struct post *p, enum mail_result result) {
+    for (int32_t i = 0; i < p->count; i++) {
+        if (p->letters[i].done != NULL)
+            post_tell(p, i, result);
+    }
+}
+
+static struct kit *kit_with(struct post *p) {
+    *p = (struct post){.mailer = {&post_ops, 4}};
+    struct kit *k = kit_new(7, 0, 0);
+    k->o.mailer = &p->mailer;
+    kit_crash(k); /* opened again, with the mailer */
+    return k;
+}
+
+static void kit_end(struct kit *k, struct post *p) {
+    post_tell_all(p, MAIL_LATER);
+    kit_free(k);
+}
+
+static int32_t want(struct kit *k, struct ev_mail m) {
+    if (m.template.p == NULL)
+        m.template = STR("verify_email");
+    if (m.to.p == NULL)
+        m.to = STR("kim@example.com");
+    m.user_id = house_id(k->h, "usr");
+    m.code = STR("123456");
+    int32_t i = kit_event_of(k, EV_MAIL_WANTED, m.user_id, &ev_mail_schema, &m);
+    kit_publish(k, i);
+    house_settle(k->h);
+    house_advance(k->h, 200 * US_PER_MS);
+    return i;
+}
+
+/* The one delivery there is, or that of event I. */
+static struct delivery *stored(struct kit *k, int32_t i) {
+    struct store *s = memory_disk_open(k->h->disk, false, NULL);
+    struct store_query q = {.collection = &delivery_collection, .limit = 200};
+    struct store_doc *docs;
+    int32_t count;
+    struct delivery *found = NULL;
+    assert_int_equal(s->ops->list(s, &q, &k->h->arena, &docs, &count), 0);
+    for (int32_t n = 0; n < count; n++) {
+        void *state;
+        assert_int_equal(
+            aggregate_decode(&delivery_aggregate, &docs[n], k->parser, &k->h->arena, &state), 0);
+        struct delivery *d = state;
+        if (str_eq(d->event_id, k->events[i].event.id))
+            found = d;
+    }
+    s->ops->close(s);
+    return found;
+}
+
+/* ---- */
+
+static void test_sent_once(void **state) {
+    (void)state;
+    struct post p;
+    struct kit *k = kit_with(&p);
+    int32_t i = want(k, (struct ev_mail){.language = STR("sv-FI"), .name = STR("Kim")});
+    assert_int_equal(p.count, 1);
+    assert_string_equal(p.letters[0].to, "kim@example.com");
+    assert_string_equal(p.letters[0].subject, "Bekr\xc3\xa4"
+                                              "fta din e-postadress");
+    assert_str(stored(k, i)->head.id, p.letters[0].id);
+    assert_int_equal(stored(k, i)->state, DELIVERY_PENDING);
+    post_tell(&p, 0, MAIL_SENT);
+    house_settle(k->h);
+    const struct delivery *d = stored(k, i);
+    assert_int_equal(d->state, DELIVERY_SENT);
+    assert_int_equal(d->log_count, 1);
+    assert_null(d->to.p); /* nobody's business any more */
+    assert_null(d->code.p);
+    kit_publish(k, i); /* the event comes again */
+    house_advance(k->h, 3600 * US_PER_S);
+    assert_int_equal(p.count, 1);
+    kit_end(k, &p);
+}
+
+static void test_tried_again_then_given_up(void **state) {
+    (void)state;
+    struct post p;
+    struct kit *k = kit_with(&p);
+    int32_t i = want(k, (struct ev_mail){0});
+    int64_t begun_us = k->h->now_us, waited_us = 0;
+    for (int32_t n = 1; n <= MAIL_TRY_MAX; n++) {
+        if (p.count < n)
+            break; /* two days have passed */
+        assert_int_equal(p.count, n);
+        assert_string_equal(p.letters[n - 1].id, p.letters[0].id);
+        post_tell(&p, n - 1, MAIL_LATER);
+        house_settle(k->h);
+        const struct delivery *d = stored(k, i);
+        if (d->state != DELIVERY_PENDING)
+            break;
+        int64_t wait_us = d->next_us - k->h->now_us;
+        assert_true(wait_us > waited_us / 2 && wait_us <= 5 * 3600 * US_PER_S);
+        waited_us = wait_us;
+        house_advance(k->h, wait_us - US_PER_S);
+        assert_int_equal(p.count, n); /* not sooner */
+        house_advance(k->h, 2 * US_PER_S);
+    }
+    const struct delivery *d = stored(k, i);
+    assert_int_equal(d->state, DELIVERY_DEAD);
+    assert_true(d->tries >= 8 && d->tries <= MAIL_TRY_MAX);
+    assert_str(d->to, "kim@example.com"); /* for another try by hand */
+    assert_str(d->log[0].detail, "it says no");
+    assert_true(k->h->now_us - begun_us <= MAIL_KEEP_TRYING_US);
+    int32_t count = p.count;
+    house_advance(k->h, US_PER_DAY);
+    assert_int_equal(p.count, count);
+    kit_end(k, &p);
+}
+
+static void test_refused_at_once(void **state) {
+    (void)state;
+    struct post p;
+    struct kit *k = kit_with(&p);
+    int32_t i = want(k, (struct ev_mail){0});
+    post_tell(&p, 0, MAIL_REFUSED);
+    house_settle(k->h);
+    assert_int_equal(stored(k, i)->state, DELIVERY_DEAD);
+    house_advance(k->h, US_PER_DAY);
+    assert_int_equal(p.count, 1);
+    kit_end(k, &p);
+}
+
+/* The process dies with a message under way: it is sent again, and can be recognised. */
+static void test_lost_result(void **state) {
+    (void)state;
+    struct post p;
+    struct kit *k = kit_with(&p);
+    int32_t i = want(k, (struct ev_mail){0});
+    post_tell(&p, 0, MAIL_SENT); /* nobody hears it: */
+    kit_crash(k);
+    house_advance(k->h, DELIVERY_LEASE_US - 2 * US_PER_S);
+    assert_int_equal(p.count, 1);
+    house_advance(k->h, 180 * US_PER_S);
+    assert_int_equal(p.count, 2);
+    assert_string_equal(p.letters[1].id, p.letters[0].id);
+    post_tell(&p, 1, MAIL_SENT);
+    house_settle(k->h);
+    assert_int_equal(stored(k, i)->state, DELIVERY_SENT);
+    assert_str(stored(k, i)->log[0].detail, "nothing was heard");
+    kit_end(k, &p);
+}
+
+/* A result that comes after its lease: success counts, failure does not. */
+static void test_late_result(void **state) {
+    (void)state;
+    for (int32_t arrived = 0; arrived < 2; arrived++) {
+        struct post p;
+        struct kit *k = kit_with(&p);
+        int32_t i = want(k, (struct ev_mail){0});
+        house_advance(k->h, DELIVERY_LEASE_US + 200 * US_PER_S);
+        assert_int_equal(p.count, 2);
+        post_tell(&p, 0, arrived ? MAIL_SENT : MAIL_REFUSED);
+        house_settle(k->h);
+        assert_int_equal(stored(k, i)->state, arrived ? DELIVERY_SENT : DELIVERY_PENDING);
+        kit_end(k, &p);
+    }
+}
+
+static void test_expires(void **state) {
+    (void)state;
+    struct post p;
+    struct kit *k = kit_with(&p);
+    int32_t i = want(k, (struct ev_mail){.expires_at_us = k->h->now_us + 300 * US_PER_S});
+    post_tell(&p, 0, MAIL_LATER);
+    house_advance(k->h, 100 * US_PER_S);
+    assert_int_equal(p.count, 2);
+    post_tell(&p, 1, MAIL_LATER); /* the next would be too late */
+    house_advance(k->h, US_PER_DAY);
+    assert_int_equal(p.count, 2);
+    assert_int_equal(stored(k, i)->state, DELIVERY_DEAD);
+    i = want(k, (struct ev_mail){.expires_at_us = k->h->now_us - 1});
+    assert_int_equal(p.count, 2);
+    assert_int_equal(stored(k, i)->state, DELIVERY_DEAD);
+    kit_end(k, &p);
+}
+
+static void test_no_more_than_fit(void **state) {
+    (void)state;
+    struct post p;
+    struct kit *k = kit_with(&p);
+    for (int32_t n = 0; n < 60; n++)
+        want(k, (struct ev_mail){0});
+    assert_int_equal(p.count, 4);
+    for (int32_t n = 0; n < 60 * 20 && p.count < 60; n++) {
+        post_tell_all(&p, MAIL_SENT);
+        house_advance(k->h, 100 * US_PER_MS);
+    }
+    assert_int_equal(p.count, 60);
+    assert_int_equal(p.most, 4);
+    post_tell_all(&p, MAIL_SENT);
+    house_advance(k->h, 10 * US_PER_S);
+    for (int32_t i = 0; i < 60; i++)
+        assert_int_equal(stored(k, i)->state, DELIVERY_SENT);
+    kit_end(k, &p);
+}
+
+static void test_what_cannot_be_sent(void **state) {
+    (void)state;
+    struct post p;
+    struct kit *k = kit_with(&p);
+    int32_t i = want(k, (struct ev_mail){.template = STR("no_such")});
+    assert_null(stored(k, i));
+    k->o.mailer = NULL;
+    kit_crash(k);
+    i = want(k, (struct ev_mail){0});
+    assert_null(stored(k, i));
+    assert_true(kit_all_confirmed(k)); /* it holds up nobody */
+    assert_int_equal(p.count, 0);
+    kit_end(k, &p);
+}
+
+/* A store that fails now and then changes nothing of it. */
+static void test_faulty_store(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct post p;
+        struct kit *k = kit_with(&p);
+        rng_seed(&k->h->rng, seed);
+        k->h->faults = (struct memory_store_faults){.rng = &k->h->rng,
+                                                    .busy = 0.2,
+                                                    .conflict = 0.2,
+                                                    .unknown_committed = 0.1,
+                                                    .unknown_lost = 0.1};
+        for (int32_t n = 0; n < 8; n++)
+            want(k, (struct ev_mail){0});
+        for (int32_t n = 0; n < 200; n++) {
+            post_tell_all(&p, rng_below(&k->h->rng, 3) == 0 ? MAIL_LATER : MAIL_SENT);
+            house_advance(k->h, 20 * US_PER_S);
+        }
+        k->h->faults = (struct memory_store_faults){.rng = &k->h->rng};
+        for (int32_t n = 0; n < 20; n++) {
+            house_advance(k->h, 1000 * US_PER_S);
+            post_tell_all(&p, MAIL_SENT);
+        }
+        house_settle(k->h);
+        for (int32_t i = 0; i < 8; i++)
+            assert_int_equal(stored(k, i)->state, DELIVERY_SENT);
+        assert_true(p.most <= 4);
+        assert_int_equal(p.under_way, 0);
+        kit_end(k, &p);
+    }
+}
+
+/* Every template in every language is whole, and what is filled in cannot become markup. */
+static void test_words(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"verify_email",          "reset_password",
+                                        "email_changed",         "password_changed",
+                                        "second_factor_changed", "new_sign_in"};
+    static const char *const tags[] = {"en", "sv", "hi", "ar", "de", "", "x"};
+    struct arena a;
+    arena_init(&a, 4096);
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        for (size_t l = 0; l < COUNT_OF(tags); l++) {
+            struct words w;
+            const struct delivery d = {.kind = str_from(kinds[i]),
+                                       .language = str_from(tags[l]),
+                                       .name = STR("<b>Kim & \"Co\"</b>"),
+                                       .link = STR("https://example.com/?a=1&b=\"><x"),
+                                       .code = STR("12<3")};
+            assert_int_equal(words_of(&d, &a, &w), 0);
+            assert_true(w.subject.len > 0 && w.text.len > 0);
+            assert_false(kit_has(w.text, "{") || kit_has(w.html, "{") || kit_has(w.subject, "{"));
+            assert_true(kit_has(w.text, "<b>Kim"));
+            assert_false(kit_has(w.html, "<b>Kim") || kit_has(w.html, "><x") ||
+                         kit_has(w.html, "12<3"));
+            assert_int_equal(kit_has(w.html, "dir=\"rtl\""), l == 3);
+        }
+    }
+    struct words w;
+    const struct delivery bare = {.kind = STR("verify_email")};
+    assert_int_equal(words_of(&bare, &a, &w), 0);
+    assert_str(w.text, "Please confirm that this address is yours.\n\n"
+                       "If you did not ask for this, you need not do anything.\n\n");
+    const struct delivery other = {.kind = STR("other")};
+    assert_int_equal(words_of(&other, &a, &w), ERR_NOT_FOUND);
+    const struct delivery script = {.kind = STR("verify_email"),
+                                    .link = STR("javascript:alert(1)")};
+    assert_int_equal(words_of(&script, &a, &w), 0);
+    assert_false(kit_has(w.html, "href"));
+    arena_free(&a);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sent_once),        cmocka_unit_test(test_tried_again_then_given_up),
+        cmocka_unit_test(test_refused_at_once),  cmocka_unit_test(test_lost_result),
+        cmocka_unit_test(test_late_result),      cmocka_unit_test(test_expires),
+        cmocka_unit_test(test_no_more_than_fit), cmocka_unit_test(test_what_cannot_be_sent),
+        cmocka_unit_test(test_faulty_store),     cmocka_unit_test(test_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

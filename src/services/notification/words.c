@@ -1,0 +1,222 @@
+/* The templates: one table for all channels and languages. A subject is a whole sentence, because
+ * it is all that a text message has; a text is paragraphs, from which the HTML is made, so that the
+ * two never differ. {name}, {code}, {link}, {booking} and {place} are filled in; a paragraph with
+ * something that is not there is left out.
+ */
+#include "services/notification/delivery.h"
+
+#include "base/check.h"
+#include "base/err.h"
+
+#include <string.h>
+
+enum language { EN, SV, HI, AR, LANGUAGE_COUNT };
+static const char *const tags[LANGUAGE_COUNT] = {"en", "sv", "hi", "ar"};
+static const char *const hello[LANGUAGE_COUNT] = {"Hello {name},", "Hej {name},", "नमस्ते {name},",
+                                                  "مرحبًا {name}،"};
+static const char *const not_you[LANGUAGE_COUNT] = {
+    "If this was not you, change your password now and end all other sessions.",
+    "Om det inte var du: byt lösenord nu och avsluta alla andra sessioner.",
+    "यदि यह आपने नहीं किया, तो अभी अपना पासवर्ड बदलें और बाकी सभी सत्र समाप्त करें।",
+    "إذا لم تكن أنت من فعل ذلك، فغيّر كلمة المرور الآن وأنهِ جميع الجلسات الأخرى."};
+static const char *const nobody[LANGUAGE_COUNT] = {
+    "If you did not ask for this, you need not do anything.",
+    "Om du inte har bett om detta behöver du inte göra något.",
+    "यदि आपने यह अनुरोध नहीं किया, तो आपको कुछ करने की आवश्यकता नहीं है।",
+    "إذا لم تطلب هذا، فلا داعي لفعل أي شيء."};
+
+struct template {
+    const char *kind;
+    const char *subject[LANGUAGE_COUNT];
+    const char *text[LANGUAGE_COUNT];
+    const char *const *end; /* one more paragraph; NULL: none */
+};
+static const struct template templates[] = {
+    {"verify_email",
+     {"Confirm your e-mail address", "Bekräfta din e-postadress", "अपने ई-मेल पते की पुष्टि करें",
+      "أكّد عنوان بريدك الإلكتروني"},
+     {"Please confirm that this address is yours.\n\n{link}\n\nYour code is {code}.",
+      "Bekräfta att den här adressen är din.\n\n{link}\n\nDin kod är {code}.",
+      "कृपया पुष्टि करें कि यह पता आपका है।\n\n{link}\n\nआपका कोड {code} है।",
+      "يرجى تأكيد أن هذا العنوان لك.\n\n{link}\n\nرمزك هو {code}."},
+     nobody},
+    {"reset_password",
+     {"Choose a new password", "Välj ett nytt lösenord", "नया पासवर्ड चुनें", "اختر كلمة مرور جديدة"},
+     {"Somebody, probably you, has asked for a new password.\n\n{link}\n\nYour code is {code}.",
+      "Någon, troligen du, har bett om ett nytt lösenord.\n\n{link}\n\nDin kod är {code}.",
+      "किसी ने, संभवतः आपने, नए पासवर्ड का अनुरोध किया है।\n\n{link}\n\nआपका कोड {code} है।",
+      "طلب أحدهم، ربما أنت، كلمة مرور جديدة.\n\n{link}\n\nرمزك هو {code}."},
+     nobody},
+    {"email_changed",
+     {"Your e-mail address was changed", "Din e-postadress har ändrats",
+      "आपका ई-मेल पता बदल दिया गया है", "تم تغيير عنوان بريدك الإلكتروني"},
+     {"The e-mail address of your account was changed. This message goes to the old address.",
+      "E-postadressen till ditt konto har ändrats. Det här meddelandet går till den gamla "
+      "adressen.",
+      "आपके खाते का ई-मेल पता बदल दिया गया है। यह संदेश पुराने पते पर भेजा गया है।",
+      "تم تغيير عنوان البريد الإلكتروني لحسابك. أُرسلت هذه الرسالة إلى العنوان القديم."},
+     not_you},
+    {"password_changed",
+     {"Your password was changed", "Ditt lösenord har ändrats", "आपका पासवर्ड बदल दिया गया है",
+      "تم تغيير كلمة مرورك"},
+     {"The password of your account was changed.", "Lösenordet till ditt konto har ändrats.",
+      "आपके खाते का पासवर्ड बदल दिया गया है।", "تم تغيير كلمة مرور حسابك."},
+     not_you},
+    {"second_factor_changed",
+     {"Your second factor was changed", "Din andra faktor har ändrats",
+      "आपका दूसरा प्रमाणक बदल दिया गया है", "تم تغيير عامل التحقق الثاني"},
+     {"The second factor of your account was turned on, off or replaced.",
+      "Den andra faktorn för ditt konto har slagits på, slagits av eller bytts.",
+      "आपके खाते का दूसरा प्रमाणक चालू, बंद या बदल दिया गया है।",
+      "تم تفعيل عامل التحقق الثاني لحسابك أو إيقافه أو استبداله."},
+     not_you},
+    {"new_sign_in",
+     {"A new sign-in to your account", "En ny inloggning på ditt konto", "आपके खाते में नया साइन-इन",
+      "تسجيل دخول جديد إلى حسابك"},
+     {"Your account was signed in to from a device that has not been seen before.",
+      "Någon har loggat in på ditt konto från en enhet som inte har setts tidigare.",
+      "आपके खाते में एक ऐसे उपकरण से साइन-इन किया गया जो पहले नहीं देखा गया था।",
+      "تم تسجيل الدخول إلى حسابك من جهاز لم يُستخدم من قبل."},
+     not_you},
+};
+
+/* ---- languages ---- */
+
+static enum language language_of(struct str tag) {
+    for (int i = 0; i < LANGUAGE_COUNT; i++) {
+        bool longer = tag.len > 2 && (tag.p[2] == '-' || tag.p[2] == '_');
+        if (str_is(str_sub(tag, 0, 2), tags[i]) && (tag.len == 2 || longer))
+            return (enum language)i;
+    }
+    return EN;
+}
+
+struct str words_language(struct str tag) {
+    return str_from(tags[language_of(tag)]);
+}
+
+static const struct template *find(struct str kind) {
+    for (size_t i = 0; i < COUNT_OF(templates); i++) {
+        if (str_is(kind, templates[i].kind))
+            return &templates[i];
+    }
+    return NULL;
+}
+
+bool words_exist(struct str kind) {
+    return find(kind) != NULL;
+}
+
+/* ---- filling in ---- */
+
+static struct str value_of(const struct delivery *d, struct str word) {
+    const struct {
+        const char *word;
+        struct str value;
+    } all[] = {{"name", d->name}, {"code", d->code}, {"link", d->link}};
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        if (str_is(word, all[i].word))
+            return all[i].value;
+    }
+    UNREACHABLE();
+}
+
+static void add_escaped(struct buf *b, struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+        if (c == '&' || c == '<' || c == '>' || c == '"')
+            buf_add_cstr(b, c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : "&quot;");
+        else
+            buf_add_char(b, c);
+    }
+}
+
+static bool is_link(struct str s) {
+    return str_starts(s, "https://") || str_starts(s, "http://");
+}
+
+static void add_value(struct buf *b, struct str word, struct str value, bool html) {
+    if (!html) {
+        buf_add_str(b, value);
+    } else if (str_is(word, "link") && is_link(value)) {
+        buf_add_cstr(b, "<a href=\"");
+        add_escaped(b, value);
+        buf_add_cstr(b, "\">");
+        add_escaped(b, value);
+        buf_add_cstr(b, "</a>");
+    } else { /* whichever way it runs, what stands around it keeps its order */
+        buf_add_cstr(b, str_is(word, "code") ? "<strong><bdi>" : "<bdi>");
+        add_escaped(b, value);
+        buf_add_cstr(b, str_is(word, "code") ? "</bdi></strong>" : "</bdi>");
+    }
+}
+
+/* Fills PART in. False, and nothing is added: something of it is not there. */
+static bool add_filled(struct buf *b, struct str part, const struct delivery *d, bool html) {
+    size_t before = b->len;
+    for (size_t i = 0; i < part.len; i++) {
+        if (part.p[i] != '{') {
+            buf_add_char(b, part.p[i]);
+            continue;
+        }
+        const char *end = memchr(part.p + i, '}', part.len - i);
+        CHECK(end != NULL);
+        struct str word = str_sub(part, i + 1, (size_t)(end - part.p) - i - 1);
+        struct str value = value_of(d, word);
+        if (value.len == 0) {
+            b->len = before;
+            return false;
+        }
+        add_value(b, word, value, html);
+        i = (size_t)(end - part.p);
+    }
+    return true;
+}
+
+/* TEXT, paragraph by paragraph. */
+static void add_paragraphs(struct buf *b, const char *text, const struct delivery *d, bool html) {
+    for (struct str rest = str_from(text); rest.len > 0;) {
+        const char *gap = memmem(rest.p, rest.len, "\n\n", 2);
+        size_t len = gap != NULL ? (size_t)(gap - rest.p) : rest.len;
+        size_t before = b->len;
+        buf_add_cstr(b, html ? "<p>" : "");
+        if (add_filled(b, str_sub(rest, 0, len), d, html))
+            buf_add_cstr(b, html ? "</p>\n" : "\n\n");
+        else
+            b->len = before;
+        rest = str_sub(rest, len + 2, rest.len);
+    }
+}
+
+static struct str body(const struct template *t, enum language l, const struct delivery *d,
+                       bool html, struct arena *a) {
+    struct buf b;
+    buf_init(&b, a, 1024);
+    if (html)
+        buf_printf(&b,
+                   "<!doctype html>\n<html lang=\"%s\" dir=\"%s\">\n<body style=\"font-family:"
+                   "sans-serif;font-size:16px;line-height:1.5;max-width:36em\">\n",
+                   tags[l], l == AR ? "rtl" : "ltr");
+    add_paragraphs(&b, hello[l], d, html);
+    add_paragraphs(&b, t->text[l], d, html);
+    if (t->end != NULL)
+        add_paragraphs(&b, t->end[l], d, html);
+    if (html)
+        buf_add_cstr(&b, "</body>\n</html>\n");
+    return buf_str(&b);
+}
+
+int words_of(const struct delivery *d, struct arena *a, struct words *ret) {
+    const struct template *t = find(d->kind);
+    if (t == NULL)
+        return ERR_NOT_FOUND;
+    enum language l = language_of(d->language);
+    struct buf subject;
+    buf_init(&subject, a, 128);
+    if (!add_filled(&subject, str_from(t->subject[l]), d, false))
+        buf_add_cstr(&subject, "Lorry");
+    *ret = (struct words){.subject = buf_str(&subject),
+                          .text = body(t, l, d, false, a),
+                          .html = body(t, l, d, true, a)};
+    return 0;
+}
