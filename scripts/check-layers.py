@@ -44,6 +44,7 @@ RULES = {
     "adapters/sqlite": Rule(ADAPTER, "sqlite"),
     "adapters/mongo": Rule(ADAPTER, "mongoc"),
     "adapters/postgres": Rule(ADAPTER, "libpq"),
+    "adapters/otlp": Rule(ADAPTER, "curl"),
     "adapters/redis": Rule(ADAPTER + " adapters/memory", "hiredis"),
     "adapters/crow": Rule(PURE + " ports"),
     "adapters/streets": Rule(PURE + " ports"),

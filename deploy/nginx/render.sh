@@ -18,6 +18,7 @@
 # LORRY_ADDRESS_RATE          requests of one address, then 429 (default 50r/s); LORRY_ADDRESS_BURST more at once (200)
 # LORRY_AUTH_RATE             the same for /v1/auth/ (default 5r/s); LORRY_AUTH_BURST (20)
 # LORRY_ADDRESS_CONNECTIONS   connections of one address (default 100)
+# LORRY_TRACE_SAMPLE          of the traces that begin at Nginx, per cent that Lorry is to record with --otlp (default 100)
 # LORRY_TRUSTED_PROXIES       CIDRs of load balancers whose X-Forwarded-For is believed (default none)
 # LORRY_NGINX_USER            whom the workers run as, where Nginx is started as root (default: Nginx's own)
 # LORRY_NGINX_RUN             folder for the pid and temporary files (default /run)
@@ -85,6 +86,7 @@ setting ADDRESS_RATE LORRY_ADDRESS_RATE "${LORRY_ADDRESS_RATE:-50r/s}"
 setting ADDRESS_BURST LORRY_ADDRESS_BURST "${LORRY_ADDRESS_BURST:-200}"
 setting AUTH_RATE LORRY_AUTH_RATE "${LORRY_AUTH_RATE:-5r/s}"
 setting AUTH_BURST LORRY_AUTH_BURST "${LORRY_AUTH_BURST:-20}"
+setting TRACE_SAMPLE LORRY_TRACE_SAMPLE "${LORRY_TRACE_SAMPLE:-100}"
 setting ADDRESS_CONNECTIONS LORRY_ADDRESS_CONNECTIONS "${LORRY_ADDRESS_CONNECTIONS:-100}"
 
 port=${LORRY_HTTPS_PUBLIC_PORT:-${https##*:}}

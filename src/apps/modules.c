@@ -20,6 +20,7 @@ static const struct {
     [MODULE_AMQP] = {"lorry-amqp.so", "librabbitmq4"},
     [MODULE_CURL] = {"lorry-curl.so", "libcurl3-gnutls"},
     [MODULE_MONGO] = {"lorry-mongo.so", "libmongoc-1.0-0"},
+    [MODULE_OTLP] = {"lorry-otlp.so", "libcurl3-gnutls"},
     [MODULE_POSTGRES] = {"lorry-postgres.so", "libpq5"},
     [MODULE_REDIS] = {"lorry-redis.so", "libhiredis0.14"},
 };

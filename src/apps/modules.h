@@ -6,7 +6,14 @@
 #include "base/module.h"
 #include "base/str.h"
 
-enum module_name { MODULE_AMQP, MODULE_CURL, MODULE_MONGO, MODULE_POSTGRES, MODULE_REDIS };
+enum module_name {
+    MODULE_AMQP,
+    MODULE_CURL,
+    MODULE_MONGO,
+    MODULE_OTLP,
+    MODULE_POSTGRES,
+    MODULE_REDIS
+};
 
 /* Loads it, or finds it loaded; it stays for as long as the process. Gives the struct that the
  * driver's header names (struct postgres_module). Any thread.

@@ -5,6 +5,7 @@
 #include "adapters/streets/streets.h"
 #include "adapters/web/web.h"
 #include "apps/beside.h"
+#include "apps/modules.h"
 #include "apps/settings.h"
 #include "base/check.h"
 #include "base/err.h"
@@ -136,6 +137,53 @@ static bool answer_page(const void *arg, struct call *c) {
     return web_answer(arg, c);
 }
 
+/* ---- tracing ---- */
+
+/* What this process does: "lorry", or "lorry-booking" where others do the rest. */
+static struct str traced_name(struct platform *p) {
+    struct buf name;
+    buf_init(&name, &p->arena, 64);
+    buf_add_cstr(&name, "lorry");
+    unsigned services = config_list(p->config, "service");
+    for (int i = 0; services != SERVICES_ALL && i < SERVICE_COUNT; i++) {
+        if ((services & 1u << i) != 0)
+            buf_printf(&name, "-%s", service_names[i]);
+    }
+    return buf_str(&name);
+}
+
+/* A random UUID: what OpenTelemetry asks for, where nothing better names the process. */
+static struct str instance_name(struct platform *p) {
+    uint8_t id[16];
+    char hex[32];
+    p->entropy.fill(&p->entropy, id, sizeof(id));
+    id[6] = (uint8_t)(0x40 | (id[6] & 0x0F));
+    id[8] = (uint8_t)(0x80 | (id[8] & 0x3F));
+    hex_write(hex, id, sizeof(id));
+    return arena_printf(&p->arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+                        hex + 20);
+}
+
+static int open_tracing(struct platform *p, struct str *ret_why) {
+    const void *module;
+    double sample = 1;
+    if (!config_is_given(p->config, "otlp"))
+        return 0;
+    int err = module_load(MODULE_OTLP, &p->arena, &module, ret_why);
+    if (err < 0)
+        return err;
+    CHECK(str_to_f64(str_from(config_cstr(p->config, "otlp_sample")), &sample) == 0);
+    p->otlp_driver = module;
+    p->spans = spans_new(sample);
+    struct otlp_options o = {.url = config_cstr(p->config, "otlp"),
+                             .service = arena_cstr(&p->arena, traced_name(p)),
+                             .instance = instance_name(p).p,
+                             .spans = p->spans,
+                             .log = &p->log};
+    p->entropy.fill(&p->entropy, &o.seed, sizeof(o.seed));
+    return p->otlp_driver->open(&o, &p->arena, &p->otlp, ret_why);
+}
+
 /* ---- services ---- */
 
 static void make_auth(struct platform *p) {
@@ -243,6 +291,7 @@ static int make_notification(struct platform *p, struct str *ret_why) {
         .mailer = p->mailer,
         .log = &p->log,
         .peers = here ? p->peers : NULL,
+        .spans = p->spans,
         .workers_max = worker_count(p->config),
     });
     if (here && p->peers != NULL)
@@ -278,6 +327,7 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
                                                           .entropy = &p->entropy,
                                                           .log = &p->log,
                                                           .peers = p->peers,
+                                                          .spans = p->spans,
                                                           .name = "lorry",
                                                           .batch_max = BATCH_MAX});
     driver_service_executor(p->driver, p->executor);
@@ -300,7 +350,8 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
                                 .metrics_arg = p,
                                 .writes_per_minute_max =
                                     (int32_t)config_int(p->config, "writes_per_minute_max"),
-                                .peers = p->peers};
+                                .peers = p->peers,
+                                .spans = p->spans};
     if (p->links.several) {
         o.health[0] = (struct health){"bus", links_bus_ok, &p->links, false};
         o.health[1] = (struct health){"cache", links_cache_ok, &p->links, false};
@@ -398,7 +449,9 @@ static int open_all(struct platform *p, struct str *ret_why) {
                                  .queue_max = (int32_t)config_int(p->config, "hash_queue")});
     if (p->hasher == NULL)
         return ERR_LIMIT;
-    err = open_routers(p, ret_why);
+    err = open_tracing(p, ret_why);
+    if (err == 0)
+        err = open_routers(p, ret_why);
     if (err == 0)
         err = make_services(p, ret_why);
     if (err == 0)
@@ -467,6 +520,9 @@ void platform_close(struct platform *p) {
     links_close(&p->links);
     p->peers = peers_free(p->peers);
     stores_close(&p->stores);
+    if (p->otlp != NULL)
+        p->otlp_driver->close(p->otlp);
+    p->spans = spans_free(p->spans);
     arena_free(&p->arena);
     *p = (struct platform){0};
 }

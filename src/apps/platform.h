@@ -8,6 +8,7 @@
 #define LORRY_APPS_PLATFORM_H
 
 #include "adapters/http/server.h"
+#include "adapters/otlp/otlp.h"
 #include "apps/parts.h"
 #include "runtime/service.h"
 
@@ -25,10 +26,13 @@ struct platform {
     struct token_verifier *verifier;
     struct hasher *hasher;
     struct router *crow, *router;
-    struct streets *streets; /* NULL: none */
-    struct atlas *atlas;     /* NULL: none */
-    struct mailer *mailer;   /* NULL: no e-mail is sent from here */
-    struct web *web;         /* NULL: no web app */
+    struct streets *streets;               /* NULL: none */
+    struct atlas *atlas;                   /* NULL: none */
+    struct mailer *mailer;                 /* NULL: no e-mail is sent from here */
+    struct web *web;                       /* NULL: no web app */
+    struct spans *spans;                   /* NULL: nothing is traced */
+    struct otlp *otlp;                     /* sends them, … */
+    const struct otlp_module *otlp_driver; /* … by this */
     const struct tariffs *tariffs;
     struct auth_service *auth;
     struct booking_service *booking;

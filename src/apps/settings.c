@@ -126,6 +126,30 @@ static const struct config_setting server[] = {
 };
 TABLE(server, "Server");
 
+/* A part of the whole, as --otlp-sample has it. */
+static bool is_ratio(struct str s) {
+    double ratio;
+    return str_to_f64(s, &ratio) == 0 && ratio >= 0 && ratio <= 1;
+}
+
+static const char *const collectors[] = {"http", "https", NULL};
+static const struct config_setting tracing[] = {
+    {.key = "otlp",
+     .kind = CONFIG_URL,
+     .names = collectors,
+     .help = "Send traces to the OpenTelemetry collector there, by OTLP over HTTP: "
+             "http://127.0.0.1:4318"},
+    {.key = "otlp_sample",
+     .kind = CONFIG_STRING,
+     .fallback = "1",
+     .placeholder = "RATIO",
+     .valid = is_ratio,
+     .expects = "a number between 0 and 1, as in 0.05",
+     .help = "How many of the traces that begin here are recorded; of others their traceparent "
+             "says it"},
+};
+TABLE(tracing, "Tracing");
+
 static const struct config_setting tokens[] = {
     {.key = "issuer",
      .kind = CONFIG_STRING,
@@ -361,8 +385,9 @@ static const struct config_setting output[] = {
 TABLE(output, "Output");
 
 #define SERVE                                                                                      \
-    &settings_data, &settings_server, &settings_tokens, &settings_auth, &settings_booking,         \
-        &settings_dispatch, &settings_mail, &settings_demo, &settings_parts, &settings_bus
+    &settings_data, &settings_server, &settings_tracing, &settings_tokens, &settings_auth,         \
+        &settings_booking, &settings_dispatch, &settings_mail, &settings_demo, &settings_parts,    \
+        &settings_bus
 const struct config_table *const settings_of_serve[] = {SERVE, NULL};
 const struct config_table *const settings_of_config[] = {SERVE, &settings_output, NULL};
 

@@ -29,6 +29,7 @@ extern const struct config_table settings_data;    /* data, store: where the sta
 extern const struct config_table settings_parts;   /* service, cache: several processes */
 extern const struct config_table settings_bus;     /* bus, bus_ca: what carries events */
 extern const struct config_table settings_server;  /* listen, workers, connections_max, log_level */
+extern const struct config_table settings_tracing; /* otlp, otlp_sample */
 extern const struct config_table settings_tokens;  /* issuer, access_ttl_s, refresh_ttl_s */
 extern const struct config_table settings_auth;    /* login_failures_max, hash_workers, … */
 extern const struct config_table settings_booking; /* tariffs, area, quote_ttl_s, currency, … */

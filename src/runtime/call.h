@@ -65,7 +65,8 @@ struct call {
     struct arena arena;
     struct worker *worker;
     struct str request_id;    /* the client's X-Request-Id if sane, else a new one */
-    struct traceparent trace; /* the client's if sound, else a new one */
+    struct traceparent trace; /* the client's if sound, else a new one: … */
+    bool trace_begins;        /* … whether it is recorded is decided here */
     int64_t now_us;           /* wall clock at arrival */
     /* set by the router */
     const struct route_entry *route;

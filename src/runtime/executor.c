@@ -75,6 +75,7 @@ void executor_free(struct executor *x) {
     map_free(&x->keys);
     free(x->batch);
     free(x->changes);
+    outbox_free(x);
     x->o.store->ops->close(x->o.store);
     free(x);
 }
@@ -258,7 +259,9 @@ static bool seen_before(struct executor *x, struct command *cmd) {
     return true;
 }
 
-static void begin_attempt(struct executor *x, struct command *cmd) {
+static void begin_attempt(struct executor *x, struct command *cmd, int64_t now_us) {
+    if (cmd->span == NULL) /* one for all attempts */
+        cmd->span = span_begin(x->o.spans, cmd->arena, &x->rng, &cmd->trace, SPAN_INTERNAL, now_us);
     cmd->outcome = 0;
     cmd->changed = false;
     cmd->loaded = false;
@@ -394,6 +397,20 @@ static void apply(struct executor *x, struct command *cmd) {
         cmd->type->applied(cmd, d, d->state != NULL ? d->state : cmd->old_state);
 }
 
+/* Before it is finished, or its answer held: then it may be gone. */
+static void end_span(struct executor *x, struct command *cmd, int outcome) {
+    if (cmd->span == NULL)
+        return;
+    span_name(cmd->span, "%s", cmd->type->name);
+    span_text(cmd->span, "lorry.aggregate", cmd->id);
+    span_number(cmd->span, "lorry.batch.size", x->batch_count);
+    if (cmd->attempts > 0)
+        span_number(cmd->span, "lorry.attempts", cmd->attempts + 1);
+    if (outcome < 0)
+        span_fail(cmd->span, err_text(outcome));
+    span_end(x->o.spans, cmd->span, x->o.clock->now_us(x->o.clock));
+}
+
 static void settle(struct executor *x, struct command *cmd, int64_t now_us) {
     struct decision *d = &cmd->decision;
     int outcome = cmd->outcome;
@@ -404,9 +421,11 @@ static void settle(struct executor *x, struct command *cmd, int64_t now_us) {
             x->stats.duplicates++;
             outcome = 0;
         }
+        end_span(x, cmd, outcome);
         cmd->finish(cmd, outcome, &d->response);
         return;
     }
+    end_span(x, cmd, d->result);
     if (d->wake_key.p != NULL)
         parked_wake(x, d->wake_key, &d->response);
     if (d->park_key.p != NULL && parked_hold(x, cmd, now_us))
@@ -449,6 +468,10 @@ static void fire_timer(struct executor *x, struct timer_source *t, struct str id
                                 .arena = &own->arena,
                                 .finish = timer_finish,
                                 .finish_arg = own};
+    if (x->o.spans != NULL) { /* what it causes is traced from here on */
+        own->cmd.trace = traceparent_new(&x->rng);
+        spans_judge(x->o.spans, &own->cmd.trace);
+    }
     executor_enqueue(x, &own->cmd);
     x->stats.timers++;
 }
@@ -556,12 +579,13 @@ int32_t executor_turn(struct executor *x, int64_t wait_us) {
         return 0;
     }
     x->stats.commands += (uint64_t)count;
+    x->batch_count = count;
     map_free(&x->latest);
     map_free(&x->keys);
     const struct store_ops *store = x->o.store->ops;
     open_batch(x, count);
     for (int32_t i = 0; i < count; i++)
-        begin_attempt(x, x->batch[i]);
+        begin_attempt(x, x->batch[i], now_us);
     for (int32_t i = 0; i < count; i++)
         prepare(x, x->batch[i], now_us);
     commit(x, count, now_us);

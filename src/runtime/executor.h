@@ -18,6 +18,7 @@
 #include "runtime/call.h"
 #include "runtime/peers.h"
 #include "runtime/problem.h"
+#include "runtime/spans.h"
 
 #define EXECUTOR_ATTEMPTS_MAX 8
 #define EXECUTOR_MAILBOX_MAX 16384
@@ -102,7 +103,7 @@ struct command {
     bool changed, loaded, recalled;
     bool answered; /* its key has an answer already */
     int outcome;
-    int64_t queued_us;
+    struct span *span;         /* of deciding and committing it, NULL: not traced */
     struct command *builds_on; /* the one of the same batch whose change this one saw */
     struct command *next;
 };
@@ -114,6 +115,7 @@ struct executor_options {
     struct entropy *entropy;
     const struct log *log;
     struct peers *peers; /* others that write to the same store; NULL: nobody */
+    struct spans *spans; /* what is traced goes there; NULL: nothing is */
     const char *name;    /* in logs and metrics */
     int32_t batch_max;   /* ≤ STORE_BATCH_MAX */
 };

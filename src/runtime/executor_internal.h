@@ -40,6 +40,7 @@ enum {
 
 struct outbox_row {
     int64_t seq, at_us;
+    struct span *span; /* of publishing it; NULL: not traced. The row's */
 };
 
 /* Events that the bus has, and has not confirmed. Unordered: one that is stuck holds up no other.
@@ -84,6 +85,7 @@ struct executor {
     struct map keys;   /* idempotency or dedupe key → command of this batch */
     int32_t unseen;    /* commands of the last batch whose lost commit could not be looked for */
     struct command **batch;
+    int32_t batch_count;
     struct store_change *changes;
     struct timer_source timers[TIMERS_MAX];
     int32_t timer_count;
@@ -121,6 +123,7 @@ void outbox_pump(struct executor *x, int64_t now_us);
 void outbox_removed(struct executor *x,
                     int32_t count); /* the first COUNT confirmed rows are gone */
 bool outbox_idle(const struct executor *x);
+void outbox_free(struct executor *x);
 
 /* parked.c */
 bool parked_hold(struct executor *x, struct command *cmd, int64_t now_us); /* false: no room */

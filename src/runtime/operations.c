@@ -170,6 +170,7 @@ static void metrics(struct call *c) {
         r->o.bus->ops->metrics(r->o.bus, &out);
     if (r->o.cache != NULL && r->o.cache->ops->metrics != NULL)
         r->o.cache->ops->metrics(r->o.cache, &out);
+    spans_metrics(r->o.spans, &out);
     for (int32_t i = 0; i < r->service_count; i++) {
         if (r->services[i].def->metrics != NULL)
             r->services[i].def->metrics(r->services[i].self, &out);

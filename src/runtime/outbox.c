@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "runtime/executor_internal.h"
 
+#include <stdlib.h>
+
 static bool forget_in_flight(struct outbox *o, int64_t seq, struct outbox_row *ret_row) {
     for (int32_t i = 0; i < o->in_flight_count; i++) {
         if (o->in_flight[i].seq == seq) {
@@ -17,12 +19,46 @@ static bool forget_in_flight(struct outbox *o, int64_t seq, struct outbox_row *r
     return false;
 }
 
+/* ---- tracing ---- */
+
+/* From here on the event carries the span of its being published. NULL: it is not traced. */
+static struct span *begin_span(struct executor *x, struct event *e, struct arena *a) {
+    struct traceparent trace;
+    if (x->o.spans == NULL || !traceparent_read(e->traceparent, &trace))
+        return NULL;
+    struct span *span = span_begin(x->o.spans, NULL, &x->rng, &trace, SPAN_PRODUCER,
+                                   x->o.clock->now_us(x->o.clock));
+    if (span == NULL)
+        return NULL;
+    e->traceparent = traceparent_text(&trace, a);
+    span_name(span, "publish %.*s", STR_ARG(e->type));
+    span_text(span, "messaging.system", STR("lorry"));
+    span_text(span, "messaging.operation.type", STR("send"));
+    span_text(span, "messaging.destination.name", e->type);
+    span_text(span, "messaging.message.id", e->id);
+    return span;
+}
+
+/* The bus has the event, or says that it has not (RESULT < 0). */
+static void end_span(struct executor *x, struct outbox_row *row, int result) {
+    if (row->span == NULL)
+        return;
+    if (result < 0)
+        span_fail(row->span, err_text(result));
+    span_end(x->o.spans, row->span, x->o.clock->now_us(x->o.clock));
+    free(row->span);
+    row->span = NULL;
+}
+
+/* ---- what is in flight ---- */
+
 static void on_confirm(void *publisher, int64_t seq, int result) {
     struct executor *x = publisher;
     struct outbox *o = &x->outbox;
     struct outbox_row row;
     if (!forget_in_flight(o, seq, &row))
         return; /* confirmed twice */
+    end_span(x, &row, result);
     if (result < 0) {
         CHECK(o->again_count < OUTBOX_IN_FLIGHT_MAX);
         if (o->again_count == 0)
@@ -46,14 +82,14 @@ static int32_t room(const struct outbox *o) {
     return in_flight < confirmed ? in_flight : confirmed;
 }
 
-static int publish(struct executor *x, const struct event *e) {
+static int publish(struct executor *x, struct event *e, struct arena *a) {
     struct outbox *o = &x->outbox;
-    struct outbox_row row = {e->seq, e->at_us};
+    struct outbox_row row = {.seq = e->seq, .at_us = e->at_us, .span = begin_span(x, e, a)};
     o->in_flight[o->in_flight_count++] = row;
     int err = x->o.bus->ops->publish(x->o.bus, e, on_confirm, x);
-    if (err < 0)
-        forget_in_flight(o, e->seq, &row);
-    else
+    if (err < 0 && forget_in_flight(o, e->seq, &row))
+        free(row.span); /* it has not begun */
+    if (err == 0)
         x->stats.published++;
     return err;
 }
@@ -69,7 +105,7 @@ static int32_t publish_rows(struct executor *x, int64_t after, int32_t limit, in
     if (result >= 0)
         x->outbox.held_us = 0;
     for (int32_t i = 0; result >= 0 && i < count; i++) {
-        int err = publish(x, &events[i]);
+        int err = publish(x, &events[i], &arena);
         if (err < 0) {
             x->outbox.held_us = events[i].at_us;
             result = i > 0 ? i : err;
@@ -147,4 +183,9 @@ void outbox_removed(struct executor *x, int32_t count) {
 bool outbox_idle(const struct executor *x) {
     const struct outbox *o = &x->outbox;
     return !o->dirty && o->in_flight_count == 0 && o->again_count == 0 && o->confirmed_count == 0;
+}
+
+void outbox_free(struct executor *x) {
+    for (int32_t i = 0; i < x->outbox.in_flight_count; i++)
+        free(x->outbox.in_flight[i].span);
 }

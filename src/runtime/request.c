@@ -13,21 +13,42 @@
 #define IDEMPOTENCY_KEY_MAX 128
 #define WRITES_WINDOW_US (60 * US_PER_S)
 
-/* ---- counting: the reply of a routed call passes through here ---- */
+/* ---- counting and tracing: the reply of a routed call passes through here ---- */
 
 struct counted {
     struct route_slot *slot;
     const struct clock *clock;
+    struct spans *spans;
+    struct span *span;
     void (*reply)(struct call *c);
     struct socket *(*accept)(struct call *c, struct str protocol,
                              const struct socket_events *events, void *owner);
     void *origin;
 };
 
+/* By the semantic conventions of HTTP: what the client did wrong is no error of the server. The
+ * path is left out, because it may hold a secret (a tracking link does): the route says enough. */
+static void span_answer(struct counted *counted, struct call *c, int status, int64_t now_us) {
+    const struct route_entry *route = counted->slot->entry;
+    struct span *span = counted->span;
+    if (span == NULL)
+        return;
+    span_name(span, "%s %s", route->method, route->pattern);
+    span_text(span, "http.request.method", str_from(route->method));
+    span_text(span, "http.route", str_from(route->pattern));
+    span_text(span, "url.scheme", STR("http"));
+    span_number(span, "http.response.status_code", status);
+    span_text(span, "lorry.request_id", c->request_id);
+    if (status >= 500)
+        span_fail(span, status == 503 ? "503" : "500");
+    span_end(counted->spans, span, now_us);
+}
+
 static void counted_reply(struct call *c) {
     struct counted *counted = c->origin;
-    int64_t took_us = counted->clock->now_us(counted->clock) - c->now_us;
-    routes_count(counted->slot, c->response.status, took_us);
+    int64_t now_us = counted->clock->now_us(counted->clock);
+    routes_count(counted->slot, c->response.status, now_us - c->now_us);
+    span_answer(counted, c, c->response.status, now_us);
     c->origin = counted->origin;
     c->reply = counted->reply;
     c->reply(c);
@@ -37,14 +58,32 @@ static struct socket *counted_accept(struct call *c, struct str protocol,
                                      const struct socket_events *events, void *owner) {
     struct counted *counted = c->origin;
     counted->slot->by_class[0]++;
+    span_answer(counted, c, 101, counted->clock->now_us(counted->clock));
     c->origin = counted->origin;
     c->accept = counted->accept;
     return c->accept(c, protocol, events, owner);
 }
 
+/* What only asks how this process is (its probes, Prometheus) begins no trace. */
+static struct span *begin_span(struct runtime *r, struct call *c, const struct route_slot *slot) {
+    if (r->o.spans == NULL)
+        return NULL;
+    if (!c->trace_begins)
+        return span_begin(r->o.spans, &c->arena, c->worker->rng, &c->trace, SPAN_SERVER, c->now_us);
+    if (slot->service != r)
+        spans_judge(r->o.spans, &c->trace);
+    return span_begin_trace(r->o.spans, &c->arena, &c->trace, SPAN_SERVER, c->now_us);
+}
+
 static void count_call(struct runtime *r, struct call *c, struct route_slot *slot) {
     struct counted *counted = arena_new(&c->arena, struct counted);
-    *counted = (struct counted){slot, r->o.clock, c->reply, c->accept, c->origin};
+    *counted = (struct counted){.slot = slot,
+                                .clock = r->o.clock,
+                                .spans = r->o.spans,
+                                .span = begin_span(r, c, slot),
+                                .reply = c->reply,
+                                .accept = c->accept,
+                                .origin = c->origin};
     c->origin = counted;
     c->reply = counted_reply;
     c->accept = counted_accept;

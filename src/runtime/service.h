@@ -115,6 +115,7 @@ struct runtime_options {
     bool (*pages)(const void *arg, struct call *c);
     const void *pages_arg;
     struct peers *peers; /* others that write to the same store; NULL: nobody */
+    struct spans *spans; /* what is traced goes there; NULL: nothing is */
     /* Optional: is it there? /readyz names them. Any thread, must not wait. */
     struct health {
         const char *name;

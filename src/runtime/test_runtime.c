@@ -272,6 +272,109 @@ static void test_trace(void **state) {
     house_free(h);
 }
 
+static const struct span *span_named(const struct span *spans, int32_t count, const char *name) {
+    for (int32_t i = 0; i < count; i++) {
+        if (strcmp(spans[i].name, name) == 0)
+            return &spans[i];
+    }
+    fail_msg("there is no span %s", name);
+    return NULL;
+}
+
+static void assert_below(const struct span *span, const struct span *parent) {
+    assert_true(span->has_parent);
+    assert_memory_equal(span->parent_id, parent->self.span_id, SPAN_ID_BYTES);
+    assert_memory_equal(span->self.trace_id, parent->self.trace_id, TRACE_ID_BYTES);
+}
+
+static int64_t number_of(const struct span *s, const char *key) {
+    for (int32_t i = 0; i < s->attribute_count; i++) {
+        if (strcmp(s->attributes[i].key, key) == 0 && !s->attributes[i].is_text)
+            return s->attributes[i].number;
+    }
+    fail_msg("%s has no number %s", s->name, key);
+    return 0;
+}
+
+/* From the client's span down to the last command that his request has caused: one chain. */
+static void test_spans(void **state) {
+    (void)state;
+    static struct span spans[16];
+    struct house *h = house_new(10);
+    h->spans = spans_new(0); /* what comes with a traceparent is recorded all the same */
+    house_open(h, &(struct service){&def, NULL}, 1);
+    struct house_request r = {
+        .method = "POST",
+        .path = "/v1/counters/a",
+        .body = "{\"by\":5,\"alarm_s\":5}",
+        .who = house_who(h, ROLE_CUSTOMER, NULL),
+        .headers = {
+            {STR("traceparent"), STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")}}};
+    assert_int_equal(house_call(h, &r).status, 200);
+    house_settle(h);
+    int32_t n = spans_take(h->spans, spans, 16, 0);
+    assert_int_equal(n, 5);
+    const struct span *request = span_named(spans, n, "POST /v1/counters/{id}");
+    const struct span *command = span_named(spans, n, "counter.raise");
+    const struct span *publish = span_named(spans, n, "publish counter.raised");
+    const struct span *process = span_named(spans, n, "process counter.raised");
+    const struct span *mirror = span_named(spans, n, "mirror.raise");
+    assert_int_equal(request->parent_id[0], 0x00);
+    assert_int_equal(request->parent_id[1], 0xf0);
+    assert_int_equal(number_of(request, "http.response.status_code"), 200);
+    assert_int_equal(number_of(command, "lorry.batch.size"), 1);
+    assert_below(command, request);
+    assert_below(publish, command);
+    assert_below(process, publish);
+    assert_below(mirror, process);
+    assert_true(request->kind == SPAN_SERVER && command->kind == SPAN_INTERNAL &&
+                publish->kind == SPAN_PRODUCER && process->kind == SPAN_CONSUMER);
+
+    /* by 13 is a client's fault, and no error; of 0 of the traces that begin here nothing is kept
+     */
+    r.body = "{\"by\":13}";
+    assert_int_equal(house_call(h, &r).status, 409);
+    n = spans_take(h->spans, spans, 16, 0);
+    assert_int_equal(n, 2);
+    assert_false(spans[0].failed || spans[1].failed);
+    r.headers[0].name = STR_NONE;
+    assert_int_equal(house_call(h, &r).status, 409);
+    house_advance(h, 10 * US_PER_S); /* the alarm, too */
+    assert_true(has(get(h, "/v1/counters/a").body, "\"value\":1005"));
+    assert_int_equal(spans_take(h->spans, spans, 16, 0), 0);
+
+    /* a store that gives up is the server's */
+    r.headers[0].name = STR("traceparent");
+    r.body = "{\"by\":1}";
+    h->faults = (struct memory_store_faults){.busy = 1, .rng = &h->rng};
+    assert_int_equal(house_call(h, &r).status, 503);
+    n = spans_take(h->spans, spans, 16, 0);
+    assert_int_equal(n, 2);
+    assert_true(span_named(spans, n, "POST /v1/counters/{id}")->failed);
+    assert_true(span_named(spans, n, "counter.raise")->failed);
+    struct spans *mine = h->spans;
+    house_free(h);
+    spans_free(mine);
+}
+
+/* Nobody asked: a wake-up begins a trace of its own. */
+static void test_spans_of_timers(void **state) {
+    (void)state;
+    static struct span spans[16];
+    struct house *h = house_new(11);
+    h->spans = spans_new(1);
+    house_open(h, &(struct service){&def, NULL}, 1);
+    assert_int_equal(post(h, "/v1/counters/a", "{\"by\":5,\"alarm_s\":5}", NULL, NULL).status, 200);
+    house_settle(h);
+    spans_take(h->spans, spans, 16, 0);
+    house_advance(h, 10 * US_PER_S);
+    assert_int_equal(spans_take(h->spans, spans, 16, 0), 1);
+    assert_string_equal(spans[0].name, "counter.alarm");
+    struct spans *mine = h->spans;
+    house_free(h);
+    spans_free(mine);
+}
+
 static void test_problems(void **state) {
     (void)state;
     struct house *h = open_house(2);
@@ -539,6 +642,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_command_and_event),
         cmocka_unit_test(test_trace),
+        cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_spans_of_timers),
         cmocka_unit_test(test_problems),
         cmocka_unit_test(test_idempotency),
         cmocka_unit_test(test_location),

@@ -12,12 +12,18 @@ struct turn_own {
     struct event_turn turn;
     struct arena arena;
     const struct subscription *subscription;
+    struct span *span; /* of taking the event in; NULL: not traced */
 };
 
 static void turn_end(struct event_turn *t) {
     struct turn_own *own = (struct turn_own *)t;
     struct bus_delivery *delivery = t->delivery;
+    const struct runtime_options *o = &t->runtime->o;
     int result = t->result;
+    if (own->span != NULL && result < 0)
+        span_fail(own->span, err_text(result));
+    if (own->span != NULL)
+        span_end(o->spans, own->span, o->clock->now_us(o->clock));
     arena_free(&own->arena);
     free(own);
     delivery->done(delivery, result);
@@ -82,6 +88,24 @@ static const struct event_entry *entry_of(const struct service_def *def, struct 
     return NULL;
 }
 
+/* The commands of the event hang below it. */
+static struct span *begin_span(struct turn_own *own) {
+    const struct runtime_options *o = &own->turn.runtime->o;
+    const struct event *e = own->turn.event;
+    if (o->spans == NULL)
+        return NULL;
+    struct span *span = span_begin(o->spans, &own->arena, &o->executor->rng, &own->turn.trace,
+                                   SPAN_CONSUMER, o->clock->now_us(o->clock));
+    span_name(span, "process %.*s", STR_ARG(e->type));
+    span_text(span, "messaging.system", STR("lorry"));
+    span_text(span, "messaging.operation.type", STR("process"));
+    span_text(span, "messaging.destination.name", e->type);
+    span_text(span, "messaging.consumer.group.name",
+              str_from(own->subscription->service->def->name));
+    span_text(span, "messaging.message.id", e->id);
+    return span;
+}
+
 void turn_deliver(void *consumer, struct bus_delivery *d) {
     struct subscription *sub = consumer;
     struct runtime *r = sub->runtime;
@@ -98,6 +122,7 @@ void turn_deliver(void *consumer, struct bus_delivery *d) {
                                     .delivery = d,
                                     .pending = 1};
     traceparent_read(d->event->traceparent, &own->turn.trace);
+    own->span = begin_span(own);
     void *data = arena_alloc(&own->arena, entry->schema->size);
     if (schema_load(entry->schema, own->turn.parser, d->event->data, &own->arena, data) < 0) {
         /* It would not decode the next time either: say so, once, and let it go. */

@@ -90,6 +90,7 @@ void house_open(struct house *h, const struct service *services, int32_t count) 
         &(struct executor_options){.store = memory_disk_join(h->disk, true, h->number, &h->faults),
                                    .bus = h->bus,
                                    .peers = h->peers,
+                                   .spans = h->spans,
                                    .clock = &h->clock,
                                    .entropy = &h->entropy,
                                    .name = "house",
@@ -102,6 +103,7 @@ void house_open(struct house *h, const struct service *services, int32_t count) 
                                               .verifier = h->verifier,
                                               .writes_per_minute_max = h->writes_per_minute_max,
                                               .peers = h->peers,
+                                              .spans = h->spans,
                                               .executor = h->executor},
                     services, count);
     h->worker = (struct worker){.parser = json_parser_new(),
@@ -255,7 +257,7 @@ static void begin(struct house *h, const struct house_request *request, struct h
         r->headers[r->header_count++] = request->headers[i];
     c->worker = &h->worker;
     c->request_id = id_new(&c->arena, "req", h->now_us, &h->rng);
-    traceparent_read(call_header(c, "traceparent"), &c->trace);
+    c->trace_begins = !traceparent_read(call_header(c, "traceparent"), &c->trace);
     c->now_us = h->now_us;
     c->who = request->who;
     c->reply = house_reply;

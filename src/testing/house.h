@@ -32,6 +32,7 @@ struct house {
     struct memory_store_faults faults; /* of the writer: set any time */
     struct token_verifier *verifier;
     int32_t writes_per_minute_max; /* before house_open; 0: no limit */
+    struct spans *spans;           /* before house_open; NULL: nothing is traced */
     struct executor *executor;
     struct runtime *runtime;
     struct worker worker;

@@ -316,6 +316,13 @@ class Passed(unittest.TestCase):
                 self.assertRegex(h['traceparent'][0], r'^00-[0-9a-f]{32}-[0-9a-f]{16}-01$')
                 self.assertNotIn('tracestate', h)
 
+    def test_of_so_many_traces_so_many_are_recorded(self):
+        for sample, least, most in (('0.01', 0, 2), ('50', 10, 50)):
+            with Nginx({'all': [self.witness]}, LORRY_TRACE_SAMPLE=sample) as nginx:
+                flags = [self.sent(nginx, [])['traceparent'][0][-2:] for _ in range(60)]
+                self.assertLessEqual({*flags}, {'00', '01'})
+                self.assertTrue(least <= flags.count('01') <= most, (sample, flags))
+
     def test_a_trusted_proxy_tells_the_address(self):
         with Nginx({'all': [self.witness]}, LORRY_TRUSTED_PROXIES='127.0.0.0/8') as nginx:
             h = self.sent(nginx, [('X-Forwarded-For', '9.9.9.9, 203.0.113.7')])

@@ -111,7 +111,7 @@ class Package(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (0, ''), done.stderr)
 
     def contents(self, root, control):
-        for path in ('usr/bin/lorry', 'usr/lib/lorry/lorry-amqp.so', 'usr/lib/lorry/lorry-mongo.so',
+        for path in ('usr/bin/lorry', 'usr/lib/lorry/lorry-amqp.so', 'usr/lib/lorry/lorry-mongo.so', 'usr/lib/lorry/lorry-otlp.so',
                      'usr/lib/lorry/lorry-postgres.so', 'usr/lib/lorry/lorry-redis.so', 'etc/lorry/lorry.conf', 'lib/systemd/system/lorry.service',
                      'lib/systemd/system/lorry@.service', 'lib/systemd/system/lorry-backup.service', 'lib/systemd/system/lorry-backup.timer',
                      'usr/share/man/man1/lorry-backup.1.gz', 'usr/lib/sysusers.d/lorry.conf', 'usr/share/man/man1/lorry-serve.1.gz',

@@ -107,7 +107,8 @@ void request_ids_take(struct exchange *ex) {
     c->request_id = request_id_sane(theirs)
                         ? theirs
                         : id_new(&c->arena, "req", c->now_us, ex->thread->worker.rng);
-    if (!traceparent_read(request_header(&c->request, "traceparent"), &c->trace))
+    c->trace_begins = !traceparent_read(request_header(&c->request, "traceparent"), &c->trace);
+    if (c->trace_begins)
         c->trace = traceparent_new(ex->thread->worker.rng);
 }
 

@@ -229,6 +229,15 @@ struct notification_part {
 int part_start(void *self, struct worker *w);
 void part_stop(void *self, struct worker *w);
 void part_tick(void *self, struct worker *w, int64_t now_us);
+/* The span of pushing an entry to sockets, if it is traced: from its begin, on any thread, to its
+ * end, on the part's, when it has gone to SOCKETS of them. Nothing is recorded of 0. */
+struct push {
+    struct traceparent trace;
+    int64_t since_us;
+    char type[24];
+};
+struct push push_begin(const struct notification_service *n, const struct inbox_entry *e);
+void push_end(struct notification_part *part, struct push *p, int32_t sockets);
 void part_join(struct session *s);  /* into its stream, once signed in */
 void part_leave(struct session *s); /* out of everything */
 /* The bytes of its number, as a map's key. */

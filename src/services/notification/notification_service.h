@@ -26,6 +26,7 @@ struct notification_options {
     struct mailer *mailer;       /* NULL: no mail is sent; closed before the executor is freed */
     const struct log *log;
     struct peers *peers; /* others that write to the same store; NULL: nobody */
+    struct spans *spans; /* what is traced goes there; NULL: nothing is */
     int32_t workers_max; /* network threads there can be, 1..NOTIFICATION_WORKERS_MAX */
     /* In seconds; 0 for the defaults: 7 days and 1,000 entries are always kept. */
     int64_t keep_s;

@@ -102,6 +102,7 @@ struct session *part_find(struct notification_part *part, uint64_t number) {
 struct note {
     struct notification_part *part;
     int64_t seq;
+    struct push push;
     struct frame *frame; /* NULL: another replica wrote it, and it is read from the store */
     char stream[STREAM_MAX];
 };
@@ -112,12 +113,40 @@ static void note_free(struct note *note) {
     free(note);
 }
 
-static void push_all(struct session *first, int64_t seq, struct frame *frame) {
+/* Returns how many sockets it went to. */
+static int32_t push_all(struct session *first, int64_t seq, struct frame *frame) {
     struct session *next;
+    int32_t count = 0;
     for (struct session *s = first; s != NULL; s = next) {
         next = s->stream_next;
+        int64_t before = s->sent_seq;
         session_push(s, seq, frame);
+        count += before < seq && s->sent_seq == seq;
     }
+    return count;
+}
+
+struct push push_begin(const struct notification_service *n, const struct inbox_entry *e) {
+    struct push p = {0};
+    if (n->o.spans == NULL || !traceparent_read(e->traceparent, &p.trace))
+        return p;
+    copy_text(p.type, sizeof(p.type), e->type);
+    p.since_us = n->o.clock->now_us(n->o.clock);
+    return p;
+}
+
+void push_end(struct notification_part *part, struct push *p, int32_t sockets) {
+    const struct notification_options *o = &part->service->o;
+    struct worker *w = part->worker;
+    if (o->spans == NULL || w == NULL || sockets == 0)
+        return;
+    struct span *span = span_begin(o->spans, NULL, w->rng, &p->trace, SPAN_PRODUCER, p->since_us);
+    if (span == NULL)
+        return;
+    span_name(span, "push %s", p->type);
+    span_number(span, "lorry.sockets", sockets);
+    span_end(o->spans, span, o->clock->now_us(o->clock));
+    free(span);
 }
 
 /* Of those who can be told at once, the one who has seen least; NULL: nobody lacks SEQ. */
@@ -149,8 +178,9 @@ static void fetch(struct notification_part *part, struct str stream, int64_t seq
     for (int32_t i = 0; i < count; i++) {
         if (!session_follows(least, least->sent_seq, &entries[i]))
             break;
+        struct push push = push_begin(part->service, &entries[i]);
         struct frame *frame = frame_new(inbox_frame(&entries[i], &a));
-        push_all(first, entries[i].seq, frame);
+        push_end(part, &push, push_all(first, entries[i].seq, frame));
         frame_unref(frame);
         if (least->sent_seq != entries[i].seq)
             break; /* his socket is full */
@@ -164,19 +194,23 @@ static void on_note(struct worker *w, void *arg) {
     (void)w;
     struct note *note = arg;
     struct str stream = str_from(note->stream);
-    if (note->frame != NULL)
-        push_all(map_get(&note->part->streams, stream), note->seq, note->frame);
-    else
+    if (note->frame != NULL) {
+        int32_t told = push_all(map_get(&note->part->streams, stream), note->seq, note->frame);
+        push_end(note->part, &note->push, told);
+    } else {
         fetch(note->part, stream, note->seq);
+    }
     note_free(note);
 }
 
 static void announce_to(struct notification_part *part, struct str stream, int64_t seq,
-                        struct frame *frame) {
+                        struct frame *frame, const struct push *push) {
     struct note *note = xcalloc(1, sizeof(*note));
     note->part = part;
     note->seq = seq;
     note->frame = frame != NULL ? frame_ref(frame) : NULL;
+    if (push != NULL)
+        note->push = *push;
     copy_text(note->stream, STREAM_MAX, stream);
     struct worker *w = part->worker;
     if (w == NULL || !w->post(w, on_note, note)) {
@@ -185,12 +219,12 @@ static void announce_to(struct notification_part *part, struct str stream, int64
     }
 }
 
-/* To each thread with sessions of STREAM; FRAME may be NULL. */
+/* To each thread with sessions of STREAM; FRAME and PUSH may be NULL. */
 static void announce_here(struct notification_service *n, uint64_t parts, struct str stream,
-                          int64_t seq, struct frame *frame) {
+                          int64_t seq, struct frame *frame, const struct push *push) {
     for (int32_t i = 0; i < n->o.workers_max; i++) {
         if ((parts >> i & 1) != 0)
-            announce_to(&n->parts[i], stream, seq, frame);
+            announce_to(&n->parts[i], stream, seq, frame, push);
     }
 }
 
@@ -221,7 +255,8 @@ void part_announce(struct notification_service *n, const struct inbox_entry *ent
     arena_init(&a, 4096);
     struct frame *frame = frame_new(inbox_frame(entry, &a));
     arena_free(&a);
-    announce_here(n, parts, entry->stream, entry->seq, frame);
+    const struct push push = push_begin(n, entry);
+    announce_here(n, parts, entry->stream, entry->seq, frame, &push);
     frame_unref(frame);
 }
 
@@ -235,7 +270,7 @@ static void on_entry(void *consumer, struct str topic, const void *data, size_t 
     if (!memchr(said.stream, 0, STREAM_MAX) || said.seq <= 0 || said.seq > INBOX_SEQ_MAX)
         return;
     struct str stream = str_from(said.stream);
-    announce_here(n, listeners_of(n, stream), stream, said.seq, NULL);
+    announce_here(n, listeners_of(n, stream), stream, said.seq, NULL, NULL);
 }
 
 void part_listen(struct notification_service *n) {

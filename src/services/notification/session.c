@@ -88,8 +88,11 @@ void session_close(struct session *s, int code, const char *reason) {
 
 /* Sends one stored entry. False: the socket's queue is full. */
 static bool send_entry(struct session *s, const struct inbox_entry *entry, struct arena *a) {
+    struct push push = push_begin(s->part->service, entry);
     struct frame *f = frame_new(inbox_frame(entry, a));
     bool sent = send_frame(s, f);
+    if (!s->replaying) /* then it is live, only late; who resumes is told of the past */
+        push_end(s->part, &push, sent);
     frame_unref(f);
     return sent;
 }
