@@ -222,6 +222,10 @@ const int32_t bench_count = (int32_t)COUNT_OF(bench_table);
 
 /* ---- running and printing ---- */
 
+static const char *const url_schemes[] = {"http", NULL};
+static const char *const kind_names[] = {
+    [BENCH_READS] = "reads",       [BENCH_FIXES] = "fixes", [BENCH_NEARBY] = "nearby",
+    [BENCH_BUSINESS] = "business", [BENCH_ALL] = "all",     NULL};
 static const struct config_setting settings[] = {
     {.key = "list", .kind = CONFIG_BOOL, .fallback = "false", .help = "Name the benchmarks"},
     {.key = "runs",
@@ -236,6 +240,16 @@ static const struct config_setting settings[] = {
      .min = 1,
      .max = 600,
      .help = "How long each load lasts"},
+    {.key = "url",
+     .kind = CONFIG_URL,
+     .names = url_schemes,
+     .help = "mixed: a running server to load, with the limits of each account and address off; "
+             "without it one is started"},
+    {.key = "only",
+     .kind = CONFIG_ENUM,
+     .fallback = "all",
+     .names = kind_names,
+     .help = "mixed: this part of the load alone"},
     {.key = "streets",
      .kind = CONFIG_PATH,
      .placeholder = "FILE",
@@ -272,6 +286,8 @@ static int run_one(struct config *c, const struct bench *b) {
     int32_t runs = (int32_t)config_int(c, "runs");
     for (int32_t i = 0; i < runs; i++) {
         struct bench_run r = {.config = c,
+                              .url = config_cstr(c, "url"),
+                              .only = (enum bench_kind)config_enum(c, "only"),
                               .streets = config_cstr(c, "streets"),
                               .seconds = (int32_t)config_int(c, "seconds"),
                               .seed = (uint64_t)i + 1};

@@ -12,8 +12,13 @@
 
 #define BENCH_FIGURES_MAX 4
 
+/* What of the mixed load. */
+enum bench_kind { BENCH_READS, BENCH_FIXES, BENCH_NEARBY, BENCH_BUSINESS, BENCH_ALL };
+
 struct bench_run {
     struct config *config;
+    const char *url; /* of a server to load, for the mixed load; NULL: one of its own */
+    enum bench_kind only;
     const char *streets; /* GeoJSON, NULL: none */
     int32_t seconds;     /* how long a load lasts */
     uint64_t seed;

@@ -47,9 +47,12 @@ struct load {
     struct buf request;
     struct histogram latency;
     int64_t from_us, until_us, done, failed;
-    double rate;   /* requests a second; 0: as fast as answers come */
+    int failed_status; /* the last one's; 0: there was no answer */
+    double rate;       /* requests a second; 0: as fast as answers come */
+    enum bench_kind only;
     int32_t depth; /* requests on their way on each connection, pipelined; 0: one */
     int64_t asked;
+    long long run; /* of this one: so that its people are new to a server that had some before */
     bool over;
 };
 
@@ -83,6 +86,7 @@ static void on_answer(void *arg, const struct net_answer *a) {
         histogram_record(&l->latency, l->rate > 0 ? now_us - c->due_us : a->took_us);
     } else if (counts) {
         l->failed++;
+        l->failed_status = a->status;
     }
     if (l->answered != NULL)
         l->answered(c, a);
@@ -140,9 +144,9 @@ static void signed_up(void *arg, const struct net_answer *a) {
 static void sign_up(struct client *c) {
     char body[256];
     snprintf(body, sizeof(body),
-             "{\"email\":\"bench%d@bench.example\",\"password\":\"a bench password 1\","
+             "{\"email\":\"bench%lld-%d@bench.example\",\"password\":\"a bench password 1\","
              "\"name\":\"Bench %d\",\"phone\":\"+46700000000\",\"role\":\"%s\"}",
-             c->number, c->number, c->driver ? "driver" : "customer");
+             c->load->run, c->number, c->number, c->driver ? "driver" : "customer");
     net_send(c->conn,
              &(struct net_request){
                  .method = "POST", .path = STR("/v1/auth/register"), .body = str_from(body)},
@@ -183,6 +187,7 @@ static int load_open(struct load *l, const struct bench_server *s, int32_t custo
                      int32_t drivers, uint64_t seed) {
     const char *why;
     memset(l, 0, sizeof(*l));
+    l->run = clock_wall_us();
     l->net = net_new(s->url, &why);
     l->parser = json_parser_new();
     rng_seed(&l->rng, seed);
@@ -213,8 +218,8 @@ static int load_run(struct load *l, int32_t seconds) {
     net_cancel(pacer);
     if (l->failed > l->done / 1000) {
         int64_t all = l->done + l->failed;
-        fprintf(stderr, "bench: %lld of %lld answers were not 2xx\n", (long long)l->failed,
-                (long long)all);
+        fprintf(stderr, "bench: %lld of %lld answers were not 2xx, the last was %d\n",
+                (long long)l->failed, (long long)all, l->failed_status);
         return ERR_UNAVAILABLE;
     }
     return 0;
@@ -381,23 +386,51 @@ static void next_mixed(struct client *c, struct buf *out) {
         next_read(c, out);
 }
 
+/* One kind of it alone, by --only. */
+static void next_of_kind(struct client *c, struct buf *out) {
+    static const next_fn kinds[] = {next_read, NULL, next_nearest, next_business};
+    c->turn += c->load->only == BENCH_READS;
+    kinds[c->load->only](c, out);
+}
+
+static void next_five(struct client *c, struct buf *out) {
+    next_fixes(c, out, 5);
+}
+
+static int open_mixed(struct load *l, const struct bench_server *s, const struct bench_run *r) {
+    bool fixes = r->only == BENCH_FIXES;
+    int err = load_open(l, s, fixes ? 0 : 40, fixes ? 50 : 10, r->seed);
+    l->next = r->only == BENCH_ALL ? next_mixed : fixes ? next_five : next_of_kind;
+    l->only = r->only;
+    if (r->only != BENCH_ALL && !fixes)
+        l->count = 40; /* the drivers are there, and still */
+    return err;
+}
+
 static int mixed(struct bench_run *r, double rate) {
-    struct bench_server s;
+    struct bench_server s = {0};
     struct load *l = xcalloc(1, sizeof(*l));
-    int err = bench_server_start(&s, 0, r->streets);
+    int err = 0;
+    if (r->url != NULL)
+        snprintf(s.url, sizeof(s.url), "%s", r->url);
+    else
+        err = bench_server_start(&s, 0, r->streets);
     if (err == 0)
-        err = load_open(l, &s, 40, 10, r->seed);
-    l->next = next_mixed;
+        err = open_mixed(l, &s, r);
     l->answered = mixed_answered;
     l->rate = rate;
-    l->depth = MIXED_DEPTH;
+    /* A proxy closes a connection after so many requests, and what is pipelined then is lost. */
+    l->depth = r->url != NULL ? 1 : MIXED_DEPTH;
+    if (err == 0 && r->url != NULL)
+        fprintf(stderr, "bench: everybody is signed up\n"); /* who measures the server begins now */
     if (err == 0)
         err = load_run(l, r->seconds);
     r->figures[0] = (double)l->done / r->seconds;
     r->figures[1] = (double)histogram_quantile(&l->latency, 0.5) / 1e3;
     r->figures[2] = (double)histogram_quantile(&l->latency, 0.99) / 1e3;
     load_close(l);
-    bench_server_stop(&s);
+    if (r->url == NULL)
+        bench_server_stop(&s);
     free(l);
     return err;
 }
