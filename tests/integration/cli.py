@@ -164,13 +164,11 @@ class Modules(unittest.TestCase):
         return done.stderr
 
     def test_the_program_is_one_file(self):
-        whole, lorry.BINARY = lorry.BINARY, str(self.folder / 'lorry')
-        try:
-            with lorry.Server() as server:
-                maps = Path(f'/proc/{server.process.pid}/maps').read_text()
-                self.assertEqual(server.stop(), 0)
-        finally:
-            lorry.BINARY = whole
+        with lorry.Server(start=False) as server:
+            server.binary = str(self.folder / 'lorry')
+            server.start()
+            maps = Path(f'/proc/{server.process.pid}/maps').read_text()
+            self.assertEqual(server.stop(), 0)
         for library in ('libpq', 'libmongoc', 'librabbitmq', 'libhiredis'):
             self.assertNotIn(library, maps)
 

@@ -86,6 +86,7 @@ class Server:
         self.port = port
         self.env = env or {}
         self.limits = limits or {}
+        self.binary = None   # None: that of all
         self.process = None
         self.ready_s = None  # how long the last start took
         self.said = []       # lines of standard output
@@ -114,7 +115,7 @@ class Server:
     def spawn(self):
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(
-                [BINARY, 'serve', '--data', self.data, '--listen', f'127.0.0.1:{self.port}', *self.flags],
+                [self.binary or BINARY, 'serve', '--data', self.data, '--listen', f'127.0.0.1:{self.port}', *self.flags],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=environment(**self.env),
                 preexec_fn=lambda: die_with_parent(self.limits))
         return self.process
