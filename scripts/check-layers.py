@@ -33,7 +33,7 @@ RULES = {
     "events": Rule("base json"),
     "runtime": Rule("base json geo ports events", "sodium"),
     "dispatch": Rule("base geo"),
-    "services/auth": Rule(SERVICE, "sodium"),
+    "services/auth": Rule(SERVICE, "sodium openssl"),
     "services/booking": Rule(SERVICE),
     "services/driver": Rule(SERVICE + " dispatch"),
     "services/notification": Rule(SERVICE),

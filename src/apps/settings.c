@@ -174,6 +174,7 @@ static const struct config_setting tokens[] = {
 };
 TABLE(tokens, "Tokens");
 
+static const char *const factor_rules[] = {"nobody", "admin", "staff", NULL}; /* enum factor_rule */
 static const struct config_setting auth[] = {
     {.key = "login_failures_max",
      .kind = CONFIG_INT,
@@ -199,6 +200,11 @@ static const struct config_setting auth[] = {
      .min = 0,
      .max = 1000000,
      .help = "Registrations from one address in an hour; 0 for no limit"},
+    {.key = "require_second_factor",
+     .kind = CONFIG_ENUM,
+     .fallback = "nobody",
+     .names = factor_rules,
+     .help = "Who must have a second factor to do more than enrol one: nobody, admin or staff"},
     {.key = "audit_days",
      .kind = CONFIG_INT,
      .fallback = "730",

@@ -1,4 +1,4 @@
-/* `lorry user add|list|set-role|disable`: accounts, on the store itself. */
+/* `lorry user add|list|set-role|disable|reset-second-factor`: accounts, on the store itself. */
 #include "apps/admin_store.h"
 #include "apps/commands.h"
 #include "apps/settings.h"
@@ -43,6 +43,8 @@ const struct config_table *const user_list_tables[] = {&settings_data, &only, &s
                                                        NULL};
 const struct config_table *const user_set_role_tables[] = {&settings_data, &who, &role, NULL};
 const struct config_table *const user_disable_tables[] = {&settings_data, &who, &undo, NULL};
+
+const struct config_table *const user_reset_factor_tables[] = {&settings_data, &who, NULL};
 
 /* True if KEY was given; else says that it is needed. */
 static bool needed(struct config *c, const char *key) {
@@ -169,5 +171,18 @@ int command_user_disable(struct config *c) {
     int err = auth_admin_disable(o.admin, config_text(c, "email"), disable, &c->arena, &why);
     if (err == 0)
         printf("%s is now %s\n", config_cstr(c, "email"), disable ? "disabled" : "enabled");
+    return admin_store_close(&o, err, why);
+}
+
+int command_user_reset_factor(struct config *c) {
+    struct admin_store o;
+    if (!needed(c, "email"))
+        return 2;
+    if (!admin_store_open(c, false, 0, &o))
+        return 1;
+    struct str why = STR_NONE;
+    int err = auth_admin_reset_factor(o.admin, config_text(c, "email"), &c->arena, &why);
+    if (err == 0)
+        printf("%s has no second factor now\n", config_cstr(c, "email"));
     return admin_store_close(&o, err, why);
 }

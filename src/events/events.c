@@ -40,7 +40,7 @@ const struct schema ev_session_schema = SCHEMA(struct ev_session, "SessionEvent"
 
 const char *const audit_source_names[] = {NULL, "api", "shell", "system", NULL};
 static const struct schema_field audit_fields[] = {
-    {"actor_id", S_ID, AT(ev_audit, actor_id)},
+    {"actor_id", S_STR, AT(ev_audit, actor_id)},
     {"actor_role", S_ENUM, AT(ev_audit, actor_role), .names = role_names},
     {"source", S_ENUM, AT(ev_audit, source), .names = audit_source_names},
     {"action", S_STR, AT(ev_audit, action)},

@@ -39,6 +39,7 @@ struct identity {
     struct str user_id; /* "usr_…"; absent: nobody is signed in */
     struct str name, sid;
     enum role role;
+    uint32_t scopes; /* SCOPE() bits of what he may do of all that his role may; 0: everything */
     int64_t expires_us;
 };
 

@@ -38,6 +38,20 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "You are signed in, but your role may not do this."),
     ROW(ACCOUNT_DISABLED, "account-disabled", 403, "Account disabled",
         "An administrator has disabled this account."),
+    ROW(SECOND_FACTOR_REQUIRED, "second-factor-required", 401, "Second factor required",
+        "E-mail and password are right, and the account has a second factor: send the same request "
+        "again with the six digits that the authenticator shows, or one of the recovery codes, as "
+        "code."),
+    ROW(NOT_CONFIRMED, "not-confirmed", 403, "Not confirmed",
+        "The password or the code that was to confirm this is not right, or the code was used "
+        "before. Each code is good once. Wrong ones count like wrong passwords."),
+    ROW(SECOND_FACTOR_MISSING, "second-factor-missing", 403, "Second factor missing",
+        "Here your role must have a second factor, and your account has none yet, so it may do "
+        "nothing but see to itself. Enrol one (POST /v1/me/second-factor, then confirm it) and "
+        "refresh your token."),
+    ROW(SECOND_FACTOR_STATE, "second-factor-state", 409, "Second factor as it is",
+        "A second factor is in force already and must be removed first; or there is none to "
+        "confirm or remove."),
     ROW(NOT_FOUND, "not-found", 404, "Not found",
         "There is nothing here, or nothing that you may see."),
     ROW(METHOD_NOT_ALLOWED, "method-not-allowed", 405, "Method not allowed",

@@ -8,41 +8,45 @@
 #include "json/schema.h"
 
 enum problem {
-    PROBLEM_INVALID_REQUEST,      /* 422: fields are not valid */
-    PROBLEM_MALFORMED_JSON,       /* 400 */
-    PROBLEM_BAD_PARAMETER,        /* 422: query parameters or headers */
-    PROBLEM_UNAUTHENTICATED,      /* 401 */
-    PROBLEM_INVALID_CREDENTIALS,  /* 401: login */
-    PROBLEM_INVALID_REFRESH,      /* 401: refresh token spent, ended, expired or unknown */
-    PROBLEM_FORBIDDEN,            /* 403: role */
-    PROBLEM_ACCOUNT_DISABLED,     /* 403 */
-    PROBLEM_NOT_FOUND,            /* 404 */
-    PROBLEM_METHOD_NOT_ALLOWED,   /* 405 */
-    PROBLEM_UNSUPPORTED_TYPE,     /* 415 */
-    PROBLEM_PAYLOAD_TOO_LARGE,    /* 413 */
-    PROBLEM_UPGRADE_REQUIRED,     /* 426 */
-    PROBLEM_PRECONDITION_FAILED,  /* 412: If-Match */
-    PROBLEM_VERSION_CONFLICT,     /* 409: "version" in the body */
-    PROBLEM_IDEMPOTENCY_MISMATCH, /* 422: same key, other body */
-    PROBLEM_TOO_MANY_REQUESTS,    /* 429 */
-    PROBLEM_TOO_MANY_ATTEMPTS,    /* 429: login */
-    PROBLEM_OVERLOADED,           /* 503: a queue is full */
-    PROBLEM_STORE_UNAVAILABLE,    /* 503: disk full, busy */
-    PROBLEM_INTERNAL,             /* 500 */
-    PROBLEM_EMAIL_TAKEN,          /* 409 */
-    PROBLEM_LAST_ADMIN,           /* 409: the last admin cannot demote or disable himself */
-    PROBLEM_OUTSIDE_SERVICE_AREA, /* 422 */
-    PROBLEM_QUOTE_EXPIRED,        /* 409 */
-    PROBLEM_QUOTE_USED,           /* 409 */
-    PROBLEM_TOO_MANY_OPEN,        /* 409: one customer's open bookings */
-    PROBLEM_ILLEGAL_TRANSITION,   /* 409 */
-    PROBLEM_OFFER_CLOSED,         /* 409 */
-    PROBLEM_ALREADY_RATED,        /* 409 */
-    PROBLEM_DRIVER_UNAVAILABLE,   /* 409: assign */
-    PROBLEM_NOT_APPROVED,         /* 403 */
-    PROBLEM_NO_VEHICLE,           /* 409: duty on without a vehicle */
-    PROBLEM_ACTIVE_BOOKING,       /* 409: off duty, change of vehicle with an active booking */
-    PROBLEM_LINK_EXPIRED,         /* 410: tracking link */
+    PROBLEM_INVALID_REQUEST,        /* 422: fields are not valid */
+    PROBLEM_MALFORMED_JSON,         /* 400 */
+    PROBLEM_BAD_PARAMETER,          /* 422: query parameters or headers */
+    PROBLEM_UNAUTHENTICATED,        /* 401 */
+    PROBLEM_INVALID_CREDENTIALS,    /* 401: login */
+    PROBLEM_INVALID_REFRESH,        /* 401: refresh token spent, ended, expired or unknown */
+    PROBLEM_FORBIDDEN,              /* 403: role */
+    PROBLEM_ACCOUNT_DISABLED,       /* 403 */
+    PROBLEM_SECOND_FACTOR_REQUIRED, /* 401: login */
+    PROBLEM_NOT_CONFIRMED,          /* 403: a password or code that was to confirm something */
+    PROBLEM_SECOND_FACTOR_MISSING,  /* 403: the role needs one */
+    PROBLEM_SECOND_FACTOR_STATE,    /* 409: there is one already, or none */
+    PROBLEM_NOT_FOUND,              /* 404 */
+    PROBLEM_METHOD_NOT_ALLOWED,     /* 405 */
+    PROBLEM_UNSUPPORTED_TYPE,       /* 415 */
+    PROBLEM_PAYLOAD_TOO_LARGE,      /* 413 */
+    PROBLEM_UPGRADE_REQUIRED,       /* 426 */
+    PROBLEM_PRECONDITION_FAILED,    /* 412: If-Match */
+    PROBLEM_VERSION_CONFLICT,       /* 409: "version" in the body */
+    PROBLEM_IDEMPOTENCY_MISMATCH,   /* 422: same key, other body */
+    PROBLEM_TOO_MANY_REQUESTS,      /* 429 */
+    PROBLEM_TOO_MANY_ATTEMPTS,      /* 429: login */
+    PROBLEM_OVERLOADED,             /* 503: a queue is full */
+    PROBLEM_STORE_UNAVAILABLE,      /* 503: disk full, busy */
+    PROBLEM_INTERNAL,               /* 500 */
+    PROBLEM_EMAIL_TAKEN,            /* 409 */
+    PROBLEM_LAST_ADMIN,             /* 409: the last admin cannot demote or disable himself */
+    PROBLEM_OUTSIDE_SERVICE_AREA,   /* 422 */
+    PROBLEM_QUOTE_EXPIRED,          /* 409 */
+    PROBLEM_QUOTE_USED,             /* 409 */
+    PROBLEM_TOO_MANY_OPEN,          /* 409: one customer's open bookings */
+    PROBLEM_ILLEGAL_TRANSITION,     /* 409 */
+    PROBLEM_OFFER_CLOSED,           /* 409 */
+    PROBLEM_ALREADY_RATED,          /* 409 */
+    PROBLEM_DRIVER_UNAVAILABLE,     /* 409: assign */
+    PROBLEM_NOT_APPROVED,           /* 403 */
+    PROBLEM_NO_VEHICLE,             /* 409: duty on without a vehicle */
+    PROBLEM_ACTIVE_BOOKING,         /* 409: off duty, change of vehicle with an active booking */
+    PROBLEM_LINK_EXPIRED,           /* 410: tracking link */
     /* what the HTTP adapter refuses before there is a request */
     PROBLEM_MALFORMED_REQUEST,  /* 400 */
     PROBLEM_REQUEST_TIMEOUT,    /* 408 */

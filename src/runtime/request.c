@@ -111,12 +111,30 @@ static bool role_fits(struct call *c) {
 }
 
 /* False: replied. */
+static bool scope_fits(struct call *c) {
+    bool writes = !str_is(c->request.method, "GET") && !str_is(c->request.method, "HEAD");
+    uint32_t needed = c->route->area != AREA_NONE ? SCOPE(c->route->area, writes) : 0;
+    if (c->who.scopes == 0 || (c->who.scopes & needed) != 0)
+        return true;
+    char name[SCOPE_NAMES_MAX][SCOPE_TEXT_MAX];
+    if (c->who.scopes == SCOPES_ACCOUNT)
+        call_problem(c, PROBLEM_SECOND_FACTOR_MISSING,
+                     "an account of your role must have a second factor: enrol one, then refresh "
+                     "your token");
+    else if (needed == 0 || c->route->area == AREA_ACCOUNT)
+        call_problem(c, PROBLEM_FORBIDDEN, "an API key may not do this; sign in");
+    else if (scope_names(needed, name) == 1)
+        call_problem(c, PROBLEM_FORBIDDEN, "this API key has not the scope %s", name[0]);
+    return false;
+}
+
+/* False: replied. */
 static bool authorised(struct runtime *r, struct call *c) {
     unsigned roles = c->route->roles;
     if (roles == ROLES_PUBLIC)
         return true;
     if (c->who.role != ROLE_NONE) /* whoever made the call vouches for it: tests do */
-        return role_fits(c);
+        return role_fits(c) && scope_fits(c);
     struct str token = bearer(c);
     if (token.len == 0) {
         call_problem(c, PROBLEM_UNAUTHENTICATED,
@@ -128,7 +146,7 @@ static bool authorised(struct runtime *r, struct call *c) {
                      "the access token is not valid any more, or never was");
         return false;
     }
-    return role_fits(c);
+    return role_fits(c) && scope_fits(c);
 }
 
 /* One account's requests that may write, a minute: whoever registers can otherwise fill the disk.

@@ -35,6 +35,7 @@ struct route_entry {
      * schema's own, so that one answer names them all. BODY may hold absent or wrong values where
      * ERRORS says so. */
     void (*check)(struct call *c, const void *body, struct field_errors *errors);
+    enum scope_area area; /* which API keys may use it: area.h */
 };
 
 /* An event on its way in: the handler turns it into commands. When all have committed the event is

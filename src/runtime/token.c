@@ -267,10 +267,10 @@ static enum role role_of(struct str name) {
 /* *RET's strings live in the parser's document. */
 static bool read_claims(const struct token_verifier *v, struct json_value claims,
                         struct grant *ret) {
-    enum { ISS, AUD, SUB, SID, NAME, ROLE, IAT, NBF, EXP, COUNT };
+    enum { ISS, AUD, SUB, SID, NAME, ROLE, SCP, IAT, NBF, EXP, COUNT };
     struct member m[COUNT] = {
         [ISS] = {"iss"},   [AUD] = {"aud"}, [SUB] = {"sub"}, [SID] = {"sid"}, [NAME] = {"name"},
-        [ROLE] = {"role"}, [IAT] = {"iat"}, [NBF] = {"nbf"}, [EXP] = {"exp"}};
+        [ROLE] = {"role"}, [SCP] = {"scp"}, [IAT] = {"iat"}, [NBF] = {"nbf"}, [EXP] = {"exp"}};
     struct identity *who = &ret->who;
     int64_t issued_us, not_before_us = 0;
     if (!read_members(claims, false, m, COUNT) || !str_is(text_of(&m[ISS]), v->issuer) ||
@@ -283,6 +283,9 @@ static bool read_claims(const struct token_verifier *v, struct json_value claims
     if (who->role == ROLE_NONE || !id_valid(who->user_id, "usr") || !id_valid(who->sid, "ses") ||
         who->name.len > TOKEN_NAME_MAX)
         return false;
+    if (m[SCP].present && !str_is(text_of(&m[SCP]), TOKEN_RESTRICTED))
+        return false; /* what it may do is not known */
+    who->scopes = m[SCP].present ? SCOPES_ACCOUNT : 0;
     if (!claim_time(&m[IAT], &issued_us) || !claim_time(&m[EXP], &who->expires_us) ||
         who->expires_us <= issued_us || (m[NBF].present && !claim_time(&m[NBF], &not_before_us)))
         return false;

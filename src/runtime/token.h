@@ -7,6 +7,7 @@
 #define LORRY_RUNTIME_TOKEN_H
 
 #include "ports/cache.h"
+#include "runtime/area.h"
 #include "runtime/call.h"
 
 #define TOKEN_BYTES_MAX 2048
@@ -14,6 +15,7 @@
 #define TOKEN_CACHE_MAX 65536 /* remembered tokens */
 #define TOKEN_SKEW_US (INT64_C(30) * 1000000)
 #define TOKEN_AUDIENCE "lorry"
+#define TOKEN_RESTRICTED "account" /* "scp" of who may only see to his own account; else absent */
 
 /* Makes the crypto library ready. Once, at the start of a process, before any other thread uses it;
  * may be repeated. ERR_UNAVAILABLE: the machine gives no randomness. */

@@ -6,6 +6,8 @@ document names. Every frame of a socket must be documented, too, and every kind 
 
 Usage: test_live.py LORRY [TEST]...
 """
+import base64
+import hmac
 import json
 import sys
 import tempfile
@@ -23,6 +25,13 @@ from lorry import PASSWORD, Connection, Server, WebSocket, rfc3339  # noqa: E402
 STOPS = [{'lat': 57.7089, 'lng': 11.9746, 'address': 'Drottningtorget'}, {'lat': 57.6969, 'lng': 11.9865}]
 BAD = '~not~valid~'
 NOBODY = '_01M850A1E7QCRB3XG104WRR17N'
+
+
+def totp(secret):
+    """RFC 6238, as authenticators reckon."""
+    mac = hmac.digest(base64.b32decode(secret), int(time.time() // 30).to_bytes(8, 'big'), 'sha1')
+    at = mac[19] & 15
+    return f'{(int.from_bytes(mac[at:at + 4], "big") & 0x7fffffff) % 1000000:06}'
 
 
 class Witness:
@@ -194,6 +203,24 @@ class MainWay(unittest.TestCase):
         for _ in range(6):
             last = anybody.post('/v1/auth/login', {'email': 'nobody@example.com', 'password': 'wrong horse'})
         self.assertEqual(last.status, 429)
+
+    def test_second_factor(self):
+        ingrid = server.register('customer', name='Ingrid')
+        sign_in = {'email': ingrid.user['email'], 'password': PASSWORD}
+        ingrid.problem(403, 'not-confirmed', 'POST', '/v1/me/second-factor', {'password': 'wrong horse'})
+        ingrid.problem(409, 'second-factor-state', 'POST', '/v1/me/second-factor/confirm', {'code': '123456'})
+        secret = ingrid.post('/v1/me/second-factor', {'password': PASSWORD}, expect=200).json['secret']
+        ingrid.problem(403, 'not-confirmed', 'POST', '/v1/me/second-factor/confirm', {'code': '1234567'})
+        codes = ingrid.post('/v1/me/second-factor/confirm', {'code': totp(secret)}, expect=200).json['recovery_codes']
+        ingrid.problem(409, 'second-factor-state', 'POST', '/v1/me/second-factor', {'password': PASSWORD})
+        anybody = server.api()
+        anybody.problem(401, 'second-factor-required', 'POST', '/v1/auth/login', sign_in)
+        anybody.problem(403, 'not-confirmed', 'POST', '/v1/auth/login', {**sign_in, 'code': totp(secret)})
+        anybody.post('/v1/auth/login', {**sign_in, 'code': codes[0].lower().replace('-', ' ')}, expect=200)
+        ingrid.problem(403, 'not-confirmed', 'POST', '/v1/me/second-factor/remove', {'code': codes[0]})
+        ingrid.post('/v1/me/second-factor/remove', {'code': codes[1]}, expect=204)
+        ingrid.problem(409, 'second-factor-state', 'POST', '/v1/me/second-factor/remove', {'code': codes[2]})
+        admin.delete(f'/v1/users/{ingrid.user["id"]}/second-factor', expect=204)
 
     def audited(self, asha):
         """What the admin did comes into the log a moment later."""

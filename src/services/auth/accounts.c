@@ -15,6 +15,18 @@
 
 /* ---- shapes ---- */
 
+#define OF(member) offsetof(struct account_factor, member)
+static const struct schema_field factor_fields[] = {
+    {"secret", S_LINE, S_STORE, OF(secret)},
+    {"pending", S_LINE, S_STORE, OF(pending)},
+    {"last_step", S_I64, S_STORE, OF(last_step)},
+    {"recovery", S_STR_LIST, S_STORE, OF(recovery),
+     .count_offset = offsetof(struct account_factor, recovery_count)},
+};
+static const struct schema factor_schema =
+    SCHEMA(struct account_factor, "AccountFactor", factor_fields);
+
+#undef OF
 #define OF(member) offsetof(struct account, member)
 static const struct schema_field account_fields[] = {
     {"id", S_ID, S_OUT, OF(head.id), .hint = "usr"},
@@ -23,6 +35,8 @@ static const struct schema_field account_fields[] = {
     {"phone", S_LINE, S_OUT | S_STORE | S_NULL, OF(phone)},
     {"role", S_ENUM, S_OUT | S_STORE, OF(role), .names = role_names},
     {"disabled", S_BOOL, S_OUT | S_STORE, OF(disabled)},
+    {"second_factor", S_BOOL, S_OUT | S_STORE, OF(second_factor)},
+    {"factor", S_OBJECT_PTR, S_STORE, OF(factor), .sub = &factor_schema},
     {"password_hash", S_LINE, S_STORE, OF(password_hash)},
     {"sessions_void_at", S_TIME, S_STORE, OF(sessions_void_us)},
     {"session_kept", S_ID, S_STORE, OF(session_kept), .hint = "ses"},

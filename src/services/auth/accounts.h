@@ -21,6 +21,15 @@
 
 #define RESERVATION_US (INT64_C(60) * 1000000)
 
+/* TOTP (factor.h). */
+struct account_factor {
+    struct str secret;    /* base32; absent: none in force */
+    struct str pending;   /* base32: enrolled and not confirmed; absent: none */
+    int64_t last_step;    /* of the newest code that was taken: neither it nor an older one again */
+    struct str *recovery; /* hashes of the codes that are left */
+    int32_t recovery_count;
+};
+
 struct account {
     struct aggregate_head head;
     struct str email; /* trimmed, lower case */
@@ -28,6 +37,8 @@ struct account {
     struct str password_hash;
     int32_t role; /* enum role */
     bool disabled;
+    bool second_factor;            /* there is one in force */
+    struct account_factor *factor; /* NULL: never was */
     int64_t created_us;
     /* All sessions that were opened until then have ended; 0: never happened. */
     int64_t sessions_void_us;

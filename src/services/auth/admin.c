@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "runtime/audit.h"
+#include "services/auth/factor.h"
 #include "services/auth/internal.h"
 #include "services/auth/validate.h"
 
@@ -242,6 +243,13 @@ int auth_admin_disable(struct auth_admin *m, struct str who, bool disabled, stru
                        struct str *ret_why) {
     struct set_args args = {.disabled = disabled ? TRI_TRUE : TRI_FALSE};
     return set(m, who, args, a, ret_why);
+}
+
+int auth_admin_reset_factor(struct auth_admin *m, struct str who, struct arena *a,
+                            struct str *ret_why) {
+    struct str id;
+    int err = find(m, who, a, &id, ret_why);
+    return err < 0 ? err : run(m, &factor_reset, id, NULL, a, NULL, ret_why);
 }
 
 int auth_admin_list(struct auth_admin *m, enum role role,

@@ -34,6 +34,9 @@ int auth_admin_set_role(struct auth_admin *m, struct str who, enum role role, st
                         struct str *ret_why);
 int auth_admin_disable(struct auth_admin *m, struct str who, bool disabled, struct arena *a,
                        struct str *ret_why);
+/* Takes his second factor away; none: nothing to do. Ends his sessions. */
+int auth_admin_reset_factor(struct auth_admin *m, struct str who, struct arena *a,
+                            struct str *ret_why);
 /* All accounts, oldest first; ROLE_NONE: of every role. ACCOUNT is valid during the call. */
 int auth_admin_list(struct auth_admin *m, enum role role,
                     void (*each)(void *arg, const struct account *account), void *arg,

@@ -14,7 +14,7 @@ static const struct schema_field audit_fields[] = {
     {"at", S_TIME, SHOWN, offsetof(struct audit_entry, at_us)},
     {"action", S_STR, SHOWN, NOTE(action)},
     {"source", S_ENUM, SHOWN, NOTE(source), .names = audit_source_names},
-    {"actor_id", S_ID, SHOWN | S_NULL, NOTE(actor_id)},
+    {"actor_id", S_STR, SHOWN | S_NULL, NOTE(actor_id)},
     {"actor_role", S_ENUM, SHOWN | S_NULL, NOTE(actor_role), .names = role_names},
     {"subject_id", S_STR, SHOWN, NOTE(subject_id)},
     {"before", S_RAW, SHOWN | S_NULL, NOTE(before)},

@@ -14,7 +14,8 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "services/auth/audit_log.h"
-#include "services/auth/internal.h"
+#include "services/auth/factor.h"
+#include "services/auth/flow.h"
 #include "services/auth/login_guard.h"
 #include "services/auth/validate.h"
 
@@ -46,11 +47,12 @@ static const struct schema register_schema =
     SCHEMA(struct register_body, "RegisterRequest", register_fields);
 
 struct login_body {
-    struct str email, password;
+    struct str email, password, code;
 };
 static const struct schema_field login_fields[] = {
     {"email", S_LINE, IN(login_body, email), .min = 1, .max = EMAIL_MAX},
     {"password", S_STR, IN(login_body, password), .min = 1, .max = PASSWORD_MAX_CHARS},
+    {"code", S_LINE, MAYBE(login_body, code), .min = 6, .max = CODE_MAX_CHARS},
 };
 static const struct schema login_schema = SCHEMA(struct login_body, "LoginRequest", login_fields);
 
@@ -85,71 +87,6 @@ static void check_field(struct call *c, struct field_errors *errors, const char 
         field_errors_add(errors, &c->arena, str_from(pointer), "%s", fault);
 }
 
-/* ---- flows ---- */
-
-struct flow {
-    struct auth_service *auth;
-    struct call *call;
-    struct hash_job job;
-    struct account *account; /* who is signing in; login with an unknown e-mail: NULL */
-    struct str email_id;
-    struct login_try tried;
-    struct session_args session;
-    struct refresh_token token; /* the one that goes out */
-    int status;                 /* of the answer when all goes well */
-    /* of the step under way */
-    void (*next)(struct flow *f, const struct command *cmd);
-};
-
-static struct flow *flow_new(struct call *c, int status) {
-    struct flow *f = arena_new(&c->arena, struct flow);
-    f->auth = c->service;
-    f->call = c;
-    f->status = status;
-    return f;
-}
-
-static void step_finish(struct command *cmd, int result, struct response *response) {
-    struct flow *f = cmd->finish_arg;
-    struct call *c = f->call;
-    if (result < 0) {
-        call_error(c, result);
-    } else if (response->status >= 400) {
-        c->response = *response;
-        c->reply(c);
-    } else {
-        f->next(f, cmd);
-    }
-}
-
-/* Sends a command; when it is durable, NEXT goes on, on the executor's thread. */
-static void step(struct flow *f, const struct command_type *type, struct str id, void *args,
-                 void (*next)(struct flow *f, const struct command *cmd)) {
-    struct call *c = f->call;
-    struct command *cmd = arena_new(&c->arena, struct command);
-    cmd->type = type;
-    cmd->service = f->auth;
-    cmd->id = id;
-    cmd->args = args;
-    cmd->who = c->who;
-    cmd->request_id = c->request_id;
-    cmd->trace = c->trace;
-    cmd->arena = &c->arena;
-    cmd->finish = step_finish;
-    cmd->finish_arg = f;
-    f->next = next;
-    if (executor_submit(runtime_options(c->runtime)->executor, cmd) < 0)
-        call_problem(c, PROBLEM_OVERLOADED, "too many requests wait to be written");
-}
-
-/* Goes on once there is a key to sign with: only the very first flow of a platform waits. */
-static void with_keys(struct flow *f, void (*next)(struct flow *f, const struct command *cmd)) {
-    if (f->auth->has_keys)
-        next(f, NULL);
-    else
-        step(f, &keys_tend, STR(KEY_RING_ID), NULL, next);
-}
-
 /* ---- the end of every flow: tokens ---- */
 
 static struct str tokens_json(struct flow *f, const struct account *account) {
@@ -162,6 +99,7 @@ static struct str tokens_json(struct flow *f, const struct account *account) {
                                    .sid = f->token.sid,
                                    .role = (enum role)account->role,
                                    .issued_us = clock->now_us(clock),
+                                   .restricted = factor_missing(auth, account),
                                    .ttl_us = auth->access_ttl_us};
     struct buf out;
     buf_init(&out, a, 2048);
@@ -207,12 +145,12 @@ static void open_session(struct flow *f, const struct command *cmd) {
     (void)cmd;
     f->session.user_id = f->account->head.id;
     f->session.device = session_device(f->call);
-    step(f, &session_open, f->token.sid, &f->session, reply_tokens);
+    flow_step(f, &session_open, f->token.sid, &f->session, reply_tokens);
 }
 
 static void open_with_keys(struct flow *f, const struct command *cmd) {
     (void)cmd;
-    with_keys(f, open_session);
+    flow_with_keys(f, open_session);
 }
 
 /* ---- register ---- */
@@ -224,7 +162,7 @@ static void create_account(struct flow *f, const struct command *reserved) {
     args->account.head = (struct aggregate_head){0};
     args->reserved_us = reservation->reserved_us;
     f->auth->registers++;
-    step(f, &account_create, f->account->head.id, args, open_with_keys);
+    flow_step(f, &account_create, f->account->head.id, args, open_with_keys);
 }
 
 static void register_hashed(struct hash_job *job) {
@@ -237,20 +175,7 @@ static void register_hashed(struct hash_job *job) {
     f->account->password_hash = str_from(job->hash);
     struct reserve_args *args = arena_new(&c->arena, struct reserve_args);
     args->user_id = f->account->head.id;
-    step(f, &email_reserve, f->email_id, args, create_account);
-}
-
-/* Hands the flow to the hasher, whose thread calls DONE. False: it is full, and F is still ours. */
-static bool hash(struct flow *f, struct str password, void (*done)(struct hash_job *job)) {
-    struct hasher *h = f->auth->hasher;
-    f->job.password = password;
-    f->job.done = done;
-    f->job.arg = f;
-    return h->ops->submit(h, &f->job) == 0;
-}
-
-static void hasher_full(struct call *c) {
-    call_problem(c, PROBLEM_OVERLOADED, "too many passwords wait to be checked");
+    flow_step(f, &email_reserve, f->email_id, args, create_account);
 }
 
 /* Replies 409 if the e-mail certainly has an account, before any work is put into hashing. */
@@ -294,11 +219,17 @@ static void handle_register(struct call *c) {
                                    .phone = body->phone.len > 0 ? body->phone : STR_NONE,
                                    .role = body->role};
     draw_session(f);
-    if (!hash(f, body->password, register_hashed))
-        hasher_full(c);
+    if (!flow_hash(f, body->password, register_hashed))
+        flow_hasher_full(c);
 }
 
 /* ---- login ---- */
+
+static void open_after_code(struct flow *f, const struct command *cmd) {
+    f->refused = NULL;
+    guard_login_right(f->auth, f->call, &f->tried);
+    open_with_keys(f, cmd);
+}
 
 static void login_checked(struct hash_job *job) {
     struct flow *f = job->arg;
@@ -309,9 +240,18 @@ static void login_checked(struct hash_job *job) {
     } else if (job->result < 0 || f->account == NULL) {
         guard_login_wrong(f->auth, c);
         call_problem(c, PROBLEM_INVALID_CREDENTIALS, "no account has this e-mail and password");
-    } else {
+    } else if (!f->account->second_factor) {
         guard_login_right(f->auth, c, &f->tried);
         open_with_keys(f, NULL);
+    } else if (f->code.p == NULL) { /* who knows the password learns nothing by asking again */
+        guard_login_undone(f->auth, c, &f->tried);
+        call_problem(c, PROBLEM_SECOND_FACTOR_REQUIRED,
+                     "send the code of your authenticator, or a recovery code, as code, too");
+    } else {
+        struct code_args *args = arena_new(&c->arena, struct code_args);
+        args->code = f->code;
+        f->refused = flow_code_wrong;
+        flow_step(f, &factor_use, f->account->head.id, args, open_after_code);
     }
 }
 
@@ -323,7 +263,7 @@ static void handle_login(struct call *c) {
     f->email_id = email_id(&c->arena, email);
     if (auth->hasher->ops->full(auth->hasher)) { /* before anything is counted */
         auth->logins[LOGIN_OVERLOADED]++;
-        hasher_full(c);
+        flow_hasher_full(c);
         return;
     }
     if (!guard_login(auth, c, f->email_id, &f->tried))
@@ -339,11 +279,12 @@ static void handle_login(struct call *c) {
     memcpy(f->job.hash, usable ? known.p : auth->hasher->dummy,
            usable ? known.len : sizeof(f->job.hash));
     f->job.verify = true;
+    f->code = body->code;
     draw_session(f);
-    if (!hash(f, body->password, login_checked)) {
+    if (!flow_hash(f, body->password, login_checked)) {
         auth->logins[LOGIN_OVERLOADED]++;
         guard_login_undone(auth, c, &f->tried);
-        hasher_full(c);
+        flow_hasher_full(c);
     }
 }
 
@@ -352,7 +293,7 @@ static void handle_login(struct call *c) {
 static void refresh_session(struct flow *f, const struct command *cmd) {
     (void)cmd;
     f->auth->refreshes++;
-    step(f, &session_refresh, f->token.sid, &f->session, reply_tokens);
+    flow_step(f, &session_refresh, f->token.sid, &f->session, reply_tokens);
 }
 
 static void handle_refresh(struct call *c) {
@@ -368,7 +309,7 @@ static void handle_refresh(struct call *c) {
     entropy->fill(entropy, f->token.secret, sizeof(f->token.secret));
     f->session.fresh_hash = refresh_part_hash(f->token.secret, SECRET_BYTES, &c->arena);
     f->session.device = session_device(c);
-    with_keys(f, refresh_session);
+    flow_with_keys(f, refresh_session);
 }
 
 static void handle_logout(struct call *c) {
@@ -413,7 +354,7 @@ static void reply_jwks(struct flow *f, const struct command *cmd) {
 }
 
 static void handle_jwks(struct call *c) {
-    with_keys(flow_new(c, 200), reply_jwks);
+    flow_with_keys(flow_new(c, 200), reply_jwks);
 }
 
 /* ---- administration ---- */
@@ -465,14 +406,25 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
     {"POST", "/v1/auth/refresh", ROLES_PUBLIC, handle_refresh, &refresh_schema, 0, "refresh"},
     {"POST", "/v1/auth/logout", ROLES_PUBLIC, handle_logout, &refresh_schema, 0, "logout"},
     {"GET", "/.well-known/jwks.json", ROLES_PUBLIC, handle_jwks, NULL, 0, "getKeys"},
-    {"GET", "/v1/me", ROLES_ANY, handle_me, NULL, 0, "getMe"},
+    {"GET", "/v1/me", ROLES_ANY, handle_me, NULL, 0, "getMe", .area = AREA_ACCOUNT},
     {"PATCH", "/v1/me", ROLES_ANY, handle_edit, &edit_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH,
-     "updateMe", edit_check},
-    {"GET", "/v1/me/sessions", ROLES_ANY, handle_sessions, NULL, 0, "listSessions"},
-    {"DELETE", "/v1/me/sessions", ROLES_ANY, handle_sessions_revoke, NULL, 0, "endOtherSessions"},
-    {"DELETE", "/v1/me/sessions/{id}", ROLES_ANY, handle_session_revoke, NULL, 0, "endSession"},
-    {"GET", "/v1/audit", ROLES(ROLE_ADMIN), handle_audit, NULL, 0, "listAudit"},
-    {"GET", "/v1/users", ROLES(ROLE_ADMIN), handle_users, NULL, 0, "listUsers"},
+     "updateMe", edit_check, .area = AREA_ACCOUNT},
+    {"GET", "/v1/me/sessions", ROLES_ANY, handle_sessions, NULL, 0, "listSessions",
+     .area = AREA_ACCOUNT},
+    {"DELETE", "/v1/me/sessions", ROLES_ANY, handle_sessions_revoke, NULL, 0, "endOtherSessions",
+     .area = AREA_ACCOUNT},
+    {"DELETE", "/v1/me/sessions/{id}", ROLES_ANY, handle_session_revoke, NULL, 0, "endSession",
+     .area = AREA_ACCOUNT},
+    {"POST", "/v1/me/second-factor", ROLES_ANY, handle_factor_begin, &password_schema, 0,
+     "enrolSecondFactor", .area = AREA_ACCOUNT},
+    {"POST", "/v1/me/second-factor/confirm", ROLES_ANY, handle_factor_confirm, &code_schema, 0,
+     "confirmSecondFactor", .area = AREA_ACCOUNT},
+    {"POST", "/v1/me/second-factor/remove", ROLES_ANY, handle_factor_remove, &code_schema, 0,
+     "removeSecondFactor", .area = AREA_ACCOUNT},
+    {"DELETE", "/v1/users/{id}/second-factor", ROLES(ROLE_ADMIN), handle_factor_reset, NULL, 0,
+     "resetSecondFactor", .area = AREA_USERS},
+    {"GET", "/v1/audit", ROLES(ROLE_ADMIN), handle_audit, NULL, 0, "listAudit", .area = AREA_AUDIT},
+    {"GET", "/v1/users", ROLES(ROLE_ADMIN), handle_users, NULL, 0, "listUsers", .area = AREA_USERS},
     {"PATCH", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_set, &set_schema,
-     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "updateUser"},
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "updateUser", .area = AREA_USERS},
 };

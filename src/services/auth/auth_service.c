@@ -63,6 +63,7 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     a->account_failures_max = o->account_failures_max;
     a->address_failures_max = o->address_failures_max;
     a->registers_per_hour_max = o->registers_per_hour_max;
+    a->require_factor = o->require_factor;
     a->audit_keep_us = o->audit_days * US_PER_DAY;
     a->parser = json_parser_new();
     pthread_mutex_init(&a->lock, NULL);
@@ -348,6 +349,12 @@ static void auth_metrics(void *self, struct buf *out) {
                  (double)a->refreshes);
     metric_write(out, "lorry_auth_reuses_total", "counter",
                  "Refresh tokens that came twice; their sessions were ended.", (double)a->reuses);
+    metric_head(out, "lorry_auth_second_factor_total", "counter",
+                "Codes of second factors, by whether they were right.");
+    buf_printf(out,
+               "lorry_auth_second_factor_total{outcome=\"right\"} %llu\n"
+               "lorry_auth_second_factor_total{outcome=\"wrong\"} %llu\n",
+               (unsigned long long)a->factors[1], (unsigned long long)a->factors[0]);
     metric_write(out, "lorry_auth_audited_total", "counter",
                  "Notes of the audit log that came in, repeated ones among them.",
                  (double)a->audited);

@@ -13,6 +13,8 @@
 #define ACCESS_TTL_S_MAX 86400
 #define REFRESH_TTL_S_MAX (INT64_C(366) * 86400)
 
+enum factor_rule { FACTOR_NOBODY, FACTOR_ADMIN, FACTOR_STAFF }; /* who must have a second factor */
+
 struct auth_options {
     struct hasher *hasher; /* the caller's: closed after the network, before the executor */
     struct cache *cache;
@@ -29,7 +31,8 @@ struct auth_options {
     int32_t login_failures_max;   /* 5 wrong passwords for one e-mail from one address in 15 min */
     int32_t account_failures_max; /* 100 for one e-mail from all addresses but its owner's */
     int32_t address_failures_max; /* 50 from one address in 15 minutes */
-    int32_t registers_per_hour_max; /* 600 from one address */
+    int32_t registers_per_hour_max;  /* 600 from one address */
+    enum factor_rule require_factor; /* FACTOR_NOBODY */
     int64_t audit_days; /* 730: how long entries of the audit log are kept; 0: for ever */
 };
 /* The defaults above, and no ports. */

@@ -40,8 +40,10 @@ struct auth_service {
     pthread_mutex_t lock;
     struct buf jwks;
 
+    _Atomic uint64_t factors[2]; /* codes: wrong, right */
     _Atomic uint64_t logins[LOGIN_OUTCOMES], registers, refreshes, reuses, audited;
     int64_t audit_keep_us;
+    enum factor_rule require_factor;
 };
 
 /* How long anything about an access token can matter after it was signed. */
@@ -63,7 +65,7 @@ void handle_sessions(struct call *c);
 void handle_session_revoke(struct call *c);
 void handle_sessions_revoke(struct call *c);
 
-#define AUTH_ROUTES 13
+#define AUTH_ROUTES 17
 extern const struct route_entry auth_routes[AUTH_ROUTES];
 
 #endif

@@ -200,6 +200,8 @@ static struct str claims_json(const struct access_claims *c, struct arena *a) {
     jw_kv_str(&w, "role", str_from(role_names[c->role]));
     jw_kv_str(&w, "name", c->name);
     jw_kv_str(&w, "sid", c->sid);
+    if (c->restricted)
+        jw_kv_str(&w, "scp", STR(TOKEN_RESTRICTED));
     jw_kv_i64(&w, "iat", issued_s);
     jw_kv_i64(&w, "exp", issued_s + c->ttl_us / US_PER_S);
     jw_end(&w);

@@ -59,6 +59,7 @@ struct access_claims {
     struct str issuer, user_id, name, sid;
     enum role role;
     int64_t issued_us, ttl_us;
+    bool restricted; /* to one's own account (AREA_ACCOUNT): a second factor is missing */
 };
 /* A signed access token in A. */
 struct str signer_token(const struct signer *s, const struct access_claims *claims,

@@ -48,7 +48,7 @@ void route_socket(struct call *c) {
     struct identity who = c->who;
     if (token.p != NULL) {
         token = str_sub(token, strlen("bearer."), token.len);
-        if (token_verify(n->o.verifier, token, c->now_us, &c->arena, &who) < 0) {
+        if (token_verify(n->o.verifier, token, c->now_us, &c->arena, &who) < 0 || who.scopes != 0) {
             call_problem(c, PROBLEM_UNAUTHENTICATED, "the access token is not valid");
             return;
         }

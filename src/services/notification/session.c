@@ -268,7 +268,8 @@ static const struct schema frame_schema = SCHEMA(struct frame_in, "ClientFrame",
 
 static void on_auth(struct session *s, const struct frame_in *f, int64_t now_us) {
     struct identity who;
-    if (token_verify(s->part->service->o.verifier, f->token, now_us, &s->part->scratch, &who) < 0) {
+    if (token_verify(s->part->service->o.verifier, f->token, now_us, &s->part->scratch, &who) < 0 ||
+        who.scopes != 0) {
         session_error(s, f, 401, "unauthenticated", STR("the access token is not valid"));
         if (s->state == SESSION_NEW)
             session_close(s, 1008, "not signed in");

@@ -93,8 +93,9 @@ async function post(path: string, body: unknown): Promise<Response> {
   }
 }
 
-export async function signIn(email: string, password: string): Promise<User> {
-  const response = await post('/v1/auth/login', { email, password })
+/** CODE: of the second factor, once the server has asked for it. */
+export async function signIn(email: string, password: string, code?: string): Promise<User> {
+  const response = await post('/v1/auth/login', { email, password, ...(code !== undefined && { code }) })
   if (!response.ok) throw await problemOf(response)
   keep((await response.json()) as Answer)
   return currentUser() as User

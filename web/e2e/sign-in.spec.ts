@@ -1,0 +1,35 @@
+import { createHmac } from 'node:crypto'
+import { accessible, expect, PASSWORD, test } from './lorry.ts'
+
+/** What an authenticator shows now for a secret in base32 (RFC 6238). */
+function code(secret: string): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+  const bits = [...secret].map((letter) => letters.indexOf(letter).toString(2).padStart(5, '0')).join('')
+  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
+  const counter = Buffer.alloc(8)
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)))
+  const mac = createHmac('sha1', key).update(counter).digest()
+  const word = mac.readUInt32BE((mac[19] ?? 0) & 15) & 0x7fffffff
+  return String(word % 1_000_000).padStart(6, '0')
+}
+
+test('signing in with a second factor', async ({ page, server }) => {
+  const customer = await server.register('customer', 'Asha Rao')
+  const begun = await customer.call('POST', '/v1/me/second-factor', { password: PASSWORD })
+  const { recovery_codes } = (await customer.call('POST', '/v1/me/second-factor/confirm', {
+    code: code((begun as { secret: string }).secret),
+  })) as { recovery_codes: string[] }
+  await page.goto(`${server.url}/sign-in`)
+  await page.getByLabel('E-mail').fill(customer.email)
+  await page.getByLabel('Password').fill(PASSWORD)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  const field = page.getByLabel('Code')
+  await expect(field).toBeFocused()
+  await accessible(page)
+  await field.fill('000000')
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await expect(page.getByText('This code is not right')).toBeVisible()
+  await field.fill(recovery_codes[0] ?? '')
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await expect(page.getByRole('heading', { name: 'Where should it go?' })).toBeVisible()
+})
