@@ -455,7 +455,9 @@ int command_backup(struct config *c) {
     struct job j;
     struct str why;
     if (settings_store(c) != STORE_SQLITE) {
-        fputs("lorry: back up a database server with its own tools (pg_dump, mongodump)\n", stderr);
+        fputs("lorry: back up a database server with its own tools (pg_dump, mongodump), or use "
+              "\"lorry export\"\n",
+              stderr);
         return 2;
     }
     const char *to = target(c);

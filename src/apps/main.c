@@ -82,6 +82,22 @@ static const struct config_command commands[] = {
      .arguments = "BACKUP",
      .arguments_max = 1,
      .tables = restore_tables},
+    {.name = "export",
+     .summary = "Write all that a store keeps into a file, a line of JSON for each record",
+     .details = "From SQLite and PostgreSQL it is of one moment, and servers may be at work; on\n"
+                "MongoDB they must be stopped. Without FILE, or with -, to standard output:\n"
+                "lorry export | zstd > lorry.jsonl.zst\n",
+     .arguments = "[FILE]",
+     .arguments_max = 1,
+     .tables = export_tables},
+    {.name = "import",
+     .summary = "Fill an empty store of any kind from such a file",
+     .details = "The file is verified first, what was written is read back and compared, and only\n"
+                "then can anybody see it: if anything is wrong nothing is left. Without FILE, or\n"
+                "with -, from standard input.\n",
+     .arguments = "[FILE]",
+     .arguments_max = 1,
+     .tables = import_tables},
     {.name = "health",
      .summary = "Ask the server that listens here whether it is ready",
      .details = "Exit status 0 if it is, 1 if it drains, waits for something or does not answer.\n",
@@ -140,6 +156,8 @@ static int (*const runs[])(struct config *c) = {
     command_keys_rotate,
     command_backup,
     command_restore,
+    command_export,
+    command_import,
     command_health,
     command_dead_letters_list,
     command_dead_letters_show,

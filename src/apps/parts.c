@@ -53,9 +53,10 @@ static void close_sqlite(void *own) {
     sqlite_source_close(own);
 }
 
-static int open_sqlite(const struct wanted *w, struct stores *ret, struct str *ret_why) {
+static int open_sqlite(const struct wanted *w, const char *dir, struct stores *ret,
+                       struct str *ret_why) {
     struct sqlite_source *source;
-    const struct sqlite_options o = {.dir = config_cstr(w->config, "data"),
+    const struct sqlite_options o = {.dir = dir,
                                      .collections = w->collections,
                                      .collection_count = w->count,
                                      .beside = w->beside,
@@ -63,8 +64,10 @@ static int open_sqlite(const struct wanted *w, struct stores *ret, struct str *r
     int err = sqlite_source_open(&o, w->arena, &source, ret_why);
     if (err < 0)
         return err;
-    *ret =
-        (struct stores){.port = sqlite_source_port(source), .own = source, .close = close_sqlite};
+    *ret = (struct stores){.port = sqlite_source_port(source),
+                           .name = STR("sqlite"),
+                           .own = source,
+                           .close = close_sqlite};
     return 0;
 }
 
@@ -105,6 +108,7 @@ static int open_postgres(const struct wanted *w, struct stores *ret, struct str 
     if (err < 0)
         return err;
     *ret = (struct stores){.port = l->postgres->port(l->postgres_source),
+                           .name = STR("postgres"),
                            .shared = true,
                            .own = l,
                            .close = close_postgres,
@@ -132,19 +136,32 @@ static int open_mongo(const struct wanted *w, struct stores *ret, struct str *re
     err = l->mongo->open(&o, w->arena, &l->mongo_source, ret_why);
     if (err < 0)
         return err;
-    *ret = (struct stores){
-        .port = l->mongo->port(l->mongo_source), .shared = true, .own = l, .close = close_mongo};
+    *ret = (struct stores){.port = l->mongo->port(l->mongo_source),
+                           .name = STR("mongodb"),
+                           .shared = true,
+                           .own = l,
+                           .close = close_mongo};
     return 0;
+}
+
+static void list_collections(struct wanted *w) {
+    w->collections = arena_array(w->arena, const struct store_collection *, COLLECTIONS_MAX);
+    w->count = parts_collections(w->collections);
+}
+
+int stores_open_folder(const char *dir, struct arena *a, struct stores *ret, struct str *ret_why) {
+    struct wanted w = {.arena = a};
+    list_collections(&w);
+    return open_sqlite(&w, dir, ret, ret_why);
 }
 
 int stores_open(const struct config *config, bool beside, const struct log *log, struct arena *a,
                 struct stores *ret, struct str *ret_why) {
     struct wanted w = {.config = config, .beside = beside, .log = log, .arena = a};
-    w.collections = arena_array(a, const struct store_collection *, COLLECTIONS_MAX);
-    w.count = parts_collections(w.collections);
+    list_collections(&w);
     switch (settings_store(config)) {
     case STORE_SQLITE:
-        return open_sqlite(&w, ret, ret_why);
+        return open_sqlite(&w, config_cstr(config, "data"), ret, ret_why);
     case STORE_POSTGRES:
     case STORE_POSTGRESQL:
         return open_postgres(&w, ret, ret_why);

@@ -14,7 +14,8 @@
 /* A store, opened. Handles of `port` are closed before it. */
 struct stores {
     struct store_source *port;
-    bool shared; /* other processes may write to it */
+    struct str name; /* "sqlite", "postgres", "mongodb" */
+    bool shared;     /* other processes may write to it */
     void *own;
     void (*close)(void *own);
     void (*metrics)(void *own, struct buf *out); /* NULL: it has none of its own. Any thread */
@@ -23,6 +24,8 @@ struct stores {
  * sentence what is wrong; what A holds must outlive the store. LOG may be NULL. */
 int stores_open(const struct config *config, bool beside, const struct log *log, struct arena *a,
                 struct stores *ret, struct str *ret_why);
+/* SQLite in DIR, which is made, whatever the settings say; nobody else may be at work there. */
+int stores_open_folder(const char *dir, struct arena *a, struct stores *ret, struct str *ret_why);
 void stores_close(struct stores *s); /* zeroed ok */
 
 /* What processes share, or one process has: its bus, and its cache. */

@@ -178,8 +178,17 @@ struct store {
 };
 
 /* Opens one more handle on the same data for another thread. */
+struct store_dump;
+struct store_load;
 struct store_source {
     int (*open)(struct store_source *src, bool writer, struct store **ret_store);
+    /* Optional (NULL), see ports/dump.h. On failure *RET_WHY (in A) says what is wrong. Servers may
+     * be at work meanwhile unless the store cannot read one moment (mongo: ERR_BUSY). */
+    int (*dump)(struct store_source *src, struct arena *a, struct store_dump **ret_dump,
+                struct str *ret_why);
+    /* ERR_CONFLICT: it is not empty. ERR_BUSY: a server works on it. */
+    int (*load)(struct store_source *src, struct arena *a, struct store_load **ret_load,
+                struct str *ret_why);
 };
 
 #endif

@@ -263,7 +263,7 @@ class Wrong(Folder):
         self.done('backup', '--data', self.data, code=2, words=('--into',))
         self.done('backup', self.path('a'), '--into', self.top, '--data', self.data, code=2)
         self.done('restore', '--data', self.path('new'), code=2)
-        self.done('backup', self.path('a'), '--store', 'postgres://localhost/x', code=2, words=('pg_dump',))
+        self.done('backup', self.path('a'), '--store', 'postgres://localhost/x', code=2, words=('lorry export',))
         self.done('backup', self.path('a'), '--data', self.path('nothing'), code=1, words=('no database',))
         self.assertEqual(os.listdir(self.top), [])
 

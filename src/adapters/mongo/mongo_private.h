@@ -15,6 +15,7 @@
 
 #define MONGO_NODES "lorry_nodes" /* handles that live: {_id: owner, beat_at} */
 #define MONGO_META "lorry_meta"
+#define MONGO_LOADING "loading" /* in MONGO_META: a load is not finished (mongo_dump.c) */
 
 #define MONGO_OWNER_MAX 40     /* bytes of a handle's name */
 #define MONGO_TAGS_MAX 8       /* of its last commits, that a document remembers */
@@ -179,6 +180,14 @@ void mongo_leave(struct mongo_store *s);
 int mongo_prune(struct store *store, int64_t before_us, int32_t limit);
 int mongo_prune_docs(struct store *store, const struct store_collection *c, struct str below_id,
                      int32_t limit);
+
+/* mongo_dump.c: each takes HANDLE over. */
+int mongo_dump_open(struct store *handle, struct arena *a, struct store_dump **ret_dump,
+                    struct str *ret_why);
+int mongo_load_open(struct store *handle, struct arena *a, struct store_load **ret_load,
+                    struct str *ret_why);
+/* Has a load into this database begun, and not ended? */
+int mongo_loading(mongoc_collection_t *meta, bool *ret_loading);
 
 /* Takes CLIENT over: goes back to the pool at close. */
 struct store *mongo_store_new(struct mongo_source *src, mongoc_client_t *client, bool writer);

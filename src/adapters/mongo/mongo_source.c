@@ -155,13 +155,54 @@ static int open_handle(struct store_source *src, bool writer, struct store **ret
     return 0;
 }
 
+/* A handle that gives no sign of life: with one a dump would find itself at work. */
+static int quiet_handle(struct mongo_source *s, struct store **ret_store, struct str *ret_why) {
+    mongoc_client_t *client = mongoc_client_pool_try_pop(s->pool);
+    if (client == NULL) {
+        *ret_why = STR("too many handles are open");
+        return ERR_LIMIT;
+    }
+    *ret_store = mongo_store_new(s, client, false);
+    return 0;
+}
+
+static int open_dump(struct store_source *src, struct arena *a, struct store_dump **ret_dump,
+                     struct str *ret_why) {
+    struct store *handle;
+    int r = quiet_handle((struct mongo_source *)src, &handle, ret_why);
+    return r < 0 ? r : mongo_dump_open(handle, a, ret_dump, ret_why);
+}
+
+static int open_load(struct store_source *src, struct arena *a, struct store_load **ret_load,
+                     struct str *ret_why) {
+    struct store *handle;
+    int r = quiet_handle((struct mongo_source *)src, &handle, ret_why);
+    return r < 0 ? r : mongo_load_open(handle, a, ret_load, ret_why);
+}
+
+/* No server works on what was only half written. */
+static int check_loaded(struct mongo_source *s, mongoc_client_t *client, struct arena *a,
+                        struct str *ret_why) {
+    bool loading = false;
+    mongoc_collection_t *meta = mongoc_client_get_collection(client, s->database, MONGO_META);
+    int r = mongo_loading(meta, &loading);
+    mongoc_collection_destroy(meta);
+    if (r == 0 && !loading)
+        return 0;
+    *ret_why = arena_printf(a,
+                            "database %s: an import into it is under way, or was cut off: run "
+                            "\"lorry import\" again",
+                            s->database);
+    return r < 0 ? r : ERR_INVALID;
+}
+
 int mongo_source_open(const struct mongo_options *o, struct arena *a,
                       struct mongo_source **ret_source, struct str *ret_why) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     CHECK(o->collection_count <= MONGO_STORE_COLLECTIONS_MAX);
     pthread_once(&once, init_driver);
     struct mongo_source *s = xcalloc(1, sizeof *s);
-    s->port.open = open_handle;
+    s->port = (struct store_source){.open = open_handle, .dump = open_dump, .load = open_load};
     s->options = *o;
     int r = make_pool(s, a, ret_why);
     if (r == 0) {
@@ -169,6 +210,8 @@ int mongo_source_open(const struct mongo_options *o, struct arena *a,
         r = greet(s, client, a, ret_why);
         if (r == 0)
             r = mongo_schema_prepare(client, s->database, o, s->unique, a, ret_why);
+        if (r == 0 && !o->beside)
+            r = check_loaded(s, client, a, ret_why);
         mongoc_client_pool_push(s->pool, client);
     }
     if (r < 0) {

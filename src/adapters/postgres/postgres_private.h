@@ -262,6 +262,12 @@ int postgres_outbox_setup(void *arg, struct postgres_link *l);
 void postgres_outbox_leave(struct postgres_store *s);
 #define POSTGRES_NOTIFY_SQL "SELECT pg_notify('" POSTGRES_CHANNEL "', '')"
 
+/* postgres_dump.c: TARGET and O outlive what is opened. */
+int postgres_dump_open(const struct postgres_target *target, const struct postgres_options *o,
+                       struct arena *a, struct store_dump **ret_dump, struct str *ret_why);
+int postgres_load_open(const struct postgres_target *target, const struct postgres_options *o,
+                       struct arena *a, struct store_load **ret_load, struct str *ret_why);
+
 /* postgres_daily.c */
 #define POSTGRES_DAYS_AHEAD 2
 #define POSTGRES_DAILY_REST "%s_rest"

@@ -32,6 +32,18 @@ static int open_handle(struct store_source *src, bool writer, struct store **ret
     return 0;
 }
 
+static int open_dump(struct store_source *src, struct arena *a, struct store_dump **ret_dump,
+                     struct str *ret_why) {
+    struct postgres_source *s = (struct postgres_source *)src;
+    return postgres_dump_open(&s->target, &s->options, a, ret_dump, ret_why);
+}
+
+static int open_load(struct store_source *src, struct arena *a, struct store_load **ret_load,
+                     struct str *ret_why) {
+    struct postgres_source *s = (struct postgres_source *)src;
+    return postgres_load_open(&s->target, &s->options, a, ret_load, ret_why);
+}
+
 static int prepare(struct postgres_source *s, struct arena *a, struct str *ret_why) {
     struct postgres_link l;
     struct str why = STR_NONE;
@@ -52,7 +64,7 @@ int postgres_source_open(const struct postgres_options *o, struct arena *a,
                          struct postgres_source **ret_source, struct str *ret_why) {
     CHECK(o->collection_count <= POSTGRES_STORE_COLLECTIONS_MAX);
     struct postgres_source *s = xcalloc(1, sizeof *s);
-    s->port.open = open_handle;
+    s->port = (struct store_source){.open = open_handle, .dump = open_dump, .load = open_load};
     s->options = *o;
     int32_t lag_ms = o->read_lag_max_ms > 0 ? o->read_lag_max_ms : POSTGRES_READ_LAG_MAX_MS;
     postgres_lag_init(&s->lag, lag_ms * US_PER_MS);

@@ -64,6 +64,13 @@ static int take_census(sqlite3 *db, struct arena *a, struct sqlite_census *ret) 
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+int sqlite_census_take(sqlite3 *db, struct arena *a, struct sqlite_census *ret,
+                       struct str *ret_why) {
+    return take_census(db, a, ret) == SQLITE_OK
+               ? 0
+               : sqlite_failed(db, a, "count what is in it", ret_why);
+}
+
 struct str sqlite_census_stranger(const struct sqlite_census *c,
                                   const struct store_collection *const *collections, int count) {
     for (int32_t i = 0; i < c->count; i++) {
@@ -160,8 +167,8 @@ int sqlite_copy(const char *dir, const char *to, sqlite_progress_fn progress, vo
                 struct arena *a, struct sqlite_census *ret_census, struct str *ret_why) {
     sqlite3 *from = NULL, *copy = NULL;
     int r = open_source(dir, a, &from, ret_why);
-    if (r == 0 && take_census(from, a, ret_census) != SQLITE_OK)
-        r = sqlite_failed(from, a, "count what is in it", ret_why);
+    if (r == 0)
+        r = sqlite_census_take(from, a, ret_census, ret_why);
     if (r == 0)
         r = open_target(to, a, &copy, ret_why);
     if (r == 0)
@@ -211,8 +218,8 @@ int sqlite_copy_check(const char *path, struct arena *a, struct sqlite_census *r
         r = sqlite_schema_check(db, a, ret_why);
     if (r == 0)
         r = check_sound(db, a, ret_why);
-    if (r == 0 && take_census(db, a, ret_census) != SQLITE_OK)
-        r = sqlite_failed(db, a, "count what is in it", ret_why);
+    if (r == 0)
+        r = sqlite_census_take(db, a, ret_census, ret_why);
     sqlite3_close(db);
     if (r < 0)
         *ret_why = arena_printf(a, "%s: %.*s", path, STR_ARG(*ret_why));

@@ -6,6 +6,8 @@
 
 #include "adapters/sqlite/sqlite_store.h"
 
+#include "ports/dump.h"
+
 #include <sqlite3.h>
 
 #define SQLITE_BUSY_TIMEOUT_MS 2000
@@ -29,6 +31,16 @@ int sqlite_failed(sqlite3 *db, struct arena *a, const char *doing, struct str *r
 /* A connection on PATH that reads one moment of it, from now until it is closed, whatever others
  * write: ours, and not of a newer Lorry. */
 int sqlite_snapshot_open(const char *path, struct arena *a, sqlite3 **ret_db, struct str *ret_why);
+
+/* sqlite_dump.c: PATH and O outlive what is opened. */
+int sqlite_dump_open(const char *path, const struct sqlite_options *o, struct arena *a,
+                     struct store_dump **ret_dump, struct str *ret_why);
+int sqlite_load_open(const char *path, const struct sqlite_options *o, struct arena *a,
+                     struct store_load **ret_load, struct str *ret_why);
+/* What is in DB now. */
+struct sqlite_census;
+int sqlite_census_take(sqlite3 *db, struct arena *a, struct sqlite_census *ret,
+                       struct str *ret_why);
 
 /* A thread that makes checkpoints on DB (its own from then on, until stop) when a watched writer's
  * log has grown. Writers are closed before stop. */

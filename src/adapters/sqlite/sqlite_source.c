@@ -169,11 +169,23 @@ static int open_handle(struct store_source *src, bool writer, struct store **ret
     return 0;
 }
 
+static int open_dump(struct store_source *src, struct arena *a, struct store_dump **ret_dump,
+                     struct str *ret_why) {
+    struct sqlite_source *s = (struct sqlite_source *)src;
+    return sqlite_dump_open(s->path, &s->options, a, ret_dump, ret_why);
+}
+
+static int open_load(struct store_source *src, struct arena *a, struct store_load **ret_load,
+                     struct str *ret_why) {
+    struct sqlite_source *s = (struct sqlite_source *)src;
+    return sqlite_load_open(s->path, &s->options, a, ret_load, ret_why);
+}
+
 int sqlite_source_open(const struct sqlite_options *o, struct arena *a,
                        struct sqlite_source **ret_source, struct str *ret_why) {
     CHECK(o->collection_count <= SQLITE_STORE_COLLECTIONS_MAX);
     struct sqlite_source *s = xcalloc(1, sizeof *s);
-    s->port.open = open_handle;
+    s->port = (struct store_source){.open = open_handle, .dump = open_dump, .load = open_load};
     s->options = *o;
     s->options.dir = strdup(o->dir);
     s->lock_fd = -1;
