@@ -85,6 +85,8 @@ class Cluster:
         self.lorry = str(lorry or ROOT / 'build/lorry')
         self.settings = list(settings)  # further flags of every `lorry serve`
         self.behind, self.number, self.with_us = behind or self, number, with_us
+        self.web = None       # the folder of the built web app
+        self.streets = None   # GeoJSON road lines
         self.ports = {}
         self.next_port = ports
         self.children = {}
@@ -342,7 +344,11 @@ class Cluster:
         self.spawn(name, [lorry or self.lorry, 'serve', '--service', service, '--listen', f'127.0.0.1:{self.port(name)}',
                           '--data', str(data), '--store-file', str(self.path('lorry', 'store')),
                           '--bus-file', str(self.path('lorry', 'bus')), '--cache', self.cache_url(), '--workers', '1',
-                          '--trusted-proxies', '127.0.0.1', *self.settings])
+                          '--trusted-proxies', '127.0.0.1', *self.roads(service), *self.settings])
+
+    def roads(self, service):
+        """Who routes, and has the map, needs the streets."""
+        return ['--streets', str(self.streets)] if self.streets and service in ('booking', 'driver') else []
 
     def ready(self, name):
         try:
@@ -367,7 +373,7 @@ class Cluster:
         env = {'PATH': os.environ['PATH'], 'LORRY_SERVER_NAME': '_',
                'LORRY_TLS_CERTIFICATE': str(folder / 'certificate.pem'), 'LORRY_TLS_KEY': str(folder / 'key.pem'),
                'LORRY_HTTP_LISTEN': f'127.0.0.1:{self.port("redirect")}', 'LORRY_HTTPS_LISTEN': f'127.0.0.1:{self.port("https")}',
-               'LORRY_WEB': str(folder / 'web'), 'LORRY_ACME': str(folder), 'LORRY_NGINX_RUN': str(folder / 'run'),
+               'LORRY_WEB': str(self.web or folder / 'web'), 'LORRY_ACME': str(folder), 'LORRY_NGINX_RUN': str(folder / 'run'),
                'LORRY_NGINX_ACCESS_LOG': str(folder / 'access.log'),
                # One machine is all of the clients: limits are for many of them.
                'LORRY_ADDRESS_RATE': '100000r/s', 'LORRY_ADDRESS_BURST': '50000', 'LORRY_AUTH_RATE': '100000r/s',
@@ -486,7 +492,9 @@ class Cluster:
             raise ClusterError('still there: ' + ', '.join(left))
 
     def start_city(self):
-        self.spawn('city', [self.lorry, 'simulate', self.url(), '--for', '0'])
+        """As lively as that of `lorry serve --demo`."""
+        roads = ['--streets', str(self.streets)] if self.streets else []
+        self.spawn('city', [self.lorry, 'simulate', self.url(), '--for', '0', '--speed', '3', '--settle', '5', *roads])
 
     def status(self):
         if not self.load():
@@ -513,6 +521,9 @@ def main():
     small = {'standby': False, 'rabbits': 1, 'sentinels': 0} if o.small else {}
     cluster = Cluster(o.folder, replicas=o.replicas, ports=o.first_port, store=o.store, **small,
                       settings=['--registers-per-hour-max', '0', '--driver-approval', 'auto'])
+    web, streets = ROOT / 'build/web', ROOT / 'build/streets/large-network.json'
+    cluster.web = web if (web / 'index.html').is_file() else None
+    cluster.streets = streets if streets.is_file() else None
     try:
         if o.what == 'status':
             return cluster.status()
@@ -522,7 +533,8 @@ def main():
         cluster.start()
         if o.city:
             cluster.start_city()
-        print(f'\nThe platform is at {cluster.url()}/v1 and https://127.0.0.1:{cluster.port("https")}/v1\n'
+        app = f'The web app is at {cluster.url()}/\n' if cluster.web else ''
+        print(f'\nThe platform is at {cluster.url()}/v1 and https://127.0.0.1:{cluster.port("https")}/v1\n{app}'
               f'State, logs and pids lie in {cluster.folder}; "{Path(__file__).name} status" lists the ports.\n'
               f'An admin: build/lorry user add --role admin --email you@example.com --name You {" ".join(cluster.store_flags())}\n'
               f'A city:   build/lorry simulate {cluster.url()}\n'
