@@ -345,6 +345,8 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
                                 .bus = p->links.bus,
                                 .cache = p->links.cache,
                                 .verifier = p->verifier,
+                                .api_key = auth_service_api_key,
+                                .api_key_arg = p->auth,
                                 .executor = p->executor,
                                 .log = &p->log,
                                 .metrics = platform_metrics,

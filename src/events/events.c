@@ -45,6 +45,7 @@ static const struct schema_field audit_fields[] = {
     {"source", S_ENUM, AT(ev_audit, source), .names = audit_source_names},
     {"action", S_STR, AT(ev_audit, action)},
     {"subject_id", S_STR, AT(ev_audit, subject_id)},
+    {"key_id", S_STR, AT(ev_audit, key_id)},
     {"before", S_RAW, AT(ev_audit, before)},
     {"after", S_RAW, AT(ev_audit, after)},
     {"reason", S_STR, AT(ev_audit, reason)},

@@ -42,6 +42,7 @@ struct ev_audit {
     int32_t source;      /* enum audit_source */
     struct str action;   /* "user.changed": what was done to which kind of thing */
     struct str subject_id;
+    struct str key_id;        /* the API key that it came with; absent: none */
     struct str before, after; /* JSON text of the members that changed; absent: made, removed */
     struct str reason;
 };

@@ -75,6 +75,7 @@ void decision_audit(struct decision *d, const struct command *cmd, const struct 
     struct ev_audit note = {
         .actor_id = signed_in ? cmd->who.user_id : STR_NONE,
         .actor_role = (int32_t)cmd->who.role,
+        .key_id = str_starts(cmd->who.sid, "apk_") ? cmd->who.sid : STR_NONE,
         .source = signed_in                                 ? AUDIT_API
                   : str_is(cmd->who.name, AUDIT_SHELL_NAME) ? AUDIT_SHELL
                                                             : AUDIT_SYSTEM,

@@ -141,6 +141,15 @@ static bool authorised(struct runtime *r, struct call *c) {
                      "send an access token as \"Authorization: Bearer <token>\"");
         return false;
     }
+    if (str_starts(token, "lry_") && r->o.api_key != NULL) {
+        int err = r->o.api_key(r->o.api_key_arg, c, token, &c->who);
+        if (err < 0 && err != ERR_DENIED)
+            call_error(c, err);
+        else if (err < 0)
+            call_problem(c, PROBLEM_UNAUTHENTICATED,
+                         "this API key is not valid any more, or never was");
+        return err == 0 && role_fits(c) && scope_fits(c);
+    }
     if (token_verify(r->o.verifier, token, c->now_us, &c->arena, &c->who) < 0) {
         call_problem(c, PROBLEM_UNAUTHENTICATED,
                      "the access token is not valid any more, or never was");

@@ -107,6 +107,10 @@ struct runtime_options {
     struct entropy *entropy;
     struct bus *bus;
     struct cache *cache;
+    /* Optional: who sends an API key ("lry_…"); on the call's thread. 0, ERR_DENIED or the store's
+     * errors. NULL: keys are no good here. */
+    int (*api_key)(void *arg, struct call *c, struct str key, struct identity *ret_who);
+    void *api_key_arg;
     struct token_verifier *verifier;
     struct executor *executor;
     const struct log *log;

@@ -101,6 +101,8 @@ void house_open(struct house *h, const struct service *services, int32_t count) 
                                               .bus = h->bus,
                                               .cache = h->cache,
                                               .verifier = h->verifier,
+                                              .api_key = h->api_key,
+                                              .api_key_arg = h->api_key_arg,
                                               .writes_per_minute_max = h->writes_per_minute_max,
                                               .peers = h->peers,
                                               .spans = h->spans,

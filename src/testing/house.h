@@ -33,6 +33,9 @@ struct house {
     struct token_verifier *verifier;
     int32_t writes_per_minute_max; /* before house_open; 0: no limit */
     struct spans *spans;           /* before house_open; NULL: nothing is traced */
+    /* Of the runtime's options; before house_open. NULL: API keys are no good. */
+    int (*api_key)(void *arg, struct call *c, struct str key, struct identity *ret_who);
+    void *api_key_arg;
     struct executor *executor;
     struct runtime *runtime;
     struct worker worker;

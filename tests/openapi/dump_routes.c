@@ -192,6 +192,12 @@ static void write_route(struct dump *d, const char *service, const struct route_
             jw_cstr(w, role_names[role]);
     }
     jw_end(w);
+    char scope[SCOPE_NAMES_MAX][SCOPE_TEXT_MAX];
+    jw_key(w, "scope");
+    if (e->area != AREA_NONE && scope_names(SCOPE(e->area, strcmp(e->method, "GET") != 0), scope))
+        jw_cstr(w, scope[0]);
+    else
+        jw_null(w);
     kv_bool(w, "idempotent", e->flags & ROUTE_IDEMPOTENT);
     kv_bool(w, "if_match", e->flags & ROUTE_IF_MATCH);
     kv_bool(w, "body_optional", e->flags & ROUTE_BODY_OPTIONAL);

@@ -16,6 +16,7 @@ static const struct schema_field audit_fields[] = {
     {"source", S_ENUM, SHOWN, NOTE(source), .names = audit_source_names},
     {"actor_id", S_STR, SHOWN | S_NULL, NOTE(actor_id)},
     {"actor_role", S_ENUM, SHOWN | S_NULL, NOTE(actor_role), .names = role_names},
+    {"key_id", S_STR, SHOWN | S_NULL, NOTE(key_id)},
     {"subject_id", S_STR, SHOWN, NOTE(subject_id)},
     {"before", S_RAW, SHOWN | S_NULL, NOTE(before)},
     {"after", S_RAW, SHOWN | S_NULL, NOTE(after)},

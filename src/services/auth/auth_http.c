@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "services/auth/api_keys.h"
 #include "services/auth/audit_log.h"
 #include "services/auth/factor.h"
 #include "services/auth/flow.h"
@@ -424,6 +425,10 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
     {"DELETE", "/v1/users/{id}/second-factor", ROLES(ROLE_ADMIN), handle_factor_reset, NULL, 0,
      "resetSecondFactor", .area = AREA_USERS},
     {"GET", "/v1/audit", ROLES(ROLE_ADMIN), handle_audit, NULL, 0, "listAudit", .area = AREA_AUDIT},
+    {"GET", "/v1/api-keys", ROLES_ANY, handle_api_keys, NULL, 0, "listApiKeys"},
+    {"POST", "/v1/api-keys", ROLES_ANY, handle_api_key_make, &api_key_body_schema, 0, "makeApiKey",
+     api_key_check},
+    {"DELETE", "/v1/api-keys/{id}", ROLES_ANY, handle_api_key_revoke, NULL, 0, "revokeApiKey"},
     {"GET", "/v1/users", ROLES(ROLE_ADMIN), handle_users, NULL, 0, "listUsers", .area = AREA_USERS},
     {"PATCH", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_set, &set_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "updateUser", .area = AREA_USERS},

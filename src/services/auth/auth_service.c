@@ -11,6 +11,7 @@
 #include "base/timestamp.h"
 #include "events/events.h"
 #include "runtime/metrics.h"
+#include "services/auth/api_keys.h"
 #include "services/auth/audit_log.h"
 #include "services/auth/internal.h"
 
@@ -355,6 +356,8 @@ static void auth_metrics(void *self, struct buf *out) {
                "lorry_auth_second_factor_total{outcome=\"right\"} %llu\n"
                "lorry_auth_second_factor_total{outcome=\"wrong\"} %llu\n",
                (unsigned long long)a->factors[1], (unsigned long long)a->factors[0]);
+    metric_write(out, "lorry_auth_api_key_requests_total", "counter", "Requests with an API key.",
+                 (double)a->key_uses);
     metric_write(out, "lorry_auth_audited_total", "counter",
                  "Notes of the audit log that came in, repeated ones among them.",
                  (double)a->audited);
@@ -362,10 +365,15 @@ static void auth_metrics(void *self, struct buf *out) {
                  (double)a->hasher->ops->waiting(a->hasher));
 }
 
-static const struct command_type *const auth_timers[] = {&session_forget, &keys_tend, NULL};
-static const struct store_collection *const auth_collections[] = {
-    &accounts_collection, &emails_collection, &sessions_collection,
-    &keys_collection,     &audit_collection,  NULL};
+static const struct command_type *const auth_timers[] = {&session_forget, &keys_tend,
+                                                         &api_key_forget, NULL};
+static const struct store_collection *const auth_collections[] = {&accounts_collection,
+                                                                  &emails_collection,
+                                                                  &sessions_collection,
+                                                                  &keys_collection,
+                                                                  &audit_collection,
+                                                                  &api_keys_collection,
+                                                                  NULL};
 
 struct service auth_service(struct auth_service *a) {
     static const struct service_def def = {.name = "auth",

@@ -2,7 +2,7 @@
  * everyone else verifies them by its public keys (runtime/token.h).
  *
  * Collections: accounts, emails (accounts.h), sessions (sessions.h), keys (keys.h), audit_log
- * (audit_log.h).
+ * (audit_log.h), api_keys (api_keys.h).
  */
 #ifndef LORRY_SERVICES_AUTH_AUTH_SERVICE_H
 #define LORRY_SERVICES_AUTH_AUTH_SERVICE_H
@@ -43,5 +43,8 @@ struct auth_service;
 struct auth_service *auth_service_new(const struct auth_options *o);
 struct auth_service *auth_service_free(struct auth_service *a); /* NULL ok; returns NULL */
 struct service auth_service(struct auth_service *a);
+/* For runtime_options' api_key: who sends KEY ("lry_…"), with the strings in C's arena. ERR_DENIED,
+ * or the store's errors. On C's thread. */
+int auth_service_api_key(void *self, struct call *c, struct str key, struct identity *ret_who);
 
 #endif

@@ -40,6 +40,7 @@ struct auth_service {
     pthread_mutex_t lock;
     struct buf jwks;
 
+    _Atomic uint64_t key_uses;
     _Atomic uint64_t factors[2]; /* codes: wrong, right */
     _Atomic uint64_t logins[LOGIN_OUTCOMES], registers, refreshes, reuses, audited;
     int64_t audit_keep_us;
@@ -65,7 +66,7 @@ void handle_sessions(struct call *c);
 void handle_session_revoke(struct call *c);
 void handle_sessions_revoke(struct call *c);
 
-#define AUTH_ROUTES 17
+#define AUTH_ROUTES 20
 extern const struct route_entry auth_routes[AUTH_ROUTES];
 
 #endif

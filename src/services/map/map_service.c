@@ -163,8 +163,8 @@ static void near_place(struct call *c) {
 static const struct route_entry routes[] = {
     {"GET", "/v1/map", ROLES_PUBLIC, get_map, NULL, 0, "getMap"},
     {"GET", "/v1/map/tiles/{z}/{x}/{y}", ROLES_PUBLIC, get_tile, NULL, 0, "getTile"},
-    {"GET", "/v1/places", ROLES_ANY, list_places, NULL, 0, "listPlaces"},
-    {"GET", "/v1/places/near", ROLES_ANY, near_place, NULL, 0, "getPlaceNear"},
+    {"GET", "/v1/places", ROLES_ANY, list_places, NULL, 0, "listPlaces", .area = AREA_PLACES},
+    {"GET", "/v1/places/near", ROLES_ANY, near_place, NULL, 0, "getPlaceNear", .area = AREA_PLACES},
 };
 static const struct store_collection *const collections[] = {NULL};
 static const struct service_def def = {

@@ -102,7 +102,8 @@ void route_notifications(struct call *c) {
 
 static const struct route_entry routes[] = {
     {"GET", "/v1/ws", ROLES_PUBLIC, route_socket, NULL, ROUTE_SOCKET, "openSocket"},
-    {"GET", "/v1/notifications", ROLES_ANY, route_notifications, NULL, 0, "listNotifications"},
+    {"GET", "/v1/notifications", ROLES_ANY, route_notifications, NULL, 0, "listNotifications",
+     .area = AREA_NOTIFICATIONS},
 };
 static const struct store_collection *const collections[] = {
     &inbox_collection, &watchable_collection, &delivery_collection, NULL};
