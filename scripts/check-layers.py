@@ -36,7 +36,7 @@ RULES = {
     "services/auth": Rule(SERVICE, "sodium openssl"),
     "services/booking": Rule(SERVICE),
     "services/driver": Rule(SERVICE + " dispatch"),
-    "services/notification": Rule(SERVICE),
+    "services/notification": Rule(SERVICE, "sodium"),
     "services/map": Rule(SERVICE),
     "adapters/memory": Rule(ADAPTER),
     "adapters/inproc": Rule(ADAPTER),

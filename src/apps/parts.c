@@ -2,6 +2,7 @@
 
 #include "adapters/amqp/dead_letters.h"
 #include "adapters/curl/curl_mailer.h"
+#include "adapters/curl/curl_poster.h"
 #include "adapters/inproc/inproc_bus.h"
 #include "adapters/mail/mail_folder.h"
 #include "adapters/memory/memory_cache.h"
@@ -19,6 +20,7 @@
 #include "services/driver/driver_service.h"
 #include "services/notification/notification_service.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define CACHE_ENTRIES_MAX 200000
@@ -322,4 +324,53 @@ int mailer_open(const struct config *config, struct arena *a, struct mailer **re
             a, ret_mailer, ret_why);
     }
     UNREACHABLE();
+}
+
+/* ---- webhooks ---- */
+
+/* Most platforms have no webhooks, so the real poster is opened by the first one that is called. */
+struct lazy_poster {
+    struct poster poster;
+    const struct config *config;
+    const struct log *log;
+    struct arena arena;
+    struct poster *real; /* NULL: not yet; on the one thread that sends, the executor's */
+};
+
+static int open_real(struct lazy_poster *l) {
+    const void *module;
+    struct str why = STR_NONE;
+    const struct curl_poster_options o = {.allow_private =
+                                              config_bool(l->config, "webhook_allow_private"),
+                                          .ca_file = config_cstr(l->config, "webhook_ca")};
+    int err = module_load(MODULE_CURL, &l->arena, &module, &why);
+    if (err == 0)
+        err = ((const struct curl_module *)module)->poster_open(&o, &l->arena, &l->real, &why);
+    if (err < 0)
+        log_error(l->log, "webhooks cannot be called: %.*s", STR_ARG(why));
+    return err;
+}
+
+static int lazy_send(struct poster *p, const struct post *post, post_done_fn done, void *arg) {
+    struct lazy_poster *l = (struct lazy_poster *)p;
+    int err = l->real == NULL ? open_real(l) : 0;
+    return err < 0 ? err : l->real->ops->send(l->real, post, done, arg);
+}
+
+static void lazy_close(struct poster *p) {
+    struct lazy_poster *l = (struct lazy_poster *)p;
+    if (l->real != NULL)
+        l->real->ops->close(l->real);
+    arena_free(&l->arena);
+    free(l);
+}
+static const struct poster_ops lazy_ops = {lazy_send, lazy_close};
+
+struct poster *poster_new(const struct config *config, const struct log *log) {
+    struct lazy_poster *l = xcalloc(1, sizeof(*l));
+    l->poster = (struct poster){&lazy_ops, CURL_POSTER_UNDER_WAY_MAX, CURL_POSTER_EACH_MAX};
+    l->config = config;
+    l->log = log;
+    arena_init(&l->arena, 1024);
+    return &l->poster;
 }

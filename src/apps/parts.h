@@ -53,6 +53,10 @@ struct mailer;
 int mailer_open(const struct config *config, struct arena *a, struct mailer **ret_mailer,
                 struct str *ret_why);
 
+/* What calls webhooks. Its library is loaded when the first one is called. As stores_open. */
+struct poster;
+struct poster *poster_new(const struct config *config, const struct log *log);
+
 #define COLLECTIONS_MAX 32
 /* Every collection of every service: what a store is opened with. Returns how many. */
 int parts_collections(const struct store_collection *ret[COLLECTIONS_MAX]);

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH_MAX STORE_BATCH_MAX
@@ -284,12 +285,16 @@ static int make_notification(struct platform *p, struct str *ret_why) {
     int err = here ? mailer_open(p->config, &p->arena, &p->mailer, ret_why) : 0;
     if (err < 0)
         return err;
+    p->poster = here ? poster_new(p->config, &p->log) : NULL;
     p->notification = notification_service_new(&(struct notification_options){
         .clock = &p->clock,
         .bus = here ? p->links.bus : NULL,
         .verifier = p->verifier,
         .locations = driver_service_locations(p->driver),
         .mailer = p->mailer,
+        .poster = p->poster,
+        .webhook_allow_private = config_bool(p->config, "webhook_allow_private"),
+        .entropy = &p->entropy,
         .log = &p->log,
         .peers = here ? p->peers : NULL,
         .spans = p->spans,
@@ -494,6 +499,16 @@ void platform_url(const struct platform *p, char out[PLATFORM_URL_MAX]) {
              p->port);
 }
 
+#define MESSAGES_PATIENCE_US (3 * US_PER_S)
+
+/* What is heard now need not be sent again after the start. */
+static void let_messages_arrive(struct platform *p) {
+    int64_t until_us = clock_mono_us() + MESSAGES_PATIENCE_US;
+    notification_service_stop(p->notification);
+    while (notification_service_under_way(p->notification) > 0 && clock_mono_us() < until_us)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
 void platform_close(struct platform *p) {
     if (p->runtime != NULL)
         runtime_draining(p->runtime);
@@ -501,10 +516,14 @@ void platform_close(struct platform *p) {
         http_stop(p->http);
     if (p->hasher != NULL)
         p->hasher->ops->close(p->hasher); /* its threads submit to the executor */
-    if (p->mailer != NULL)
-        p->mailer->ops->close(p->mailer); /* so does its thread */
+    if (p->notification != NULL)
+        let_messages_arrive(p);
     if (p->executor != NULL)
         executor_stop(p->executor);
+    if (p->mailer != NULL) /* after who sends by it, before who hears its results */
+        p->mailer->ops->close(p->mailer);
+    if (p->poster != NULL)
+        p->poster->ops->close(p->poster);
     http_free(p->http);
     runtime_free(p->runtime);
     executor_free(p->executor);

@@ -28,6 +28,7 @@ struct platform {
     struct router *crow, *router;
     struct streets *streets;               /* NULL: none */
     struct atlas *atlas;                   /* NULL: none */
+    struct poster *poster;                 /* NULL: webhooks are not called from here */
     struct mailer *mailer;                 /* NULL: no e-mail is sent from here */
     struct web *web;                       /* NULL: no web app */
     struct spans *spans;                   /* NULL: nothing is traced */

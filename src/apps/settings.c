@@ -356,6 +356,14 @@ static const struct config_setting mail[] = {
      .kind = CONFIG_PATH,
      .placeholder = "FILE",
      .help = "PEM file of who may vouch for the mail server; without it the system's"},
+    {.key = "webhook_ca",
+     .kind = CONFIG_PATH,
+     .placeholder = "FILE",
+     .help = "PEM file of who may vouch for webhooks' receivers; without it the system's"},
+    {.key = "webhook_allow_private",
+     .kind = CONFIG_BOOL,
+     .fallback = "false",
+     .help = "Webhooks may lead to private addresses, and be http://: for tests"},
 };
 TABLE(mail, "Notifications");
 

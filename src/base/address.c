@@ -119,3 +119,66 @@ int32_t networks_parse(struct str text, struct network *out) {
     }
     return count;
 }
+
+/* ---- who is public ---- */
+
+/* First bytes and how many bits of them count. IPv4 as the last four bytes. */
+static const struct {
+    unsigned char first[4];
+    int bits;
+} special_v4[] = {
+    {{0}, 8},
+    {{10}, 8},
+    {{100, 64}, 10},
+    {{127}, 8},
+    {{169, 254}, 16},
+    {{172, 16}, 12},
+    {{192, 0, 0}, 24},
+    {{192, 0, 2}, 24},
+    {{192, 31, 196}, 24},
+    {{192, 52, 193}, 24},
+    {{192, 88, 99}, 24},
+    {{192, 168}, 16},
+    {{192, 175, 48}, 24},
+    {{198, 18}, 15},
+    {{198, 51, 100}, 24},
+    {{203, 0, 113}, 24},
+    {{168, 63, 129, 16}, 32}, /* a cloud's own */
+    {{224}, 4},
+    {{240}, 4},
+};
+/* Of IPv6 only 2000::/3 is given out; in it these are not, or hide an IPv4 address. */
+static const struct {
+    unsigned char first[6];
+    int bits;
+} special_v6[] = {
+    {{0x20, 0x01}, 23}, /* protocols, Teredo */
+    {{0x20, 0x01, 0x0d, 0xb8}, 32},
+    {{0x20, 0x02}, 16}, /* 6to4 */
+    {{0x26, 0x20, 0x00, 0x4f, 0x80, 0x00}, 48},
+    {{0x3f, 0xff}, 20},
+};
+
+static bool begins(const unsigned char *bytes, const unsigned char *first, int bits) {
+    int whole = bits / 8, rest = bits % 8;
+    if (memcmp(bytes, first, (size_t)whole) != 0)
+        return false;
+    return rest == 0 || (bytes[whole] ^ first[whole]) >> (8 - rest) == 0;
+}
+
+bool address_is_public(const struct address *a) {
+    if (address_is_v4(a)) {
+        for (size_t i = 0; i < sizeof(special_v4) / sizeof(special_v4[0]); i++) {
+            if (begins(a->b + 12, special_v4[i].first, special_v4[i].bits))
+                return false;
+        }
+        return true;
+    }
+    if (a->b[0] >> 5 != 1)
+        return false;
+    for (size_t i = 0; i < sizeof(special_v6) / sizeof(special_v6[0]); i++) {
+        if (begins(a->b, special_v6[i].first, special_v6[i].bits))
+            return false;
+    }
+    return true;
+}

@@ -22,6 +22,10 @@ struct network {
 bool address_parse(struct str text, struct address *ret_address);
 void address_format(const struct address *a, char out[ADDRESS_TEXT_MAX]);
 bool address_is_v4(const struct address *a);
+/* Is A one that anybody on the Internet may have? Not this machine, not a private or link-local
+ * network (nor one of a cloud's own services), not multicast or reserved, nor an IPv6 address in
+ * which such an IPv4 address hides. By IANA's registries of special-purpose addresses. */
+bool address_is_public(const struct address *a);
 /* Whose limits A falls under: of IPv6 its /64, because whoever has one address of that has all of
  * them; an IPv4 address is itself. */
 struct network address_holder(const struct address *a);

@@ -87,9 +87,69 @@ static void networks(void **state) {
     assert_int_equal(networks_parse(str_from(strcat(many, ",::1")), list), ERR_INVALID);
 }
 
+static void test_public(void **state) {
+    (void)state;
+    static const char *const good[] = {
+        "8.8.8.8",         "1.1.1.1",           "172.15.255.255",  "172.32.0.0",     "100.63.0.1",
+        "9.9.9.9",         "193.0.0.1",         "223.255.255.255", "11.0.0.1",       "198.20.0.1",
+        "2606:4700::1111", "2a00:1450:4001::1", "::ffff:8.8.8.8",  "2001:4860::8888"};
+    static const char *const bad[] = {"0.0.0.0",
+                                      "0.1.2.3",
+                                      "10.0.0.1",
+                                      "10.255.255.255",
+                                      "127.0.0.1",
+                                      "127.255.0.1",
+                                      "169.254.169.254",
+                                      "172.16.0.1",
+                                      "172.31.255.255",
+                                      "192.168.0.1",
+                                      "100.64.0.1",
+                                      "100.127.255.255",
+                                      "192.0.0.8",
+                                      "192.0.2.1",
+                                      "198.18.0.1",
+                                      "198.19.255.255",
+                                      "198.51.100.1",
+                                      "203.0.113.1",
+                                      "224.0.0.1",
+                                      "255.255.255.255",
+                                      "240.0.0.1",
+                                      "168.63.129.16",
+                                      "::",
+                                      "::1",
+                                      "::ffff:127.0.0.1",
+                                      "::ffff:10.0.0.1",
+                                      "::ffff:169.254.169.254",
+                                      "::127.0.0.1",
+                                      "64:ff9b::7f00:1",
+                                      "64:ff9b:1::1",
+                                      "100::1",
+                                      "2001::1",
+                                      "2001:db8::1",
+                                      "2002:7f00:1::",
+                                      "2002:a00:1::1",
+                                      "fc00::1",
+                                      "fd00:ec2::254",
+                                      "fe80::1",
+                                      "fec0::1",
+                                      "ff02::1",
+                                      "4000::1"};
+    struct address a;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(address_parse(str_from(good[i]), &a));
+        if (!address_is_public(&a))
+            fail_msg("%s is public", good[i]);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_true(address_parse(str_from(bad[i]), &a));
+        if (address_is_public(&a))
+            fail_msg("%s is not public", bad[i]);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(addresses_are_read_and_written),
-                                       cmocka_unit_test(who_shares_limits),
-                                       cmocka_unit_test(networks)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_public), cmocka_unit_test(addresses_are_read_and_written),
+        cmocka_unit_test(who_shares_limits), cmocka_unit_test(networks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

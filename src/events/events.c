@@ -64,6 +64,16 @@ static const struct schema_field mail_fields[] = {
 };
 const struct schema ev_mail_schema = SCHEMA(struct ev_mail, "MailEvent", mail_fields);
 
+static const struct schema_field webhook_fields[] = {
+    {"webhook_id", S_ID, AT(ev_webhook, webhook_id), .hint = "whk"},
+    {"owner_id", S_ID, AT(ev_webhook, owner_id), .hint = "usr"},
+    {"url", S_STR, AT(ev_webhook, url)},
+    {"all", S_BOOL, AT(ev_webhook, all)},
+    {"since", S_TIME, AT(ev_webhook, since_us)},
+    {"gone", S_BOOL, AT(ev_webhook, gone)},
+};
+const struct schema ev_webhook_schema = SCHEMA(struct ev_webhook, "WebhookEvent", webhook_fields);
+
 static const struct schema_field point_fields[] = {
     {"lat", S_DEG7, AT(ev_point, lat_e7), .min = -90, .max = 90},
     {"lng", S_DEG7, AT(ev_point, lng_e7), .min = -180, .max = 180},

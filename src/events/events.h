@@ -5,6 +5,7 @@
  *   account.*   auth          → driver (profile)
  *   audit.*     all           → auth (the audit log; written by decision_audit, runtime/audit.h)
  *   mail.*      auth          → notification (sends it)
+ *   webhook.*   notification  → notification (one that fails is disabled, its owner told)
  *   session.*   auth          → auth (every process forgets what it may still believe of a token)
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
@@ -60,6 +61,16 @@ struct ev_mail {
     struct str name;        /* of whom it speaks to */
     struct str code, link;  /* what the template shows; absent: it leaves it out */
     int64_t expires_at_us;  /* not sent after it; 0: two days */
+};
+
+#define EV_WEBHOOK_EXHAUSTED                                                                       \
+    "webhook.exhausted"                        /* a message was given up: webhook_id, since, gone */
+#define EV_WEBHOOK_DISABLED "webhook.disabled" /* all: its owner is told */
+struct ev_webhook {
+    struct str webhook_id, owner_id, url;
+    bool all;         /* it hears of everybody's bookings */
+    int64_t since_us; /* when the message was made */
+    bool gone;        /* the receiver has said so */
 };
 
 /* ---- booking ---- one struct for all; which members are filled is said beside each type ---- */
@@ -155,7 +166,7 @@ struct ev_claim {
 
 extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
     ev_claim_schema;
-extern const struct schema ev_mail_schema;
+extern const struct schema ev_mail_schema, ev_webhook_schema;
 
 /* ---- signals: newest counts, may be lost ----
  * C structs as they lie in memory: replicas run on machines of one kind. A struct that changes gets

@@ -103,6 +103,9 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "An account may have only so many bookings that are not delivered, cancelled or expired "
         "yet. Book again when one of them has ended. A business that needs more at once asks the "
         "operator."),
+    ROW(TOO_MANY_WEBHOOKS, "too-many-webhooks", 409, "Too many webhooks",
+        "An account may have only so many webhooks, and so may the whole platform. Remove one that "
+        "is not needed; one webhook can hear of several kinds of events."),
     ROW(ILLEGAL_TRANSITION, "illegal-transition", 409, "Not possible in this state",
         "The booking's state does not allow this. The answer has the state and the moves that are "
         "allowed from it."),

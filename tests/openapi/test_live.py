@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / 'tests/integration'))
 
 import lorry  # noqa: E402
 import surface  # noqa: E402
+import webhooks  # noqa: E402
 from lorry import PASSWORD, Connection, Server, WebSocket, rfc3339  # noqa: E402
 
 STOPS = [{'lat': 57.7089, 'lng': 11.9746, 'address': 'Drottningtorget'}, {'lat': 57.6969, 'lng': 11.9865}]
@@ -142,7 +143,7 @@ def setUpModule():
     doc = surface.load(ROOT / 'api/openapi.yaml')
     witness = Witness(doc)
     lorry.Connection = Watched
-    server = Server('--streets', write_streets(), '--offer-timeout-s', 10, '--search-timeout-s', 20, '--quote-ttl-s', 10)
+    server = Server('--streets', write_streets(), '--offer-timeout-s', 10, '--search-timeout-s', 20, '--quote-ttl-s', 10, '--webhook-allow-private')
     admin, dispatcher = server.staff('admin'), server.staff('dispatcher')
     customer = server.register('customer')
     driver = server.driver(vehicle='car', at=(1.0, 1.0), admin=admin)
@@ -349,6 +350,29 @@ class MainWay(unittest.TestCase):
         time.sleep(10.2)
         customer.problem(409, 'quote-expired', 'POST', '/v1/bookings', {'quote_id': quote['id']})
 
+    def test_webhooks(self):
+        there = webhooks.Receiver(lambda path: 410 if path == '/gone' else 204)
+        self.addCleanup(there.close)
+        api = server.register()
+        made = api.post('/v1/webhooks', {'url': there.url(), 'events': ['booking.delivered']}, expect=201).json
+        path = f'/v1/webhooks/{made["id"]}'
+        api.call('PATCH', path, {'description': 'the shop'}, expect=200)
+        api.get(path, expect=200)
+        api.post(f'{path}/secret', expect=200)
+        sent = api.post(f'{path}/test', expect=202).json
+        lorry.until(lambda: api.get(f'{path}/deliveries', expect=200).json['items'][0]['state'] == 'sent', 'it is sent')
+        api.post(f'/v1/deliveries/{sent["id"]}/retry', expect=202)
+        api.call('DELETE', path, expect=204)
+        with WatchedSocket(server, api.token) as socket:
+            socket.expect('ready')
+            api.post('/v1/webhooks', {'url': there.url('/gone')}, expect=201)
+            at = (-41.0, -71.0)
+            api.book(at, (-41.01, -71.01))
+            socket.expect('webhook.disabled')
+        for _ in range(19):
+            api.post('/v1/webhooks', {'url': there.url('/more')}, expect=201)
+        api.problem(409, 'too-many-webhooks', 'POST', '/v1/webhooks', {'url': there.url()})
+
     def test_operations(self):
         api = server.api()
         for path in ('/healthz', '/readyz', '/metrics'):
@@ -527,7 +551,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'cancelBooking': {}, 'acceptOffer': {'offer_id': f'ofr{NOBODY}'}, 'declineOffer': {'offer_id': f'ofr{NOBODY}'},
          'setStatus': {'status': 'delivered'}, 'rateBooking': {'stars': 5}, 'assignDriver': {'driver_id': f'drv{NOBODY}'},
          'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
-         'updateUser': {'role': 'driver'},
+         'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
          'putTariffs': {'currency': 'SEK', 'items': [{'vehicle': 'van', 'base': 1, 'per_km': 1, 'per_minute': 1, 'minimum': 1}]},
          'patchDriver': {'status': 'approved'}}
 

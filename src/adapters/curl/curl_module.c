@@ -5,4 +5,5 @@ extern const struct curl_module lorry_module;
 const struct curl_module lorry_module = {
     .module.build = MODULE_BUILD,
     .mailer_open = curl_mailer_open,
+    .poster_open = curl_poster_open,
 };

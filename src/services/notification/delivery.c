@@ -4,13 +4,14 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "services/notification/internal.h"
+#include "services/notification/webhooks.h"
 
 #include <stddef.h>
 #include <string.h>
 
 /* ---- shape ---- */
 
-const char *const delivery_channel_names[] = {NULL, "email", NULL};
+const char *const delivery_channel_names[] = {NULL, "email", "webhook", NULL};
 const char *const delivery_state_names[] = {NULL, "pending", "sent", "dead", NULL};
 
 #define AT(member) .offset = offsetof(struct delivery_try, member)
@@ -32,6 +33,8 @@ static const struct schema_field fields[] = {
     {"kind", S_STR, S_OUT | S_STORE, AT(kind)},
     {"user_id", S_STR, S_OUT | S_STORE, AT(user_id)},
     {"to", S_STR, S_STORE, AT(to)},
+    {"webhook_id", S_STR, S_OUT | S_STORE, AT(endpoint_id)},
+    {"payload", S_STR, S_STORE, AT(payload)},
     {"language", S_STR, S_STORE, AT(language)},
     {"name", S_STR, S_STORE, AT(name)},
     {"code", S_STR, S_STORE, AT(code)},
@@ -41,20 +44,22 @@ static const struct schema_field fields[] = {
     {"next_try_at", S_TIME, S_OUT | S_STORE, AT(next_us)},
     {"begun_at", S_TIME, S_STORE, AT(begun_us)},
     {"done_at", S_TIME, S_OUT | S_STORE, AT(done_us)},
-    {"tries", S_I64, S_OUT | S_STORE, AT(tries)},
+    {"tries", S_I64, S_OUT | S_STORE | S_REQUIRED, AT(tries)},
+    {"base", S_I64, S_STORE, AT(base)},
     {"log", S_LIST, S_OUT | S_STORE | S_REQUIRED, AT(log),
      .count_offset = offsetof(struct delivery, log_count), .sub = &try_schema},
 };
 #undef AT
 static const struct schema schema = SCHEMA(struct delivery, "Delivery", fields);
 const struct store_collection delivery_collection = {
-    .name = "deliveries", .indexes = {"state", "user_id"}, .timers = true};
+    .name = "deliveries", .indexes = {"state", "user_id", "endpoint_id"}, .timers = true};
 
 static void keys_of(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
     (void)a;
     const struct delivery *d = state;
     ret_keys[0] = str_from(delivery_state_names[d->state]);
     ret_keys[1] = d->user_id;
+    ret_keys[2] = d->endpoint_id;
 }
 
 static int64_t wake_at(const void *state) {
@@ -84,17 +89,26 @@ struct str delivery_id(struct arena *a, struct str event_id, struct str receiver
 
 /* ---- new ---- */
 
+void delivery_begin_life(struct delivery *d, int64_t now_us) {
+    bool again = d->state != DELIVERY_NONE;
+    int64_t most_us = d->channel == CHANNEL_WEBHOOK ? WEBHOOK_KEEP_TRYING_US : MAIL_KEEP_TRYING_US;
+    d->state = DELIVERY_PENDING;
+    if (!again)
+        d->created_us = now_us;
+    if (again || d->expires_us == 0)
+        d->expires_us = now_us + most_us;
+    if (d->next_us < now_us)
+        d->next_us = now_us;
+    d->base = d->tries;
+    d->begun_us = d->done_us = 0;
+}
+
 static void new_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
                        struct decision *ret) {
     if (old != NULL)
         return; /* the event has come before */
     struct delivery *d = arena_copy(ctx->arena, cmd->args, sizeof(*d));
-    d->state = DELIVERY_PENDING;
-    d->created_us = ctx->now_us;
-    if (d->next_us < ctx->now_us)
-        d->next_us = ctx->now_us;
-    if (d->expires_us == 0)
-        d->expires_us = ctx->now_us + MAIL_KEEP_TRYING_US;
+    delivery_begin_life(d, ctx->now_us);
     decision_state(ret, cmd, NULL, d);
 }
 static const struct command_type delivery_new = {
@@ -102,23 +116,24 @@ static const struct command_type delivery_new = {
 
 void delivery_add(struct event_turn *t, struct delivery *d) {
     d->event_id = t->event->id;
+    struct str who = d->endpoint_id.p != NULL ? d->endpoint_id : d->user_id;
     struct str receiver = arena_printf(t->arena, "%s:%.*s", delivery_channel_names[d->channel],
-                                       STR_ARG(d->user_id.p != NULL ? d->user_id : d->to));
+                                       STR_ARG(who.p != NULL ? who : d->to));
     event_command_once(t, &delivery_new, delivery_id(t->arena, t->event->id, receiver), d);
 }
 
 /* ---- begin ---- */
 
-#define BACKOFF_MAX_US (INT64_C(4) * 3600 * US_PER_S)
-
-/* After N tries: a minute, then three times as long each time, up to four hours; a fifth more or
+/* How long after the Nth try the next one is: the last of them again and again; a fifth more or
  * less, so that what failed together does not come again together. */
-static int64_t backoff_us(int64_t n, struct rng *rng) {
-    int64_t wait_us = 60 * US_PER_S;
-    for (int64_t i = 1; i < n && wait_us < BACKOFF_MAX_US; i++)
-        wait_us *= 3;
-    if (wait_us > BACKOFF_MAX_US)
-        wait_us = BACKOFF_MAX_US;
+static int64_t backoff_us(const struct delivery *d, struct rng *rng) {
+    static const int32_t mail_s[] = {60, 180, 540, 1620, 4860, 14400};
+    static const int32_t webhook_s[] = {5, 60, 300, 1800, 7200, 18000, 36000};
+    bool webhook = d->channel == CHANNEL_WEBHOOK;
+    int64_t n = d->tries - d->base - 1;
+    int64_t last = (int64_t)(webhook ? COUNT_OF(webhook_s) : COUNT_OF(mail_s)) - 1;
+    n = n < 0 ? 0 : n > last ? last : n;
+    int64_t wait_us = (webhook ? webhook_s[n] : mail_s[n]) * US_PER_S;
     return wait_us + rng_between(rng, -wait_us / 5, wait_us / 5);
 }
 
@@ -145,12 +160,43 @@ static void end(struct delivery *d, enum delivery_state state, int64_t now_us) {
         d->to = d->name = d->code = d->link = STR_NONE;
 }
 
+/* The endpoint is asked about its others: has it taken any of them? */
+static void tell_exhausted(const struct delivery *d, bool gone, const struct command *cmd,
+                           const struct decide_ctx *ctx, struct decision *ret) {
+    if (d->channel != CHANNEL_WEBHOOK || d->state != DELIVERY_DEAD || str_is(d->kind, WEBHOOK_TEST))
+        return;
+    const struct ev_webhook event = {
+        .webhook_id = d->endpoint_id, .since_us = d->created_us, .gone = gone};
+    decision_event(ret, cmd, ctx, EV_WEBHOOK_EXHAUSTED, d->endpoint_id, &ev_webhook_schema, &event);
+}
+
+#define LAST_TRY_US (INT64_C(60) * US_PER_S) /* before it expires */
+#define LAST_TRY_APART_US (INT64_C(600) * US_PER_S)
+
 /* A try has failed: when is the next one, if there is one? */
 static void failed(struct delivery *d, bool forever, const struct decide_ctx *ctx) {
     d->begun_us = 0;
-    d->next_us = ctx->now_us + backoff_us(d->tries, ctx->rng);
-    if (forever || d->tries >= MAIL_TRY_MAX || d->next_us >= d->expires_us)
+    int64_t last_us = d->expires_us - LAST_TRY_US;
+    d->next_us = ctx->now_us + backoff_us(d, ctx->rng);
+    if (d->next_us >= d->expires_us && ctx->now_us < last_us - LAST_TRY_APART_US)
+        d->next_us = last_us; /* all of the time is used that was promised */
+    bool many = d->channel != CHANNEL_WEBHOOK && d->tries - d->base >= MAIL_TRY_MAX;
+    if (forever || many || d->next_us >= d->expires_us)
         end(d, DELIVERY_DEAD, ctx->now_us);
+}
+
+/* Where a webhook's message goes, if that is still wanted. */
+static int endpoint_load(struct command *cmd, struct store *store, const struct delivery *d,
+                         struct delivery_facts *f) {
+    void *state;
+    int err = aggregate_get(&webhook_aggregate, store, executor_parser(cmd->executor),
+                            d->endpoint_id, cmd->arena, &state);
+    if (err < 0)
+        return err == ERR_NOT_FOUND ? 0 : err;
+    const struct webhook *w = state;
+    bool test = str_is(d->kind, WEBHOOK_TEST);
+    f->endpoint = w->status == WEBHOOK_ENABLED || test ? w : NULL;
+    return 0;
 }
 
 static int wake_load(struct command *cmd, struct store *store, int64_t now_us) {
@@ -162,7 +208,14 @@ static int wake_load(struct command *cmd, struct store *store, int64_t now_us) {
         return err;
     const struct delivery *d = state;
     cmd->facts = f;
-    if (err == 0 && wake_at(d) != 0 && wake_at(d) <= now_us && now_us < d->expires_us)
+    bool due = err == 0 && wake_at(d) != 0 && wake_at(d) <= now_us && now_us < d->expires_us;
+    if (due && d->channel == CHANNEL_WEBHOOK) {
+        err = endpoint_load(cmd, store, d, f);
+        if (err < 0)
+            return err;
+        due = f->endpoint != NULL;
+    }
+    if (due)
         outbound_reserve(cmd->service, d, now_us, f);
     if (f->taken)
         cmd->args = state; /* whose place it is */
@@ -181,6 +234,14 @@ static void wake_decide(const struct command *cmd, const struct decide_ctx *ctx,
         failed(d, false, ctx);
     } else if (ctx->now_us >= d->expires_us) {
         end(d, DELIVERY_DEAD, ctx->now_us);
+    } else if (d->channel == CHANNEL_WEBHOOK && f->endpoint == NULL) {
+        log_try(d,
+                &(struct delivery_try){.at_us = ctx->now_us,
+                                       .detail = STR("the webhook is gone or disabled")},
+                ctx->arena);
+        end(d, DELIVERY_DEAD, ctx->now_us);
+        decision_state(ret, cmd, old, d);
+        return;
     } else if (!f->taken) {
         d->next_us = f->again_us > ctx->now_us ? f->again_us : ctx->now_us + US_PER_S;
     } else {
@@ -188,6 +249,7 @@ static void wake_decide(const struct command *cmd, const struct decide_ctx *ctx,
         d->begun_us = ctx->now_us;
     }
     decision_state(ret, cmd, old, d);
+    tell_exhausted(d, false, cmd, ctx, ret);
 }
 
 static void wake_undone(const struct command *cmd) {
@@ -212,7 +274,7 @@ static void wake_applied(const struct command *cmd, const struct decision *d, co
     if (!again.taken) /* a commit that was lost and found */
         outbound_reserve(n, now, now->begun_us, &again);
     if (again.taken)
-        outbound_send(n, now);
+        outbound_send(n, now, f->endpoint);
 }
 
 const struct command_type delivery_wake = {.name = "delivery.wake",
@@ -246,6 +308,7 @@ static void result_decide(const struct command *cmd, const struct decide_ctx *ct
     else
         failed(d, o->result == MAIL_REFUSED, ctx);
     decision_state(ret, cmd, old, d);
+    tell_exhausted(d, o->gone, cmd, ctx, ret);
 }
 
 static void result_applied(const struct command *cmd, const struct decision *d, const void *state) {

@@ -30,11 +30,12 @@
 #define MAIL_TRY_MAX 12
 #define MAIL_KEEP_TRYING_US (2 * US_PER_DAY)
 
-enum delivery_channel { CHANNEL_NONE, CHANNEL_EMAIL, CHANNEL_COUNT };
+enum delivery_channel { CHANNEL_NONE, CHANNEL_EMAIL, CHANNEL_WEBHOOK, CHANNEL_COUNT };
 extern const char *const delivery_channel_names[];
 enum delivery_state { DELIVERY_NONE, DELIVERY_PENDING, DELIVERY_SENT, DELIVERY_DEAD };
 extern const char *const delivery_state_names[];
 
+struct webhook;
 struct delivery_try {
     int64_t at_us, status, latency_ms;
     struct str detail;  /* what was wrong; absent: nothing */
@@ -45,12 +46,14 @@ struct delivery {
     int32_t channel, state;
     struct str event_id, kind; /* kind: the template */
     struct str user_id, to;
+    struct str endpoint_id, payload;       /* of a webhook: whose, and the body */
     struct str language, name, code, link; /* what the template is filled with */
     int64_t created_us, expires_us;        /* not begun after it */
     int64_t next_us;                       /* PENDING: when it is tried */
     int64_t begun_us;                      /* of the try under way; 0: none */
     int64_t done_us;                       /* when it was sent, or given up */
-    int64_t tries;                         /* that were begun */
+    int64_t tries;                         /* that were begun … */
+    int64_t base;                          /* … before it was last sent off by hand */
     struct delivery_try *log;
     int32_t log_count;
 };
@@ -64,6 +67,8 @@ struct str delivery_id(struct arena *a, struct str event_id, struct str receiver
 /* Of an event: D is to be sent, unless it is there already. D and all in it live in the turn's
  * arena; its head, state, tries and next_us are set here. */
 void delivery_add(struct event_turn *t, struct delivery *d);
+/* For decide: D is to be sent from NOW on, whatever has become of it. */
+void delivery_begin_life(struct delivery *d, int64_t now_us);
 
 /* ---- slots.c ---- */
 
@@ -86,6 +91,8 @@ void slots_give(struct slots *l, struct str key, int64_t latency_us, int64_t now
 struct outbound {
     struct slots slots;
     struct executor *executor; /* where results go */
+    _Atomic bool stopping;     /* nothing more is begun */
+    _Atomic int32_t under_way;
     _Atomic uint64_t begun, sent, later, dead, dropped;
     _Atomic int64_t oldest_us; /* of those that wait: when it was made; 0: none waits */
     int64_t looked_us;         /* executor thread */
@@ -94,14 +101,16 @@ void outbound_init(struct outbound *o);
 void outbound_free(struct outbound *o);
 /* What decide must know of the world to begin D. */
 struct delivery_facts {
-    bool taken;       /* a place on its slot is reserved */
-    int64_t again_us; /* else: when to come again */
+    bool taken;                     /* a place is reserved */
+    int64_t again_us;               /* else: when to come again */
+    const struct webhook *endpoint; /* of a webhook's; NULL: it is gone, or disabled */
 };
 void outbound_reserve(struct notification_service *n, const struct delivery *d, int64_t now_us,
                       struct delivery_facts *ret);
 void outbound_release(struct notification_service *n, const struct delivery *d, int64_t now_us);
 /* Executor thread: the try that D has begun, on its way. */
-void outbound_send(struct notification_service *n, const struct delivery *d);
+void outbound_send(struct notification_service *n, const struct delivery *d,
+                   const struct webhook *endpoint);
 void outbound_tick(struct notification_service *n, struct store *writer, int64_t now_us);
 void outbound_metrics(struct notification_service *n, struct buf *out);
 void on_mail_wanted(struct event_turn *t, const void *data);
@@ -110,6 +119,7 @@ void on_mail_wanted(struct event_turn *t, const void *data);
 struct delivery_outcome {
     int64_t tries; /* of the try that it is about */
     enum mail_result result;
+    bool gone; /* the receiver wants no more */
     int64_t status, latency_ms;
     struct str detail, excerpt;
 };

@@ -7,6 +7,7 @@
  * A watchable says who may watch a booking: the facts of its events that this service needs later.
  */
 #include "services/notification/internal.h"
+#include "services/notification/webhooks.h"
 
 #include "base/check.h"
 #include "base/err.h"
@@ -346,6 +347,7 @@ static void on_booking(struct event_turn *t, const void *data) {
     if (b->booking_id.p == NULL)
         return; /* of no booking: nobody's */
     add_views(t, b);
+    webhooks_add(t, b);
     add_watchable(t, b);
 }
 
@@ -386,8 +388,10 @@ static struct str offer_json(const struct ev_booking *b, struct arena *a) {
 
 static void on_offered(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
-    if (b->booking_id.p != NULL)
+    if (b->booking_id.p != NULL) {
         add_views(t, b);
+        webhooks_add(t, b);
+    }
     if (b->offer != NULL && !b->offer->manual)
         add_entry(t, b, b->offer->driver_user_id, "offer.made", offer_json(b, t->arena));
     if (b->booking_id.p != NULL)
@@ -410,12 +414,31 @@ static void add_closed(struct event_turn *t, const struct ev_booking *b) {
 
 static void on_offer_closed(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
-    if (b->booking_id.p != NULL)
+    if (b->booking_id.p != NULL) {
         add_views(t, b);
+        webhooks_add(t, b);
+    }
     if (b->offer != NULL && !b->offer->manual)
         add_closed(t, b);
     if (b->booking_id.p != NULL)
         add_watchable(t, b);
+}
+
+/* Its owner is told; of one that hears of everything all staff are. */
+static void on_webhook_disabled(struct event_turn *t, const void *data) {
+    const struct ev_webhook *said = data;
+    struct buf out;
+    struct jw w;
+    buf_init(&out, t->arena, 256);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "id", said->webhook_id);
+    jw_kv_str(&w, "url", said->url);
+    jw_kv_str(&w, "reason", said->gone ? STR("gone") : STR("failing"));
+    jw_end(&w);
+    const struct ev_booking nobody = {.stars = I64_ABSENT};
+    add_entry(t, &nobody, said->all ? STREAM_STAFF : said->owner_id, EV_WEBHOOK_DISABLED,
+              buf_str(&out));
 }
 
 const struct event_entry notification_events[] = {
@@ -431,6 +454,8 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_FAILED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
     {EV_MAIL_WANTED, &ev_mail_schema, on_mail_wanted},
+    {EV_WEBHOOK_EXHAUSTED, &ev_webhook_schema, on_webhook_exhausted},
+    {EV_WEBHOOK_DISABLED, &ev_webhook_schema, on_webhook_disabled},
 };
 const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
 

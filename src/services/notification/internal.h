@@ -272,6 +272,9 @@ struct notification_service {
     _Atomic int64_t sessions_open;
     _Atomic uint64_t pushed, replayed, positions_sent, slow;
     struct outbound outbound;
+    struct webhook_known *webhooks; /* executor thread: WEBHOOKS_MAX of them, or NULL */
+    int32_t webhook_count;
+    int64_t webhooks_read_us;
 };
 
 void route_socket(struct call *c);

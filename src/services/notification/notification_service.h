@@ -12,8 +12,10 @@
 #define LORRY_SERVICES_NOTIFICATION_NOTIFICATION_SERVICE_H
 
 #include "events/events.h"
+#include "ports/entropy.h"
 #include "ports/locations.h"
 #include "ports/mailer.h"
+#include "ports/poster.h"
 #include "runtime/service.h"
 
 #define NOTIFICATION_WORKERS_MAX 64
@@ -23,7 +25,10 @@ struct notification_options {
     struct bus *bus; /* positions are heard from it */
     struct token_verifier *verifier;
     struct locations *locations; /* takes location frames; NULL: they are refused */
-    struct mailer *mailer;       /* NULL: no mail is sent; closed before the executor is freed */
+    struct mailer *mailer;       /* NULL: no mail is sent; closed after the executor has stopped */
+    struct poster *poster;       /* NULL: webhooks are not called; the same */
+    bool webhook_allow_private;  /* http:// and private addresses may be told: for tests */
+    struct entropy *entropy;     /* for secrets, on any thread */
     const struct log *log;
     struct peers *peers; /* others that write to the same store; NULL: nobody */
     struct spans *spans; /* what is traced goes there; NULL: nothing is */
@@ -36,7 +41,12 @@ struct notification_options {
 struct notification_service;
 struct notification_service *notification_service_new(const struct notification_options *o);
 struct notification_service *notification_service_free(struct notification_service *n);
-/* Where the results of what is sent go. Before its first turn, where there is a mailer. */
+/* For an end in order: nothing more is begun; how many messages are still under way, whose results
+ * the executor is to hear. Any thread. */
+void notification_service_stop(struct notification_service *n);
+int32_t notification_service_under_way(struct notification_service *n);
+/* Where the results of what is sent go. Before its first turn, where there is a mailer or poster.
+ */
 void notification_service_executor(struct notification_service *n, struct executor *x);
 /* Where a driver is, for those who watch; what is older than what is known is passed over. Any one
  * thread at a time. */

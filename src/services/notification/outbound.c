@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "runtime/metrics.h"
 #include "services/notification/internal.h"
+#include "services/notification/webhooks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,22 +24,58 @@ void outbound_free(struct outbound *o) {
     slots_free(&o->slots);
 }
 
+/* Each webhook has a lane of its own, so that a slow one holds up nobody else. */
 static struct str slot_key(const struct delivery *d) {
-    return str_from(delivery_channel_names[d->channel]);
+    return d->channel == CHANNEL_WEBHOOK ? d->endpoint_id
+                                         : str_from(delivery_channel_names[d->channel]);
+}
+#define POSTS STR("posts") /* the lane of all of them together */
+
+static void reserve_post(struct notification_service *n, const struct delivery *d, int64_t now_us,
+                         struct delivery_facts *ret) {
+    struct slots *slots = &n->outbound.slots;
+    ret->again_us = slots_take(slots, slot_key(d), n->o.poster->each_max, now_us);
+    if (ret->again_us != 0)
+        return;
+    ret->again_us = slots_take(slots, POSTS, n->o.poster->under_way_max, now_us);
+    if (ret->again_us != 0)
+        slots_give(slots, slot_key(d), 0, now_us);
 }
 
 void outbound_reserve(struct notification_service *n, const struct delivery *d, int64_t now_us,
                       struct delivery_facts *ret) {
-    if (n->o.mailer == NULL) {
+    bool post = d->channel == CHANNEL_WEBHOOK;
+    if (n->outbound.stopping || (post ? n->o.poster == NULL : n->o.mailer == NULL)) {
         ret->again_us = now_us + NO_PORT_WAIT_US;
         return;
     }
-    ret->again_us = slots_take(&n->outbound.slots, slot_key(d), n->o.mailer->under_way_max, now_us);
+    if (post)
+        reserve_post(n, d, now_us, ret);
+    else
+        ret->again_us =
+            slots_take(&n->outbound.slots, slot_key(d), n->o.mailer->under_way_max, now_us);
     ret->taken = ret->again_us == 0;
+    n->outbound.under_way += ret->taken;
+}
+
+static void give(struct notification_service *n, const struct delivery *d, int64_t latency_us,
+                 int64_t now_us) {
+    n->outbound.under_way--;
+    slots_give(&n->outbound.slots, slot_key(d), latency_us, now_us);
+    if (d->channel == CHANNEL_WEBHOOK)
+        slots_give(&n->outbound.slots, POSTS, latency_us, now_us);
 }
 
 void outbound_release(struct notification_service *n, const struct delivery *d, int64_t now_us) {
-    slots_give(&n->outbound.slots, slot_key(d), 0, now_us);
+    give(n, d, 0, now_us);
+}
+
+void notification_service_stop(struct notification_service *n) {
+    n->outbound.stopping = true;
+}
+
+int32_t notification_service_under_way(struct notification_service *n) {
+    return n->outbound.under_way;
 }
 
 /* ---- results ---- */
@@ -53,8 +90,7 @@ struct sending {
 
 static void sending_free(struct sending *s) {
     struct notification_service *n = s->service;
-    slots_give(&n->outbound.slots, slot_key(s->delivery), s->latency_us,
-               n->o.clock->now_us(n->o.clock));
+    give(n, s->delivery, s->latency_us, n->o.clock->now_us(n->o.clock));
     arena_free(&s->arena);
     free(s);
 }
@@ -65,16 +101,11 @@ static void on_committed(struct command *cmd, int result, struct response *respo
     sending_free(cmd->finish_arg);
 }
 
-static void on_outcome(void *arg, const struct mail_outcome *said) {
-    struct sending *s = arg;
-    struct delivery_outcome *o = arena_new(&s->arena, struct delivery_outcome);
-    *o = (struct delivery_outcome){.tries = s->delivery->tries,
-                                   .result = said->result,
-                                   .status = said->status,
-                                   .latency_ms = said->latency_ms};
-    if (said->detail[0] != 0)
-        o->detail = arena_str(&s->arena, str_from(said->detail));
-    s->latency_us = said->latency_ms * US_PER_MS;
+static void submit(struct sending *s, struct delivery_outcome *o, const char *detail) {
+    o->tries = s->delivery->tries;
+    if (detail[0] != 0)
+        o->detail = arena_str(&s->arena, str_from(detail));
+    s->latency_us = o->latency_ms * US_PER_MS;
     s->cmd = (struct command){.type = &delivery_result,
                               .service = s->service,
                               .id = s->delivery->head.id,
@@ -86,6 +117,30 @@ static void on_outcome(void *arg, const struct mail_outcome *said) {
         sending_free(s);
 }
 
+static void on_outcome(void *arg, const struct mail_outcome *said) {
+    struct sending *s = arg;
+    struct delivery_outcome *o = arena_new(&s->arena, struct delivery_outcome);
+    *o = (struct delivery_outcome){
+        .result = said->result, .status = said->status, .latency_ms = said->latency_ms};
+    submit(s, o, said->detail);
+}
+
+/* Anything of 2xx takes it; 410 wants no more of anything; whatever else is tried again. */
+static void on_answer(void *arg, const struct post_outcome *said) {
+    struct sending *s = arg;
+    struct delivery_outcome *o = arena_new(&s->arena, struct delivery_outcome);
+    bool taken = said->status >= 200 && said->status < 300, gone = said->status == 410;
+    *o = (struct delivery_outcome){.result = taken  ? MAIL_SENT
+                                             : gone ? MAIL_REFUSED
+                                                    : MAIL_LATER,
+                                   .gone = gone,
+                                   .status = said->status,
+                                   .latency_ms = said->latency_ms};
+    if (said->excerpt[0] != 0)
+        o->excerpt = arena_str(&s->arena, str_from(said->excerpt));
+    submit(s, o, said->detail);
+}
+
 /* ---- sending ---- */
 
 static struct sending *sending_new(struct notification_service *n, const struct delivery *d) {
@@ -95,13 +150,39 @@ static struct sending *sending_new(struct notification_service *n, const struct 
     struct delivery *kept = arena_new(&s->arena, struct delivery);
     kept->head.id = arena_str(&s->arena, d->head.id);
     kept->channel = d->channel;
+    kept->endpoint_id = arena_str(&s->arena, d->endpoint_id);
     kept->tries = d->tries;
     s->delivery = kept;
     return s;
 }
 
-void outbound_send(struct notification_service *n, const struct delivery *d) {
+/* https://www.standardwebhooks.com: id, time and body are signed; the id stays the same. */
+static void send_post(struct sending *s, const struct delivery *d, const struct webhook *endpoint) {
+    struct notification_service *n = s->service;
+    int64_t at_s = d->begun_us / US_PER_S;
+    const struct post_outcome out = {.detail = "it could not be sent"};
+    struct post post = {
+        .url = endpoint->url,
+        .body = d->payload,
+        .headers = {{STR("webhook-id"), d->head.id},
+                    {STR("webhook-timestamp"), arena_printf(&s->arena, "%lld", (long long)at_s)},
+                    {STR("webhook-signature"),
+                     webhook_signature(endpoint, d->head.id, at_s, d->payload, d->begun_us,
+                                       &s->arena)}},
+        .header_count = 3};
+    if (n->o.poster->ops->send(n->o.poster, &post, on_answer, s) < 0)
+        on_answer(s, &out);
+}
+
+void outbound_send(struct notification_service *n, const struct delivery *d,
+                   const struct webhook *endpoint) {
     struct sending *s = sending_new(n, d);
+    if (d->channel == CHANNEL_WEBHOOK) {
+        CHECK(n->outbound.executor != NULL && endpoint != NULL);
+        n->outbound.begun++;
+        send_post(s, d, endpoint);
+        return;
+    }
     struct words words;
     struct mail_outcome out = {.result = MAIL_LATER};
     CHECK(n->outbound.executor != NULL);

@@ -1,5 +1,6 @@
 /* The service's tables, its own life, and its two routes. */
 #include "services/notification/internal.h"
+#include "services/notification/webhooks.h"
 
 #include "base/check.h"
 #include "base/err.h"
@@ -100,18 +101,44 @@ void route_notifications(struct call *c) {
 
 /* ---- tables ---- */
 
+#define WEBHOOK_ROLES (ROLES(ROLE_CUSTOMER) | ROLES(ROLE_ADMIN))
 static const struct route_entry routes[] = {
     {"GET", "/v1/ws", ROLES_PUBLIC, route_socket, NULL, ROUTE_SOCKET, "openSocket"},
     {"GET", "/v1/notifications", ROLES_ANY, route_notifications, NULL, 0, "listNotifications",
      .area = AREA_NOTIFICATIONS},
+    {"GET", "/v1/webhooks", WEBHOOK_ROLES, route_webhooks, NULL, 0, "listWebhooks"},
+    {"POST", "/v1/webhooks", WEBHOOK_ROLES, route_webhook_create, &webhook_body_schema, 0,
+     "createWebhook", webhook_check},
+    {"GET", "/v1/webhooks/{id}", WEBHOOK_ROLES, route_webhook, NULL, 0, "getWebhook"},
+    {"PATCH", "/v1/webhooks/{id}", WEBHOOK_ROLES, route_webhook_patch, &webhook_patch_schema,
+     ROUTE_IF_MATCH, "patchWebhook", webhook_check},
+    {"DELETE", "/v1/webhooks/{id}", WEBHOOK_ROLES, route_webhook_delete, NULL, ROUTE_IF_MATCH,
+     "deleteWebhook"},
+    {"POST", "/v1/webhooks/{id}/secret", WEBHOOK_ROLES, route_webhook_secret, NULL, 0,
+     "rotateWebhookSecret"},
+    {"POST", "/v1/webhooks/{id}/test", WEBHOOK_ROLES, route_webhook_test, NULL, 0, "testWebhook"},
+    {"GET", "/v1/webhooks/{id}/deliveries", WEBHOOK_ROLES, route_webhook_deliveries, NULL, 0,
+     "listWebhookDeliveries"},
+    {"GET", "/v1/deliveries", ROLES(ROLE_ADMIN), route_deliveries, NULL, 0, "listDeliveries"},
+    {"POST", "/v1/deliveries/{id}/retry", WEBHOOK_ROLES, route_delivery_retry, NULL, 0,
+     "retryDelivery"},
 };
 static const struct store_collection *const collections[] = {
-    &inbox_collection, &watchable_collection, &delivery_collection, NULL};
+    &inbox_collection, &watchable_collection, &delivery_collection, &webhook_collection, NULL};
 static const struct command_type *const timers[] = {&delivery_wake, NULL};
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
     inbox_tick(self, writer, now_us);
     outbound_tick(self, writer, now_us);
+}
+
+static int start(void *self, struct store *reader, int64_t now_us) {
+    (void)now_us;
+    return webhooks_read(self, reader);
+}
+
+static void follow(void *self, struct store *writer, int64_t now_us) {
+    webhooks_follow(self, writer, now_us);
 }
 
 static void metrics(void *self, struct buf *out) {
@@ -138,8 +165,10 @@ static const struct service_def def = {
     .routes = routes,
     .route_count = (int32_t)COUNT_OF(routes),
     .events = notification_events,
-    .event_count = 12,
+    .event_count = 14,
     .timers = timers,
+    .start = start,
+    .follow = follow,
     .collections = collections,
     .tick = tick,
     .worker_start = part_start,
@@ -188,6 +217,7 @@ struct notification_service *notification_service_free(struct notification_servi
     free_values(&n->heads);
     free_values(&n->listeners);
     pthread_mutex_destroy(&n->lock);
+    free(n->webhooks);
     free(n->parts);
     free(n);
     return NULL;

@@ -29,7 +29,7 @@
 
 struct town;
 
-struct post {
+struct poke {
     void (*fn)(struct worker *w, void *arg);
     void *arg;
 };
@@ -188,8 +188,8 @@ static const struct locations_ops locations_ops = {.submit = submit};
 
 static bool hand_post(struct worker *w, void (*fn)(struct worker *w, void *arg), void *arg) {
     const struct hand *h = w->adapter;
-    struct post *p = xmalloc(sizeof(*p));
-    *p = (struct post){fn, arg};
+    struct poke *p = xmalloc(sizeof(*p));
+    *p = (struct poke){fn, arg};
     if (mailbox_send(h->posts, p))
         return true;
     free(p);
@@ -341,7 +341,7 @@ static bool run_posts(struct hand *h, int64_t wait_us) {
     void *items[16];
     size_t n = mailbox_take(h->posts, items, COUNT_OF(items), wait_us);
     for (size_t i = 0; i < n; i++) {
-        struct post p = *(struct post *)items[i];
+        struct poke p = *(struct poke *)items[i];
         free(items[i]);
         p.fn(&h->worker, p.arg);
     }
