@@ -5,12 +5,15 @@
 #include "base/err.h"
 #include "client/city.h"
 #include "services/auth/admin.h"
+#include "services/driver/driver_service.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #define DEMO_PASSWORD "demo-city-2026"
 #define DEMO_TAG "demo"
+#define FILL_BYTES 16
+#define FILL_TEXT_MAX (2 * FILL_BYTES + 1)
 
 struct demo {
     struct city *city;
@@ -18,6 +21,7 @@ struct demo {
     struct city_summary summary;
     pthread_t thread;
     char url[PLATFORM_URL_MAX];
+    char tag[FILL_TEXT_MAX], password[FILL_TEXT_MAX]; /* its people's */
     int result;
     bool running;
 };
@@ -91,15 +95,15 @@ static void print_city(const struct platform *p, const struct demo *d) {
     printf("  %.0f km of streets. %s\n\n", (double)info.length_m / 1000, info.attribution);
 }
 
-int demo_start(struct platform *p, struct demo **ret_demo) {
-    if (make_people(p) < 0)
-        return 1;
+static struct demo *open_city(struct platform *p, const char *tag, const char *password) {
     struct demo *d = xcalloc(1, sizeof(*d));
     platform_url(p, d->url);
     d->places = (struct city_places){p->streets, point_of(CITY_CENTRE_LAT, CITY_CENTRE_LNG),
                                      .radius_m = 4000};
     uint64_t seed;
     p->entropy.fill(&p->entropy, &seed, sizeof(seed));
+    snprintf(d->tag, sizeof(d->tag), "%s", tag);
+    snprintf(d->password, sizeof(d->password), "%s", password);
     const char *why = "";
     d->city =
         city_new(&(struct city_options){.url = d->url,
@@ -108,8 +112,8 @@ int demo_start(struct platform *p, struct demo **ret_demo) {
                                             (double)config_int(p->config, "demo_bookings_per_hour"),
                                         .speed = (double)config_int(p->config, "demo_speed"),
                                         .seed = seed,
-                                        .tag = DEMO_TAG,
-                                        .password = DEMO_PASSWORD,
+                                        .tag = d->tag,
+                                        .password = d->password,
                                         .router = p->router,
                                         .place = city_place,
                                         .place_arg = &d->places,
@@ -120,9 +124,35 @@ int demo_start(struct platform *p, struct demo **ret_demo) {
     if (d->city == NULL) {
         fprintf(stderr, "lorry: the demo cannot start: %s\n", why);
         free(d);
-        return 1;
+        return NULL;
     }
+    return d;
+}
+
+int demo_start(struct platform *p, struct demo **ret_demo) {
+    if (make_people(p) < 0)
+        return 1;
+    struct demo *d = open_city(p, DEMO_TAG, DEMO_PASSWORD);
+    if (d == NULL)
+        return 1;
     print_logins();
+    print_city(p, d);
+    *ret_demo = d;
+    return 0;
+}
+
+int demo_fill(struct platform *p, struct demo **ret_demo) {
+    unsigned char bytes[FILL_BYTES];
+    char tag[FILL_TEXT_MAX], password[FILL_TEXT_MAX];
+    p->entropy.fill(&p->entropy, bytes, sizeof(bytes));
+    /* Of its own each time: nobody knows the password of the one before. */
+    snprintf(tag, sizeof(tag), "city%02x%02x%02x", bytes[0], bytes[1], bytes[2]);
+    for (size_t i = 0; i < FILL_BYTES; i++)
+        snprintf(password + 2 * i, 3, "%02x", bytes[i]);
+    driver_service_approve_all(p->driver);
+    struct demo *d = open_city(p, tag, password);
+    if (d == NULL)
+        return 1;
     print_city(p, d);
     *ret_demo = d;
     return 0;

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -187,6 +188,11 @@ static int open_tracing(struct platform *p, struct str *ret_why) {
 
 /* ---- services ---- */
 
+static void ask_for_city(void *arg) {
+    const struct platform *p = arg;
+    (void)eventfd_write(p->fill_fd, 1); /* full: it has been asked for */
+}
+
 static void make_auth(struct platform *p) {
     struct auth_options o = auth_options_default();
     o.hasher = p->hasher;
@@ -197,6 +203,10 @@ static void make_auth(struct platform *p) {
     o.entropy = &p->entropy;
     o.log = &p->log;
     o.issuer = config_cstr(p->config, "issuer");
+    if (p->fill_fd >= 0) {
+        o.fill = ask_for_city;
+        o.fill_arg = p;
+    }
     o.access_ttl_s = config_int(p->config, "access_ttl_s");
     o.refresh_ttl_s = config_int(p->config, "refresh_ttl_s");
     o.login_failures_max = (int32_t)config_int(p->config, "login_failures_max");
@@ -451,6 +461,9 @@ static int open_all(struct platform *p, struct str *ret_why) {
         return err;
     if (p->stores.shared)
         p->peers = peers_new(p->links.bus, &p->clock, &p->entropy);
+    /* A city lives in one process, which must have all services. */
+    if (!p->stores.shared && !p->links.several && !config_bool(p->config, "demo"))
+        p->fill_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     p->verifier = token_verifier_new(config_cstr(p->config, "issuer"), p->links.cache);
     p->hasher = hasher_argon2id_new(
         &(struct hasher_options){.workers = (int32_t)config_int(p->config, "hash_workers"),
@@ -474,7 +487,7 @@ static int open_all(struct platform *p, struct str *ret_why) {
 }
 
 int platform_open(struct platform *p, const struct config *config, struct str *ret_why) {
-    *p = (struct platform){.config = config};
+    *p = (struct platform){.config = config, .fill_fd = -1};
     arena_init(&p->arena, 16384);
     p->log = (struct log){(enum log_level)config_enum(config, "log_level"), 2, "lorry"};
     clock_machine(&p->clock);
@@ -546,5 +559,7 @@ void platform_close(struct platform *p) {
         p->otlp_driver->close(p->otlp);
     p->spans = spans_free(p->spans);
     arena_free(&p->arena);
-    *p = (struct platform){0};
+    if (p->fill_fd >= 0)
+        close(p->fill_fd);
+    *p = (struct platform){.fill_fd = -1};
 }

@@ -43,7 +43,8 @@ struct platform {
     struct executor *executor;
     struct runtime *runtime;
     struct http_server *http;
-    int port; /* the one it listens on */
+    int port;    /* the one it listens on */
+    int fill_fd; /* readable: the first administrator wants the demo city; -1: cannot */
 };
 
 /* Opens the store, makes the services, starts the executor and the network as CONFIG says. On

@@ -5,13 +5,17 @@
 #include "apps/demo.h"
 #include "apps/platform.h"
 #include "apps/settings.h"
+#include "base/check.h"
+#include "base/err.h"
 #include "base/timestamp.h"
 #include "services/auth/admin.h"
+#include "services/auth/setup.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -38,31 +42,51 @@ static void raise_descriptors(void) {
     }
 }
 
-static void note_admin(void *arg, const struct account *account) {
-    bool *found = arg;
-    *found = *found || !account->disabled;
+/* A one-time code for the set-up page, where nobody can administer the platform yet. It goes to
+ * standard output and nowhere else: never into the log. False: there is an administrator. */
+static bool offer_setup(struct platform *p, char code[SETUP_CODE_TEXT_MAX]) {
+    struct stores stores;
+    struct store *store;
+    struct arena a;
+    struct str why, text;
+    arena_init(&a, 4096);
+    int err = platform_open_store(p->config, &a, &stores, &store, &why);
+    if (err == 0) {
+        struct auth_admin *admin = auth_admin_new(&(struct auth_admin_options){
+            .store = store, .entropy = &p->entropy, .clock = &p->clock});
+        err = auth_admin_offer_setup(admin, &a, &text, &why);
+        if (err == 0)
+            snprintf(code, SETUP_CODE_TEXT_MAX, "%.*s", STR_ARG(text));
+        auth_admin_free(admin);
+        store->ops->close(store);
+        stores_close(&stores);
+    }
+    if (err < 0 && err != ERR_DENIED)
+        log_warn(&p->log, "there can be no set-up page now: %.*s", STR_ARG(why));
+    arena_free(&a);
+    return err == 0;
 }
 
-static bool nobody_yet(struct platform *p, struct store *store) {
-    struct arena a;
-    struct str why;
-    bool found = false;
-    arena_init(&a, 4096);
-    struct auth_admin *admin = auth_admin_new(
-        &(struct auth_admin_options){.store = store, .entropy = &p->entropy, .clock = &p->clock});
-    auth_admin_list(admin, ROLE_ADMIN, note_admin, &found, &a, &why);
-    auth_admin_free(admin);
-    arena_free(&a);
-    return !found;
+static bool has_auth(const struct config *c) {
+    return (config_list(c, "service") & 1u << SERVICE_AUTH) != 0;
+}
+
+static void print_setup(struct platform *p, const char *url, const char *dir) {
+    char code[SETUP_CODE_TEXT_MAX];
+    if (!has_auth(p->config) || !offer_setup(p, code))
+        return;
+    printf("\nNobody can administer this platform yet. ");
+    if (p->web != NULL)
+        printf("Open %s/setup within an hour, and give this code:\n\n  %s\n\nOr in", url, code);
+    else
+        printf("In");
+    printf(" another terminal, make the first admin:\n"
+           "  %s user add --role admin --email you@example.com --name 'Your Name' --data %s\n"
+           "or look at a whole simulated city instead: %s serve --demo\n",
+           program_invocation_name, dir, program_invocation_name);
 }
 
 static void print_next(struct platform *p) {
-    struct store *reader;
-    bool empty = false;
-    if (p->stores.port->open(p->stores.port, false, &reader) == 0) {
-        empty = nobody_yet(p, reader);
-        reader->ops->close(reader);
-    }
     const char *dir = config_cstr(p->config, "data");
     char url[PLATFORM_URL_MAX];
     platform_url(p, url);
@@ -72,22 +96,29 @@ static void print_next(struct platform *p) {
            "  health      %s/healthz  /readyz  /metrics\n"
            "  data        %s\n",
            url, url, dir);
-    if (empty)
-        printf("\nNobody can administer this platform yet. In another terminal, make the first "
-               "admin:\n"
-               "  %s user add --role admin --email you@example.com --name 'Your Name' --data %s\n"
-               "or look at a whole simulated city instead: %s serve --demo\n",
-               program_invocation_name, dir, program_invocation_name);
+    print_setup(p, url, dir);
     printf("\nCtrl-C drains and leaves.\n");
     fflush(stdout);
 }
 
-static void wait_for_signal(int fd) {
+/* The city that the first administrator has asked for, unless there is one. */
+static void fill(struct platform *p, struct demo **demo) {
+    eventfd_t asked;
+    if (eventfd_read(p->fill_fd, &asked) != 0 || *demo != NULL || demo_fill(p, demo) != 0)
+        return;
+    demo_go(*demo);
+    fflush(stdout);
+}
+
+static void wait_for_signal(int fd, struct platform *p, struct demo **demo) {
     struct signalfd_siginfo info;
     for (;;) {
-        struct pollfd pfd = {.fd = fd, .events = POLLIN};
-        int n = poll(&pfd, 1, -1);
-        if (n > 0 && read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        struct pollfd pfds[] = {{.fd = fd, .events = POLLIN},
+                                {.fd = p->fill_fd, .events = POLLIN}}; /* -1 is passed over */
+        int n = poll(pfds, COUNT_OF(pfds), -1);
+        if (n > 0 && pfds[1].revents != 0)
+            fill(p, demo);
+        if (n > 0 && pfds[0].revents != 0 && read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
             return;
     }
 }
@@ -122,7 +153,7 @@ int command_serve(struct config *c) {
     if (status == 0) {
         print_next(&p);
         demo_go(demo);
-        wait_for_signal(signals);
+        wait_for_signal(signals, &p, &demo);
         printf("\nDraining.\n");
         fflush(stdout);
         status = demo_stop(demo);

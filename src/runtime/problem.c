@@ -92,6 +92,12 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
     ROW(LAST_ADMIN, "last-admin", 409, "Last administrator",
         "The last administrator who can sign in cannot be demoted or disabled. Make another one "
         "first."),
+    ROW(SETUP_CODE, "setup-code", 403, "Wrong set-up code",
+        "The code is the one that the server printed when it was last started; it counts for an "
+        "hour, and for twenty attempts. Start the server anew to be given another one, or make the "
+        "administrator with `lorry user add` on the machine itself."),
+    ROW(SETUP_DONE, "setup-done", 409, "Set up already",
+        "The platform has its first administrator. Sign in, or ask him for an account."),
     ROW(OUTSIDE_SERVICE_AREA, "outside-service-area", 422, "Outside the service area",
         "At least one stop lies outside the service area, or the stops are farther apart than this "
         "service drives. Each entry of errors names one such stop."),

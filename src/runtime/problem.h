@@ -36,6 +36,8 @@ enum problem {
     PROBLEM_INTERNAL,               /* 500 */
     PROBLEM_EMAIL_TAKEN,            /* 409 */
     PROBLEM_LAST_ADMIN,             /* 409: the last admin cannot demote or disable himself */
+    PROBLEM_SETUP_CODE,             /* 403: not the code that the server printed */
+    PROBLEM_SETUP_DONE,             /* 409: there is an administrator */
     PROBLEM_OUTSIDE_SERVICE_AREA,   /* 422 */
     PROBLEM_QUOTE_EXPIRED,          /* 409 */
     PROBLEM_QUOTE_USED,             /* 409 */

@@ -27,7 +27,7 @@ done
 as() { curl -sS --fail-with-body -H "Authorization: Bearer $1" "$api$2" "${@:3}"; }
 token() { jq -er .access_token; }
 
-# The first admin is made on the machine itself.
+# The first admin is made on the machine itself; or at /setup, with the code that the server has printed.
 echo 'correct horse 9' | build/lorry user add --role admin --email boss@example.com --name 'Bea Boss'
 
 # A customer and a driver register; the admin signs in.

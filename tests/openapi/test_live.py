@@ -9,6 +9,7 @@ Usage: test_live.py LORRY [TEST]...
 import base64
 import hmac
 import json
+import re
 import sys
 import tempfile
 import time
@@ -167,6 +168,24 @@ def tearDownModule():
         assert server.stop() == 0, server.log()[-2000:]
     finally:
         server.close()
+
+
+class FirstRun(unittest.TestCase):
+    def test_set_up(self):
+        """An empty platform of its own: its first administrator, by the code on its standard output."""
+        with Server('--demo-drivers', 1, '--demo-bookings-per-hour', 1) as empty:
+            anybody = empty.api()
+            self.assertEqual(anybody.get('/v1/setup', expect=200).json['needed'], True)
+            code = lorry.until(lambda: re.search(r'^  (\w{4}-\w{4}-\w{4})$', ''.join(empty.said), re.M), 'the code is printed')[1]
+            self.assertNotIn(code, empty.log())
+            body = {'code': code, 'email': 'ada@example.com', 'password': PASSWORD, 'name': 'Ada'}
+            anybody.problem(422, 'invalid-request', 'POST', '/v1/setup/admin', {**body, 'password': 'short'})
+            anybody.problem(403, 'setup-code', 'POST', '/v1/setup/admin', {**body, 'code': '0000-0000-0000'})
+            anybody.post('/v1/setup/admin', body, expect=201)
+            anybody.problem(409, 'setup-done', 'POST', '/v1/setup/admin', {**body, 'email': 'bo@example.com'})
+            empty.login('ada@example.com').post('/v1/setup/demo', expect=202)
+            lorry.until(lambda: 'The city:' in ''.join(empty.said), 'the city moves in')
+            self.assertEqual(empty.stop(), 0)
 
 
 class MainWay(unittest.TestCase):

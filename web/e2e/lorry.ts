@@ -41,6 +41,8 @@ export class Person {
 
 export class Server {
   url = ''
+  /** With which the first administrator is made; only where there is none yet. */
+  setupCode = ''
   readonly data = mkdtempSync(join(tmpdir(), 'lorry-e2e-'))
   readonly hasStreets: boolean
   private process: ChildProcess | undefined
@@ -62,7 +64,8 @@ export class Server {
       this.process?.stdout?.on('data', (chunk) => {
         text += chunk
         const api = /API +(http:\S+)\/v1/.exec(text)
-        if (api?.[1]) found(api[1])
+        this.setupCode = /^ {2}(\w{4}-\w{4}-\w{4})$/m.exec(text)?.[1] ?? ''
+        if (api?.[1] && text.includes('Ctrl-C')) found(api[1])
       })
       this.process?.on('exit', (code) => failed(new Error(`lorry serve ended with ${code}\n${text}`)))
     })

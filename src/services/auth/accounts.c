@@ -265,9 +265,8 @@ static bool may_lose_admin(const struct set_args *args) {
     return args->disabled == TRI_TRUE || (args->role != ROLE_NONE && args->role != ROLE_ADMIN);
 }
 
-/* Is there an administrator beside ID who can sign in? */
-static int find_other_admin(const struct auth_service *auth, struct store *store, struct str id,
-                            struct arena *a, bool *ret_found) {
+int account_other_admin(struct json_parser *p, struct store *store, struct str id, struct arena *a,
+                        bool *ret_found) {
     struct store_query q = {.collection = &accounts_collection,
                             .index = accounts_collection.indexes[0],
                             .key = str_from(role_names[ROLE_ADMIN]),
@@ -281,7 +280,7 @@ static int find_other_admin(const struct auth_service *auth, struct store *store
             return err;
         for (int32_t i = 0; i < count; i++) {
             void *state;
-            err = aggregate_decode(&account_aggregate, &docs[i], auth->parser, a, &state);
+            err = aggregate_decode(&account_aggregate, &docs[i], p, a, &state);
             if (err < 0)
                 return err;
             if (!((const struct account *)state)->disabled && !str_eq(docs[i].id, id)) {
@@ -305,7 +304,7 @@ static int set_load(struct command *cmd, struct store *store, int64_t now_us) {
     if (auth->admin_guard != NULL)
         return ERR_AGAIN;
     auth->admin_guard = cmd;
-    return find_other_admin(auth, store, cmd->id, cmd->arena, &facts->other_admin);
+    return account_other_admin(auth->parser, store, cmd->id, cmd->arena, &facts->other_admin);
 }
 
 static void set_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *state,

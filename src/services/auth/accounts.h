@@ -65,6 +65,11 @@ int account_by_email(struct store *store, struct json_parser *p, struct str emai
 #define ENDED_HOUR_US (INT64_C(3600) * 1000000)
 struct str ended_hour(struct arena *a, int64_t at_us);
 
+/* Is there an administrator beside ID (absent: at all) who can sign in? With STORE's and P's
+ * thread. */
+int account_other_admin(struct json_parser *p, struct store *store, struct str id, struct arena *a,
+                        bool *ret_found);
+
 /* Has SESSION (its id tells when it was opened) ended because all of the account's did? */
 bool account_voids(const struct account *account, struct str sid);
 

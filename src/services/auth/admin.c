@@ -8,6 +8,7 @@
 #include "runtime/audit.h"
 #include "services/auth/factor.h"
 #include "services/auth/internal.h"
+#include "services/auth/setup.h"
 #include "services/auth/validate.h"
 
 #include <stdlib.h>
@@ -307,4 +308,18 @@ int auth_admin_keys(struct auth_admin *m, void (*each)(void *arg, const struct a
 int auth_admin_rotate_keys(struct auth_admin *m, struct arena *a, struct str *ret_why) {
     return run(m, &keys_tend, STR(KEY_RING_ID), &(struct tend_args){.rotate = true}, a, NULL,
                ret_why);
+}
+
+int auth_admin_offer_setup(struct auth_admin *m, struct arena *a, struct str *ret_code,
+                           struct str *ret_why) {
+    unsigned char bytes[SETUP_CODE_CHARS];
+    char text[SETUP_CODE_TEXT_MAX];
+    m->o.entropy->fill(m->o.entropy, bytes, sizeof(bytes));
+    setup_code_text(bytes, text);
+    struct str code = arena_str(a, str_from(text));
+    struct setup_args args = {.code_hash = setup_code_hash(code, a)};
+    int err = run(m, &setup_offer, STR(SETUP_ID), &args, a, NULL, ret_why);
+    if (err == 0)
+        *ret_code = code;
+    return err;
 }

@@ -41,6 +41,10 @@ int auth_admin_reset_factor(struct auth_admin *m, struct str who, struct arena *
 int auth_admin_list(struct auth_admin *m, enum role role,
                     void (*each)(void *arg, const struct account *account), void *arg,
                     struct arena *a, struct str *ret_why);
+/* Draws a code with which the first administrator is made over the web (setup.h); the one before
+ * counts no more. RET_CODE lives in A. ERR_DENIED: there is an administrator. */
+int auth_admin_offer_setup(struct auth_admin *m, struct arena *a, struct str *ret_code,
+                           struct str *ret_why);
 enum auth_key_use { AUTH_KEY_RETIRED, AUTH_KEY_SIGNS, AUTH_KEY_NEXT };
 struct auth_admin_key {
     struct str kid;

@@ -18,6 +18,7 @@
 #include "services/auth/factor.h"
 #include "services/auth/flow.h"
 #include "services/auth/login_guard.h"
+#include "services/auth/setup.h"
 #include "services/auth/validate.h"
 
 #include <sodium.h>
@@ -78,8 +79,8 @@ static const struct schema_field set_fields[] = {
 };
 static const struct schema set_schema = SCHEMA(struct set_args, "UserPatch", set_fields);
 
-static void check_field(struct call *c, struct field_errors *errors, const char *pointer,
-                        const char *fault) {
+void auth_check_field(struct call *c, struct field_errors *errors, const char *pointer,
+                      const char *fault) {
     for (int i = 0; i < errors->count; i++) {
         if (str_is(errors->items[i].pointer, pointer))
             return; /* the schema has said something of it */
@@ -162,6 +163,8 @@ static void create_account(struct flow *f, const struct command *reserved) {
     args->account = *f->account;
     args->account.head = (struct aggregate_head){0};
     args->reserved_us = reservation->reserved_us;
+    if (f->since_us > 0 && f->since_us < args->reserved_us)
+        args->reserved_us = f->since_us;
     f->auth->registers++;
     flow_step(f, &account_create, f->account->head.id, args, open_with_keys);
 }
@@ -196,32 +199,49 @@ static void register_check(struct call *c, const void *decoded, struct field_err
     const struct register_body *body = decoded;
     struct str email = body->email.p != NULL ? email_normalise(body->email, &c->arena) : STR("");
     if (body->email.p != NULL)
-        check_field(c, errors, "/email", email_fault(email));
+        auth_check_field(c, errors, "/email", email_fault(email));
     if (body->password.p != NULL)
-        check_field(c, errors, "/password", password_fault(body->password, email));
+        auth_check_field(c, errors, "/password", password_fault(body->password, email));
     if (body->name.p != NULL)
-        check_field(c, errors, "/name", name_fault(body->name));
+        auth_check_field(c, errors, "/name", name_fault(body->name));
     if (body->phone.len > 0)
-        check_field(c, errors, "/phone", phone_fault(body->phone));
+        auth_check_field(c, errors, "/phone", phone_fault(body->phone));
+}
+
+struct flow *flow_account_new(struct call *c, const struct new_account *n) {
+    if (is_taken(c, n->email))
+        return NULL;
+    struct flow *f = flow_new(c, 201);
+    f->email_id = email_id(&c->arena, n->email);
+    f->account = arena_new(&c->arena, struct account);
+    *f->account = (struct account){.head.id = id_new(&c->arena, "usr", c->now_us, c->worker->rng),
+                                   .email = n->email,
+                                   .name = n->name,
+                                   .phone = n->phone.len > 0 ? n->phone : STR_NONE,
+                                   .role = (int32_t)n->role};
+    f->password = n->password;
+    draw_session(f);
+    return f;
+}
+
+void flow_account_go(struct flow *f, int64_t since_us) {
+    f->since_us = since_us;
+    if (!flow_hash(f, f->password, register_hashed))
+        flow_hasher_full(f->call);
 }
 
 static void handle_register(struct call *c) {
-    struct auth_service *auth = c->service;
     const struct register_body *body = c->body;
-    struct str email = email_normalise(body->email, &c->arena);
-    if (!guard_register(auth, c) || is_taken(c, email))
+    if (!guard_register(c->service, c))
         return;
-    struct flow *f = flow_new(c, 201);
-    f->email_id = email_id(&c->arena, email);
-    f->account = arena_new(&c->arena, struct account);
-    *f->account = (struct account){.head.id = id_new(&c->arena, "usr", c->now_us, c->worker->rng),
-                                   .email = email,
-                                   .name = body->name,
-                                   .phone = body->phone.len > 0 ? body->phone : STR_NONE,
-                                   .role = body->role};
-    draw_session(f);
-    if (!flow_hash(f, body->password, register_hashed))
-        flow_hasher_full(c);
+    struct flow *f =
+        flow_account_new(c, &(struct new_account){.email = email_normalise(body->email, &c->arena),
+                                                  .name = body->name,
+                                                  .phone = body->phone,
+                                                  .password = body->password,
+                                                  .role = (enum role)body->role});
+    if (f != NULL)
+        flow_account_go(f, 0);
 }
 
 /* ---- login ---- */
@@ -337,9 +357,9 @@ static void handle_me(struct call *c) {
 static void edit_check(struct call *c, const void *body, struct field_errors *errors) {
     const struct edit_args *args = body;
     if (args->name.p != NULL)
-        check_field(c, errors, "/name", name_fault(args->name));
+        auth_check_field(c, errors, "/name", name_fault(args->name));
     if (args->phone.len > 0)
-        check_field(c, errors, "/phone", phone_fault(args->phone));
+        auth_check_field(c, errors, "/phone", phone_fault(args->phone));
 }
 
 static void handle_edit(struct call *c) {
@@ -432,4 +452,9 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
     {"GET", "/v1/users", ROLES(ROLE_ADMIN), handle_users, NULL, 0, "listUsers", .area = AREA_USERS},
     {"PATCH", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_set, &set_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "updateUser", .area = AREA_USERS},
+    {"GET", "/v1/setup", ROLES_PUBLIC, setup_look, NULL, 0, "getSetup"},
+    {"POST", "/v1/setup/admin", ROLES_PUBLIC, setup_admin, &setup_request_schema, 0, "setUp",
+     setup_check},
+    {"POST", "/v1/setup/demo", ROLES(ROLE_ADMIN), setup_fill, NULL, 0, "fillWithDemo",
+     .area = AREA_USERS},
 };

@@ -14,6 +14,7 @@
 #include "services/auth/api_keys.h"
 #include "services/auth/audit_log.h"
 #include "services/auth/internal.h"
+#include "services/auth/setup.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -54,6 +55,8 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     a->log = o->log;
     a->bus = o->bus;
     a->peers = o->peers;
+    a->fill = o->fill;
+    a->fill_arg = o->fill_arg;
     a->issuer = str_from(o->issuer);
     a->access_ttl_us = o->access_ttl_s * US_PER_S;
     a->refresh_ttl_us = o->refresh_ttl_s * US_PER_S;
@@ -371,6 +374,7 @@ static const struct store_collection *const auth_collections[] = {&accounts_coll
                                                                   &emails_collection,
                                                                   &sessions_collection,
                                                                   &keys_collection,
+                                                                  &setup_collection,
                                                                   &audit_collection,
                                                                   &api_keys_collection,
                                                                   NULL};

@@ -2,7 +2,7 @@
  * everyone else verifies them by its public keys (runtime/token.h).
  *
  * Collections: accounts, emails (accounts.h), sessions (sessions.h), keys (keys.h), audit_log
- * (audit_log.h), api_keys (api_keys.h).
+ * (audit_log.h), api_keys (api_keys.h), setup (setup.h).
  */
 #ifndef LORRY_SERVICES_AUTH_AUTH_SERVICE_H
 #define LORRY_SERVICES_AUTH_AUTH_SERVICE_H
@@ -21,8 +21,12 @@ struct auth_options {
     struct token_verifier *verifier;
     struct entropy *entropy; /* used on network threads and the executor's: any thread */
     const struct log *log;
-    struct bus *bus;        /* with peers: what has ended, and new keys, are signalled on it */
-    struct peers *peers;    /* others that write to the same store; NULL: nobody */
+    struct bus *bus;     /* with peers: what has ended, and new keys, are signalled on it */
+    struct peers *peers; /* others that write to the same store; NULL: nobody */
+    /* Fills the platform with the demo city, as the first administrator has asked. Any thread; must
+     * not block; may come more than once. NULL: this server cannot. */
+    void (*fill)(void *arg);
+    void *fill_arg;
     const char *issuer;     /* "lorry": the verifier's */
     int64_t access_ttl_s;   /* 900; 1..ACCESS_TTL_S_MAX */
     int64_t refresh_ttl_s;  /* 30 days; over access_ttl_s */

@@ -19,6 +19,8 @@ struct flow {
     struct refresh_token token; /* the one that goes out */
     int status;                 /* of the answer when all goes well */
     struct str code;            /* login: of the second factor; absent: none */
+    struct str password;        /* of the account that is being made */
+    int64_t since_us;           /* set-up: when it was claimed */
     /* of the step under way */
     void (*refused)(struct flow *f); /* optional: its problem is about to be answered */
     void (*next)(struct flow *f, const struct command *cmd);
@@ -43,5 +45,16 @@ void flow_confirm(struct flow *f, struct str password,
 bool flow_begin_code(struct flow *f);
 void flow_code_right(struct flow *f);
 void flow_code_wrong(struct flow *f);
+
+/* Making an account, as register and set-up do: new (network thread) draws what is drawn, and has
+ * replied when it returns NULL; go (any thread) hashes, reserves the e-mail, creates, signs in and
+ * replies. SINCE_US > 0: the account must be there within RESERVATION_US / 2 of it. */
+struct new_account {
+    struct str email; /* normalised */
+    struct str name, phone, password;
+    enum role role;
+};
+struct flow *flow_account_new(struct call *c, const struct new_account *n);
+void flow_account_go(struct flow *f, int64_t since_us);
 
 #endif

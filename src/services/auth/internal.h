@@ -1,5 +1,6 @@
 /* The auth service's own struct, shared by its files: auth_service.c (tables, start, memory),
- * auth_http.c (handlers), accounts.c, sessions.c, keys.c (aggregates), login_guard.c (rates).
+ * auth_http.c (handlers), setup.c (the first administrator), accounts.c, sessions.c, keys.c
+ * (aggregates), login_guard.c (rates).
  *
  * Who touches what: options are read-only after new. `parser`, `admin_guard`, `signer` and
  * `ring_version` are the executor thread's (of the one executor there is). `jwks` is under `lock`;
@@ -36,6 +37,8 @@ struct auth_service {
     int64_t ring_version, next_ring_read_us;
     int64_t ended_read_us; /* with peers: when what has ended lately was last read */
     _Atomic bool has_keys;
+    void (*fill)(void *arg); /* NULL: this server cannot be filled with the demo city */
+    void *fill_arg;
 
     pthread_mutex_t lock;
     struct buf jwks;
@@ -66,7 +69,11 @@ void handle_sessions(struct call *c);
 void handle_session_revoke(struct call *c);
 void handle_sessions_revoke(struct call *c);
 
-#define AUTH_ROUTES 20
+/* Adds FAULT (NULL: none) to ERRORS, unless the schema has said something of the field. */
+void auth_check_field(struct call *c, struct field_errors *errors, const char *pointer,
+                      const char *fault);
+
+#define AUTH_ROUTES 23
 extern const struct route_entry auth_routes[AUTH_ROUTES];
 
 #endif

@@ -163,6 +163,10 @@ struct driver_service *driver_service_free(struct driver_service *s) {
     return NULL;
 }
 
+void driver_service_approve_all(struct driver_service *s) {
+    s->approve_all = true;
+}
+
 void driver_service_executor(struct driver_service *s, struct executor *x) {
     s->o.executor = x;
 }

@@ -36,6 +36,8 @@ struct driver_service;
 /* The ports that OPTIONS points to must outlive the service. Never fails. */
 struct driver_service *driver_service_new(const struct driver_options *options);
 struct driver_service *driver_service_free(struct driver_service *s); /* NULL ok; returns NULL */
+/* From here on whoever has a vehicle is approved, as with approval_auto. Any thread. */
+void driver_service_approve_all(struct driver_service *s);
 /* For an executor that is made after its services: before the first request. */
 void driver_service_executor(struct driver_service *s, struct executor *x);
 

@@ -197,7 +197,7 @@ static void decide_profile(const struct command *cmd, const struct decide_ctx *c
     if (old == NULL)
         d->name = arena_str(ctx->arena, cmd->who.name);
     d->vehicle = arena_copy(ctx->arena, &body->vehicle, sizeof(body->vehicle));
-    if (s->o.approval_auto && d->status == STATUS_PENDING)
+    if ((s->o.approval_auto || s->approve_all) && d->status == STATUS_PENDING)
         d->status = STATUS_APPROVED;
     answer(cmd, ctx, d, ret);
 }

@@ -10,7 +10,8 @@
 #include <stdatomic.h>
 
 struct driver_service {
-    struct driver_options o; /* defaults filled in; const once requests come */
+    struct driver_options o;  /* defaults filled in; const once requests come */
+    _Atomic bool approve_all; /* the demo city has moved in */
     struct fleet fleet;
     struct locations locations;
     struct roster *roster;

@@ -108,6 +108,13 @@ export async function register(body: components['schemas']['RegisterRequest']): 
   return currentUser() as User
 }
 
+/** Makes the first administrator of an empty platform. */
+export async function setUp(body: components['schemas']['SetupRequest']): Promise<void> {
+  const response = await post('/v1/setup/admin', body)
+  if (!response.ok) throw await problemOf(response)
+  keep((await response.json()) as Answer)
+}
+
 export async function signOut(): Promise<void> {
   const token = kept?.refresh_token
   forget()

@@ -2,7 +2,7 @@ import { zodResolver } from '@hookform/resolvers/zod'
 import { useState } from 'react'
 import { useForm } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
-import { Link, Navigate } from 'react-router'
+import { Link, Navigate, useSearchParams } from 'react-router'
 import { z } from 'zod'
 import { Problem } from '@/api/problem.ts'
 import { register as registerAccount } from '@/api/session.ts'
@@ -27,9 +27,10 @@ export function Component() {
   const { t } = useTranslation()
   const user = useUser()
   const [error, setError] = useState<unknown>(null)
+  const as = useSearchParams()[0].get('as') === 'driver' ? 'driver' : 'customer'
   const form = useForm<Values>({
     resolver: zodResolver(schema),
-    defaultValues: { name: '', email: '', phone: '', password: '', role: 'customer' },
+    defaultValues: { name: '', email: '', phone: '', password: '', role: as },
   })
   if (user !== null) return <Navigate to="/" replace />
   const said = (name: keyof Values) => {

@@ -2,10 +2,22 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState, useSyncExternalStore } from 'react'
 import type { Schemas } from '@/api/client.ts'
 import { live, type Position, type Status } from '@/api/live.ts'
+import { problemOf } from '@/api/problem.ts'
 import { currentUser, serverNow, subscribe, type User } from '@/api/session.ts'
 
 export function useUser(): User | null {
   return useSyncExternalStore(subscribe, currentUser)
+}
+
+/** Does this platform still need its first administrator? */
+export const setupQuery = {
+  queryKey: ['setup'],
+  queryFn: async () => {
+    const answer = await fetch('/v1/setup')
+    if (!answer.ok) throw await problemOf(answer)
+    return (await answer.json()) as Schemas['SetupState']
+  },
+  retry: false,
 }
 
 export function useLiveStatus(): Status {

@@ -1,7 +1,8 @@
 /** Which page an address shows. Each face is a chunk of its own; whoever may not see it is sent to where he belongs. */
+import { useQuery } from '@tanstack/react-query'
 import { createBrowserRouter, Navigate, Outlet, useLocation } from 'react-router'
 import type { User } from '@/api/session.ts'
-import { useUser } from './hooks.ts'
+import { setupQuery, useUser } from './hooks.ts'
 import { Shell } from './Shell.tsx'
 
 type Role = User['role']
@@ -14,7 +15,10 @@ const homes: Record<Role, string> = {
 
 function Home() {
   const user = useUser()
-  return <Navigate to={user ? homes[user.role] : '/sign-in'} replace />
+  const setup = useQuery({ ...setupQuery, enabled: user === null })
+  if (user !== null) return <Navigate to={homes[user.role]} replace />
+  if (setup.isPending) return null
+  return <Navigate to={setup.data?.needed ? '/setup' : '/sign-in'} replace />
 }
 
 function Only({ roles }: { roles: Role[] }) {
@@ -32,6 +36,7 @@ export const router = createBrowserRouter([
       { index: true, element: <Home /> },
       { path: '/sign-in', lazy: () => import('./SignInPage.tsx') },
       { path: '/register', lazy: () => import('./RegisterPage.tsx') },
+      { path: '/setup', lazy: () => import('./SetupPage.tsx') },
       { path: '/docs', lazy: () => import('@/docs/DocsPage.tsx') },
       {
         element: <Only roles={['customer']} />,

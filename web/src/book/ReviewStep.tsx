@@ -116,12 +116,7 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
           </label>
         ))}
       </fieldset>
-      <PriceItems
-        items={quote.items}
-        taxes={quote.taxes}
-        total={quote.total}
-        currency={quote.currency}
-      />
+      <PriceItems items={quote.items} taxes={quote.taxes} total={quote.total} currency={quote.currency} />
       {left > 0 ? (
         <p className="figures text-sm text-quiet">{t('book.holds', { left: countdown(left) })}</p>
       ) : (

@@ -98,9 +98,7 @@ const numberFormat = cached(
 export function number(value: number, digits = 0): string {
   return numberFormat(String(digits)).format(value)
 }
-const percentFormat = cached(
-  (l) => new Intl.NumberFormat(l, { style: 'percent', maximumFractionDigits: 2 }),
-)
+const percentFormat = cached((l) => new Intl.NumberFormat(l, { style: 'percent', maximumFractionDigits: 2 }))
 export function percent(value: number): string {
   return percentFormat().format(value / 100)
 }
