@@ -161,7 +161,7 @@ static int read_setup(struct call *c, const struct setup **ret) {
 
 void setup_look(struct call *c) {
     const struct auth_service *auth = c->service;
-    const struct setup *s;
+    const struct setup *s = NULL;
     bool has_admin = false;
     int err =
         account_other_admin(c->worker->parser, c->worker->reader, STR_NONE, &c->arena, &has_admin);
