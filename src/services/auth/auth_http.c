@@ -455,6 +455,5 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
     {"GET", "/v1/setup", ROLES_PUBLIC, setup_look, NULL, 0, "getSetup"},
     {"POST", "/v1/setup/admin", ROLES_PUBLIC, setup_admin, &setup_request_schema, 0, "setUp",
      setup_check},
-    {"POST", "/v1/setup/demo", ROLES(ROLE_ADMIN), setup_fill, NULL, 0, "fillWithDemo",
-     .area = AREA_USERS},
+    {"POST", "/v1/setup/demo", ROLES(ROLE_ADMIN), setup_fill, NULL, 0, "fillWithDemo"},
 };
