@@ -214,6 +214,10 @@ static void make_auth(struct platform *p) {
     o.address_failures_max = (int32_t)config_int(p->config, "address_failures_max");
     o.registers_per_hour_max = (int32_t)config_int(p->config, "registers_per_hour_max");
     o.require_factor = (enum factor_rule)config_enum(p->config, "require_second_factor");
+    o.sends_mail =
+        config_is_given(p->config, "mail") && !str_is(config_text(p->config, "mail"), "none");
+    o.public_url =
+        config_is_given(p->config, "public_url") ? config_cstr(p->config, "public_url") : NULL;
     o.audit_days = config_int(p->config, "audit_days");
     if (config_bool(p->config, "demo"))
         o.registers_per_hour_max = 0; /* the whole city registers from one address */

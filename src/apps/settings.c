@@ -174,6 +174,13 @@ static const struct config_setting tokens[] = {
 };
 TABLE(tokens, "Tokens");
 
+static bool is_public_url(struct str value) {
+    bool web = str_starts(value, "https://") || str_starts(value, "http://");
+    for (size_t i = 0; web && i < value.len; i++)
+        web = value.p[i] > ' ' && value.p[i] <= '~' && value.p[i] != '"';
+    return web && !str_ends(value, "/");
+}
+
 static const char *const factor_rules[] = {"nobody", "admin", "staff", NULL}; /* enum factor_rule */
 static const struct config_setting auth[] = {
     {.key = "login_failures_max",
@@ -205,6 +212,15 @@ static const struct config_setting auth[] = {
      .fallback = "nobody",
      .names = factor_rules,
      .help = "Who must have a second factor to do more than enrol one: nobody, admin or staff"},
+    {.key = "public_url",
+     .kind = CONFIG_STRING,
+     .placeholder = "URL",
+     .min = 8,
+     .max = 200,
+     .valid = is_public_url,
+     .expects = "http:// or https://, a host and perhaps a path, without / at its end",
+     .help =
+         "Where people reach the web app, for links in mails; without it mails have codes only"},
     {.key = "audit_days",
      .kind = CONFIG_INT,
      .fallback = "730",

@@ -52,6 +52,9 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
     ROW(SECOND_FACTOR_STATE, "second-factor-state", 409, "Second factor as it is",
         "A second factor is in force already and must be removed first; or there is none to "
         "confirm or remove."),
+    ROW(NO_MAIL, "no-mail", 409, "No mail here",
+        "This server has no way to send mail, so nothing can be confirmed by it. Whoever runs it "
+        "says with --mail how mail leaves."),
     ROW(TOO_MANY_KEYS, "too-many-keys", 409, "Too many API keys",
         "This account has as many API keys as one may have. Revoke those that are not used."),
     ROW(NOT_FOUND, "not-found", 404, "Not found",

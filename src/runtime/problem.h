@@ -20,6 +20,7 @@ enum problem {
     PROBLEM_NOT_CONFIRMED,          /* 403: a password or code that was to confirm something */
     PROBLEM_SECOND_FACTOR_MISSING,  /* 403: the role needs one */
     PROBLEM_SECOND_FACTOR_STATE,    /* 409: there is one already, or none */
+    PROBLEM_NO_MAIL,                /* 409: the server has no way to send any */
     PROBLEM_TOO_MANY_KEYS,          /* 409: API keys of one account */
     PROBLEM_NOT_FOUND,              /* 404 */
     PROBLEM_METHOD_NOT_ALLOWED,     /* 405 */

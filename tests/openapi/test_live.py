@@ -7,6 +7,8 @@ document names. Every frame of a socket must be documented, too, and every kind 
 Usage: test_live.py LORRY [TEST]...
 """
 import base64
+import email
+import email.policy
 import hmac
 import json
 import re
@@ -126,6 +128,28 @@ class WatchedSocket(WebSocket):
         return frame
 
 
+def post_box():
+    """A folder that takes the server's mails."""
+    global post
+    folder = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(folder.cleanup)
+    post = Path(folder.name)
+    return folder.name
+
+
+def mailed(to, words):
+    """The token in the newest mail to somebody whose text has these words; it may be on its way still."""
+    for _ in range(200):
+        for path in sorted(post.rglob('*.eml'), key=lambda p: p.stat().st_mtime, reverse=True):
+            letter = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            text = letter.get_body(('plain',)).get_content()
+            found = re.search(r'token=([0-9A-Z]{26}\.[\w-]{22})', text)
+            if to in letter['to'] and words in text and found:
+                return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f'no mail to {to} with {words!r}')
+
+
 def write_streets():
     """A street round the block, as a file."""
     corners = [(57.7085, 11.974), (57.7085, 11.976), (57.7095, 11.976), (57.7095, 11.974)]
@@ -144,7 +168,7 @@ def setUpModule():
     doc = surface.load(ROOT / 'api/openapi.yaml')
     witness = Witness(doc)
     lorry.Connection = Watched
-    server = Server('--streets', write_streets(), '--offer-timeout-s', 10, '--search-timeout-s', 20, '--quote-ttl-s', 10, '--webhook-allow-private')
+    server = Server('--streets', write_streets(), '--mail', f'file:{post_box()}', '--public-url', 'https://lorry.example.com', '--offer-timeout-s', 10, '--search-timeout-s', 20, '--quote-ttl-s', 10, '--webhook-allow-private')
     admin, dispatcher = server.staff('admin'), server.staff('dispatcher')
     customer = server.register('customer')
     driver = server.driver(vehicle='car', at=(1.0, 1.0), admin=admin)
@@ -242,6 +266,30 @@ class MainWay(unittest.TestCase):
         ingrid.post('/v1/me/second-factor/remove', {'code': codes[1]}, expect=204)
         ingrid.problem(409, 'second-factor-state', 'POST', '/v1/me/second-factor/remove', {'code': codes[2]})
         admin.delete(f'/v1/users/{ingrid.user["id"]}/second-factor', expect=204)
+
+    def test_mail(self):
+        vera, anybody = server.register('customer', name='Vera'), server.api()
+        old, new = vera.user['email'], f'new-{vera.user["email"]}'
+        token = mailed(old, 'confirm that this address')
+        anybody.post('/v1/auth/email/confirm', {'token': token}, expect=204)
+        anybody.problem(403, 'not-confirmed', 'POST', '/v1/auth/email/confirm', {'token': token})
+        vera.post('/v1/me/email/verify', expect=204)
+        anybody.post('/v1/auth/password-reset', {'email': 'nobody-at-all@example.com'}, expect=202)
+        anybody.post('/v1/auth/password-reset', {'email': old}, expect=202)
+        reset = {'token': mailed(old, 'asked for a new password'), 'new_password': 'another horse 7'}
+        anybody.post('/v1/auth/password-reset/confirm', reset, expect=204)
+        anybody.problem(403, 'not-confirmed', 'POST', '/v1/auth/password-reset/confirm', reset)
+        vera.problem(401, 'unauthenticated', 'GET', '/v1/me')
+        vera = server.login(old, 'another horse 7')
+        vera.problem(403, 'not-confirmed', 'POST', '/v1/me/password', {'password': 'wrong', 'new_password': 'third horse 5'})
+        vera.post('/v1/me/password', {'password': 'another horse 7', 'new_password': 'third horse 5'}, expect=204)
+        vera.problem(403, 'not-confirmed', 'POST', '/v1/me/email', {'password': 'wrong', 'email': new})
+        vera.post('/v1/me/email', {'password': 'third horse 5', 'email': customer.user['email']}, expect=202)
+        taken = {'token': mailed(customer.user['email'], 'Vera')}
+        anybody.problem(409, 'email-taken', 'POST', '/v1/auth/email/confirm', taken)
+        vera.post('/v1/me/email', {'password': 'third horse 5', 'email': new}, expect=202)
+        anybody.post('/v1/auth/email/confirm', {'token': mailed(new, 'confirm that this address')}, expect=204)
+        server.login(new, 'third horse 5')
 
     def test_api_keys(self):
         nils = server.register('customer', name='Nils')

@@ -8,6 +8,7 @@
 #include "events/events.h"
 #include "runtime/audit.h"
 #include "services/auth/internal.h"
+#include "services/auth/proofs.h"
 
 #include <sodium.h>
 #include <stddef.h>
@@ -27,6 +28,18 @@ static const struct schema factor_schema =
     SCHEMA(struct account_factor, "AccountFactor", factor_fields);
 
 #undef OF
+#define OF(member) offsetof(struct account_proof, member)
+static const char *const proof_names[] = {NULL, "verify", "reset", "email", NULL};
+static const struct schema_field proof_fields[] = {
+    {"kind", S_ENUM, S_STORE, OF(kind), .names = proof_names},
+    {"hash", S_LINE, S_STORE, OF(hash)},
+    {"email", S_LINE, S_STORE, OF(email)},
+    {"expires_at", S_TIME, S_STORE, OF(expires_us)},
+};
+static const struct schema proof_schema =
+    SCHEMA(struct account_proof, "AccountProof", proof_fields);
+
+#undef OF
 #define OF(member) offsetof(struct account, member)
 static const struct schema_field account_fields[] = {
     {"id", S_ID, S_OUT, OF(head.id), .hint = "usr"},
@@ -35,6 +48,9 @@ static const struct schema_field account_fields[] = {
     {"phone", S_LINE, S_OUT | S_STORE | S_NULL, OF(phone)},
     {"role", S_ENUM, S_OUT | S_STORE, OF(role), .names = role_names},
     {"disabled", S_BOOL, S_OUT | S_STORE, OF(disabled)},
+    {"email_verified", S_BOOL, S_OUT | S_STORE, OF(email_verified)},
+    {"proofs", S_LIST, S_STORE, OF(proofs), .count_offset = OF(proof_count), .sub = &proof_schema,
+     .max = PROOFS_MAX},
     {"second_factor", S_BOOL, S_OUT | S_STORE, OF(second_factor)},
     {"factor", S_OBJECT_PTR, S_STORE, OF(factor), .sub = &factor_schema},
     {"password_hash", S_LINE, S_STORE, OF(password_hash)},
@@ -92,6 +108,8 @@ int account_by_email(struct store *store, struct json_parser *p, struct str emai
     err = aggregate_get(&account_aggregate, store, p, reservation->user_id, a, &state);
     if (err < 0)
         return err;
+    if (!str_eq(((const struct account *)state)->email, email))
+        return ERR_NOT_FOUND; /* it has gone to another address since */
     *ret_account = state;
     return 0;
 }
@@ -136,7 +154,7 @@ const struct command_type account_sessions_end = {.name = "account.sessions_end"
 
 struct reserve_facts {
     struct str holder;  /* who had it when we looked; absent: nobody */
-    bool holder_exists; /* has he an account? */
+    bool holder_exists; /* has he an account with this e-mail? */
 };
 
 static int reserve_load(struct command *cmd, struct store *store, int64_t now_us) {
@@ -152,9 +170,9 @@ static int reserve_load(struct command *cmd, struct store *store, int64_t now_us
     if (err < 0)
         return err;
     facts->holder = ((const struct reservation *)state)->user_id;
-    struct store_doc doc;
-    err = store->ops->get(store, &accounts_collection, facts->holder, cmd->arena, &doc);
-    facts->holder_exists = err == 0;
+    err = aggregate_get(&account_aggregate, store, auth->parser, facts->holder, cmd->arena, &state);
+    facts->holder_exists =
+        err == 0 && str_eq(email_id(cmd->arena, ((const struct account *)state)->email), cmd->id);
     return err == ERR_NOT_FOUND ? 0 : err;
 }
 
@@ -166,7 +184,8 @@ static void reserve_decide(const struct command *cmd, const struct decide_ctx *c
     /* Abandoned: we looked for the holder's account, it was not there, and its time is over. */
     bool abandoned = old != NULL && str_eq(old->user_id, facts->holder) && !facts->holder_exists &&
                      ctx->now_us > old->reserved_us + RESERVATION_US;
-    if (old != NULL && !abandoned) {
+    bool own = old != NULL && str_eq(old->user_id, args->user_id); /* he has tried before */
+    if (old != NULL && !abandoned && !own) {
         decision_problem(ret, cmd, PROBLEM_EMAIL_TAKEN,
                          "there is an account with this e-mail already");
         return;
@@ -184,9 +203,8 @@ const struct command_type email_reserve = {.name = "email.reserve",
 
 /* ---- creating an account ---- */
 
-static void account_event(struct decision *d, const struct command *cmd,
-                          const struct decide_ctx *ctx, const char *type,
-                          const struct account *account) {
+void account_event(struct decision *d, const struct command *cmd, const struct decide_ctx *ctx,
+                   const char *type, const struct account *account) {
     struct ev_account data = {.user_id = account->head.id,
                               .name = account->name,
                               .phone = account->phone,
@@ -211,6 +229,8 @@ static void create_decide(const struct command *cmd, const struct decide_ctx *ct
     fresh->created_us = ctx->now_us;
     decision_state(ret, cmd, NULL, fresh);
     account_event(ret, cmd, ctx, EV_ACCOUNT_REGISTERED, fresh);
+    if (args->proof != NULL)
+        proof_begin(ret, cmd, ctx, fresh, PROOF_VERIFY, args->proof, fresh->email);
 }
 
 const struct command_type account_create = {

@@ -11,7 +11,9 @@
  * RESERVATION_US another register of that e-mail takes it over. So that the first one cannot come
  * back from the dead, an account must be created within RESERVATION_US / 2 of its reservation.
  *
- * Reading goes the same way: e-mail → reservation → user id → account.
+ * Reading goes the same way: e-mail → reservation → user id → account. An account that goes to
+ * another e-mail reserves that first; its reservation of the old one counts for nothing from then
+ * on, since the account says otherwise.
  */
 #ifndef LORRY_SERVICES_AUTH_ACCOUNTS_H
 #define LORRY_SERVICES_AUTH_ACCOUNTS_H
@@ -30,6 +32,15 @@ struct account_factor {
     int32_t recovery_count;
 };
 
+enum proof_kind { PROOF_NONE, PROOF_VERIFY, PROOF_RESET, PROOF_EMAIL };
+#define PROOFS_MAX 3   /* one of each kind */
+struct account_proof { /* of an address: proofs.h */
+    int32_t kind;      /* enum proof_kind */
+    struct str hash;
+    struct str email; /* PROOF_EMAIL: where the account goes */
+    int64_t expires_us;
+};
+
 struct account {
     struct aggregate_head head;
     struct str email; /* trimmed, lower case */
@@ -37,6 +48,9 @@ struct account {
     struct str password_hash;
     int32_t role; /* enum role */
     bool disabled;
+    bool email_verified;
+    struct account_proof *proofs;
+    int32_t proof_count;           /* ≤ PROOFS_MAX */
     bool second_factor;            /* there is one in force */
     struct account_factor *factor; /* NULL: never was */
     int64_t created_us;
@@ -77,8 +91,10 @@ bool account_voids(const struct account *account, struct str sid);
 struct reserve_args {
     struct str user_id;
 };
+struct fresh_proof;
 struct create_args {
-    struct account account; /* head unset */
+    struct account account;          /* head unset */
+    const struct fresh_proof *proof; /* of the address, to be mailed; NULL: none */
     int64_t reserved_us;
 };
 struct edit_args {
@@ -93,6 +109,9 @@ extern const struct command_type email_reserve, account_create, account_edit, ac
 /* Ends all sessions of the account but the one of who says so. No args. */
 extern const struct command_type account_sessions_end;
 
+/* For decide: EV_ACCOUNT_REGISTERED or _CHANGED. */
+void account_event(struct decision *d, const struct command *cmd, const struct decide_ctx *ctx,
+                   const char *type, const struct account *account);
 /* For decide: all sessions of NEXT's account end now, but for KEPT (absent: none is). */
 void account_void_sessions(struct decision *d, const struct command *cmd,
                            const struct decide_ctx *ctx, struct account *next, struct str kept);

@@ -6,10 +6,10 @@
 #include "base/timestamp.h"
 #include "runtime/audit.h"
 #include "services/auth/factor.h"
+#include "services/auth/flow.h"
 
 #include <sodium.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- shapes ---- */
@@ -240,33 +240,6 @@ void handle_api_keys(struct call *c) {
 
 /* ---- who a key is ---- */
 
-/* "That it was used" is nobody's request: the command has its own memory. */
-struct note {
-    struct command cmd;
-    struct arena arena;
-};
-
-static void note_done(struct command *cmd, int result, struct response *response) {
-    struct note *n = cmd->finish_arg;
-    (void)result; /* what could not be noted now is noted at the next use */
-    (void)response;
-    arena_free(&n->arena);
-    free(n);
-}
-
-static void note_use(struct auth_service *auth, const struct call *c, struct str id) {
-    struct note *n = xcalloc(1, sizeof(*n));
-    arena_init(&n->arena, 2048);
-    n->cmd = (struct command){.type = &api_key_used,
-                              .service = auth,
-                              .id = arena_str(&n->arena, id),
-                              .arena = &n->arena,
-                              .finish = note_done,
-                              .finish_arg = n};
-    if (executor_submit(runtime_options(c->runtime)->executor, &n->cmd) < 0)
-        note_done(&n->cmd, ERR_FULL, NULL);
-}
-
 /* "lry_<ULID>_<secret>" in its parts. False: it is not one. */
 static bool split(struct str text, struct arena *a, struct str *ret_id, struct str *ret_secret) {
     size_t head = strlen(API_KEY_START) + ULID_TEXT_LEN;
@@ -311,6 +284,6 @@ int auth_service_api_key(void *self, struct call *c, struct str text, struct ide
         return ERR_DENIED;
     auth->key_uses++;
     if (c->now_us - key->last_used_us >= API_KEY_USED_US)
-        note_use(auth, c, id);
+        detached_submit(c, detached_new(auth, &api_key_used, id));
     return 0;
 }

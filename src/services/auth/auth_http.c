@@ -18,6 +18,7 @@
 #include "services/auth/factor.h"
 #include "services/auth/flow.h"
 #include "services/auth/login_guard.h"
+#include "services/auth/proofs.h"
 #include "services/auth/setup.h"
 #include "services/auth/validate.h"
 
@@ -165,6 +166,7 @@ static void create_account(struct flow *f, const struct command *reserved) {
     args->reserved_us = reservation->reserved_us;
     if (f->since_us > 0 && f->since_us < args->reserved_us)
         args->reserved_us = f->since_us;
+    args->proof = f->args;
     f->auth->registers++;
     flow_step(f, &account_create, f->account->head.id, args, open_with_keys);
 }
@@ -221,6 +223,10 @@ struct flow *flow_account_new(struct call *c, const struct new_account *n) {
                                    .role = (int32_t)n->role};
     f->password = n->password;
     draw_session(f);
+    if (f->auth->sends_mail) {
+        struct fresh_proof *proof = f->args = arena_new(&c->arena, struct fresh_proof);
+        *proof = proof_draw(f->auth, c, f->account->head.id);
+    }
     return f;
 }
 
@@ -426,10 +432,22 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
     {"POST", "/v1/auth/login", ROLES_PUBLIC, handle_login, &login_schema, 0, "login"},
     {"POST", "/v1/auth/refresh", ROLES_PUBLIC, handle_refresh, &refresh_schema, 0, "refresh"},
     {"POST", "/v1/auth/logout", ROLES_PUBLIC, handle_logout, &refresh_schema, 0, "logout"},
+    {"POST", "/v1/auth/password-reset", ROLES_PUBLIC, handle_reset_begin, &email_schema, 0,
+     "askPasswordReset", email_check},
+    {"POST", "/v1/auth/password-reset/confirm", ROLES_PUBLIC, handle_reset, &reset_schema, 0,
+     "resetPassword", reset_check},
+    {"POST", "/v1/auth/email/confirm", ROLES_PUBLIC, handle_verify, &token_schema, 0,
+     "confirmEmail"},
     {"GET", "/.well-known/jwks.json", ROLES_PUBLIC, handle_jwks, NULL, 0, "getKeys"},
     {"GET", "/v1/me", ROLES_ANY, handle_me, NULL, 0, "getMe", .area = AREA_ACCOUNT},
     {"PATCH", "/v1/me", ROLES_ANY, handle_edit, &edit_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH,
      "updateMe", edit_check, .area = AREA_ACCOUNT},
+    {"POST", "/v1/me/password", ROLES_ANY, handle_password, &change_password_schema, 0,
+     "changePassword", password_check, .area = AREA_ACCOUNT},
+    {"POST", "/v1/me/email", ROLES_ANY, handle_email_begin, &change_email_schema, 0, "changeEmail",
+     email_check, .area = AREA_ACCOUNT},
+    {"POST", "/v1/me/email/verify", ROLES_ANY, handle_verify_begin, NULL, 0, "askEmailConfirmation",
+     .area = AREA_ACCOUNT},
     {"GET", "/v1/me/sessions", ROLES_ANY, handle_sessions, NULL, 0, "listSessions",
      .area = AREA_ACCOUNT},
     {"DELETE", "/v1/me/sessions", ROLES_ANY, handle_sessions_revoke, NULL, 0, "endOtherSessions",

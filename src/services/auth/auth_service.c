@@ -68,6 +68,8 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     a->address_failures_max = o->address_failures_max;
     a->registers_per_hour_max = o->registers_per_hour_max;
     a->require_factor = o->require_factor;
+    a->sends_mail = o->sends_mail;
+    a->public_url = str_from(o->public_url);
     a->audit_keep_us = o->audit_days * US_PER_DAY;
     a->parser = json_parser_new();
     pthread_mutex_init(&a->lock, NULL);

@@ -35,7 +35,9 @@ struct auth_options {
     int32_t login_failures_max;   /* 5 wrong passwords for one e-mail from one address in 15 min */
     int32_t account_failures_max; /* 100 for one e-mail from all addresses but its owner's */
     int32_t address_failures_max; /* 50 from one address in 15 minutes */
-    int32_t registers_per_hour_max;  /* 600 from one address */
+    int32_t registers_per_hour_max; /* 600 from one address */
+    bool sends_mail;                /* who listens to EV_MAIL_WANTED sends it on its way */
+    const char *public_url; /* where people reach the web app, for links in mails; NULL: none */
     enum factor_rule require_factor; /* FACTOR_NOBODY */
     int64_t audit_days; /* 730: how long entries of the audit log are kept; 0: for ever */
 };

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/err.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct flow *flow_new(struct call *c, int status) {
@@ -65,6 +66,42 @@ bool flow_hash(struct flow *f, struct str password, void (*done)(struct hash_job
 
 void flow_hasher_full(struct call *c) {
     call_problem(c, PROBLEM_OVERLOADED, "too many passwords wait to be checked");
+}
+
+/* ---- commands that nobody waits for ---- */
+
+struct detached {
+    struct command cmd;
+    struct arena arena;
+};
+
+static void detached_done(struct command *cmd, int result, struct response *response) {
+    struct detached *d = cmd->finish_arg;
+    (void)result; /* nobody waits for it */
+    (void)response;
+    arena_free(&d->arena);
+    free(d);
+}
+
+struct command *detached_new(struct auth_service *auth, const struct command_type *type,
+                             struct str id) {
+    struct detached *d = xcalloc(1, sizeof(*d));
+    arena_init(&d->arena, 2048);
+    d->cmd = (struct command){.type = type,
+                              .service = auth,
+                              .id = arena_str(&d->arena, id),
+                              .arena = &d->arena,
+                              .finish = detached_done,
+                              .finish_arg = d};
+    return &d->cmd;
+}
+
+int detached_submit(const struct call *c, struct command *cmd) {
+    cmd->request_id = arena_str(cmd->arena, c->request_id);
+    int err = executor_submit(runtime_options(c->runtime)->executor, cmd);
+    if (err < 0)
+        detached_done(cmd, err, NULL);
+    return err;
 }
 
 /* ---- confirming that it is still he ---- */

@@ -18,6 +18,7 @@ struct flow {
     struct session_args session;
     struct refresh_token token; /* the one that goes out */
     int status;                 /* of the answer when all goes well */
+    void *args;                 /* of a step to come */
     struct str code;            /* login: of the second factor; absent: none */
     struct str password;        /* of the account that is being made */
     int64_t since_us;           /* set-up: when it was claimed */
@@ -35,6 +36,12 @@ void flow_with_keys(struct flow *f, void (*next)(struct flow *f, const struct co
 /* Hands the flow to the hasher, whose thread calls DONE. False: it is full, and F is still ours. */
 bool flow_hash(struct flow *f, struct str password, void (*done)(struct hash_job *job));
 void flow_hasher_full(struct call *c);
+/* A command that no request waits for: it has its own memory, where its args must lie. */
+struct command *detached_new(struct auth_service *auth, const struct command_type *type,
+                             struct str id);
+/* ERR_FULL: it will not be carried out. On C's thread; C lives on. */
+int detached_submit(const struct call *c, struct command *cmd);
+
 /* The signed-in caller's own account in f->account, and his password checked: counted like a
  * sign-in, because a stolen session must not guess it. Replies itself when it is not right, else
  * NEXT goes on (on the hasher's thread). */

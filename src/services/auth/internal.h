@@ -48,6 +48,8 @@ struct auth_service {
     _Atomic uint64_t logins[LOGIN_OUTCOMES], registers, refreshes, reuses, audited;
     int64_t audit_keep_us;
     enum factor_rule require_factor;
+    bool sends_mail;
+    struct str public_url; /* absent: no links in mails */
 };
 
 /* How long anything about an access token can matter after it was signed. */
@@ -73,7 +75,7 @@ void handle_sessions_revoke(struct call *c);
 void auth_check_field(struct call *c, struct field_errors *errors, const char *pointer,
                       const char *fault);
 
-#define AUTH_ROUTES 23
+#define AUTH_ROUTES 29
 extern const struct route_entry auth_routes[AUTH_ROUTES];
 
 #endif

@@ -1,4 +1,5 @@
 #include "services/auth/login_guard.h"
+#include "services/auth/proofs.h"
 
 #include "base/address.h"
 #include "base/timestamp.h"
@@ -120,6 +121,24 @@ void guard_login_wrong(struct auth_service *a, struct call *c) {
     if (a->address_failures_max > 0)
         a->cache->ops->add(a->cache, address_key(c), 1, LOGIN_WINDOW_US, c->now_us, &value,
                            &until_us);
+}
+
+/* Counts one below KEY; false: replied 429. */
+static bool within(struct auth_service *a, struct call *c, struct str key, int32_t max,
+                   const char *what) {
+    int64_t value, until_us;
+    if (a->cache->ops->add(a->cache, key, 1, MAILS_WINDOW_US, c->now_us, &value, &until_us) < 0 ||
+        value <= max)
+        return true;
+    return refuse(c, PROBLEM_TOO_MANY_REQUESTS, what, until_us);
+}
+
+bool guard_mail(struct auth_service *a, struct call *c, struct str whom) {
+    struct str network = guard_network(c->request.peer, &c->arena);
+    return within(a, c, arena_printf(&c->arena, "mails:%.*s", STR_ARG(network)),
+                  MAILS_PER_ADDRESS_MAX, "too many mails were asked for from this address") &&
+           within(a, c, arena_printf(&c->arena, "mail:%.*s", STR_ARG(whom)), MAILS_PER_ACCOUNT_MAX,
+                  "too many mails were asked for");
 }
 
 bool guard_register(struct auth_service *a, struct call *c) {

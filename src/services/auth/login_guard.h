@@ -37,6 +37,9 @@ void guard_login_wrong(struct auth_service *a, struct call *c);
 void guard_login_undone(struct auth_service *a, struct call *c, const struct login_try *try);
 /* EMAIL_ID's owner is given tokens: C's address is one of his homes for HOME_US. */
 void guard_home(struct auth_service *a, struct call *c, struct str email_id);
+/* May C have a mail sent to (or asked for by) WHOM? Counts it, whether or not there is such an
+ * account. False: replied 429. */
+bool guard_mail(struct auth_service *a, struct call *c, struct str whom);
 /* May C register? Counts it. False: replied 429. */
 bool guard_register(struct auth_service *a, struct call *c);
 /* What stands for PEER's address in the counters: an IPv6 address is its /64, because whoever has
