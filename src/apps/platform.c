@@ -299,6 +299,12 @@ static int make_notification(struct platform *p, struct str *ret_why) {
     int err = here ? mailer_open(p->config, &p->arena, &p->mailer, ret_why) : 0;
     if (err < 0)
         return err;
+    if (config_is_given(p->config, "message_url") &&
+        !notification_is_secret(config_text(p->config, "message_secret"))) {
+        *ret_why = STR("message_url needs a message_secret beside it: whsec_ and the base64 of 24 "
+                       "to 64 bytes");
+        return ERR_INVALID;
+    }
     p->poster = here ? poster_new(p->config, &p->log) : NULL;
     p->notification = notification_service_new(&(struct notification_options){
         .clock = &p->clock,
@@ -307,6 +313,8 @@ static int make_notification(struct platform *p, struct str *ret_why) {
         .locations = driver_service_locations(p->driver),
         .mailer = p->mailer,
         .poster = p->poster,
+        .message_url = here ? config_text(p->config, "message_url") : STR_NONE,
+        .message_secret = config_text(p->config, "message_secret"),
         .webhook_allow_private = config_bool(p->config, "webhook_allow_private"),
         .entropy = &p->entropy,
         .log = &p->log,

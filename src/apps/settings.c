@@ -346,6 +346,7 @@ static bool is_sender(struct str s) {
 
 static const char *const mailers[] = {"none", "smtp", "smtps", "file", NULL};
 static const char *const mail_tls_names[] = {"auto", "required", "off", NULL};
+static const char *const message_urls[] = {"https", "http", NULL};
 static const struct config_setting mail[] = {
     {.key = "mail",
      .kind = CONFIG_URL,
@@ -372,6 +373,15 @@ static const struct config_setting mail[] = {
      .kind = CONFIG_PATH,
      .placeholder = "FILE",
      .help = "PEM file of who may vouch for the mail server; without it the system's"},
+    {.key = "message_url",
+     .kind = CONFIG_URL,
+     .names = message_urls,
+     .help = "Where text messages and push go: a receiver of yours that hands them on "
+             "(docs/notifications.md)"},
+    {.key = "message_secret",
+     .kind = CONFIG_STRING,
+     .secret = true,
+     .help = "What signs them: whsec_ and base64"},
     {.key = "webhook_ca",
      .kind = CONFIG_PATH,
      .placeholder = "FILE",

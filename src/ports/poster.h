@@ -23,6 +23,7 @@ struct post {
         struct str name, value;
     } headers[POST_HEADERS_MAX];
     int32_t header_count;
+    bool trusted; /* the operator's own receiver: it may be a private one, and http:// */
 };
 struct post_outcome {
     int32_t status;                     /* of the answer; 0: there was none */

@@ -1,6 +1,8 @@
 """Webhooks against real receivers: who hears of what, how it is signed (verified by the npm library standardwebhooks, too),
 what is tried again, and where nothing is ever sent."""
 import base64
+import email
+import email.policy
 import hashlib
 import hmac
 import http.server
@@ -10,6 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -276,6 +279,38 @@ class Webhooks(unittest.TestCase):
         told = [n for n in until(lambda: api.get('/v1/notifications', expect=200).json['items'], 'its owner is told')
                 if n['type'] == 'webhook.disabled']
         self.assertEqual([n['data'] for n in told], [{'id': made['id'], 'url': there.url(), 'reason': 'gone'}])
+
+
+class People(unittest.TestCase):
+    """E-mail and text messages of a whole way: an account, its choice, a booking."""
+
+    def test_mail_and_message(self):
+        gateway = Receiver()
+        self.addCleanup(gateway.close)
+        secret = 'whsec_' + base64.b64encode(b'x' * 32).decode()
+        with tempfile.TemporaryDirectory() as folder, Server(
+                '--mail', f'file:{folder}', '--mail-from', 'Lorry <lorry@example.com>', '--message-url', gateway.url('/sms'),
+                env={'LORRY_MESSAGE_SECRET': secret}) as there:  # a private address: the operator's own
+            api = there.register(phone='+46701234567')
+            api.call('PUT', '/v1/notifications/preferences', {'language': 'sv', 'email': ['requested', 'cancelled'], 'message': ['cancelled']},
+                     expect=200)
+            booked = book(api)
+            api.post(f'/v1/bookings/{booked["id"]}/cancel', {}, expect=200)
+            mails = until(lambda: (lambda f: f if len(f) == 2 else None)(sorted(n for n in os.listdir(folder) if n.endswith('.eml'))),
+                          'both mails are there')
+            parsed = [email.message_from_bytes(open(os.path.join(folder, m), 'rb').read(), policy=email.policy.default) for m in mails]
+            self.assertEqual({m['Subject'] for m in parsed},
+                             {f'Bokning {booked["code"]} är gjord', f'Bokning {booked["code"]} är avbokad'})
+            for m in parsed:
+                self.assertEqual(m['Message-ID'], f'<{mails[parsed.index(m)].removesuffix(".eml")}@example.com>')
+                self.assertIn('Hej Asha Rao,', m.get_body(('plain',)).get_content())
+                self.assertIn('<html lang="sv" dir="ltr">', m.get_body(('html',)).get_content())
+            until(lambda: gateway.of('/sms'), 'the message, too')
+            told = json.loads(gateway.got[0]['body'])
+            self.assertEqual((told['type'], told['data']['to'], told['data']['kind'], told['data']['language'], told['data']['text']),
+                             ('message', '+46701234567', 'booking_cancelled', 'sv', f'Bokning {booked["code"]} är avbokad'))
+            self.assertEqual(signatures(gateway.got[0], secret), [True])
+            self.assertEqual(len(gateway.got), 1)
 
 
 def leads_inside(name):

@@ -417,6 +417,17 @@ class MainWay(unittest.TestCase):
         time.sleep(10.2)
         customer.problem(409, 'quote-expired', 'POST', '/v1/bookings', {'quote_id': quote['id']})
 
+    def test_preferences(self):
+        api = server.register()
+        path = '/v1/notifications/preferences'
+        self.assertIn('delivered', api.get(path, expect=200).json['email'])
+        chosen = {'language': 'hi', 'timezone': 'Asia/Kolkata', 'quiet_from': '22:00', 'quiet_until': '07:00', 'email': ['failed'],
+                  'message': []}
+        now = api.call('PUT', path, chosen, expect=200).json
+        self.assertEqual({k: now[k] for k in chosen}, chosen)
+        self.assertEqual(api.get(path, expect=200).json, now)
+        api.call('PUT', path, {'email': ['x'], 'message': []}, expect=422)
+
     def test_webhooks(self):
         there = webhooks.Receiver(lambda path: 410 if path == '/gone' else 204)
         self.addCleanup(there.close)
@@ -619,6 +630,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'setStatus': {'status': 'delivered'}, 'rateBooking': {'stars': 5}, 'assignDriver': {'driver_id': f'drv{NOBODY}'},
          'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
+         'putNotificationPreferences': {'email': [], 'message': []},
          'putTariffs': {'currency': 'SEK', 'items': [{'vehicle': 'van', 'base': 1, 'per_km': 1, 'per_minute': 1, 'minimum': 1}]},
          'patchDriver': {'status': 'approved'}}
 

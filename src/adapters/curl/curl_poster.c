@@ -32,6 +32,7 @@ struct parcel {
     post_done_fn done;
     void *arg;
     int64_t sent_us;
+    bool trusted; /* any address will do */
     bool refused; /* an address that is not public */
     size_t answer_bytes, excerpt_len;
     char excerpt[POST_EXCERPT_MAX + 1];
@@ -40,7 +41,7 @@ struct parcel {
 static bool parcel_allows(struct outgoing_job *job, const struct sockaddr *to) {
     struct parcel *p = (struct parcel *)job;
     struct address a = {.b = {[10] = 0xff, [11] = 0xff}};
-    if (p->poster->allow_private)
+    if (p->trusted)
         return true;
     if (to->sa_family == AF_INET)
         memcpy(a.b + 12, &((const struct sockaddr_in *)to)->sin_addr, 4);
@@ -65,7 +66,7 @@ static size_t take_answer(const char *bytes, size_t size, size_t count, void *ar
 
 static CURLcode parcel_begin(struct outgoing_job *job, CURL *easy) {
     struct parcel *p = (struct parcel *)job;
-    const char *protocols = p->poster->allow_private ? "https,http" : "https";
+    const char *protocols = p->trusted ? "https,http" : "https";
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
     if (p->poster->ca_file != NULL)
         curl_easy_setopt(easy, CURLOPT_CAINFO, p->poster->ca_file);
@@ -144,6 +145,7 @@ static int poster_send(struct poster *poster, const struct post *post, post_done
     p->done = done;
     p->arg = arg;
     p->sent_us = clock_mono_us();
+    p->trusted = own->allow_private || post->trusted;
     p->job = (struct outgoing_job){.timeout_ms = own->timeout_ms,
                                    .connect_timeout_ms = CONNECT_TIMEOUT_MS,
                                    .begin = parcel_begin,

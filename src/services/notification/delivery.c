@@ -11,7 +11,7 @@
 
 /* ---- shape ---- */
 
-const char *const delivery_channel_names[] = {NULL, "email", "webhook", NULL};
+const char *const delivery_channel_names[] = {NULL, "email", "webhook", "message", NULL};
 const char *const delivery_state_names[] = {NULL, "pending", "sent", "dead", NULL};
 
 #define AT(member) .offset = offsetof(struct delivery_try, member)
@@ -39,6 +39,7 @@ static const struct schema_field fields[] = {
     {"name", S_STR, S_STORE, AT(name)},
     {"code", S_STR, S_STORE, AT(code)},
     {"link", S_STR, S_STORE, AT(link)},
+    {"booking", S_STR, S_STORE, AT(booking)},
     {"created_at", S_TIME, S_OUT | S_STORE, AT(created_us)},
     {"expires_at", S_TIME, S_STORE, AT(expires_us)},
     {"next_try_at", S_TIME, S_OUT | S_STORE, AT(next_us)},

@@ -30,7 +30,13 @@
 #define MAIL_TRY_MAX 12
 #define MAIL_KEEP_TRYING_US (2 * US_PER_DAY)
 
-enum delivery_channel { CHANNEL_NONE, CHANNEL_EMAIL, CHANNEL_WEBHOOK, CHANNEL_COUNT };
+enum delivery_channel {
+    CHANNEL_NONE,
+    CHANNEL_EMAIL,
+    CHANNEL_WEBHOOK,
+    CHANNEL_MESSAGE,
+    CHANNEL_COUNT
+};
 extern const char *const delivery_channel_names[];
 enum delivery_state { DELIVERY_NONE, DELIVERY_PENDING, DELIVERY_SENT, DELIVERY_DEAD };
 extern const char *const delivery_state_names[];
@@ -46,14 +52,14 @@ struct delivery {
     int32_t channel, state;
     struct str event_id, kind; /* kind: the template */
     struct str user_id, to;
-    struct str endpoint_id, payload;       /* of a webhook: whose, and the body */
-    struct str language, name, code, link; /* what the template is filled with */
-    int64_t created_us, expires_us;        /* not begun after it */
-    int64_t next_us;                       /* PENDING: when it is tried */
-    int64_t begun_us;                      /* of the try under way; 0: none */
-    int64_t done_us;                       /* when it was sent, or given up */
-    int64_t tries;                         /* that were begun … */
-    int64_t base;                          /* … before it was last sent off by hand */
+    struct str endpoint_id, payload;                /* of a webhook: whose, and the body */
+    struct str language, name, code, link, booking; /* what the template is filled with */
+    int64_t created_us, expires_us;                 /* not begun after it */
+    int64_t next_us;                                /* PENDING: when it is tried */
+    int64_t begun_us;                               /* of the try under way; 0: none */
+    int64_t done_us;                                /* when it was sent, or given up */
+    int64_t tries;                                  /* that were begun … */
+    int64_t base;                                   /* … before it was last sent off by hand */
     struct delivery_try *log;
     int32_t log_count;
 };

@@ -7,6 +7,7 @@
  * A watchable says who may watch a booking: the facts of its events that this service needs later.
  */
 #include "services/notification/internal.h"
+#include "services/notification/recipients.h"
 #include "services/notification/webhooks.h"
 
 #include "base/check.h"
@@ -348,6 +349,7 @@ static void on_booking(struct event_turn *t, const void *data) {
         return; /* of no booking: nobody's */
     add_views(t, b);
     webhooks_add(t, b);
+    recipients_add(t, b);
     add_watchable(t, b);
 }
 
@@ -391,6 +393,7 @@ static void on_offered(struct event_turn *t, const void *data) {
     if (b->booking_id.p != NULL) {
         add_views(t, b);
         webhooks_add(t, b);
+        recipients_add(t, b);
     }
     if (b->offer != NULL && !b->offer->manual)
         add_entry(t, b, b->offer->driver_user_id, "offer.made", offer_json(b, t->arena));
@@ -453,6 +456,8 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_EXPIRED, &ev_booking_schema, on_booking},
     {EV_BOOKING_FAILED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
+    {EV_ACCOUNT_REGISTERED, &ev_account_schema, on_recipient_account},
+    {EV_ACCOUNT_CHANGED, &ev_account_schema, on_recipient_account},
     {EV_MAIL_WANTED, &ev_mail_schema, on_mail_wanted},
     {EV_WEBHOOK_EXHAUSTED, &ev_webhook_schema, on_webhook_exhausted},
     {EV_WEBHOOK_DISABLED, &ev_webhook_schema, on_webhook_disabled},

@@ -28,6 +28,8 @@ struct notification_options {
     struct mailer *mailer;       /* NULL: no mail is sent; closed after the executor has stopped */
     struct poster *poster;       /* NULL: webhooks are not called; the same */
     bool webhook_allow_private;  /* http:// and private addresses may be told: for tests */
+    struct str message_url;      /* where text messages and push go; absent: nowhere */
+    struct str message_secret;   /* "whsec_…" that signs them */
     struct entropy *entropy;     /* for secrets, on any thread */
     const struct log *log;
     struct peers *peers; /* others that write to the same store; NULL: nobody */
@@ -43,6 +45,8 @@ struct notification_service *notification_service_new(const struct notification_
 struct notification_service *notification_service_free(struct notification_service *n);
 /* For an end in order: nothing more is begun; how many messages are still under way, whose results
  * the executor is to hear. Any thread. */
+/* Can S sign ("whsec_" and the base64 of 24 to 64 bytes)? */
+bool notification_is_secret(struct str s);
 void notification_service_stop(struct notification_service *n);
 int32_t notification_service_under_way(struct notification_service *n);
 /* Where the results of what is sent go. Before its first turn, where there is a mailer or poster.

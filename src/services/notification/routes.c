@@ -1,5 +1,6 @@
 /* The service's tables, its own life, and its two routes. */
 #include "services/notification/internal.h"
+#include "services/notification/recipients.h"
 #include "services/notification/webhooks.h"
 
 #include "base/check.h"
@@ -106,6 +107,11 @@ static const struct route_entry routes[] = {
     {"GET", "/v1/ws", ROLES_PUBLIC, route_socket, NULL, ROUTE_SOCKET, "openSocket"},
     {"GET", "/v1/notifications", ROLES_ANY, route_notifications, NULL, 0, "listNotifications",
      .area = AREA_NOTIFICATIONS},
+    {"GET", "/v1/notifications/preferences", ROLES_ANY, route_preferences, NULL, 0,
+     "getNotificationPreferences", .area = AREA_NOTIFICATIONS},
+    {"PUT", "/v1/notifications/preferences", ROLES_ANY, route_preferences_put, &preferences_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putNotificationPreferences", preferences_check,
+     .area = AREA_NOTIFICATIONS},
     {"GET", "/v1/webhooks", WEBHOOK_ROLES, route_webhooks, NULL, 0, "listWebhooks"},
     {"POST", "/v1/webhooks", WEBHOOK_ROLES, route_webhook_create, &webhook_body_schema, 0,
      "createWebhook", webhook_check},
@@ -124,7 +130,8 @@ static const struct route_entry routes[] = {
      "retryDelivery"},
 };
 static const struct store_collection *const collections[] = {
-    &inbox_collection, &watchable_collection, &delivery_collection, &webhook_collection, NULL};
+    &inbox_collection,   &watchable_collection, &delivery_collection,
+    &webhook_collection, &recipient_collection, NULL};
 static const struct command_type *const timers[] = {&delivery_wake, NULL};
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
@@ -165,7 +172,7 @@ static const struct service_def def = {
     .routes = routes,
     .route_count = (int32_t)COUNT_OF(routes),
     .events = notification_events,
-    .event_count = 14,
+    .event_count = 16,
     .timers = timers,
     .start = start,
     .follow = follow,

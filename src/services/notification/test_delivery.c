@@ -1,7 +1,9 @@
 /* Deliveries against a mailer that does as the test says: each promise of delivery.h on its own. */
+#include "services/notification/recipients.h"
 #include "services/notification/test_kit.h"
 
 #define POST_MAX 256
+#define HOUR_S INT64_C(3600)
 
 /* ---- a mailer by hand ---- */
 
@@ -423,12 +425,145 @@ static void test_events_that_come_again(void **state) {
     kit_free(k);
 }
 
+/* ---- who wants what ---- */
+
+static void register_account(struct kit *k, struct str user_id, int32_t role) {
+    struct ev_account a = {.user_id = user_id,
+                           .name = STR("Kim"),
+                           .phone = STR("+46701234567"),
+                           .email = STR("kim@example.com"),
+                           .role = role};
+    kit_publish(k, kit_event_of(k, EV_ACCOUNT_REGISTERED, user_id, &ev_account_schema, &a));
+    house_settle(k->h);
+}
+
+static int put_preferences(struct kit *k, struct identity who, const char *body) {
+    return house_call(k->h, &(struct house_request){.method = "PUT",
+                                                    .path = "/v1/notifications/preferences",
+                                                    .body = body,
+                                                    .who = who})
+        .status;
+}
+
+static void move(struct kit *k, struct ev_booking *b, const char *type, int32_t state) {
+    kit_moves(k, b, state);
+    b->view = STR("{\"code\":\"ABC123\"}");
+    kit_tell(k, type, b);
+    house_advance(k->h, 100 * US_PER_MS);
+}
+
+static void test_preferences(void **state) {
+    (void)state;
+    struct postbox p;
+    struct kit *k = kit_with(&p);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    struct ev_booking b = kit_booking(k, who.user_id);
+    kit_tell(k, EV_BOOKING_REQUESTED, &b); /* its account comes later: not by default, anyway */
+    kit_moves(k, &b, BOOKING_ASSIGNED);
+    kit_tell(k, EV_BOOKING_ASSIGNED, &b);
+    assert_int_equal(p.count, 0);
+    register_account(k, who.user_id, ROLE_CUSTOMER);
+    house_advance(k->h, 30 * US_PER_S);
+    assert_int_equal(p.count, 1); /* what had waited for it */
+    assert_string_equal(p.letters[0].to, "kim@example.com");
+    post_tell_all(&p, MAIL_SENT);
+    assert_int_equal(put_preferences(k, who,
+                                     "{\"email\":[\"picked_up\"],\"message\":[],"
+                                     "\"language\":\"sv\"}"),
+                     200);
+    move(k, &b, EV_BOOKING_PROGRESSED, BOOKING_ARRIVED_PICKUP);
+    assert_int_equal(p.count, 1);
+    move(k, &b, EV_BOOKING_PROGRESSED, BOOKING_PICKED_UP);
+    assert_int_equal(p.count, 2);
+    assert_true(kit_has(str_from(p.letters[1].subject), "upph\xc3\xa4mtad"));
+    move(k, &b, EV_BOOKING_DELIVERED, BOOKING_DELIVERED);
+    assert_int_equal(p.count, 2);
+    kit_end(k, &p);
+}
+
+static void test_bad_preferences(void **state) {
+    (void)state;
+    struct postbox p;
+    struct kit *k = kit_with(&p);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    static const char *const bad[] = {
+        "{}",
+        "{\"email\":[]}",
+        "{\"email\":[\"nonsense\"],\"message\":[]}",
+        "{\"email\":[],\"message\":[\"\"]}",
+        "{\"email\":\"assigned\",\"message\":[]}",
+        "{\"email\":[],\"message\":[],\"language\":\"de\"}",
+        "{\"email\":[],\"message\":[],\"timezone\":\"Mars/Olympus\"}",
+        "{\"email\":[],\"message\":[],\"timezone\":\"../../etc/passwd\"}",
+        "{\"email\":[],\"message\":[],\"quiet_from\":\"22:00\"}",
+        "{\"email\":[],\"message\":[],\"quiet_from\":\"24:00\",\"quiet_until\":\"07:00\"}",
+        "{\"email\":[],\"message\":[],\"quiet_from\":\"2:00:\",\"quiet_until\":\"07:60\"}",
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(put_preferences(k, who, bad[i]), 422);
+    kit_end(k, &p);
+}
+
+/* The house's clock shows 10:00 UTC when it is made: 11:00 in Stockholm, in winter. */
+static void test_quiet_hours(void **state) {
+    (void)state;
+    struct postbox p;
+    struct kit *k = kit_with(&p);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    register_account(k, who.user_id, ROLE_CUSTOMER);
+    assert_int_equal(put_preferences(k, who,
+                                     "{\"email\":[\"assigned\",\"offer\"],\"message\":[],"
+                                     "\"timezone\":\"Europe/Stockholm\",\"quiet_from\":\"10:30\","
+                                     "\"quiet_until\":\"12:00\"}"),
+                     200);
+    struct ev_booking b = kit_booking(k, who.user_id);
+    move(k, &b, EV_BOOKING_ASSIGNED, BOOKING_ASSIGNED);
+    house_advance(k->h, 3500 * US_PER_S);
+    assert_int_equal(p.count, 0);
+    kit_crash(k); /* what waits is data */
+    house_advance(k->h, 200 * US_PER_S);
+    assert_int_equal(p.count, 1);
+    kit_end(k, &p);
+}
+
+static void test_quiet_until(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *until;
+        int64_t now_s, wait_s; /* after midnight UTC, which is the zone */
+    } cases[] = {
+        {"22:00", "07:00", 21 * HOUR_S, 0},
+        {"22:00", "07:00", 22 * HOUR_S, 9 * HOUR_S},
+        {"22:00", "07:00", 3 * HOUR_S + 61, 4 * HOUR_S - 61},
+        {"22:00", "07:00", 7 * HOUR_S, 0},
+        {"09:00", "17:00", 8 * HOUR_S, 0},
+        {"09:00", "17:00", 16 * HOUR_S + 3599, 1},
+        {"09:00", "17:00", 17 * HOUR_S, 0},
+        {"09:00", "09:00", 9 * HOUR_S, 0},
+        {"00:00", "23:59", 0, 23 * HOUR_S + INT64_C(3540)},
+    };
+    struct arena a;
+    arena_init(&a, 1024);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct recipient r = {.quiet_from = str_from(cases[i].from),
+                                    .quiet_until = str_from(cases[i].until)};
+        int64_t now_us = (INT64_C(20000) * 86400 + cases[i].now_s) * US_PER_S;
+        assert_int_equal(recipient_quiet_until(&r, now_us, &a) - now_us,
+                         cases[i].wait_s * US_PER_S);
+    }
+    arena_free(&a);
+}
+
 /* Every template in every language is whole, and what is filled in cannot become markup. */
 static void test_words(void **state) {
     (void)state;
-    static const char *const kinds[] = {"verify_email",          "reset_password",
-                                        "email_changed",         "password_changed",
-                                        "second_factor_changed", "new_sign_in"};
+    static const char *const kinds[] = {
+        "verify_email",      "reset_password",          "email_changed",
+        "password_changed",  "second_factor_changed",   "new_sign_in",
+        "booking_requested", "booking_assigned",        "booking_arrived_pickup",
+        "booking_picked_up", "booking_arrived_dropoff", "booking_delivered",
+        "booking_cancelled", "booking_expired",         "booking_failed",
+        "booking_offer"};
     static const char *const tags[] = {"en", "sv", "hi", "ar", "de", "", "x"};
     struct arena a;
     arena_init(&a, 4096);
@@ -439,7 +574,8 @@ static void test_words(void **state) {
                                        .language = str_from(tags[l]),
                                        .name = STR("<b>Kim & \"Co\"</b>"),
                                        .link = STR("https://example.com/?a=1&b=\"><x"),
-                                       .code = STR("12<3")};
+                                       .code = STR("12<3"),
+                                       .booking = STR("ABC123")};
             assert_int_equal(words_of(&d, &a, &w), 0);
             assert_true(w.subject.len > 0 && w.text.len > 0);
             assert_false(kit_has(w.text, "{") || kit_has(w.html, "{") || kit_has(w.subject, "{"));
@@ -477,6 +613,10 @@ int main(void) {
         cmocka_unit_test(test_three_days_then_disabled),
         cmocka_unit_test(test_one_bad_message),
         cmocka_unit_test(test_events_that_come_again),
+        cmocka_unit_test(test_preferences),
+        cmocka_unit_test(test_bad_preferences),
+        cmocka_unit_test(test_quiet_hours),
+        cmocka_unit_test(test_quiet_until),
         cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

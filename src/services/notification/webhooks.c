@@ -159,6 +159,16 @@ struct str webhook_secret(struct entropy *e, struct arena *a) {
     return arena_printf(a, SECRET_PREFIX "%s", text);
 }
 
+bool notification_is_secret(struct str s) {
+    unsigned char key[64];
+    size_t len = 0;
+    struct str coded = str_sub(s, strlen(SECRET_PREFIX), s.len);
+    return str_starts(s, SECRET_PREFIX) &&
+           sodium_base642bin(key, sizeof(key), coded.p, coded.len, NULL, &len, NULL,
+                             sodium_base64_VARIANT_ORIGINAL) == 0 &&
+           len >= 24;
+}
+
 static struct str sign(struct str secret, struct str text, struct arena *a) {
     unsigned char key[64], mac[crypto_auth_hmacsha256_BYTES];
     char out[sodium_base64_ENCODED_LEN(sizeof(mac), sodium_base64_VARIANT_ORIGINAL)];

@@ -1,0 +1,330 @@
+/* Recipients. An account's own event may come after one of its first booking: then that waits for
+ * it, if the account is young; an account from before this service kept recipients is told nothing
+ * until it changes.
+ */
+#include "services/notification/recipients.h"
+
+#include "base/check.h"
+#include "base/err.h"
+#include "base/zone.h"
+#include "services/notification/internal.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* ---- shapes ---- */
+
+static const char *const kinds[] = {
+    "requested", "assigned",  "arrived_pickup", "picked_up", "arrived_dropoff",
+    "delivered", "cancelled", "expired",        "failed",    "offer",
+};
+/* By e-mail, for customers who have chosen nothing. */
+static const char *const usual[] = {"assigned", "delivered", "cancelled", "expired", "failed"};
+
+#define AT(member) .offset = offsetof(struct recipient, member)
+#define KINDS(list, number)                                                                        \
+    AT(list), .count_offset = offsetof(struct recipient, number), .min = 0, .max = 20
+static const struct schema_field fields[] = {
+    {"email_address", S_STR, S_STORE, AT(email)},
+    {"phone", S_STR, S_STORE, AT(phone)},
+    {"name", S_STR, S_STORE, AT(name)},
+    {"disabled", S_BOOL, S_STORE, AT(disabled)},
+    {"account_at", S_TIME, S_STORE, AT(account_us)},
+    {"chosen", S_BOOL, S_STORE, AT(chosen)},
+    {"language", S_STR, S_OUT | S_STORE | S_NULL, AT(language)},
+    {"timezone", S_STR, S_OUT | S_STORE | S_NULL, AT(timezone)},
+    {"quiet_from", S_STR, S_OUT | S_STORE | S_NULL, AT(quiet_from)},
+    {"quiet_until", S_STR, S_OUT | S_STORE | S_NULL, AT(quiet_until)},
+    {"email", S_STR_LIST, S_OUT | S_STORE | S_REQUIRED, KINDS(email_kinds, email_count)},
+    {"message", S_STR_LIST, S_OUT | S_STORE | S_REQUIRED, KINDS(message_kinds, message_count)},
+};
+static const struct schema schema = SCHEMA(struct recipient, "Recipient", fields);
+const struct store_collection recipient_collection = {.name = "recipients"};
+const struct aggregate recipient_aggregate = {&recipient_collection, &schema, NULL, NULL};
+
+static const struct schema_field preferences_fields[] = {
+    {"language", S_LINE, S_IN, AT(language), .min = 2, .max = 16},
+    {"timezone", S_LINE, S_IN, AT(timezone), .min = 1, .max = ZONE_NAME_MAX},
+    {"quiet_from", S_LINE, S_IN, AT(quiet_from), .min = CLOCK_TEXT_LEN, .max = CLOCK_TEXT_LEN},
+    {"quiet_until", S_LINE, S_IN, AT(quiet_until), .min = CLOCK_TEXT_LEN, .max = CLOCK_TEXT_LEN},
+    {"email", S_STR_LIST, S_IN | S_REQUIRED, KINDS(email_kinds, email_count)},
+    {"message", S_STR_LIST, S_IN | S_REQUIRED, KINDS(message_kinds, message_count)},
+};
+#undef AT
+const struct schema preferences_schema =
+    SCHEMA(struct recipient, "NotificationPreferences", preferences_fields);
+
+static void write(struct jw *w, const struct recipient *r) {
+    jw_object(w);
+    jw_kv_i64(w, "version", r->head.version);
+    schema_write_fields(&schema, r, S_OUT, w);
+    jw_end(w);
+}
+
+/* ---- what was chosen ---- */
+
+static bool is_kind(struct str s) {
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        if (str_is(s, kinds[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Minutes since midnight, or -1. */
+static int32_t clock_minutes(struct str s) {
+    for (size_t i = 0; i < CLOCK_TEXT_LEN; i++) {
+        bool digit = s.len == CLOCK_TEXT_LEN && s.p[i] >= '0' && s.p[i] <= '9';
+        if (i == 2 ? s.len != CLOCK_TEXT_LEN || s.p[i] != ':' : !digit)
+            return -1;
+    }
+    int32_t hour = (s.p[0] - '0') * 10 + s.p[1] - '0', minute = (s.p[3] - '0') * 10 + s.p[4] - '0';
+    return hour < 24 && minute < 60 ? hour * 60 + minute : -1;
+}
+
+static void take_usual(struct recipient *r, struct arena *a) {
+    r->email_kinds = arena_array(a, struct str, COUNT_OF(usual));
+    r->email_count = (int32_t)COUNT_OF(usual);
+    for (size_t i = 0; i < COUNT_OF(usual); i++)
+        r->email_kinds[i] = str_from(usual[i]);
+}
+
+static bool wants(const struct recipient *r, enum delivery_channel channel, struct str kind) {
+    const struct str *list = channel == CHANNEL_EMAIL ? r->email_kinds : r->message_kinds;
+    int32_t count = channel == CHANNEL_EMAIL ? r->email_count : r->message_count;
+    for (int32_t i = 0; i < count; i++) {
+        if (str_eq(list[i], kind))
+            return true;
+    }
+    return false;
+}
+
+int64_t recipient_quiet_until(const struct recipient *r, int64_t now_us, struct arena *a) {
+    struct zone zone = zone_utc;
+    int32_t from = clock_minutes(r->quiet_from), until = clock_minutes(r->quiet_until);
+    if (from < 0 || until < 0 || from == until)
+        return now_us;
+    if (r->timezone.p != NULL && zone_load(ZONE_DIR, r->timezone, a, &zone) < 0)
+        zone = zone_utc; /* its file has gone since it was chosen */
+    struct zone_time local;
+    zone_local(&zone, now_us, &local);
+    int32_t now = local.hour * 60 + local.minute;
+    bool quiet = from < until ? now >= from && now < until : now >= from || now < until;
+    int32_t wait = (until - now + 24 * 60) % (24 * 60);
+    return quiet ? now_us + (wait * INT64_C(60) - local.second) * US_PER_S : now_us;
+}
+
+/* ---- the account ---- */
+
+static void account_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
+                           struct decision *ret) {
+    const struct recipient *said = cmd->args, *before = old;
+    if (before != NULL && before->account_us >= said->account_us)
+        return; /* older news */
+    struct recipient *r = arena_new(ctx->arena, struct recipient);
+    if (before != NULL)
+        *r = *before;
+    r->email = said->email;
+    r->phone = said->phone;
+    r->name = said->name;
+    r->disabled = said->disabled;
+    r->account_us = said->account_us;
+    if (!r->chosen) {
+        r->email_count = 0;
+        if (said->chosen) /* a customer */
+            take_usual(r, ctx->arena);
+    }
+    decision_state(ret, cmd, old, r);
+}
+static const struct command_type recipient_account = {
+    .name = "recipient.account", .aggregate = &recipient_aggregate, .decide = account_decide};
+
+void on_recipient_account(struct event_turn *t, const void *data) {
+    const struct ev_account *said = data;
+    if (said->user_id.p == NULL)
+        return; /* nobody's */
+    struct recipient *r = arena_new(t->arena, struct recipient);
+    *r = (struct recipient){.email = said->email,
+                            .phone = said->phone,
+                            .name = said->name,
+                            .disabled = said->disabled,
+                            .account_us = t->event->at_us,
+                            .chosen = said->role == ROLE_CUSTOMER};
+    event_command(t, &recipient_account, said->user_id, r);
+}
+
+/* ---- what is to be told ---- */
+
+/* Facts: the delivery filled in, or NULL where it is not wanted. */
+static int wanted_load(struct command *cmd, struct store *store, int64_t now_us) {
+    const struct delivery *said = cmd->args;
+    void *state;
+    cmd->facts = NULL;
+    int err = aggregate_get(&recipient_aggregate, store, executor_parser(cmd->executor),
+                            said->user_id, cmd->arena, &state);
+    bool young = now_us - id_time_us(said->user_id) < RECIPIENT_YOUNG_US;
+    if (err == ERR_NOT_FOUND)
+        return young ? ERR_BUSY : 0; /* its account is still on its way */
+    if (err < 0)
+        return err;
+    const struct recipient *r = state;
+    enum delivery_channel channel = (enum delivery_channel)said->channel;
+    struct str to = channel == CHANNEL_EMAIL ? r->email : r->phone;
+    struct str kind = str_sub(said->kind, strlen("booking_"), said->kind.len);
+    if (r->disabled || to.len == 0 || !wants(r, channel, kind))
+        return 0;
+    struct delivery *d = arena_copy(cmd->arena, said, sizeof(*said));
+    d->to = to;
+    d->name = r->name;
+    d->language = r->language;
+    if (!str_is(kind, "offer")) /* which does not wait for the morning */
+        d->next_us = recipient_quiet_until(r, now_us, cmd->arena);
+    cmd->facts = d;
+    return 0;
+}
+
+static void wanted_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
+                          struct decision *ret) {
+    if (old != NULL || cmd->facts == NULL)
+        return;
+    struct delivery *d = arena_copy(ctx->arena, cmd->facts, sizeof(*d));
+    delivery_begin_life(d, ctx->now_us);
+    decision_state(ret, cmd, NULL, d);
+}
+static const struct command_type delivery_wanted = {.name = "delivery.wanted",
+                                                    .aggregate = &delivery_aggregate,
+                                                    .load = wanted_load,
+                                                    .decide = wanted_decide};
+
+static void add(struct event_turn *t, enum delivery_channel channel, struct str user_id,
+                struct str kind, struct str booking) {
+    struct delivery *d = arena_new(t->arena, struct delivery);
+    *d = (struct delivery){.channel = (int32_t)channel,
+                           .event_id = t->event->id,
+                           .kind = kind,
+                           .user_id = user_id,
+                           .booking = booking};
+    struct str receiver =
+        arena_printf(t->arena, "%s:%.*s", delivery_channel_names[channel], STR_ARG(user_id));
+    event_command_once(t, &delivery_wanted, delivery_id(t->arena, t->event->id, receiver), d);
+}
+
+static void add_for(struct event_turn *t, struct str user_id, struct str kind, struct str booking) {
+    const struct notification_service *n = t->service;
+    if (user_id.len > 0 && n->o.mailer != NULL)
+        add(t, CHANNEL_EMAIL, user_id, kind, booking);
+    if (user_id.len > 0 && n->o.message_url.len > 0)
+        add(t, CHANNEL_MESSAGE, user_id, kind, booking);
+}
+
+/* "ABC123", as people know the booking. */
+static struct str code_of(struct event_turn *t, const struct ev_booking *b) {
+    struct json_value root, code;
+    if (b->view.len == 0 || json_parse(t->parser, b->view, &root) < 0 ||
+        !json_get(root, "code", &code))
+        return STR_NONE;
+    return arena_str(t->arena, json_text(code));
+}
+
+void recipients_add(struct event_turn *t, const struct ev_booking *b) {
+    static const char *const changes[] = {
+        EV_BOOKING_REQUESTED, EV_BOOKING_ASSIGNED, EV_BOOKING_PROGRESSED, EV_BOOKING_DELIVERED,
+        EV_BOOKING_CANCELLED, EV_BOOKING_EXPIRED,  EV_BOOKING_FAILED};
+    const struct notification_service *n = t->service;
+    if (n->o.mailer == NULL && n->o.message_url.len == 0)
+        return;
+    if (str_is(t->event->type, EV_BOOKING_OFFERED)) {
+        if (b->offer != NULL && !b->offer->manual)
+            add_for(t, b->offer->driver_user_id, STR("booking_offer"), code_of(t, b));
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        if (!str_is(t->event->type, changes[i]) || b->state <= BOOKING_NONE ||
+            b->state >= BOOKING_STATE_COUNT)
+            continue;
+        struct str kind = arena_printf(t->arena, "booking_%s", booking_state_names[b->state]);
+        struct str code = code_of(t, b);
+        add_for(t, b->customer_id, kind, code);
+        add_for(t, b->driver_user_id, kind, code);
+    }
+}
+
+/* ---- /v1/notifications/preferences ---- */
+
+static void check_kinds(struct call *c, const char *field, const struct str *list, int32_t count,
+                        struct field_errors *errors) {
+    for (int32_t i = 0; i < count; i++) {
+        if (!is_kind(list[i]))
+            field_errors_add(errors, &c->arena, arena_printf(&c->arena, "/%s/%d", field, i),
+                             "is no kind of notification");
+    }
+}
+
+void preferences_check(struct call *c, const void *data, struct field_errors *errors) {
+    const struct recipient *r = data;
+    struct zone zone;
+    check_kinds(c, "email", r->email_kinds, r->email_count, errors);
+    check_kinds(c, "message", r->message_kinds, r->message_count, errors);
+    if (r->timezone.p != NULL && zone_load(ZONE_DIR, r->timezone, &c->arena, &zone) < 0)
+        field_errors_add(errors, &c->arena, STR("/timezone"), "is no timezone");
+    if (r->language.p != NULL && !str_eq(words_language(r->language), str_sub(r->language, 0, 2)))
+        field_errors_add(errors, &c->arena, STR("/language"), "must be one of en, sv, hi, ar");
+    if (r->quiet_from.p != NULL && clock_minutes(r->quiet_from) < 0)
+        field_errors_add(errors, &c->arena, STR("/quiet_from"), "must be a time such as 22:00");
+    if (r->quiet_until.p != NULL && clock_minutes(r->quiet_until) < 0)
+        field_errors_add(errors, &c->arena, STR("/quiet_until"), "must be a time such as 07:00");
+    if ((r->quiet_from.p == NULL) != (r->quiet_until.p == NULL))
+        field_errors_add(errors, &c->arena,
+                         r->quiet_from.p == NULL ? STR("/quiet_from") : STR("/quiet_until"),
+                         "is required where the other one is given");
+}
+
+static void put_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *old,
+                       struct decision *ret) {
+    const struct recipient *said = cmd->args, *before = old;
+    struct recipient *r = arena_new(ctx->arena, struct recipient);
+    if (before != NULL)
+        *r = *before;
+    r->chosen = true;
+    r->language = said->language;
+    r->timezone = said->timezone;
+    r->quiet_from = said->quiet_from;
+    r->quiet_until = said->quiet_until;
+    r->email_kinds = said->email_kinds;
+    r->email_count = said->email_count;
+    r->message_kinds = said->message_kinds;
+    r->message_count = said->message_count;
+    decision_state(ret, cmd, old, r);
+    struct buf out;
+    struct jw w;
+    buf_init(&out, ctx->arena, 512);
+    jw_init(&w, &out);
+    write(&w, r);
+    decision_json(ret, 200, buf_str(&out));
+    decision_etag(ret, cmd, r->head.version);
+}
+static const struct command_type recipient_put = {
+    .name = "recipient.put", .aggregate = &recipient_aggregate, .decide = put_decide};
+
+void route_preferences_put(struct call *c) {
+    call_command(c, &recipient_put, c->who.user_id, c->body);
+}
+
+void route_preferences(struct call *c) {
+    struct recipient nobody = {0};
+    void *state = &nobody;
+    int err = aggregate_get(&recipient_aggregate, c->worker->reader, c->worker->parser,
+                            c->who.user_id, &c->arena, &state);
+    if (err < 0 && err != ERR_NOT_FOUND) {
+        call_error(c, err);
+        return;
+    }
+    if (err == ERR_NOT_FOUND && c->who.role == ROLE_CUSTOMER)
+        take_usual(&nobody, &c->arena);
+    struct buf out;
+    struct jw w;
+    buf_init(&out, &c->arena, 512);
+    jw_init(&w, &out);
+    write(&w, state);
+    call_json_etag(c, ((const struct recipient *)state)->head.version, buf_str(&out));
+}
