@@ -103,6 +103,8 @@ static const struct schema_field booking_fields[] = {
      .count_offset = offsetof(struct ev_booking, stop_count), .sub = &ev_point_schema, .max = 20},
     {"currency", S_STR, AT(ev_booking, currency)},
     {"earning", S_I64, AT(ev_booking, earning)},
+    {"gross", S_I64, AT(ev_booking, gross)},
+    {"earned", S_I64, AT(ev_booking, earned)},
     {"search_until", S_TIME, AT(ev_booking, search_until_us)},
     {"driver_id", S_ID, AT(ev_booking, driver_id), .hint = "drv"},
     {"driver_user_id", S_ID, AT(ev_booking, driver_user_id), .hint = "usr"},

@@ -123,6 +123,9 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "or "
         "was declined."),
     ROW(ALREADY_RATED, "already-rated", 409, "Already rated", "A booking is rated once."),
+    ROW(FEE_CHANGED, "fee-changed", 409, "The fee has changed",
+        "Cancelling costs more by now than the request agreed to. `fee` says how much; ask again "
+        "with it, or keep the booking."),
     ROW(DRIVER_UNAVAILABLE, "driver-unavailable", 409, "Driver not available",
         "This driver cannot take the booking now. The detail says why."),
     ROW(NOT_APPROVED, "not-approved", 403, "Not approved",

@@ -212,15 +212,59 @@ static void read_price(struct oracle *o, struct json_value root, struct shadow_b
                (long long)b->tariff);
 }
 
-/* What was booked is what is paid, whatever becomes of the tariffs. */
+/* What was booked is what is paid, whatever becomes of the tariffs; only waiting adds to it. */
 static void check_price(struct oracle *o, const struct shadow_booking *old,
                         const struct shadow_booking *b) {
-    SIM_EXPECT(o->sim,
-               old->state == BOOKING_NONE || (old->total == b->total && old->tariff == b->tariff &&
-                                              old->earning == b->earning),
+    bool left = old->state == BOOKING_ARRIVED_PICKUP || old->state == BOOKING_ARRIVED_DROPOFF;
+    bool same = old->total == b->total && old->earning == b->earning;
+    bool more = left && b->total > old->total && b->earning >= old->earning;
+    SIM_EXPECT(o->sim, old->state == BOOKING_NONE || (old->tariff == b->tariff && (same || more)),
                "a booking keeps its price", "%s went from %lld (version %lld) to %lld (%lld)",
                b->id, (long long)old->total, (long long)old->tariff, (long long)b->total,
                (long long)b->tariff);
+}
+
+struct books {
+    int64_t sum, charged, fees, earned, cash_taken, cash_held;
+};
+
+static struct books read_ledger(struct json_value root) {
+    struct books k = {0};
+    struct json_value lines;
+    if (!json_get(root, "ledger", &lines))
+        return k;
+    for (struct json_iter it = json_iter(lines); json_next(&it);) {
+        int64_t amount = sim_json_i64(it.value, "amount");
+        struct str code = sim_json_str(it.value, "code");
+        bool drivers = str_is(sim_json_str(it.value, "account"), "driver");
+        k.sum += amount;
+        k.charged -= str_is(code, "charge") ? amount : 0;
+        k.fees -= str_is(code, "fee") ? amount : 0;
+        k.earned += str_is(code, "earning") ? amount : 0;
+        k.cash_taken += str_is(code, "cash") && !drivers ? amount : 0;
+        k.cash_held -= str_is(code, "cash") && drivers ? amount : 0;
+    }
+    return k;
+}
+
+/* The books of a booking balance, and say what its price and its end say. */
+static void check_ledger(struct oracle *o, struct json_value root, struct shadow_booking *b) {
+    struct books k = read_ledger(root);
+    bool delivered = b->state == BOOKING_DELIVERED;
+    bool cash = str_is(sim_json_str(root, "payment"), "cash");
+    int64_t fee = b->state == BOOKING_CANCELLED ? sim_json_i64(root, "cancel_fee") : 0;
+    SIM_EXPECT(o->sim, k.sum == 0, "the sum of ledgers is zero", "%s is off by %lld", b->id,
+               (long long)k.sum);
+    SIM_EXPECT(o->sim, k.charged == (delivered ? b->total : 0) && k.fees == fee,
+               "what is charged is the price", "%s costs %lld, charged are %lld and %lld", b->id,
+               (long long)b->total, (long long)k.charged, (long long)k.fees);
+    SIM_EXPECT(o->sim,
+               k.cash_taken == k.cash_held && k.cash_taken == (delivered && cash ? b->total : 0),
+               "cash is owed by who took it", "%s: %lld taken, %lld held", b->id,
+               (long long)k.cash_taken, (long long)k.cash_held);
+    SIM_EXPECT(o->sim, k.earned <= k.charged + k.fees && (!delivered || k.earned == b->earning),
+               "nobody earns more than is paid", "%s: %lld earned", b->id, (long long)k.earned);
+    b->earned = k.earned;
 }
 
 static void read_booking(struct oracle *o, struct json_value root,
@@ -250,8 +294,8 @@ static void count_end(struct oracle *o, const struct shadow_booking *b) {
     r->cancelled += b->state == BOOKING_CANCELLED;
     r->expired += b->state == BOOKING_EXPIRED;
     r->not_deliverable += b->state == BOOKING_FAILED;
-    if (b->state == BOOKING_DELIVERED)
-        shadow_driver(o, str_from(b->driver_id))->earned += b->earning;
+    if (b->driver_id[0] != 0)
+        shadow_driver(o, str_from(b->driver_id))->earned += b->earned;
 }
 
 void oracle_booking(struct oracle *o, const struct store_change *change) {
@@ -265,6 +309,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
         b = booking_new(o, change->id);
     struct shadow_booking old = *b;
     read_booking(o, root, change, b);
+    check_ledger(o, root, b); /* the parser's, until it reads the events */
     if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
         check_delivered(o, b, root);
     sim_trace(o->sim, "booking", -1, change->id,

@@ -375,7 +375,11 @@ class MainWay(unittest.TestCase):
         ola.problem(409, 'version-conflict', 'POST', f'{at}/status', {'status': 'arrived_pickup', 'version': 1})
         server.api().get(f'/v1/track/{booking["tracking_token"]}', expect=200)
         self.assertIsNotNone(customer.booking(booking['id'])['stops'][0]['eta'])
+        self.assertEqual(customer.get(f'{at}/cancellation', expect=200).json['fee']['amount'], 0)
         ola.status(booking['id'], 'arrived_pickup')
+        fee = customer.get(f'{at}/cancellation', expect=200).json['fee']['amount']
+        self.assertEqual(fee, (booking['price']['total'] + 1) // 2)
+        customer.problem(409, 'fee-changed', 'POST', f'{at}/cancel', {'fee': fee - 1})
         dispatcher.get('/v1/fleet?bbox=11.9,57.6,12.1,57.8', expect=200)
         ola.status(booking['id'], 'picked_up', 'arrived_dropoff', 'delivered')
         customer.problem(409, 'illegal-transition', 'POST', f'{at}/cancel')
@@ -388,6 +392,10 @@ class MainWay(unittest.TestCase):
         customer.get('/v1/bookings?state=finished&limit=1', expect=200)
         for who in (customer, dispatcher):
             who.get(f'{at}/timeline', expect=200)
+        lines = dispatcher.get(f'{at}/ledger', expect=200).json['items']
+        self.assertEqual(sum(line['amount'] for line in lines), 0)
+        self.assertLess(len(ola.get(f'{at}/ledger', expect=200).json['items']), len(lines))
+        customer.problem(404, 'not-found', 'GET', f'/v1/bookings/bkg{NOBODY}/ledger')
         dispatcher.get(f'{at}/dispatch', expect=200)
         server.api().get(f'/v1/track/{booking["tracking_token"]}', expect=200)
         server.api().problem(404, 'not-found', 'GET', '/v1/track/nothing')

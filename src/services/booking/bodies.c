@@ -48,6 +48,7 @@ const struct schema create_body_schema =
 
 static const struct schema_field cancel_fields[] = {
     {"reason", S_STR, S_IN, AT(cancel_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+    {"fee", S_I64, S_IN, AT(cancel_body, fee), .min = 0, .max = INT64_MAX},
     VERSION(cancel_body),
 };
 const struct schema cancel_body_schema = SCHEMA(struct cancel_body, "CancelRequest", cancel_fields);

@@ -52,8 +52,7 @@ void handle_status(struct call *c) {
 
 /* ---- reads ---- */
 
-/* The booking of the path, if the caller may see it; else NULL: replied. */
-static const struct booking *visible_booking(struct call *c) {
+const struct booking *visible_booking(struct call *c) {
     if (!path_id(c))
         return NULL;
     const struct booking *b = call_state(c, &booking_aggregate, c->params[0]);
@@ -79,6 +78,12 @@ void handle_get(struct call *c) {
                     arena_printf(&c->arena, "\"%lld\"", (long long)b->head.version));
     response_header(&c->response, "Cache-Control", STR("private, no-cache"));
     call_json(c, 200, view);
+}
+
+void handle_ledger(struct call *c) {
+    const struct booking *b = visible_booking(c);
+    if (b != NULL)
+        call_json(c, 200, booking_ledger_view(b, booking_hats(b, &c->who), &c->arena));
 }
 
 void handle_timeline(struct call *c) {

@@ -133,6 +133,7 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     if (b->terms.tariff_version <= 0) /* of a quote that was made before there were terms */
         b->terms.commission_bp = (int64_t)s->o.commission_percent * 100;
     b->earning = price_earning(price_gross(&quote->price), b->terms.commission_bp);
+    b->cancel_fee = I64_ABSENT;
     b->notes = body->notes;
     b->secret = (struct str){facts->secret, SECRET_LEN};
     b->created_at_us = ctx->now_us;

@@ -2,7 +2,9 @@
  * machine and does what it says.
  */
 #include "base/check.h"
+#include "services/booking/fees.h"
 #include "services/booking/internal.h"
+#include "services/booking/ledger.h"
 
 static enum verdict judge(const struct booking_ask *ask) {
     int32_t to;
@@ -20,6 +22,17 @@ static int32_t event_of_move(int32_t state) {
     default:
         return ENTRY_PROGRESSED;
     }
+}
+
+/* The driver leaves stop I: what he has waited there is paid for. */
+static void charge_waiting(struct edit *e, int32_t i) {
+    struct booking *b = e->b;
+    int64_t minutes = fees_waiting_minutes(e->old, i, e->ctx->now_us);
+    if (minutes == 0)
+        return;
+    price_add(&e->old->price, ITEM_WAITING, minutes, minutes * b->terms.waiting_per_minute,
+              e->ctx->arena, &b->price);
+    b->earning = price_earning(price_gross(&b->price), b->terms.commission_bp);
 }
 
 static void decide_status(const struct command *cmd, const struct decide_ctx *ctx,
@@ -48,6 +61,10 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     edit_stop(&e, ask.next_stop)->state = move->stop_state;
     if (move->conditions & MOVE_REASON)
         e.b->reason = body->reason;
+    if (move->stop_state == STOP_DONE)
+        charge_waiting(&e, ask.next_stop);
+    if (e.b->state == BOOKING_DELIVERED)
+        ledger_delivered(e.b, ctx->now_us, ctx->arena);
     int32_t type = event_of_move(e.b->state);
     struct timeline_entry *entry = edit_entry(&e, type);
     entry->stop = ask.next_stop;
@@ -66,6 +83,41 @@ const struct command_type booking_status = {
 
 /* ---- cancel ---- */
 
+/* The office cancels for nothing: whose fault it was, it knows itself. */
+static int64_t cancel_fee(const struct booking *b, unsigned hats, int64_t now_us) {
+    int64_t free_until_us;
+    return (hats & HAT_STAFF) != 0 ? 0 : fees_cancel(b, now_us, &free_until_us);
+}
+
+/* What it would cost now, before it is done. */
+void handle_cancellation(struct call *c) {
+    const struct booking *b = visible_booking(c);
+    if (b == NULL)
+        return;
+    unsigned hats = booking_hats(b, &c->who);
+    struct booking_ask ask = booking_ask_of(b, ACTION_CANCEL, hats);
+    bool may = judge(&ask) == VERDICT_OK;
+    int64_t free_until_us = 0, fee = cancel_fee(b, hats, c->now_us);
+    if ((hats & HAT_STAFF) == 0)
+        fees_cancel(b, c->now_us, &free_until_us);
+    struct buf out;
+    struct jw w;
+    buf_init(&out, &c->arena, 128);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_key(&w, "allowed");
+    jw_bool(&w, may);
+    jw_key(&w, "fee");
+    jw_object(&w);
+    jw_kv_str(&w, "currency", b->price.currency);
+    jw_kv_i64(&w, "amount", may ? fee : 0);
+    jw_end(&w);
+    jw_kv_time(&w, "free_until", may ? free_until_us : 0);
+    jw_end(&w);
+    response_header(&c->response, "Cache-Control", STR("no-store"));
+    call_json(c, 200, buf_str(&out));
+}
+
 static void decide_cancel(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
     const struct booking *b = state;
@@ -80,10 +132,21 @@ static void decide_cancel(const struct command *cmd, const struct decide_ctx *ct
         booking_refuse(b, cmd, &ask, v, "cancelling", ret);
         return;
     }
+    int64_t fee = cancel_fee(b, hats, ctx->now_us);
+    if (body->fee != I64_ABSENT && fee > body->fee) {
+        struct str extra =
+            arena_printf(cmd->arena, "\"fee\":{\"currency\":\"%.*s\",\"amount\":%lld}",
+                         STR_ARG(b->price.currency), (long long)fee);
+        problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_FEE_CHANGED,
+                          STR("cancelling costs more by now"), NULL, extra, 0);
+        return;
+    }
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_move(&e, ACTION_CANCEL, hats);
     e.b->reason = body->reason;
+    e.b->cancel_fee = fee;
+    ledger_cancelled(e.b, fee, ctx->now_us, ctx->arena);
     edit_entry(&e, ENTRY_CANCELLED)->reason = body->reason;
     edit_event(&e, ENTRY_CANCELLED, NULL);
     edit_close_offers(&e, CLOSE_WITHDRAWN);

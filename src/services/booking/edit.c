@@ -8,6 +8,7 @@
  */
 #include "base/check.h"
 #include "services/booking/internal.h"
+#include "services/booking/ledger.h"
 
 #include <string.h>
 
@@ -232,6 +233,8 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .vehicle = b->vehicle,
                             .currency = b->price.currency,
                             .earning = b->earning,
+                            .earned = ledger_earned(b),
+                            .gross = ledger_gross(b),
                             .search_until_us = b->search_until_us,
                             .stars = I64_ABSENT,
                             .actor_kind = (int32_t)e->cmd->who.role,

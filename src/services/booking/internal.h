@@ -42,6 +42,7 @@ struct create_body {
 };
 struct cancel_body {
     struct str reason;
+    int64_t fee;     /* what it may cost at most; I64_ABSENT: whatever it does */
     int64_t version; /* I64_ABSENT: whatever it is */
 };
 struct offer_body { /* accept, decline */
@@ -159,6 +160,9 @@ void booking_refuse(const struct booking *b, const struct command *cmd,
 /* 200 with what is there already. */
 void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d);
 
+/* The booking of the path, if the caller may see it; else NULL: replied. */
+const struct booking *visible_booking(struct call *c);
+
 /* ---- views ---- */
 
 /* Where the driver is, while he is on his way to one of the booking's stops. */
@@ -173,6 +177,8 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us);
 /* The booking as GET /v1/bookings/{id} shows it to all who may see it. ETA_US 0: unknown. */
 struct str booking_view(const struct booking *b, int64_t eta_us, struct arena *a);
 struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a);
+/* The lines that concern whoever wears HATS. */
+struct str booking_ledger_view(const struct booking *b, unsigned hats, struct arena *a);
 struct str booking_tracking_view(const struct booking *b, const struct live *live, struct arena *a);
 struct str quote_set_view(const struct quote_set *s, struct arena *a);
 
@@ -198,6 +204,8 @@ void handle_list(struct call *c);
 void handle_get(struct call *c);
 void handle_timeline(struct call *c);
 void handle_cancel(struct call *c);
+void handle_cancellation(struct call *c);
+void handle_ledger(struct call *c);
 void handle_accept(struct call *c);
 void handle_decline(struct call *c);
 void handle_status(struct call *c);

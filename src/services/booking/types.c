@@ -12,6 +12,10 @@ const char *const item_unit_names[] = {
     [ITEM_DISTANCE] = "m", [ITEM_TIME] = "s",       [ITEM_STOPS] = "stop", [ITEM_NIGHT] = "%",
     [ITEM_WEEKEND] = "%",  [ITEM_HOLIDAY] = "%",    [ITEM_SURGE] = "%",    [ITEM_WAITING] = "min",
     [ITEM_PROMO] = "%",    [ITEM_CODE_COUNT] = NULL};
+const char *const ledger_account_names[] = {NULL,  "customer", "driver", "house",
+                                            "tax", "promo",    NULL};
+const char *const ledger_code_names[] = {NULL,       "charge", "earning", "commission", "tax",
+                                         "discount", "cash",   "fee",     NULL};
 const char *const close_reason_names[] = {NULL,        "declined",           "timed_out",
                                           "withdrawn", "accepted_elsewhere", NULL};
 const char *const entry_type_names[] = {
@@ -162,6 +166,15 @@ static const struct schema_field entry_fields[] = {
 static const struct schema entry_schema =
     SCHEMA(struct timeline_entry, "StoredTimelineEntry", entry_fields);
 
+static const struct schema_field ledger_fields[] = {
+    {"at", S_TIME, AT(ledger_line, at_us)},
+    {"account", S_ENUM, AT(ledger_line, account), .names = ledger_account_names},
+    {"code", S_ENUM, AT(ledger_line, code), .names = ledger_code_names},
+    {"amount", S_I64, AT(ledger_line, amount)},
+};
+static const struct schema ledger_schema =
+    SCHEMA(struct ledger_line, "StoredLedgerLine", ledger_fields);
+
 static const struct schema_field rating_fields[] = {
     {"stars", S_I64, AT(rating, stars)},
     {"comment", S_STR, AT(rating, comment)},
@@ -191,6 +204,9 @@ static const struct schema_field booking_fields[] = {
      .max = CLOSED_MAX},
     {"timeline", S_LIST, AT(booking, timeline), COUNT_AT(booking, timeline_count),
      .sub = &entry_schema, .max = TIMELINE_MAX},
+    {"ledger", S_LIST, AT(booking, ledger), COUNT_AT(booking, ledger_count), .sub = &ledger_schema,
+     .max = LEDGER_MAX},
+    {"cancel_fee", S_I64, AT(booking, cancel_fee)},
     {"rating", S_OBJECT_PTR, AT(booking, rating), .sub = &rating_schema},
     {"reason", S_STR, AT(booking, reason)},
     {"secret", S_STR, AT(booking, secret)},

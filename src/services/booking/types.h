@@ -17,6 +17,7 @@
 #define STOPS_MIN 2
 #define STOPS_MAX 20
 #define PRICE_ITEMS_MAX 16
+#define LEDGER_MAX 32 /* lines */
 #define TAXES_MAX 4
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
@@ -180,6 +181,31 @@ struct timeline_entry { /* its seq is its place + 1 */
     struct str reason;              /* may be absent */
     struct str driver_id, offer_id; /* may be absent */
 };
+enum ledger_account {
+    LEDGER_NONE,
+    LEDGER_CUSTOMER,
+    LEDGER_DRIVER,
+    LEDGER_HOUSE,
+    LEDGER_TAX,
+    LEDGER_PROMO
+};
+extern const char *const ledger_account_names[];
+enum ledger_code {
+    LINE_NONE,
+    LINE_CHARGE,
+    LINE_EARNING,
+    LINE_COMMISSION,
+    LINE_TAX,
+    LINE_DISCOUNT,
+    LINE_CASH,
+    LINE_FEE
+};
+extern const char *const ledger_code_names[];
+struct ledger_line {
+    int64_t at_us;
+    int32_t account, code; /* enum ledger_account, enum ledger_code */
+    int64_t amount;        /* minor units; positive: to the good of the account */
+};
 struct rating {
     int64_t stars;
     struct str comment;
@@ -203,6 +229,9 @@ struct booking {
     int32_t closed_count;
     struct timeline_entry *timeline;
     int32_t timeline_count;
+    struct ledger_line *ledger; /* once it has ended */
+    int32_t ledger_count;
+    int64_t cancel_fee; /* I64_ABSENT: it was not cancelled */
     struct rating *rating;
     struct str reason; /* of a cancel or a failure */
     struct str secret; /* of the tracking link */

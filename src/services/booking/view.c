@@ -204,6 +204,8 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     write_driver(w, b->driver);
     jw_kv_str(w, "tracking_token", tracking_token(b, token));
     jw_kv_str(w, "reason", b->reason);
+    if (b->state == BOOKING_CANCELLED && b->cancel_fee != I64_ABSENT)
+        jw_kv_i64(w, "cancel_fee", b->cancel_fee);
     write_rating(w, b->rating);
     jw_kv_time(w, "created_at", b->created_at_us);
     jw_kv_time(w, "updated_at", b->updated_at_us);
@@ -217,6 +219,40 @@ struct str booking_view(const struct booking *b, int64_t eta_us, struct arena *a
     buf_init(&out, a, VIEW_CAP_FIRST);
     jw_init(&w, &out);
     booking_write(&w, b, eta_us);
+    return buf_str(&out);
+}
+
+/* ---- ledger ---- */
+
+struct str booking_ledger_view(const struct booking *b, unsigned hats, struct arena *a) {
+    struct buf out;
+    struct jw w;
+    buf_init(&out, a, VIEW_CAP_FIRST);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "currency", b->price.currency);
+    jw_key(&w, "items");
+    jw_array(&w);
+    for (int32_t i = 0; i < b->ledger_count; i++) {
+        const struct ledger_line *line = &b->ledger[i];
+        bool shown = (hats & HAT_STAFF) != 0 ||
+                     ((hats & HAT_CUSTOMER) != 0 && line->account == LEDGER_CUSTOMER) ||
+                     ((hats & HAT_DRIVER) != 0 && line->account == LEDGER_DRIVER);
+        if (!shown)
+            continue;
+        jw_object(&w);
+        jw_kv_time(&w, "at", line->at_us);
+        jw_key(&w, "account");
+        jw_cstr(&w, ledger_account_names[line->account]);
+        jw_key(&w, "code");
+        jw_cstr(&w, ledger_code_names[line->code]);
+        jw_kv_i64(&w, "amount", line->amount);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    jw_key(&w, "next_cursor"); /* a ledger is bounded: it comes whole */
+    jw_null(&w);
+    jw_end(&w);
     return buf_str(&out);
 }
 

@@ -14,6 +14,11 @@ struct str earnings_id(struct arena *a, struct str driver_id, const char *date) 
     return arena_printf(a, "%s_%s", driver_id.p + driver_id.len - ULID_TEXT_LEN, date);
 }
 
+/* Of a day from before there was a gross, what is known. */
+static int64_t day_gross(const struct earnings_day *day) {
+    return day->gross != I64_ABSENT ? day->gross : day->total;
+}
+
 static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                        struct decision *ret) {
     const struct earning_args *args = cmd->args;
@@ -23,10 +28,12 @@ static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, 
         .driver_id = args->driver_id, .date = args->date, .currency = args->currency};
     if (old != NULL) {
         day->total = old->total;
+        day->gross = day_gross(old);
         day->bookings = old->bookings;
     }
     day->total += args->amount;
-    day->bookings++;
+    day->gross += args->gross;
+    day->bookings += args->delivered ? 1 : 0;
     decision_state(ret, cmd, old, day);
 }
 
@@ -53,9 +60,14 @@ static bool query_day(struct call *c, const char *name, int64_t *day_us) {
 }
 
 struct sum {
-    int64_t total, bookings;
+    int64_t total, gross, bookings;
     struct str currency;
 };
+
+static void write_gross(struct jw *w, int64_t gross, int64_t total) {
+    jw_kv_i64(w, "gross", gross);
+    jw_kv_i64(w, "commission", gross - total);
+}
 
 static int write_days(struct call *c, struct store_query *q, struct jw *w, struct sum *sum) {
     struct store *store = c->worker->reader;
@@ -76,8 +88,10 @@ static int write_days(struct call *c, struct store_query *q, struct jw *w, struc
             jw_kv_str(w, "date", day->date);
             jw_kv_i64(w, "total", day->total);
             jw_kv_i64(w, "bookings", day->bookings);
+            write_gross(w, day_gross(day), day->total);
             jw_end(w);
             sum->total += day->total;
+            sum->gross += day_gross(day);
             sum->bookings += day->bookings;
             sum->currency = day->currency;
             q->after = docs[i].id;
@@ -131,6 +145,7 @@ void earnings_get(struct call *c) {
     jw_kv_str(&w, "currency", sum.currency);
     jw_kv_i64(&w, "total", sum.total);
     jw_kv_i64(&w, "bookings", sum.bookings);
+    write_gross(&w, sum.gross, sum.total);
     jw_key(&w, "days");
     jw_raw(&w, buf_str(&days));
     jw_end(&w);

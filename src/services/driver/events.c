@@ -81,12 +81,15 @@ void on_assigned(struct event_turn *t, const void *data) {
 
 static void earn(struct event_turn *t, const struct ev_booking *b) {
     char date[11];
+    bool known = b->gross > 0; /* else of a booking from before there was a ledger */
     timestamp_date(t->event->at_us, date);
     struct earning_args *args = arena_new(t->arena, struct earning_args);
     *args = (struct earning_args){.driver_id = b->driver_id,
                                   .date = arena_str(t->arena, str_from(date)),
                                   .currency = b->currency,
-                                  .amount = b->earning};
+                                  .delivered = b->state == BOOKING_DELIVERED,
+                                  .gross = known ? b->gross : b->earning,
+                                  .amount = known ? b->earned : b->earning};
     event_command(t, &earnings_add_type, earnings_id(t->arena, b->driver_id, date), args);
 }
 
@@ -97,7 +100,8 @@ void on_ended(struct event_turn *t, const void *data) {
         return;
     if (b->driver_id.p != NULL)
         event_command(t, &driver_ended_type, b->driver_id, (void *)(uintptr_t)b);
-    if (b->driver_id.p != NULL && b->state == BOOKING_DELIVERED && b->earning != I64_ABSENT)
+    bool delivered = b->state == BOOKING_DELIVERED && b->earning != I64_ABSENT;
+    if (b->driver_id.p != NULL && (delivered || b->gross > 0))
         earn(t, b);
     event_command(t, &search_ended_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
 }

@@ -76,7 +76,8 @@ extern const struct command_type driver_duty_type;    /* [struct duty_body] */
 /* Of a day, decided in earnings.c. */
 struct earning_args {
     struct str driver_id, date, currency;
-    int64_t amount;
+    int64_t gross, amount; /* the whole, and his part */
+    bool delivered;        /* else it is a fee */
 };
 extern const struct command_type earnings_add_type; /* [struct earning_args] */
 struct str earnings_id(struct arena *a, struct str driver_id, const char *date);

@@ -276,7 +276,8 @@ static void test_earnings(void **state) {
     struct rig *r = rig_new(10);
     const char *user = rig_driver(r, "van", 57.70, 11.97);
     struct str body = rig_expect(r, 200, ROLE_DRIVER, user, "GET", "/v1/driver/earnings", NULL);
-    assert_true(str_is(body, "{\"currency\":\"SEK\",\"total\":0,\"bookings\":0,\"days\":[]}"));
+    assert_true(str_is(body, "{\"currency\":\"SEK\",\"total\":0,\"bookings\":0,\"gross\":0,"
+                             "\"commission\":0,\"days\":[]}"));
     for (int day = 0; day < 3; day++) {
         for (int n = 0; n <= day; n++) {
             struct ev_booking b = rig_booking(r, VEHICLE_VAN, 57.7, 11.97);
@@ -289,9 +290,20 @@ static void test_earnings(void **state) {
     }
     body = rig_expect(r, 200, ROLE_DRIVER, user, "GET",
                       "/v1/driver/earnings?from=2026-11-24&to=2026-11-25T12:00:00Z", NULL);
-    assert_true(str_is(body, "{\"currency\":\"SEK\",\"total\":508,\"bookings\":5,\"days\":["
-                             "{\"date\":\"2026-11-24\",\"total\":202,\"bookings\":2},"
-                             "{\"date\":\"2026-11-25\",\"total\":306,\"bookings\":3}]}"));
+    assert_true(str_is(body,
+                       "{\"currency\":\"SEK\",\"total\":508,\"bookings\":5,\"gross\":508,"
+                       "\"commission\":0,\"days\":[{\"date\":\"2026-11-24\",\"total\":202,"
+                       "\"bookings\":2,\"gross\":202,\"commission\":0},{\"date\":\"2026-11-25\","
+                       "\"total\":306,\"bookings\":3,\"gross\":306,\"commission\":0}]}"));
+    struct ev_booking fee = rig_booking(r, VEHICLE_VAN, 57.7, 11.97); /* cancelled for a fee */
+    fee.state = BOOKING_CANCELLED;
+    fee.driver_id = str_from(rig_driver_id(r, user));
+    fee.gross = 1000;
+    fee.earned = 800;
+    rig_say_booking(r, EV_BOOKING_CANCELLED, &fee);
+    body =
+        rig_expect(r, 200, ROLE_DRIVER, user, "GET", "/v1/driver/earnings?from=2026-11-26", NULL);
+    assert_has(body, "\"total\":800,\"bookings\":0,\"gross\":1000,\"commission\":200");
     body = rig_expect(r, 200, ROLE_DRIVER, user, "GET",
                       "/v1/driver/earnings?from=2026-11-20&to=2026-11-23", NULL);
     assert_has(body, "\"total\":100,\"bookings\":1");

@@ -100,6 +100,7 @@ static const struct schema_field earnings_fields[] = {
     {"date", S_STR, KEPT(earnings_day, date)},
     {"currency", S_STR, KEPT(earnings_day, currency)},
     {"total", S_I64, KEPT(earnings_day, total)},
+    {"gross", S_I64, KEPT(earnings_day, gross)},
     {"bookings", S_I64, KEPT(earnings_day, bookings)},
 };
 static const struct schema earnings_schema =

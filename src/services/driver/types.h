@@ -65,7 +65,8 @@ static inline bool driver_active(const struct driver *d) {
 struct earnings_day {
     struct aggregate_head head;
     struct str driver_id, date, currency;
-    int64_t total; /* minor units */
+    int64_t total; /* minor units: his part */
+    int64_t gross; /* of this, with the commission; I64_ABSENT: from before it was kept */
     int64_t bookings;
 };
 extern const struct store_collection earnings_collection;

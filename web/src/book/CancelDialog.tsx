@@ -1,9 +1,10 @@
 /** Cancelling asks once, and says what it costs before it is done. */
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { AlertDialog } from 'radix-ui'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { clock, money } from '@/i18n/format.ts'
 import { Button, Failure, Field } from '@/ui/index.tsx'
 
 export function CancelDialog({
@@ -16,14 +17,25 @@ export function CancelDialog({
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const [reason, setReason] = useState('')
+  const cost = useQuery({
+    queryKey: ['bookings', booking.id, 'cancellation'],
+    queryFn: () => data(api.GET('/v1/bookings/{id}/cancellation', { params: { path: { id: booking.id } } })),
+    enabled: open,
+    staleTime: 0,
+  })
   const cancel = useMutation({
     mutationFn: () =>
       data(
         api.POST('/v1/bookings/{id}/cancel', {
           params: { path: { id: booking.id } },
-          body: reason.trim() ? { reason: reason.trim() } : {},
+          // What was shown, and no more than that.
+          body: {
+            ...(reason.trim() && { reason: reason.trim() }),
+            ...(cost.data && { fee: cost.data.fee.amount }),
+          },
         }),
       ),
+    onError: () => void cost.refetch(), // it may cost more by now
     onSuccess: (changed) => {
       setOpen(false)
       onDone(changed)
@@ -40,7 +52,16 @@ export function CancelDialog({
           <AlertDialog.Title className="text-lg font-semibold">
             {t('cancel.title', { code: booking.code })}
           </AlertDialog.Title>
-          <AlertDialog.Description>{t('cancel.free')}</AlertDialog.Description>
+          <AlertDialog.Description>
+            {cost.isPending
+              ? t('cancel.asking')
+              : cost.data && cost.data.fee.amount > 0
+                ? t('cancel.fee', { amount: money(cost.data.fee.amount, cost.data.fee.currency) })
+                : cost.data?.free_until
+                  ? t('cancel.until', { at: clock(cost.data.free_until) })
+                  : t('cancel.free')}
+          </AlertDialog.Description>
+          {cost.error !== null && <Failure error={cost.error} retry={() => void cost.refetch()} />}
           <Field
             label={t('cancel.reason')}
             value={reason}
@@ -52,7 +73,12 @@ export function CancelDialog({
             <AlertDialog.Cancel asChild>
               <Button>{t('cancel.keep')}</Button>
             </AlertDialog.Cancel>
-            <Button kind="danger" busy={cancel.isPending} onClick={() => cancel.mutate()}>
+            <Button
+              kind="danger"
+              busy={cancel.isPending || cost.isFetching}
+              disabled={cost.data === undefined}
+              onClick={() => cancel.mutate()}
+            >
               {t('cancel.do')}
             </Button>
           </div>

@@ -1,0 +1,56 @@
+/* What depends on the clock: waiting at a stop, and cancelling. All by the terms that the booking
+ * was made under.
+ */
+#include "services/booking/fees.h"
+
+#include "base/check.h"
+#include "base/timestamp.h"
+#include "services/booking/price.h"
+
+#define US_PER_MIN (60 * US_PER_S)
+
+/* When the driver came to stop I, or 0. */
+static int64_t arrived_us(const struct booking *b, int32_t i) {
+    for (int32_t n = b->timeline_count - 1; n >= 0; n--) {
+        const struct timeline_entry *t = &b->timeline[n];
+        bool arrives = t->state == BOOKING_ARRIVED_PICKUP || t->state == BOOKING_ARRIVED_DROPOFF;
+        if (t->type == ENTRY_PROGRESSED && t->stop == i && arrives)
+            return t->at_us;
+    }
+    return 0;
+}
+
+static int64_t assigned_us(const struct booking *b) {
+    for (int32_t n = b->timeline_count - 1; n >= 0; n--) {
+        if (b->timeline[n].type == ENTRY_ASSIGNED)
+            return b->timeline[n].at_us;
+    }
+    return 0;
+}
+
+int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us) {
+    int64_t from_us = arrived_us(b, i);
+    if (b->terms.waiting_per_minute <= 0 || from_us == 0 || now_us <= from_us)
+        return 0;
+    int64_t minutes = (now_us - from_us + US_PER_MIN - 1) / US_PER_MIN;
+    minutes = minutes < PRICE_WAITING_MIN_MAX ? minutes : PRICE_WAITING_MIN_MAX;
+    return minutes > b->terms.waiting_free_minutes ? minutes - b->terms.waiting_free_minutes : 0;
+}
+
+int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
+    const struct terms *t = &b->terms;
+    *ret_free_until_us = 0;
+    if (t->cancel_arrived_percent <= 0 && t->cancel_assigned_percent <= 0)
+        return 0;
+    int64_t percent = 0;
+    if (b->state == BOOKING_ARRIVED_PICKUP) {
+        percent = t->cancel_arrived_percent;
+    } else if (b->state == BOOKING_ASSIGNED) {
+        int64_t until_us = assigned_us(b) + t->cancel_free_minutes * US_PER_MIN;
+        if (now_us < until_us)
+            *ret_free_until_us = until_us;
+        else
+            percent = t->cancel_assigned_percent;
+    }
+    return percent > 0 ? price_part(b->price.total, percent, 100) : 0;
+}

@@ -1,0 +1,14 @@
+/* What waiting and cancelling cost, by a booking's own terms. Pure; any thread. */
+#ifndef LORRY_BOOKING_FEES_H
+#define LORRY_BOOKING_FEES_H
+
+#include "services/booking/types.h"
+
+/* Minutes to be paid for at stop I, whose driver leaves it at NOW: those begun beyond the free
+ * ones. */
+int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us);
+/* What a customer pays who cancels at NOW, in minor units. *RET_FREE_UNTIL_US: until when it would
+ * cost nothing, where that is a matter of time; else 0. */
+int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us);
+
+#endif
