@@ -28,7 +28,7 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build lorry run web test test-mongodb test-cluster cluster cluster-stop check bench lint format deb image-test mutants deps streets clean distclean help
+.PHONY: all build lorry run web test test-mongodb test-cluster cluster cluster-stop faults check bench lint format deb image-test mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
@@ -85,6 +85,11 @@ cluster: ## Several processes on real servers, with a city on them: PostgreSQL, 
 
 cluster-stop: ## End what `make cluster` started; its state stays in build/cluster
 	@scripts/cluster.py stop $(ARGS)
+
+faults: ## Kill, stop, cut off, fill up and replace each part of a cluster under load, and audit (ARGS='--only NAME', --list)
+	@scripts/install-deps.sh build test deploy
+	@$(MAKE) --no-print-directory lorry
+	@exec scripts/faults.py --lorry $(BUILD)/lorry $(ARGS)
 
 check: lorry ## The deterministic simulator alone (SEEDS=200)
 	@$(BUILD)/lorry check --seeds $(SEEDS) $(ARGS)

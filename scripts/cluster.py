@@ -74,7 +74,7 @@ def born(pid):
 
 class Cluster:
     def __init__(self, folder, *, replicas=2, standby=True, rabbits=3, sentinels=3, ports=None, say=print, lorry=None,
-                 settings=(), behind=None, number=0, with_us=False, store=None):
+                 settings=(), behind=None, number=0, with_us=False, store=None, postgres_settings=()):
         """PORTS: the first of them; None: free ones. BEHIND: another cluster, whose PostgreSQL and RabbitMQ this one
         uses: it has a database and a virtual host of its own there, by NUMBER. WITH_US: all end when this program does.
         STORE: the URI of a store that is there already, instead of a PostgreSQL of the cluster's own."""
@@ -84,6 +84,7 @@ class Cluster:
         self.say = say
         self.lorry = str(lorry or ROOT / 'build/lorry')
         self.settings = list(settings)  # further flags of every `lorry serve`
+        self.postgres_settings = list(postgres_settings)  # NAME=VALUE
         self.behind, self.number, self.with_us = behind or self, number, with_us
         self.web = None       # the folder of the built web app
         self.streets = None   # GeoJSON road lines
@@ -197,10 +198,13 @@ class Cluster:
 
     def start_postgres(self, name):
         data = self.path(name, 'data')
+        more = [word for setting in self.postgres_settings for word in ('-c', setting)]
+        # A standby looks for a primary that has come back twice a second, not each five: commits wait for it.
         self.spawn(name, [str(POSTGRES / 'postgres'), '-D', str(data), '-c', 'listen_addresses=127.0.0.1',
                           '-c', f'port={self.port(name)}', '-c', f'unix_socket_directories={self.path(name)}',
                           '-c', 'max_connections=300', '-c', 'shared_buffers=128MB', '-c', 'wal_level=replica',
-                          '-c', 'max_wal_senders=8', '-c', 'hot_standby=on'], user='postgres')
+                          '-c', 'max_wal_senders=8', '-c', 'hot_standby=on', '-c', 'wal_retrieve_retry_interval=500ms', *more],
+                   user='postgres')
         self.wait(name, lambda: self.try_sql(name))
 
     def try_sql(self, name):
@@ -219,14 +223,18 @@ class Cluster:
         self.make_database('lorry')
         if not self.standby:
             return
-        self.own_by_postgres(self.path('standby'))
-        if not self.path('standby', 'data', 'PG_VERSION').exists():
-            self.postgres_tool('pg_basebackup', '-h', '127.0.0.1', '-p', str(self.port('postgres')), '-U', 'lorry', '-D',
-                               str(self.path('standby', 'data')), '-R', '-X', 'stream', '-C', '-S', 'standby', '-c', 'fast')
-        self.start_postgres('standby')
-        self.sql('postgres', "alter system set synchronous_standby_names = '*'")
-        self.sql('postgres', 'select pg_reload_conf()')
-        self.wait('standby', lambda: self.sql('postgres', "select sync_state from pg_stat_replication") == 'sync')
+        self.follow('standby', 'postgres')
+
+    def follow(self, name, primary):
+        """NAME becomes the synchronous standby of PRIMARY; a copy of that, if there is nothing yet."""
+        self.own_by_postgres(self.path(name))
+        if not self.path(name, 'data', 'PG_VERSION').exists():
+            self.postgres_tool('pg_basebackup', '-h', '127.0.0.1', '-p', str(self.port(primary)), '-U', 'lorry', '-D',
+                               str(self.path(name, 'data')), '-R', '-X', 'stream', '-C', '-S', 'standby', '-c', 'fast')
+        self.start_postgres(name)
+        self.sql(primary, "alter system set synchronous_standby_names = '*'")
+        self.sql(primary, 'select pg_reload_conf()')
+        self.wait(name, lambda: self.sql(primary, "select sync_state from pg_stat_replication") == 'sync')
 
     def make_database(self, name):
         if not self.sql('postgres', f"select 1 from pg_database where datname = '{name}'"):
@@ -337,14 +345,15 @@ class Cluster:
             (folder / name).write_text(url + '\n')
             (folder / name).chmod(0o600)
 
-    def start_lorry(self, name, lorry=None):
+    def start_lorry(self, name, lorry=None, more=(), **files):
+        """MORE: further flags. FILES: store or bus, other files with their URLs than those of all."""
         service = name.rstrip('0123456789')
         data = self.path('lorry', name)
         data.mkdir(exist_ok=True)
         self.spawn(name, [lorry or self.lorry, 'serve', '--service', service, '--listen', f'127.0.0.1:{self.port(name)}',
-                          '--data', str(data), '--store-file', str(self.path('lorry', 'store')),
-                          '--bus-file', str(self.path('lorry', 'bus')), '--cache', self.cache_url(), '--workers', '1',
-                          '--trusted-proxies', '127.0.0.1', *self.roads(service), *self.settings])
+                          '--data', str(data), '--store-file', str(files.get('store', self.path('lorry', 'store'))),
+                          '--bus-file', str(files.get('bus', self.path('lorry', 'bus'))), '--cache', self.cache_url(),
+                          '--workers', '1', '--trusted-proxies', '127.0.0.1', *self.roads(service), *self.settings, *more])
 
     def roads(self, service):
         """Who routes, and has the map, needs the streets."""

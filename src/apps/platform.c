@@ -349,15 +349,17 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
         *ret_why = str_from(err_text(err));
         return err;
     }
-    p->executor = executor_new(&(struct executor_options){.store = writer,
-                                                          .bus = p->links.bus,
-                                                          .clock = &p->clock,
-                                                          .entropy = &p->entropy,
-                                                          .log = &p->log,
-                                                          .peers = p->peers,
-                                                          .spans = p->spans,
-                                                          .name = "lorry",
-                                                          .batch_max = BATCH_MAX});
+    p->executor = executor_new(
+        &(struct executor_options){.store = writer,
+                                   .bus = p->links.bus,
+                                   .clock = &p->clock,
+                                   .entropy = &p->entropy,
+                                   .log = &p->log,
+                                   .peers = p->peers,
+                                   .spans = p->spans,
+                                   .name = "lorry",
+                                   .batch_max = BATCH_MAX,
+                                   .behind_max = (int32_t)config_int(p->config, "outbox_max")});
     driver_service_executor(p->driver, p->executor);
     notification_service_executor(p->notification, p->executor);
     struct service services[] = {auth_service(p->auth), booking_service(p->booking),

@@ -80,6 +80,13 @@ static const struct config_setting bus[] = {
      .names = buses,
      .help = "What carries events between services: inproc, inside the process, or RabbitMQ: "
              "amqp://USER@HOST,HOST/VHOST. With a password: --bus-file"},
+    {.key = "outbox_max",
+     .kind = CONFIG_INT,
+     .fallback = "20000",
+     .min = 1,
+     .max = 10000000,
+     .help = "Events of this process that may wait for RabbitMQ; then what would make more is "
+             "answered 503"},
     {.key = "bus_ca",
      .kind = CONFIG_PATH,
      .placeholder = "FILE",

@@ -79,7 +79,7 @@ static void try_later(struct asking *a, int32_t retry_after_s) {
 /* One line of --requests: when the answer came (or was given up), to the clock on the wall. */
 static void write_down(const struct city *c, const struct asking *a,
                        const struct net_answer *answer) {
-    if (c->o.requests != NULL)
+    if (c->o.requests != NULL && !c->stopped) /* else it was let go, not given up */
         fprintf(
             c->o.requests,
             "{\"at_s\":%.6f,\"took_s\":%.6f,\"status\":%d,\"method\":\"%s\",\"path\":\"%.*s\"}\n",

@@ -21,6 +21,8 @@ struct executor *executor_new(const struct executor_options *o) {
     CHECK(o->batch_max > 0 && o->batch_max <= STORE_BATCH_MAX);
     struct executor *x = xcalloc(1, sizeof(*x));
     x->o = *o;
+    if (x->o.behind_max == 0)
+        x->o.behind_max = OUTBOX_BEHIND_MAX;
     x->mailbox = mailbox_new(EXECUTOR_MAILBOX_MAX, NULL, NULL);
     if (o->bus->ops->on_ready != NULL)
         o->bus->ops->on_ready(o->bus, wake_mailbox, x->mailbox);
@@ -299,7 +301,7 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
     d->park_key = arena_str(cmd->arena, d->park_key);
     d->wake_key = arena_str(cmd->arena, d->wake_key);
     check_precondition(cmd, cmd->old_state);
-    if (d->event_count > 0 && cmd->refusable && x->outbox.behind >= OUTBOX_BEHIND_MAX) {
+    if (d->event_count > 0 && cmd->refusable && x->outbox.behind >= x->o.behind_max) {
         cmd->outcome = ERR_FULL; /* the bus is away, and what is written for it is bounded */
         return;
     }

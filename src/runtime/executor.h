@@ -118,7 +118,11 @@ struct executor_options {
     struct spans *spans; /* what is traced goes there; NULL: nothing is */
     const char *name;    /* in logs and metrics */
     int32_t batch_max;   /* ≤ STORE_BATCH_MAX */
+    /* With peers: with so many of its events waiting for the bus, what clients send that would make
+     * more is refused (ERR_FULL); 0: OUTBOX_BEHIND_MAX. */
+    int32_t behind_max;
 };
+#define OUTBOX_BEHIND_MAX 20000
 struct executor *executor_new(const struct executor_options *o);
 void executor_free(struct executor *x); /* after stop */
 

@@ -19,7 +19,6 @@
 #define OUTBOX_POLL_US (INT64_C(1) * 1000000) /* rows that another process wrote */
 #define OUTBOX_FLUSH_US (INT64_C(50) * 1000)  /* how long confirmed rows may wait for a commit */
 #define OUTBOX_RETRY_US (INT64_C(100) * 1000)
-#define OUTBOX_BEHIND_MAX 20000 /* events that wait for the bus; then clients are told to wait */
 #define TIMER_POLL_US (INT64_C(25) * 1000)
 /* Where several look for the same wake-ups each does so more seldom, and at moments of its own, so
  * that mostly one of them has done it when the next one looks. */

@@ -94,7 +94,8 @@ void house_open(struct house *h, const struct service *services, int32_t count) 
                                    .clock = &h->clock,
                                    .entropy = &h->entropy,
                                    .name = "house",
-                                   .batch_max = 64});
+                                   .batch_max = 64,
+                                   .behind_max = h->behind_max});
     h->runtime =
         runtime_new(&(struct runtime_options){.clock = &h->clock,
                                               .entropy = &h->entropy,

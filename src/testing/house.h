@@ -45,6 +45,7 @@ struct house {
     struct house *first, *next; /* of the street */
     int32_t number;             /* in it */
     struct peers *peers;        /* for the services' options; NULL: it stands alone */
+    int32_t behind_max;         /* the executor's; 0: its own */
 };
 
 struct house_request {
