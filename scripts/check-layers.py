@@ -35,7 +35,7 @@ RULES = {
     "dispatch": Rule("base geo"),
     "services/auth": Rule(SERVICE, "sodium openssl"),
     "services/booking": Rule(SERVICE),
-    "services/driver": Rule(SERVICE + " dispatch"),
+    "services/driver": Rule(SERVICE + " dispatch", "sodium"),
     "services/notification": Rule(SERVICE, "sodium"),
     "services/map": Rule(SERVICE),
     "adapters/memory": Rule(ADAPTER),

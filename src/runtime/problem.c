@@ -115,6 +115,9 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
     ROW(TOO_MANY_WEBHOOKS, "too-many-webhooks", 409, "Too many webhooks",
         "An account may have only so many webhooks, and so may the whole platform. Remove one that "
         "is not needed; one webhook can hear of several kinds of events."),
+    ROW(TOO_MANY_DEVICES, "too-many-devices", 409, "Too many devices",
+        "A driver may have only so many devices that report for him. Take one back that is not in "
+        "use any more: its token ends at once."),
     ROW(ILLEGAL_TRANSITION, "illegal-transition", 409, "Not possible in this state",
         "The booking's state does not allow this. The answer has the state and the moves that are "
         "allowed from it."),

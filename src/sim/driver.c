@@ -245,11 +245,63 @@ static void on_profile(struct person *p, const struct sim_answer *a) {
     }
 }
 
+/* ---- what reports for him ---- */
+
+static void on_device(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 201 || a->status == 409, "a driver gives a device a token",
+               "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    if (a->status != 201 || !a->is_json)
+        return;
+    d->device_token = arena_str(arena_of(d), sim_json_str(a->json, "token"));
+    d->device_id = arena_str(arena_of(d), sim_json_str(a->json, "id"));
+}
+
+static void on_dead(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 401 || a->status == 429,
+               "a token that was taken back reports nothing", "%s got %d: %.*s", p->user_id,
+               a->status, STR_ARG(a->body));
+}
+
+static void on_taken_back(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 204 || a->status == 404, "a driver takes a token back",
+               "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    d->device_token = STR_NONE;
+    sim_slot_send(
+        &p->slot,
+        &(struct sim_request){.service = SIM_DRIVER,
+                              .method = "POST",
+                              .path = STR("/v1/ingest/owntracks"),
+                              .body = STR("{\"_type\":\"location\",\"tst\":1,\"lat\":1,\"lon\":1}"),
+                              .token = d->dead_token,
+                              .device = true},
+        on_dead);
+}
+
+/* True: he is at it. */
+static bool mind_device(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    if (sim->calm || !sim_chance(sim, 0.1))
+        return false;
+    if (d->device_token.p == NULL) {
+        d->dead_token = STR_NONE;
+        send(d, SIM_DRIVER, "POST", STR("/v1/driver/devices"), STR("{\"name\":\"phone\"}"), false,
+             on_device);
+        return true;
+    }
+    d->dead_token = d->device_token;
+    send(d, SIM_DRIVER, "DELETE",
+         arena_printf(arena_of(d), "/v1/driver/devices/%.*s", STR_ARG(d->device_id)), STR_NONE,
+         false, on_taken_back);
+    return true;
+}
+
 static void look(struct sim *sim, void *arg, uint64_t token) {
     struct driver_person *d = arg;
     (void)token;
     sim_after(sim, LOOK_US, look, d, 0);
-    if (!d->p.slot.busy)
+    if (!d->p.slot.busy && !mind_device(d))
         send(d, SIM_DRIVER, "GET", STR("/v1/driver"), STR_NONE, false, on_profile);
 }
 
@@ -293,6 +345,13 @@ static void expect_stored(struct driver_person *d, const struct gps_batch *b) {
 
 static void on_located(struct person *p, const struct sim_answer *a) {
     struct driver_person *d = (struct driver_person *)p;
+    if (d->sending_token.p != NULL && a->status == 401) { /* it was taken back meanwhile */
+        bool good = d->device_token.p != NULL && str_eq(d->sending_token, d->device_token) &&
+                    d->dead_token.p == NULL;
+        SIM_EXPECT(p->sim, !good, "a device's token is good until it is taken back", "%s got 401",
+                   p->user_id);
+        return;
+    }
     SIM_EXPECT(p->sim, a->status == 200, "fixes are taken", "%s got %d: %.*s", p->user_id,
                a->status, STR_ARG(a->body));
     expect_stored(d, &d->sending);
@@ -300,6 +359,18 @@ static void on_located(struct person *p, const struct sim_answer *a) {
 
 static void post_batch(struct driver_person *d, const struct gps_batch *b) {
     d->sending = *b;
+    d->sending_token = sim_chance(d->p.sim, 0.5) ? d->device_token : STR_NONE;
+    if (d->sending_token.p != NULL) {
+        sim_slot_send(&d->gps_slot,
+                      &(struct sim_request){.service = SIM_DRIVER,
+                                            .method = "POST",
+                                            .path = STR("/v1/ingest/fixes"),
+                                            .body = b->body,
+                                            .token = d->device_token,
+                                            .device = true},
+                      on_located);
+        return;
+    }
     sim_slot_send(&d->gps_slot,
                   &(struct sim_request){.service = SIM_DRIVER,
                                         .method = "POST",

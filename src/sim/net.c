@@ -158,7 +158,7 @@ static void send_again(struct sim *sim, void *arg, uint64_t token) {
 
 static bool comes_again(const struct sim_slot *s, const struct sim_answer *a) {
     return a->status == 0 || a->status == 429 || a->status >= 500 ||
-           (a->status == 401 && s->request.token.p != NULL);
+           (a->status == 401 && s->request.token.p != NULL && !s->request.device);
 }
 
 static void answer(struct sim *sim, void *arg, uint64_t token) {
@@ -171,7 +171,8 @@ static void answer(struct sim *sim, void *arg, uint64_t token) {
     SIM_EXPECT(sim, a->status != 500, "no internal errors", "%s %.*s was answered with 500: %.*s",
                c->request->method, STR_ARG(c->request->path), STR_ARG(a->body));
     if (comes_again(s, a)) {
-        s->request.token = STR_NONE;
+        if (!s->request.device)
+            s->request.token = STR_NONE;
         int64_t rest_us = US_PER_MS * rng_between(&sim->rng, 100, 1500);
         sim_after(sim, rest_us, send_again, s, s->attempt);
         return;

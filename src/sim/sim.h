@@ -175,6 +175,7 @@ struct sim_request {
     struct str body;  /* absent: none */
     struct str key;   /* Idempotency-Key; absent: none */
     struct str token; /* access token; absent: the caller is vouched for */
+    bool device;      /* the token is a device's: without it nobody vouches for the request */
 };
 struct sim_answer {
     int status;
@@ -281,6 +282,9 @@ struct driver_person {
     int32_t held_count;
     int64_t frame_id, last_fix_us;
     int32_t lat_e7, lng_e7;
+    struct str device_token;          /* of what reports for him; absent: nothing does */
+    struct str device_id, dead_token; /* dead: it is being taken back */
+    struct str sending_token;         /* that `sending` goes with; absent: he sends it himself */
     enum vehicle vehicle;
     bool carrying, answering;
     char booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX], offer_booking[ID_TEXT_MAX];

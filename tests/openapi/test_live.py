@@ -400,12 +400,42 @@ class MainWay(unittest.TestCase):
         server.api().get(f'/v1/track/{booking["tracking_token"]}', expect=200)
         server.api().problem(404, 'not-found', 'GET', '/v1/track/nothing')
         dispatcher.get(f'/v1/drivers/{ola.driver_id}/trail?limit=1', expect=200)
+        track = f'/v1/drivers/{ola.driver_id}/trail/file?from=2026-01-01T00:00:00Z&to={rfc3339(time.time())}&simplify_m=5'
+        dispatcher.get(track, expect=200)
+        dispatcher.get(f'{track}&format=geojson', expect=200)
+        dispatcher.get(f'/v1/drivers/{ola.driver_id}/playback?from={rfc3339(time.time() - 60)}&to={rfc3339(time.time())}&step_s=5', expect=200)
+        self.devices(ola)
         dispatcher.get('/v1/drivers?status=approved', expect=200)
         ola.get('/v1/driver/earnings?from=2026-01-01&to=2026-12-31', expect=200)
         for who in (customer, ola, dispatcher):
             who.get('/v1/notifications', expect=200)
         ola.post('/v1/driver/duty', {'duty': 'off'}, expect=200)
         admin.patch(f'/v1/drivers/{ola.driver_id}', {'status': 'suspended', 'reason': 'papers have run out'}, expect=200)
+
+    def devices(self, ola):
+        mine = ola.post('/v1/driver/devices', {'name': 'My phone'}, expect=201).json
+        ola.get('/v1/driver/devices', expect=200)
+        theirs = f'/v1/drivers/{ola.driver_id}/devices'
+        other = dispatcher.post(theirs, {'name': 'In the van'}, expect=201).json
+        dispatcher.get(theirs, expect=200)
+        dispatcher.problem(422, 'invalid-request', 'POST', theirs, {'name': ''})
+        nobody, now = server.api(), int(time.time())
+        at = f'/v1/ingest/osmand?id={mine["token"]}&lat=57.71&lon=11.97'
+        nobody.get(f'{at}&timestamp={now - 9}&speed=10&bearing=45&accuracy=8&altitude=3&batt=81', expect=200)
+        nobody.post(f'{at}&timestamp={now - 8}000', expect=200)
+        nobody.problem(422, 'bad-parameter', 'GET', f'{at}&timestamp=soon')
+        nobody.problem(422, 'bad-parameter', 'GET', f'{at}&timestamp=1500000000')
+        bearer = [('Authorization', f'Bearer {mine["token"]}')]
+        location = {'_type': 'location', 'tst': now - 7, 'lat': 57.71, 'lon': 11.97, 'acc': 8, 'vel': 33, 'cog': 45}
+        nobody.post('/v1/ingest/owntracks', location, headers=bearer, expect=200)
+        nobody.problem(422, 'invalid-request', 'POST', '/v1/ingest/owntracks', {'_type': 'location'}, headers=bearer)
+        nobody.post('/v1/ingest/fixes', {'fixes': [{'at': rfc3339(now - 6), 'lat': 57.71, 'lng': 11.97}]}, headers=bearer, expect=200)
+        for n in range(8):
+            ola.post('/v1/driver/devices', {'name': f'{n}'}, expect=201)
+        ola.problem(409, 'too-many-devices', 'POST', '/v1/driver/devices', {'name': 'one more'})
+        ola.call('DELETE', f'/v1/driver/devices/{mine["id"]}', expect=204)
+        dispatcher.call('DELETE', f'{theirs}/{other["id"]}', expect=204)
+        nobody.problem(401, 'unauthenticated', 'GET', at)
 
     def test_decline_and_assign(self):
         at = (-30.0, -60.0)
@@ -564,7 +594,9 @@ class Everywhere(unittest.TestCase):
                     continue
                 with self.subTest(f'{method} {path} as {role}'):
                     a = who.call(method, filled(path), body)
-                    if op['x-roles'] == []:
+                    if op.get('x-device-token'):  # what is public of it is that nobody need be signed in
+                        self.assertIn(a.status, (401, 422))
+                    elif op['x-roles'] == []:
                         self.assertNotIn(a.status, (401, 403))
                     elif role is None:
                         self.assertEqual(a.status, 401)
@@ -606,8 +638,10 @@ class Everywhere(unittest.TestCase):
                 values = [bad] + [schema[m] + d for m, d in (('minimum', -1), ('maximum', 1)) if m in schema]
                 for value in values:
                     with self.subTest(f'{method} {path} {name}={value}'):
-                        a = people[op['x-roles'][-1]].call(method, f'{filled(path)}?{name}={value}{needed}')
-                        self.assertEqual((a.status, a.type), (422, 'bad-parameter'))
+                        who = people[op['x-roles'][-1]] if op['x-roles'] else server.api()
+                        a = who.call(method, f'{filled(path)}?{name}={value}{needed}')
+                        wanted = (401, 'unauthenticated') if name == op.get('x-device-token') else (422, 'bad-parameter')
+                        self.assertEqual((a.status, a.type), wanted)
 
     def test_bodies_are_read(self):
         people = {'customer': customer, 'driver': driver, 'dispatcher': dispatcher, 'admin': admin, None: server.api()}

@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
+#include "services/driver/devices.h"
 #include "services/driver/search.h"
 #include "services/driver/trail.h"
 
@@ -26,6 +27,18 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "setDuty", .area = AREA_DRIVING},
     {"POST", "/v1/driver/locations", ROLES(ROLE_DRIVER), locations_post, &locations_body_schema, 0,
      "postLocations", .area = AREA_DRIVING},
+    {"GET", "/v1/driver/devices", ROLES(ROLE_DRIVER), devices_own, NULL, 0, "listOwnDevices",
+     .area = AREA_ACCOUNT},
+    {"POST", "/v1/driver/devices", ROLES(ROLE_DRIVER), devices_own_make, &device_body_schema, 0,
+     "addOwnDevice", .area = AREA_ACCOUNT},
+    {"DELETE", "/v1/driver/devices/{id}", ROLES(ROLE_DRIVER), devices_own_remove, NULL, 0,
+     "removeOwnDevice", .area = AREA_ACCOUNT},
+    {"GET", "/v1/ingest/osmand", ROLES_PUBLIC, ingest_osmand, NULL, 0, "reportOsmAnd"},
+    {"POST", "/v1/ingest/osmand", ROLES_PUBLIC, ingest_osmand, NULL, 0, "postOsmAnd"},
+    {"POST", "/v1/ingest/owntracks", ROLES_PUBLIC, ingest_owntracks, &owntracks_body_schema, 0,
+     "postOwnTracks", owntracks_check},
+    {"POST", "/v1/ingest/fixes", ROLES_PUBLIC, ingest_fixes, &locations_body_schema, 0,
+     "postDeviceFixes"},
     {"GET", "/v1/driver/offers", ROLES(ROLE_DRIVER), offers_list, NULL, 0, "listOffers",
      .area = AREA_DRIVING},
     {"GET", "/v1/driver/earnings", ROLES(ROLE_DRIVER), earnings_get, NULL, 0, "getEarnings",
@@ -37,6 +50,16 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "patchDriver", .area = AREA_FLEET},
     {"GET", "/v1/drivers/{id}/trail", ROLES_STAFF, trail_get, NULL, 0, "getTrail",
      .area = AREA_FLEET},
+    {"GET", "/v1/drivers/{id}/trail/file", ROLES_STAFF, trail_file, NULL, 0, "getTrailFile",
+     .area = AREA_FLEET},
+    {"GET", "/v1/drivers/{id}/playback", ROLES_STAFF, trail_playback, NULL, 0, "getPlayback",
+     .area = AREA_FLEET},
+    {"GET", "/v1/drivers/{id}/devices", ROLES_STAFF, devices_of, NULL, 0, "listDevices",
+     .area = AREA_FLEET},
+    {"POST", "/v1/drivers/{id}/devices", ROLES_STAFF, devices_make, &device_body_schema, 0,
+     "addDevice"},
+    {"DELETE", "/v1/drivers/{id}/devices/{device_id}", ROLES_STAFF, devices_remove, NULL, 0,
+     "removeDevice"},
     {"GET", "/v1/fleet", ROLES_STAFF, fleet_get, NULL, 0, "getFleet", .area = AREA_FLEET},
     {"GET", "/v1/bookings/{id}/dispatch", ROLES_STAFF, dispatch_get, NULL, 0, "getDispatch",
      .area = AREA_FLEET},
@@ -60,9 +83,13 @@ static const struct event_entry events[] = {
 };
 
 static const struct command_type *const timers[] = {&driver_ask_type, &search_wake_type, NULL};
-static const struct store_collection *const collections[] = {
-    &driver_collection, &trail_collection,  &earnings_collection,
-    &search_collection, &secret_collection, NULL};
+static const struct store_collection *const collections[] = {&driver_collection,
+                                                             &trail_collection,
+                                                             &earnings_collection,
+                                                             &search_collection,
+                                                             &secret_collection,
+                                                             &device_collection,
+                                                             NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     return follow_start(self, reader, now_us);
@@ -106,6 +133,12 @@ static void metrics(void *self, struct buf *out) {
                "lorry_fixes_total{result=\"rejected\"} %llu\n",
                (unsigned long long)s->stats.fixes, (unsigned long long)s->stats.duplicates,
                (unsigned long long)s->stats.rejected);
+    metric_head(out, "lorry_ingest_requests_total", "counter",
+                "Requests of devices, by whether their token was somebody's.");
+    buf_printf(out,
+               "lorry_ingest_requests_total{token=\"known\"} %llu\n"
+               "lorry_ingest_requests_total{token=\"unknown\"} %llu\n",
+               (unsigned long long)s->stats.ingested, (unsigned long long)s->stats.strangers);
     metric_write(out, "lorry_dispatch_changes_total", "counter",
                  "Changes of searches for a driver.", (double)s->stats.rounds);
     metric_write(out, "lorry_dispatch_claims_total", "counter", "Drivers claimed for an offer.",

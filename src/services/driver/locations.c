@@ -327,7 +327,7 @@ const struct locations_ops driver_locations_ops = {.submit = submit};
 
 /* ---- over HTTP ---- */
 
-static void call_done(void *arg, int err, const struct locations_result *r) {
+void locations_call_done(void *arg, int err, const struct locations_result *r) {
     struct call *c = arg;
     if (err == ERR_LIMIT) {
         call_problem(c, PROBLEM_TOO_MANY_REQUESTS,
@@ -357,7 +357,7 @@ void locations_post(struct call *c) {
     struct field_errors errors = {0};
     int32_t wait_s;
     int err = driver_locations_ops.submit(&s->locations, c->who.user_id, c->json, c->now_us,
-                                          &c->arena, &errors, call_done, c, &wait_s);
+                                          &c->arena, &errors, locations_call_done, c, &wait_s);
     if (err == ERR_INVALID)
         call_invalid(c, &errors);
     else if (err == ERR_LIMIT)

@@ -25,6 +25,7 @@ struct driver_service {
     unsigned char ref_secret[SIPHASH_KEY_BYTES]; /* of the references that customers see */
     struct {
         _Atomic uint64_t fixes, duplicates, rejected, rounds, claims;
+        _Atomic uint64_t ingested, strangers; /* requests of devices; those of nobody's */
     } stats;
 };
 
@@ -36,9 +37,16 @@ void profile_duty(struct call *c);
 void drivers_list(struct call *c); /* drivers.c */
 void offers_list(struct call *c);
 void locations_post(struct call *c); /* locations.c */
+void ingest_osmand(struct call *c);  /* ingest.c */
+void ingest_owntracks(struct call *c);
+void ingest_fixes(struct call *c);
+extern const struct schema owntracks_body_schema;
+void owntracks_check(struct call *c, const void *body, struct field_errors *errors);
 void drivers_nearby(struct call *c); /* nearby.c */
 void fleet_get(struct call *c);
-void trail_get(struct call *c);    /* trail_route.c */
+void trail_get(struct call *c); /* trail_route.c */
+void trail_file(struct call *c);
+void trail_playback(struct call *c);
 void earnings_get(struct call *c); /* earnings.c */
 void dispatch_get(struct call *c); /* trace.c */
 
@@ -129,6 +137,8 @@ void follow_reserved(struct driver_service *s, const struct member *m);
 
 /* locations.c */
 extern const struct locations_ops driver_locations_ops;
+/* A locations_done_fn that answers the call ARG as POST /v1/driver/locations does. */
+void locations_call_done(void *arg, int err, const struct locations_result *r);
 /* nearby.c */
 extern const struct fleet_ops driver_fleet_ops;
 
