@@ -237,6 +237,7 @@ class MainWay(unittest.TestCase):
         asha.problem(404, 'not-found', 'DELETE', f'/v1/me/sessions/ses{NOBODY}')
         asha.delete('/v1/me/sessions', expect=204)
         self.assertEqual(len(asha.get('/v1/me/sessions', expect=200).json['items']), 1)
+        self.assertEqual(asha.get('/v1/me/export', expect=200).json['account']['email'], 'asha@example.com')
         admin.get('/v1/users?role=customer&limit=1', expect=200)
         admin.patch(f'/v1/users/{asha.user["id"]}', {'disabled': True}, expect=200)
         anybody.problem(403, 'account-disabled', 'POST', '/v1/auth/login', {'email': 'asha@example.com', 'password': PASSWORD})

@@ -28,8 +28,28 @@ test('signing in with a second factor', async ({ page, server }) => {
   await accessible(page)
   await field.fill('000000')
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-  await expect(page.getByText('This code is not right')).toBeVisible()
+  await expect(page.getByText('This is not right')).toBeVisible()
   await field.fill(recovery_codes[0] ?? '')
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await expect(page.getByRole('heading', { name: 'Where should it go?' })).toBeVisible()
+})
+
+test('a link that is not good any more says so, and so does a server without mail', async ({
+  page,
+  server,
+}) => {
+  await page.goto(`${server.url}/sign-in`)
+  await page.getByRole('link', { name: 'Forgot your password?' }).click()
+  await accessible(page)
+  await page.getByLabel('E-mail').fill('asha@example.com')
+  await page.getByRole('button', { name: 'Send me a link' }).click()
+  await expect(page.getByText('sends no mail')).toBeVisible()
+  await page.goto(`${server.url}/reset-password?token=01M850A1E7QCRB3XG104WRR17N.JrE5XEEJemzwc6DDAo2dlA`)
+  await page.getByLabel('New password').fill('another horse 7')
+  await page.getByRole('button', { name: 'Set the password' }).click()
+  await expect(page.getByText('This is not right')).toBeVisible()
+  await page.goto(`${server.url}/verify-email?token=x`)
+  await page.getByRole('button', { name: 'Confirm' }).click()
+  await expect(page.getByText('This is not right')).toBeVisible()
+  await accessible(page)
 })

@@ -448,6 +448,7 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
      email_check, .area = AREA_ACCOUNT},
     {"POST", "/v1/me/email/verify", ROLES_ANY, handle_verify_begin, NULL, 0, "askEmailConfirmation",
      .area = AREA_ACCOUNT},
+    {"GET", "/v1/me/export", ROLES_ANY, handle_export, NULL, 0, "exportMe", .area = AREA_ACCOUNT},
     {"GET", "/v1/me/sessions", ROLES_ANY, handle_sessions, NULL, 0, "listSessions",
      .area = AREA_ACCOUNT},
     {"DELETE", "/v1/me/sessions", ROLES_ANY, handle_sessions_revoke, NULL, 0, "endOtherSessions",

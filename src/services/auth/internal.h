@@ -66,7 +66,10 @@ int auth_take_ring(struct auth_service *a, const struct key_ring *ring);
 /* The JWKS document, copied into ARENA; absent while there is no ring. Any thread. */
 struct str auth_jwks(struct auth_service *a, struct arena *arena);
 
+/* export.c */
+void handle_export(struct call *c);
 /* session_routes.c */
+void session_write(struct jw *w, const struct session *s, const struct identity *who);
 void handle_sessions(struct call *c);
 void handle_session_revoke(struct call *c);
 void handle_sessions_revoke(struct call *c);
@@ -75,7 +78,7 @@ void handle_sessions_revoke(struct call *c);
 void auth_check_field(struct call *c, struct field_errors *errors, const char *pointer,
                       const char *fault);
 
-#define AUTH_ROUTES 29
+#define AUTH_ROUTES 30
 extern const struct route_entry auth_routes[AUTH_ROUTES];
 
 #endif

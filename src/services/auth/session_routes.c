@@ -14,7 +14,7 @@ struct str session_device(struct call *c) {
     return len > 0 ? (struct str){out, len} : STR_NONE;
 }
 
-static void write_session(struct jw *w, const struct session *s, const struct identity *who) {
+void session_write(struct jw *w, const struct session *s, const struct identity *who) {
     jw_object(w);
     jw_kv_str(w, "id", s->head.id);
     jw_key(w, "current");
@@ -54,7 +54,7 @@ void handle_sessions(struct call *c) {
             continue; /* one that cannot be read is left out, not the whole list with it */
         const struct session *s = state;
         if (c->now_us < s->expires_us && !account_voids(account, s->head.id))
-            write_session(&p.w, s, &c->who);
+            session_write(&p.w, s, &c->who);
     }
     page_reply(&p, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
 }

@@ -113,6 +113,31 @@ static void all_others_are_ended(void **state) {
     assert_int_equal(me_status(f, next.access), 200);
 }
 
+static void a_person_has_his_data(void **state) {
+    struct fixture *f = *state;
+    struct signed_in s = registered(f, "asha@example.com");
+    registered(f, "bo@example.com");
+    struct signed_in admin = added(f, "root@example.com", ROLE_ADMIN);
+    assert_int_equal(ask(f, "POST", "/v1/api-keys", s.access,
+                         "{\"name\":\"till\",\"scopes\":[\"bookings:read\"]}")
+                         .status,
+                     201);
+    assert_int_equal(set_user(f, str_from(admin.id), s.id, "{\"role\":\"driver\"}").status, 200);
+    house_advance(f->house, US_PER_S);
+    s = signed_in(f, login(f, "asha@example.com", PASSWORD));
+    struct house_answer a = ask(f, "GET", "/v1/me/export", s.access, NULL);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(text_at(f, a, "account", "email"), "asha@example.com");
+    assert_int_equal(count_at(f, a, "api_keys"), 1);
+    assert_int_equal(count_at(f, a, "acts"), 1); /* he made a key */
+    assert_int_equal(count_at(f, a, "acts_on_you"), 1);
+    assert_int_equal(count_at(f, a, "elsewhere"), 4); /* a driver's */
+    assert_true(mentions(f, a, "\"before\":{\"role\":\"%s\"}", "customer"));
+    assert_false(mentions(f, a, "%s", "hash"));
+    assert_false(mentions(f, a, "%s", "bo@example.com"));
+    assert_int_equal(ask(f, "GET", "/v1/me/export", NULL, NULL).status, 401);
+}
+
 /* ---- the audit log ---- */
 
 static struct house_answer audit(struct fixture *f, const char *query) {
@@ -233,9 +258,9 @@ static void old_entries_go(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(sessions_are_listed),    TEST(one_session_is_ended), TEST(all_others_are_ended),
-        TEST(what_admins_do_is_kept), TEST(the_shell_is_named),   TEST(every_change_has_one_entry),
-        TEST(old_entries_go),
+        TEST(sessions_are_listed),        TEST(one_session_is_ended),   TEST(all_others_are_ended),
+        TEST(a_person_has_his_data),      TEST(what_admins_do_is_kept), TEST(the_shell_is_named),
+        TEST(every_change_has_one_entry), TEST(old_entries_go),
     };
     if (token_library_init() < 0)
         return 1;

@@ -101,6 +101,12 @@ export async function signIn(email: string, password: string, code?: string): Pr
   return currentUser() as User
 }
 
+/** What needs no session, and has no answer but that it is done. */
+export async function send(path: string, body: unknown): Promise<void> {
+  const response = await post(path, body)
+  if (!response.ok) throw await problemOf(response)
+}
+
 export async function register(body: components['schemas']['RegisterRequest']): Promise<User> {
   const response = await post('/v1/auth/register', body)
   if (!response.ok) throw await problemOf(response)

@@ -92,6 +92,9 @@ export function Component() {
           </Button>
         )}
       </form>
+      <Link to="/reset-password" className="text-accent underline">
+        {t('signIn.forgot')}
+      </Link>
       <p className="text-quiet">
         {t('signIn.new')}{' '}
         <Link to="/register" className="text-accent underline">

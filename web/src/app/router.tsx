@@ -36,6 +36,8 @@ export const router = createBrowserRouter([
       { index: true, element: <Home /> },
       { path: '/sign-in', lazy: () => import('./SignInPage.tsx') },
       { path: '/register', lazy: () => import('./RegisterPage.tsx') },
+      { path: '/reset-password', lazy: () => import('./ResetPasswordPage.tsx') },
+      { path: '/verify-email', lazy: () => import('./VerifyEmailPage.tsx') },
       { path: '/setup', lazy: () => import('./SetupPage.tsx') },
       { path: '/docs', lazy: () => import('@/docs/DocsPage.tsx') },
       {
