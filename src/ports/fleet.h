@@ -25,7 +25,12 @@ struct fleet_ops {
     /* The nearest free driver of that class, by straight line. ERR_NOT_FOUND, ERR_UNAVAILABLE. */
     int (*nearest_free)(struct fleet *f, struct point to, enum vehicle vehicle,
                         struct fleet_position *ret);
+    /* Free drivers of that class between two corners; FLEET_COUNT_MAX stands for that many or more.
+     * 0 where nobody knows. */
+    int64_t (*count_free)(struct fleet *f, struct point south_west, struct point north_east,
+                          enum vehicle vehicle);
 };
+#define FLEET_COUNT_MAX 100
 struct fleet {
     const struct fleet_ops *ops;
 };

@@ -107,10 +107,12 @@ static void change_tariffs(struct staff *s) {
                "],\"taxes\":[{\"name\":\"VAT\",\"rate_bp\":%d},{\"name\":\"city\",\"rate_bp\":%d}],"
                "\"taxes_included\":%s,\"commission_bp\":%d,"
                "\"night\":{\"from\":\"10:00\",\"to\":\"10:05\",\"add_percent\":%d},"
+               "\"surge\":{\"from_percent\":20,\"full_percent\":%d,\"add_percent\":%d},"
                "\"cancellation\":{\"assigned_percent\":%d,\"arrived_percent\":%d}",
                (int)rng_below(rng, 3000), (int)rng_below(rng, 99),
                rng_below(rng, 2) == 0 ? "true" : "false", (int)rng_below(rng, 4000),
-               (int)rng_below(rng, 100), (int)rng_below(rng, 101), (int)rng_below(rng, 101));
+               (int)rng_below(rng, 100), 21 + (int)rng_below(rng, 300), (int)rng_below(rng, 100),
+               (int)rng_below(rng, 101), (int)rng_below(rng, 101));
     if (rng_below(rng, 2) == 0) {
         timestamp_format(sim->now_us + (int64_t)rng_below(rng, 60) * US_PER_S, at);
         buf_printf(&body, ",\"effective_at\":\"%s\"", at);

@@ -351,6 +351,7 @@ class MainWay(unittest.TestCase):
         customer.get('/v1/tariffs?version=1', expect=200)
         customer.problem(404, 'not-found', 'GET', '/v1/tariffs?version=99')
         dispatcher.get('/v1/tariffs/versions?limit=2', expect=200)
+        admin.post('/v1/tariffs/preview', terms, expect=200)
 
     def book(self, ola):
         customer.post('/v1/quotes', {'stops': STOPS}, expect=201)
@@ -640,7 +641,7 @@ class Everywhere(unittest.TestCase):
                 for value in values:
                     with self.subTest(f'{method} {path} {name}={value}'):
                         who = people[op['x-roles'][-1]] if op['x-roles'] else server.api()
-                        a = who.call(method, f'{filled(path)}?{name}={value}{needed}')
+                        a = who.call(method, f'{filled(path)}?{name}={value}{needed}', KEYED.get(op['operationId']))
                         wanted = (401, 'unauthenticated') if name == op.get('x-device-token') else (422, 'bad-parameter')
                         self.assertEqual((a.status, a.type), wanted)
 
@@ -667,6 +668,7 @@ class Everywhere(unittest.TestCase):
                     self.assertEqual((a.status, a.type), (412, 'precondition-failed'))
 
 
+TARIFFS = {'currency': 'SEK', 'items': [{'vehicle': 'van', 'base': 1, 'per_km': 1, 'per_minute': 1, 'minimum': 1}]}
 # Bodies that get as far as the headers, which are looked at once the body is sound.
 KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBooking': {'quote_id': f'qte{NOBODY}'},
          'cancelBooking': {}, 'acceptOffer': {'offer_id': f'ofr{NOBODY}'}, 'declineOffer': {'offer_id': f'ofr{NOBODY}'},
@@ -674,7 +676,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
          'putNotificationPreferences': {'email': [], 'message': []},
-         'putTariffs': {'currency': 'SEK', 'items': [{'vehicle': 'van', 'base': 1, 'per_km': 1, 'per_minute': 1, 'minimum': 1}]},
+         'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
          'patchDriver': {'status': 'approved'}}
 
 

@@ -26,7 +26,7 @@ static struct quote_set *bench_quotes(const struct booking_service *s, struct ar
                         .duration_s = rng_between(rng, 120, 3600),
                         .pickup_eta_s = 240};
     const struct tariff_version v = {&tariffs_default, zone_utc};
-    CHECK(quote_price(s, &v, place_point(&set->stops[0]), now_us, set->stop_count, a, q));
+    CHECK(quote_price(s, &v, place_point(&set->stops[0]), now_us, set->stop_count, 0, a, q));
     return set;
 }
 

@@ -10,6 +10,7 @@
 #include "services/booking/area.h"
 #include "services/booking/booking_service.h"
 #include "services/booking/machine.h"
+#include "services/booking/surge.h"
 #include "services/booking/tariff_book.h"
 
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 struct booking_service {
     struct booking_options o; /* defaults filled in */
     struct tariff_shelf tariffs;
+    struct surge surge;
     _Atomic uint64_t events_by_type[ENTRY_TYPE_COUNT];
     _Atomic uint64_t quotes;
     struct histogram assigned_after; /* from the request to its driver */
@@ -68,10 +70,11 @@ extern const struct schema quote_body_schema, create_body_schema, cancel_body_sc
 /* ---- prices ---- */
 
 /* The price and the terms of a trip that begins at PICKUP_US, by tariff V; of Q distance and
- * duration are there. False: its class is not on offer there. What is kept is in A. */
+ * duration are there. SURGE_PERCENT is added for demand. False: its class is not on offer there.
+ * What is kept is in A. */
 bool quote_price(const struct booking_service *s, const struct tariff_version *v,
-                 struct point pickup, int64_t pickup_us, int32_t stop_count, struct arena *a,
-                 struct quote *q);
+                 struct point pickup, int64_t pickup_us, int32_t stop_count, int64_t surge_percent,
+                 struct arena *a, struct quote *q);
 
 /* ---- commands ---- */
 
@@ -197,6 +200,7 @@ bool tracking_split(struct str token, struct arena *a, struct str *ret_booking_i
 void handle_quotes(struct call *c);
 void handle_tariffs(struct call *c);
 void handle_put_tariffs(struct call *c);
+void handle_preview(struct call *c);
 void handle_tariff_versions(struct call *c);
 void check_tariffs(struct call *c, const void *body, struct field_errors *errors);
 void handle_create(struct call *c);

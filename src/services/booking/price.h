@@ -32,7 +32,7 @@
 #define PRICE_DISTANCE_M_MAX ROUTER_DISTANCE_M_MAX
 #define PRICE_DURATION_S_MAX ROUTER_DURATION_S_MAX
 #define PRICE_WAITING_MIN_MAX INT64_C(43200) /* 30 days */
-#define BASIS_POINTS 10000 /* are the whole */
+#define BASIS_POINTS 10000                   /* are the whole */
 
 /* What one class costs. Amounts are minor units, 0..TARIFF_AMOUNT_MAX. */
 struct tariff {

@@ -111,14 +111,15 @@ static void fill_terms(const struct booking_service *s, const struct tariffs *t,
 }
 
 bool quote_price(const struct booking_service *s, const struct tariff_version *v,
-                 struct point pickup, int64_t pickup_us, int32_t stop_count, struct arena *a,
-                 struct quote *q) {
+                 struct point pickup, int64_t pickup_us, int32_t stop_count, int64_t surge_percent,
+                 struct arena *a, struct quote *q) {
     const struct tariffs *t = v->t;
     struct str zone;
     struct pricing in = {.rate = tariffs_rate(t, (enum vehicle)q->vehicle, pickup, &zone),
                          .distance_m = q->distance_m,
                          .duration_s = q->duration_s,
                          .stop_count = stop_count,
+                         .surge_percent = surge_percent,
                          .taxes = t->taxes,
                          .tax_count = t->tax_count,
                          .taxes_included = t->taxes_included};
@@ -136,7 +137,8 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
 /* False: this class is not on offer there. */
 static bool fill_quote(struct call *c, const struct tariff_version *v, const struct point *stops,
                        int32_t stop_count, enum vehicle vehicle, struct quote *q) {
-    const struct booking_service *s = c->service;
+    struct booking_service *s = c->service;
+    int64_t demand_milli, supply_milli;
     struct route route = {0};
     s->o.router->ops->route(s->o.router, stops, stop_count, vehicle, true, &c->arena, &route);
     *q = (struct quote){.vehicle = (int32_t)vehicle,
@@ -144,7 +146,9 @@ static bool fill_quote(struct call *c, const struct tariff_version *v, const str
                         .distance_m = route.distance_m,
                         .duration_s = route.duration_s,
                         .polyline = polyline_encode(route.points, route.point_count, &c->arena)};
-    if (!quote_price(s, v, stops[0], c->now_us, stop_count, &c->arena, q))
+    surge_at(&s->surge, stops[0], vehicle, &demand_milli, &supply_milli);
+    int64_t surge_percent = tariffs_surge(v->t, demand_milli, supply_milli);
+    if (!quote_price(s, v, stops[0], c->now_us, stop_count, surge_percent, &c->arena, q))
         return false;
     q->pickup_eta_s = pickup_eta_s(s, stops[0], vehicle);
     return true;

@@ -28,6 +28,8 @@ static const struct route_entry routes[] = {
      .area = AREA_BOOKINGS},
     {"PUT", "/v1/tariffs", ROLES(ROLE_ADMIN), handle_put_tariffs, &tariffs_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putTariffs", check_tariffs},
+    {"POST", "/v1/tariffs/preview", ROLES(ROLE_ADMIN), handle_preview, &tariffs_schema, 0,
+     "previewTariffs", check_tariffs},
     {"GET", "/v1/tariffs/versions", ROLES_STAFF, handle_tariff_versions, NULL, 0,
      "listTariffVersions", .area = AREA_BOOKINGS},
     {"POST", "/v1/bookings", ROLES_CUSTOMERS, handle_create, &create_body_schema, ROUTE_IDEMPOTENT,
@@ -101,6 +103,13 @@ static int start(void *self, struct store *reader, int64_t now_us) {
 static void follow(void *self, struct store *writer, int64_t now_us) {
     struct booking_service *s = self;
     tariff_shelf_follow(&s->tariffs, writer, now_us);
+    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    if (tariff_book_at(book, now_us)->t->surge != NULL)
+        surge_sample(&s->surge, writer, s->o.fleet, s->o.search_timeout_us + s->o.quote_ttl_us,
+                     now_us);
+    else
+        surge_clear(&s->surge);
+    tariff_book_give(&s->tariffs, book);
 }
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
@@ -174,6 +183,7 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
     if (s->o.open_bookings_max == 0)
         s->o.open_bookings_max = OPEN_BOOKINGS_MAX;
     map_init(&s->opening);
+    surge_init(&s->surge);
     tariff_shelf_init(&s->tariffs, s->o.tariffs, s->o.bus, s->o.peers);
     CHECK(s->o.quote_ttl_us > 0 && s->o.offer_timeout_us > 0 && s->o.search_timeout_us > 0 &&
           s->o.trip_max_km > 0 && s->o.commission_percent <= 100);
@@ -185,6 +195,7 @@ struct booking_service *booking_service_free(struct booking_service *s) {
         return NULL;
     map_free(&s->opening);
     tariff_shelf_free(&s->tariffs);
+    surge_free(&s->surge);
     free(s);
     return NULL;
 }

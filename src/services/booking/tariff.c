@@ -490,7 +490,9 @@ int64_t tariffs_surge(const struct tariffs *t, int64_t demand_milli, int64_t sup
     if (s == NULL || demand_milli == 0)
         return 0;
     int64_t percent = s->full_percent;
-    if (supply_milli > 0 && demand_milli / supply_milli < s->full_percent)
+    if (supply_milli < 1000)
+        supply_milli = 1000;
+    if (demand_milli / supply_milli < s->full_percent)
         percent = demand_milli * 100 / supply_milli;
     if (percent <= s->from_percent)
         return 0;

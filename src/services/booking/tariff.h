@@ -54,7 +54,8 @@ struct time_rate {
 };
 /* Demand is open searches, supply free drivers, about the pickup. Nothing is added up to
  * from_percent (of demand to supply), add_percent from full_percent on, and in between in
- * proportion, in steps of SURGE_STEP_PERCENT. */
+ * proportion, in steps of SURGE_STEP_PERCENT. Less than one driver counts as one: a single
+ * customer with nobody near does not pay more for that. */
 #define SURGE_STEP_PERCENT 5
 struct surge_terms {
     int64_t from_percent, full_percent, add_percent;

@@ -48,6 +48,7 @@ static const struct router_ops fake_router_ops = {fake_route, fake_many_to_one, 
 struct fake_fleet {
     struct fleet fleet;
     bool free, on_duty;
+    int64_t free_count; /* in any box */
     struct fleet_position position;
 };
 
@@ -70,6 +71,14 @@ static inline int fake_nearest(struct fleet *f, struct point to, enum vehicle ve
     return 0;
 }
 
-static const struct fleet_ops fake_fleet_ops = {fake_position, fake_nearest};
+static inline int64_t fake_count(struct fleet *f, struct point south_west, struct point north_east,
+                                 enum vehicle vehicle) {
+    (void)south_west;
+    (void)north_east;
+    (void)vehicle;
+    return ((const struct fake_fleet *)f)->free_count;
+}
+
+static const struct fleet_ops fake_fleet_ops = {fake_position, fake_nearest, fake_count};
 
 #endif

@@ -481,7 +481,8 @@ static void test_surge(void **unused) {
     assert_int_equal(tariffs_surge(&t, 1990, 1000), 25); /* 29.7, in steps of 5 */
     assert_int_equal(tariffs_surge(&t, 3000, 1000), 60);
     assert_int_equal(tariffs_surge(&t, INT64_C(1) << 60, 1), 60);
-    assert_int_equal(tariffs_surge(&t, 1, 0), 60); /* nobody is there */
+    assert_int_equal(tariffs_surge(&t, 1000, 0), 0); /* nobody is there, and one asks */
+    assert_int_equal(tariffs_surge(&t, 3000, 0), 60);
     int64_t last = 0;
     for (int64_t demand = 0; demand < 5000; demand += 7) { /* never falls as demand rises */
         int64_t add = tariffs_surge(&t, demand, 900);

@@ -174,6 +174,82 @@ static void test_nowhere(void **unused) {
     town_free(t);
 }
 
+/* What is booked already, by a tariff that is only thought of; nothing comes of it. */
+static void test_preview(void **unused) {
+    (void)unused;
+    struct town *t = town_new(7);
+    struct identity admin = house_who(t->h, ROLE_ADMIN, NULL);
+    assert_int_equal(put(t, TARIFF("5000", ",\"waiting_per_minute\":1"), NULL).status, 200);
+    book(t, t->customer);
+    advance(t, US_PER_DAY);
+    book(t, t->customer);
+    struct house_answer a = ask(t, admin, "POST", "/v1/tariffs/preview", TARIFF("5000", ""));
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "\"complete\":true,\"bookings\":2,\"classes\":[{\"vehicle\":\"van\","
+                       "\"bookings\":2,\"not_offered\":0,\"old\":13524,\"new\":13524}],"
+                       "\"old\":13524,\"new\":13524}"));
+    a = ask(t, admin, "POST", "/v1/tariffs/preview",
+            TARIFF("6000", ",\"taxes\":[{\"name\":\"VAT\",\"rate_bp\":10000}]"));
+    assert_true(has(a, "\"old\":13524,\"new\":31048}"));
+    a = ask(t, admin, "POST", "/v1/tariffs/preview?from=2026-11-24T00:00:00Z", TARIFF("0", ""));
+    assert_true(has(a, "\"bookings\":1,"));
+    a = ask(t, admin, "POST",
+            "/v1/tariffs/preview?from=2026-11-20T00:00:00Z&to=2026-11-23T09:00:00Z",
+            TARIFF("0", ""));
+    assert_true(has(a, "\"bookings\":0,\"classes\":[],\"old\":0,\"new\":0"));
+    a = ask(t, admin, "POST", "/v1/tariffs/preview",
+            "{\"currency\":\"SEK\",\"items\":[{\"vehicle\":\"bike\",\"base\":1,\"per_km\":1,"
+            "\"per_minute\":1,\"minimum\":1}]}");
+    assert_true(has(a, "\"bookings\":0,\"not_offered\":2,\"old\":0,\"new\":0}"));
+    assert_int_equal(quoted_base(t), 5000);
+    static const char *const bad[] = {"?from=2026-11-25T00:00:00Z", "?from=2025-11-24T00:00:00Z",
+                                      "?to=tomorrow"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(
+            ask(t, admin, "POST", format(t, "/v1/tariffs/preview%s", bad[i]), TARIFF("0", ""))
+                .status,
+            422);
+    a = ask(t, admin, "POST", "/v1/tariffs/preview",
+            "{\"currency\":\"EUR\",\"items\":[" VAN_RATE("1") "]}");
+    assert_true(a.status == 422 && has(a, "\"/currency\""));
+    assert_int_equal(ask(t, t->staff, "POST", "/v1/tariffs/preview", TARIFF("1", "")).status, 403);
+    town_free(t);
+}
+
+/* Six ask where one is free: it costs more there, and bit by bit, and less again afterwards. */
+static void test_surge(void **unused) {
+    (void)unused;
+    struct town *t = town_new(8);
+    t->fleet.free_count = 1;
+    const char *terms = ",\"surge\":{\"full_percent\":500,\"add_percent\":80}";
+    assert_int_equal(put(t, format(t, TARIFF("10000", "%s"), terms), NULL).status, 200);
+    for (int i = 0; i < 6; i++)
+        book(t, t->customer);
+    struct house_answer a = ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE);
+    assert_false(has(a, "\"surge\"")); /* nobody has looked yet */
+    int64_t last = 0;
+    for (int i = 0; i < 8; i++) {
+        advance(t, SURGE_EVERY_US);
+        a = ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE);
+        const char *mark = "{\"code\":\"surge\",\"quantity\":";
+        const char *at = memmem(a.body.p, a.body.len, mark, strlen(mark));
+        int64_t percent = at != NULL ? strtoll(at + strlen(mark), NULL, 10) : 0;
+        assert_true(percent >= last && percent <= 80 && percent % SURGE_STEP_PERCENT == 0);
+        assert_true(i > 1 || percent < 60); /* smoothed */
+        last = percent;
+    }
+    assert_true(last >= 60);
+    a = ask(t, t->customer, "POST", "/v1/quotes", /* the other end of town */
+            "{\"stops\":[{\"lat\":57.8,\"lng\":12.2},{\"lat\":57.81,\"lng\":12.2}],\"vehicle\":"
+            "\"van\"}");
+    assert_true(a.status == 201 && !has(a, "\"surge\""));
+    t->fleet.free_count = 20; /* help has come */
+    for (int i = 0; i < 20; i++)
+        advance(t, SURGE_EVERY_US);
+    assert_false(has(ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE), "\"surge\""));
+    town_free(t);
+}
+
 /* ---- several processes ---- */
 
 struct replica {
@@ -228,7 +304,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions), cmocka_unit_test(test_effective),
         cmocka_unit_test(test_refused),  cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_nowhere),  cmocka_unit_test(test_replicas),
+        cmocka_unit_test(test_nowhere),  cmocka_unit_test(test_preview),
+        cmocka_unit_test(test_surge),    cmocka_unit_test(test_replicas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

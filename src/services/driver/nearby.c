@@ -213,5 +213,19 @@ static int fleet_nearest_free(struct fleet *f, struct point to, enum vehicle veh
     return count > 0 ? 0 : ERR_NOT_FOUND;
 }
 
-const struct fleet_ops driver_fleet_ops = {.position = fleet_position,
-                                           .nearest_free = fleet_nearest_free};
+static int64_t fleet_count_free(struct fleet *f, struct point south_west, struct point north_east,
+                                enum vehicle vehicle) {
+    struct box box = {south_west.lat_e7, south_west.lng_e7, north_east.lat_e7, north_east.lng_e7};
+    struct driver_service *s = self(f);
+    struct fleet_filter filter = {.vehicles = 1u << vehicle,
+                                  .free_only = true,
+                                  .newer_than_us =
+                                      s->o.clock->now_us(s->o.clock) - POSITION_FRESH_US};
+    const struct fleet_item *items[FLEET_COUNT_MAX];
+    int32_t count = fleet_index_box(roster_lock(s->roster), box, &filter, FLEET_COUNT_MAX, items);
+    roster_unlock(s->roster);
+    return count;
+}
+
+const struct fleet_ops driver_fleet_ops = {
+    .count_free = fleet_count_free, .position = fleet_position, .nearest_free = fleet_nearest_free};
