@@ -36,6 +36,8 @@ enum sim_fault {
     SIM_CRASH,
     SIM_CRASH_COMMIT, /* right after a commit, before anybody was told */
     SIM_GPS_LATE,
+    SIM_MAIL_REFUSED, /* for now */
+    SIM_MAIL_TWICE,   /* taken, but nobody hears of it */
     SIM_FAULT_COUNT
 };
 extern const char *const sim_fault_names[SIM_FAULT_COUNT];

@@ -168,6 +168,7 @@ static void make_services(struct sim_node *n) {
             .offer_timeout_us = p->offer_timeout_s * US_PER_S,
             .search_timeout_us = p->search_timeout_s * US_PER_S});
     bool socketed = holds(n, SIM_NOTIFICATION);
+    n->mailer = socketed ? sim_mailer_new(n) : NULL;
     if (has(n, SIM_NOTIFICATION))
         n->notification = notification_service_new(&(struct notification_options){
             .clock = &n->clock,
@@ -175,6 +176,7 @@ static void make_services(struct sim_node *n) {
             .verifier = n->verifier,
             .locations = n->driver != NULL ? driver_service_locations(n->driver) : NULL,
             .peers = socketed ? n->peers : NULL,
+            .mailer = n->mailer,
             .workers_max = 1});
     if (socketed && n->peers != NULL)
         driver_service_placed(n->driver, on_placed, n->notification);
@@ -207,6 +209,8 @@ static void make_runtime(struct sim_node *n) {
                                    .batch_max = n->sim->profile.batch_max});
     if (n->driver != NULL)
         driver_service_executor(n->driver, n->executor);
+    if (n->notification != NULL)
+        notification_service_executor(n->notification, n->executor);
     int32_t count = list_services(n, services);
     n->runtime = runtime_new(&(struct runtime_options){.clock = &n->clock,
                                                        .entropy = &n->entropy,
@@ -274,6 +278,9 @@ static void close_down(struct sim_node *n) {
     }
     n->posted_last = NULL;
     runtime_worker_stop(n->runtime, &n->worker);
+    if (n->mailer != NULL)
+        n->mailer->ops->close(n->mailer);
+    n->mailer = NULL;
     executor_free(n->executor);
     runtime_free(n->runtime);
     n->notification = notification_service_free(n->notification);

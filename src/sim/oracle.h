@@ -59,6 +59,11 @@ struct shadow_event {
     char id[ID_TEXT_MAX];
     bool confirmed, removed;
 };
+struct shadow_letter { /* of deliveries */
+    char id[ID_TEXT_MAX], user_id[ID_TEXT_MAX], kind[40];
+    bool pending, sent, taken;
+    struct shadow_letter *next;
+};
 struct shadow_note { /* of the audit log */
     char id[ID_TEXT_MAX];
     struct shadow_note *next;
@@ -86,6 +91,8 @@ struct oracle {
     struct shadow_outbox outboxes[SIM_NODES_MAX];
     int64_t open_bookings;
     struct shadow_note *first_note;
+    struct map letters; /* → shadow_letter */
+    struct shadow_letter *first_letter;
 };
 
 struct shadow_booking *shadow_booking(struct oracle *o, struct str id); /* NULL: unknown */
@@ -98,7 +105,11 @@ void oracle_booking(struct oracle *o, const struct store_change *change);  /* or
 void oracle_driver(struct oracle *o, const struct store_change *change);   /* oracle_driver.c */
 void oracle_trail(struct oracle *o, const struct store_change *change);    /* oracle_driver.c */
 void oracle_earnings(struct oracle *o, const struct store_change *change); /* oracle_driver.c */
-void oracle_inbox(struct oracle *o, const struct store_change *change);    /* oracle_inbox.c */
+void oracle_delivery(struct oracle *o, const struct store_change *change); /* oracle_mail.c */
+/* Is nothing waiting to be sent? And when all has settled: has each been told? */
+bool oracle_mail_settled(struct oracle *o, struct str *ret_why);
+void oracle_mail_verdict(struct sim *sim);
+void oracle_inbox(struct oracle *o, const struct store_change *change); /* oracle_inbox.c */
 
 /* When all has settled: reads it through the API. audit.c */
 void oracle_audit(struct sim *sim);

@@ -23,6 +23,8 @@ const char *const sim_fault_names[SIM_FAULT_COUNT] = {
     [SIM_CRASH] = "crashes",
     [SIM_CRASH_COMMIT] = "crashes after a commit",
     [SIM_GPS_LATE] = "late or doubled GPS batches",
+    [SIM_MAIL_REFUSED] = "mails refused for now",
+    [SIM_MAIL_TWICE] = "mails doubled",
 };
 
 bool sim_chance(struct sim *sim, double p) {
@@ -45,6 +47,7 @@ static const double fault_max[SIM_FAULT_COUNT] = {
     [SIM_EVENT_LATE] = 0.08,    [SIM_ACK_LOST] = 0.05,      [SIM_BUS_FULL] = 0.05,
     [SIM_PARTITION] = 0.03,     [SIM_CACHE_LOST] = 0.02,    [SIM_CLOCK_SET] = 0.01,
     [SIM_CRASH] = 0.04,         [SIM_CRASH_COMMIT] = 0.004, [SIM_GPS_LATE] = 0.2,
+    [SIM_MAIL_REFUSED] = 0.2,   [SIM_MAIL_TWICE] = 0.1,
 };
 
 static void draw_faults(struct sim *sim) {

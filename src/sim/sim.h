@@ -5,6 +5,7 @@
  *   profile.c   what the seed chooses: topology, sizes, faults
  *   bus.c       the bus between nodes, a broker that outlives them
  *   node.c      a process: executor, runtime, services; its crash and its return
+ *   mail.c      what carries e-mail
  *   net.c       requests of clients, their time-outs and repeats
  *   socket.c    WebSockets, and what a client keeps of what it saw
  *   person.c, customer.c, driver.c, staff.c   the people
@@ -18,6 +19,7 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "base/timestamp.h"
+#include "ports/mailer.h"
 #include "runtime/service.h"
 #include "sim/check.h"
 
@@ -136,7 +138,8 @@ struct sim_node {
     int64_t turn_at_us;   /* of the turn that is arranged; 0: none */
     int64_t next_tick_us;
     struct bus *bus;
-    struct peers *peers; /* NULL: its disk is its own */
+    struct peers *peers;   /* NULL: its disk is its own */
+    struct mailer *mailer; /* NULL: it sends none */
     struct cache *cache;
     struct token_verifier *verifier;
     struct router *router;
@@ -165,6 +168,10 @@ struct sim_node *sim_node_of(struct sim *sim, enum sim_service service);
 struct sim_node *sim_node_for(struct sim *sim, enum sim_service service);
 /* The ways in and out that are shared by all nodes: crashes, partitions, lost caches, JWKS. */
 void sim_disasters(struct sim *sim);
+
+/* ---- mail.c ---- */
+
+struct mailer *sim_mailer_new(struct sim_node *node);
 
 /* ---- net.c ---- */
 
@@ -307,6 +314,8 @@ void oracle_commit(void *node, const struct memory_commit *commit); /* memory_wa
 /* The bus has told NODE that its outbox row SEQ is safe. */
 void oracle_confirmed(struct sim_node *node, int64_t seq);
 void oracle_reply(struct sim *sim, const struct sim_call *c); /* before anybody hears it */
+/* The message ID has arrived. */
+void oracle_mail(struct sim *sim, struct str id);
 struct stream *oracle_stream(struct sim *sim, struct str name);
 /* Frame TEXT with entry SEQ has reached a client. */
 void oracle_frame(struct sim *sim, struct stream *s, int64_t seq, struct str text,
@@ -345,6 +354,7 @@ struct sim {
     struct staff staff;
     struct oracle *oracle;
     int32_t crashes_left;
+    uint64_t letters;
 };
 
 #endif

@@ -139,7 +139,7 @@ void oracle_watch(struct sim *sim) {
 bool oracle_settled(struct sim *sim, struct str *ret_why) {
     struct oracle *o = sim->oracle;
     return bookings_over(o, ret_why) && claims_gone(o, ret_why) && people_done(sim, ret_why) &&
-           nodes_idle(sim, ret_why);
+           oracle_mail_settled(o, ret_why) && nodes_idle(sim, ret_why);
 }
 
 /* ---- and what is left ---- */
@@ -196,5 +196,6 @@ void oracle_verdict(struct sim *sim) {
                    (long long)d->earnings_kept);
     }
     check_disks(sim);
+    oracle_mail_verdict(sim);
     oracle_audit(sim);
 }
