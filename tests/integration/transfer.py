@@ -278,6 +278,21 @@ class Wrong(unittest.TestCase):
             self.refused(content[:ends[-2]], flags(kind), 'cut off')
         self.refused(content + b'{}\n', store, 'follows')
 
+    def test_cut_off_when_much_is_written(self):
+        """Through a pipe it is known at the end only: what was written until then goes again."""
+        path = export(['--data', os.path.join(TOP, 'city')])
+        with open(path, 'rb') as file:
+            content = file.read()
+        self.assertGreater(content.count(b'\n'), 600)  # more than one page
+        for kind in KINDS:
+            with self.subTest(kind):
+                store = flags(kind)
+                done = subprocess.run([lorry.BINARY, 'import', '-', *store], input=content[:-9], env=lorry.environment(),
+                                      capture_output=True, check=False)
+                self.assertEqual(done.returncode, 1, done)
+                self.assertIn(b'cut off', done.stderr)
+                self.assertTrue(is_empty(store))
+
     def test_a_flipped_byte(self):
         rng, content, store = random.Random(20261129), self.small(), flags('sqlite')
         for _ in range(60):
