@@ -48,6 +48,7 @@ RULES = {
     "adapters/redis": Rule(ADAPTER + " adapters/memory", "hiredis"),
     "adapters/crow": Rule(PURE + " ports"),
     "adapters/streets": Rule(PURE + " ports"),
+    "adapters/mbtiles": Rule(PURE + " ports", "sqlite"),
     "adapters/http": Rule(ADAPTER, "uv llhttp wslay openssl"),
     "adapters/web": Rule(ADAPTER),
     "adapters/mail": Rule(ADAPTER),

@@ -8,7 +8,7 @@ packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node
     libsqlite3-dev libpq-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev
     libhiredis-dev librabbitmq-dev libmongoc-dev libcurl4-gnutls-dev libcmocka-dev)
 packages_test=(tzdata python3 python3-yaml python3-jsonschema curl jq sqlite3 openssl redis-server rabbitmq-server postgresql-15
-    python3-aiosmtpd)
+    python3-aiosmtpd tilemaker osmium-tool) # the last two are for `lorry map build` alone
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
 packages_deploy=(nginx-light openssl prometheus systemd debhelper lintian mandoc
     iproute2)

@@ -98,6 +98,14 @@ static const struct config_command commands[] = {
      .arguments = "[FILE]",
      .arguments_max = 1,
      .tables = import_tables},
+    {.name = "map build",
+     .summary = "Make a map, and the road network, of an OpenStreetMap extract (.osm.pbf)",
+     .details =
+         "Writes FILE.mbtiles for `lorry serve --map`, and FILE.streets.json for --streets, from\n"
+         "which routes and places come, by Debian's tilemaker and osmium-tool. Whole or not at all; what is there is replaced when all went well.\n",
+     .arguments = "FILE.osm.pbf",
+     .arguments_max = 1,
+     .tables = map_build_tables},
     {.name = "health",
      .summary = "Ask the server that listens here whether it is ready",
      .details = "Exit status 0 if it is, 1 if it drains, waits for something or does not answer.\n",
@@ -158,6 +166,7 @@ static int (*const runs[])(struct config *c) = {
     command_restore,
     command_export,
     command_import,
+    command_map_build,
     command_health,
     command_dead_letters_list,
     command_dead_letters_show,

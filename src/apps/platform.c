@@ -2,6 +2,7 @@
 #include "apps/figures.h"
 
 #include "adapters/crow/crow.h"
+#include "adapters/mbtiles/mbtiles.h"
 #include "adapters/streets/streets.h"
 #include "adapters/web/web.h"
 #include "apps/beside.h"
@@ -105,6 +106,18 @@ static int open_streets(struct platform *p, const char *geojson, struct str *ret
         err = streets_open(cache.p, p->crow, &p->streets);
     if (err < 0)
         *ret_why = streets_problem(geojson, err, &p->arena);
+    return err;
+}
+
+/* The map from a file of tiles; the places on it still come from the streets. */
+static int open_map(struct platform *p, struct str *ret_why) {
+    const char *path = config_cstr(p->config, "map");
+    struct str why = STR_NONE;
+    if (path == NULL)
+        return 0;
+    int err = mbtiles_atlas_open(path, p->atlas, &p->arena, &p->atlas, &why);
+    if (err < 0)
+        *ret_why = arena_printf(&p->arena, "the map cannot be used: %.*s", STR_ARG(why));
     return err;
 }
 
@@ -487,6 +500,8 @@ static int open_all(struct platform *p, struct str *ret_why) {
     err = open_tracing(p, ret_why);
     if (err == 0)
         err = open_routers(p, ret_why);
+    if (err == 0)
+        err = open_map(p, ret_why);
     if (err == 0)
         err = make_services(p, ret_why);
     if (err == 0)

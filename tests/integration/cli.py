@@ -13,7 +13,7 @@ from pathlib import Path
 import lorry
 from lorry import run
 
-COMMANDS = ('serve', 'simulate', 'check', 'bench', 'user add', 'user list', 'user set-role', 'user disable', 'user reset-second-factor', 'keys list', 'keys rotate', 'backup', 'restore', 'export', 'import', 'dead-letters list',
+COMMANDS = ('serve', 'simulate', 'check', 'bench', 'user add', 'user list', 'user set-role', 'user disable', 'user reset-second-factor', 'keys list', 'keys rotate', 'backup', 'restore', 'export', 'import', 'map build', 'dead-letters list',
             'dead-letters show', 'dead-letters replay', 'dead-letters drop', 'config', 'version', 'help')
 
 
@@ -47,7 +47,7 @@ class Help(unittest.TestCase):
                 self.assertIn(f'default {setting["value"]})', re.sub(r'\s+', ' ', told))
 
     def test_of_a_group(self):
-        for group, commands in (('user', ('add', 'list', 'set-role', 'disable')), ('keys', ('list', 'rotate')),
+        for group, commands in (('user', ('add', 'list', 'set-role', 'disable')), ('keys', ('list', 'rotate')), ('map', ('build',)),
                                 ('dead-letters', ('list', 'show', 'replay', 'drop'))):
             done = run('help', group)
             self.assertEqual(done.returncode, 0)

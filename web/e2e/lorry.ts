@@ -14,6 +14,7 @@ const root = resolve(import.meta.dirname, '../..')
 const build = resolve(process.env.BUILD_FOLDER ?? join(root, 'build'))
 /** The web app as it was built. */
 export const WEB = join(build, 'web')
+export const BINARY = join(build, 'lorry')
 const streets = join(root, 'build/streets/large-network.json')
 
 let number = 0

@@ -92,7 +92,11 @@ function layers(theme: Theme): StyleSpecification['layers'] {
       type: 'symbol',
       source: 'base',
       'source-layer': 'place',
-      layout: { 'text-field': ['get', 'name'], 'text-font': ['Inter Variable'], 'text-size': 14 },
+      layout: {
+        'text-field': ['coalesce', ['get', 'name:latin'], ['get', 'name']],
+        'text-font': ['Inter Variable'],
+        'text-size': 14,
+      },
       paint: { 'text-color': map.label, 'text-halo-color': map.labelHalo, 'text-halo-width': 1.5 },
     },
   ]
