@@ -35,8 +35,6 @@
 #define TILEMAKER_PROCESS "/usr/share/doc/tilemaker/examples/process-openmaptiles.lua"
 #define INSTALL "sudo apt-get install tilemaker osmium-tool"
 
-extern char **environ;
-
 static const struct config_setting build_settings[] = {
     {.key = "output",
      .kind = CONFIG_PATH,
@@ -179,7 +177,7 @@ static int make_tiles(struct job *j, struct atlas_info *ret_info) {
         return fail(
             j, ERR_NOT_FOUND,
             STR("tilemaker, or its examples in " TILEMAKER_CONFIG ", are not installed: " INSTALL));
-    struct atlas *atlas;
+    struct atlas *atlas = NULL;
     err = run(j, argv, NULL);
     if (err == 0 && access(path, R_OK) != 0)
         err = fail(j, ERR_INVALID, arena_printf(j->a, "%s holds no map", j->extract));
@@ -189,6 +187,7 @@ static int make_tiles(struct job *j, struct atlas_info *ret_info) {
         err = mbtiles_atlas_open(path, NULL, j->a, &atlas, &j->why);
     if (err < 0)
         return err;
+    CHECK(atlas != NULL);
     atlas->ops->info(atlas, ret_info);
     atlas->ops->close(atlas);
     return 0;

@@ -57,14 +57,23 @@ static bool zooms(sqlite3 *db, int32_t *ret_min, int32_t *ret_max) {
     return ok && min >= 0 && max <= ATLAS_ZOOM_MAX && min <= max;
 }
 
+/* Four numbers with commas between them, and nothing else. */
+static bool four_numbers(const char *text, double ret[4]) {
+    for (int i = 0; i < 4; i++) {
+        char *end;
+        ret[i] = strtod(text, &end);
+        if (end == text || !isfinite(ret[i]) || *end != (i < 3 ? ',' : 0))
+            return false;
+        text = end + 1;
+    }
+    return true;
+}
+
 /* "west,south,east,north"; absent or nonsense: the whole world. */
-static void bounds(struct str text, struct atlas_info *info) {
+static void bounds(struct str text, struct arena *a, struct atlas_info *info) {
     double v[4] = {-180, -LATITUDE_MAX, 180, LATITUDE_MAX}, read[4];
-    int end = 0;
-    if (text.p != NULL &&
-        sscanf(text.p, "%lf,%lf,%lf,%lf%n", &read[0], &read[1], &read[2], &read[3], &end) == 4 &&
-        (size_t)end == text.len && read[0] >= -180 && read[2] <= 180 && read[0] < read[2] &&
-        read[1] >= -90 && read[3] <= 90 && read[1] < read[3])
+    if (text.p != NULL && four_numbers(arena_cstr(a, text), read) && read[0] >= -180 &&
+        read[2] <= 180 && read[0] < read[2] && read[1] >= -90 && read[3] <= 90 && read[1] < read[3])
         memcpy(v, read, sizeof(v));
     info->south_west = point_of(v[1], v[0]);
     info->north_east = point_of(v[3], v[2]);
@@ -113,7 +122,7 @@ static int read_info(struct mbtiles *m, const char *path, struct arena *a, struc
         *ret_why = arena_printf(a, "%s has no tiles, or some beyond zoom %d", path, ATLAS_ZOOM_MAX);
         return ERR_INVALID;
     }
-    bounds(metadata(m->db, "bounds", a), &m->info);
+    bounds(metadata(m->db, "bounds", a), a, &m->info);
     take_attribution(m, metadata(m->db, "attribution", a));
     return 0;
 }

@@ -188,7 +188,7 @@ static void a_damaged_file_is_an_error_not_a_tile(void **state) {
     FILE *file = fopen(f->path, "r+");
     fseek(file, 0, SEEK_END);
     long size = ftell(file);
-    for (long at = 8 * 4096; at < size; at += 4096) {
+    for (long at = 8 * 4096L; at < size; at += 4096) {
         fseek(file, at, SEEK_SET);
         fputs("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", file);
     }
