@@ -52,7 +52,7 @@ const struct aggregate api_key_aggregate = {.collection = &api_keys_collection,
 static const struct schema_field body_fields[] = {
     {"name", S_LINE, S_IN | S_REQUIRED, OF(name), .min = 1, .max = API_KEY_NAME_MAX},
     {"scopes", S_STR_LIST, S_IN | S_REQUIRED, OF(scopes), .count_offset = OF(scope_count), .min = 1,
-     .max = SCOPE_NAMES_MAX},
+     .max = (int64_t)SCOPE_NAMES_MAX},
     {"expires_in_days", S_I64, S_IN, OF(expires_in_days), .min = 1, .max = API_KEY_DAYS_MAX},
 };
 const struct schema api_key_body_schema = SCHEMA(struct api_key_body, "ApiKeyRequest", body_fields);
