@@ -11,7 +11,9 @@ Usage: capacity.py [--seconds 10] [--rounds 2] [--small] [--json FILE]
 
 import argparse
 import json
+import math
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from cluster import ROOT, SERVICES, Cluster, ClusterError
@@ -28,6 +31,8 @@ UNLIMITED = ['--registers-per-hour-max', '0', '--writes-per-minute-max', '0', '-
              '--log-level', 'warn']
 WARM_S, END_S = 1, 0.2  # of `lorry bench`; how long before its end the last look is
 LOAD = 'the load itself'
+METRICS = {'events to RabbitMQ': 'lorry_bus_published_total', 'given to services': 'lorry_bus_delivered_total',
+           'signals to Redis': 'lorry_signals_sent_total', 'changes': 'lorry_commits_total', 'their commits': 'lorry_commit_batches_total'}
 KINDS = ('all', 'reads', 'fixes', 'nearby', 'business')
 TICK_US = 1e6 / os.sysconf('SC_CLK_TCK')
 
@@ -103,6 +108,19 @@ class Loaded:
         table = processes()
         return {what: sum(cpu_us(pid, table) for pid in pids) for what, pids in groups.items()}
 
+    def counts(self):
+        """{what: how many since the start}"""
+        found = {'bytes of PostgreSQL\'s log': int(self.c.sql('postgres', "select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')")),
+                 'transactions': int(self.c.sql('postgres', "select xact_commit from pg_stat_database where datname = 'lorry'"))}
+        for name in self.c.lorry_names():
+            if self.c.pid_of(name):
+                with urllib.request.urlopen(f'http://127.0.0.1:{self.c.port(name)}/metrics', timeout=10) as answer:
+                    text = answer.read().decode()
+                for what, metric in METRICS.items():
+                    value = re.search(rf'(?m)^{metric} (\S+)$', text)
+                    found[what] = found.get(what, 0) + (float(value[1]) if value else 0)
+        return found
+
     def memory(self):
         table = processes()
         return {what: sum(memory_mib(pid, table) for pid in pids) for what, pids in self.groups().items()}
@@ -114,23 +132,27 @@ class Loaded:
         first = bench.stderr.readline()
         time.sleep(WARM_S)
         groups = {**self.groups(), LOAD: [bench.pid]}
+        counts = self.counts()
         before, ticks, began = self.cpu(groups), machine_ticks(), time.monotonic()
         time.sleep(seconds - END_S)  # it ends by itself, and its time with it
         after, ticks_after, took = self.cpu(groups), machine_ticks(), time.monotonic() - began
+        counts_after = self.counts()
         out, rest = bench.communicate()
         if bench.returncode != 0:
             raise ClusterError(f'the load failed: {first}{rest}'.strip())
         figures = {line['name'].partition('.')[2]: line['value'] for line in map(json.loads, out.splitlines())}
         requests = figures['requests'] * took
         idle = 100 * (ticks_after[0] - ticks[0]) / (ticks_after[1] - ticks[1])
-        return {**figures, 'idle': idle, 'cost': {what: (after[what] - before[what]) / requests for what in groups}}
+        return {**figures, 'idle': idle, 'cost': {what: (after[what] - before[what]) / requests for what in groups},
+                'counts': {what: (counts_after[what] - counts[what]) / requests for what in counts}}
 
 
 def median(runs):
     """Of each figure of several runs."""
-    costs = [run['cost'] for run in runs]
+    def each(part):
+        return {what: statistics.median(run[part][what] for run in runs) for what in runs[0][part]}
     return {**{name: statistics.median(run[name] for run in runs) for name in ('requests', 'p50', 'p99', 'idle')},
-            'cost': {what: statistics.median(c[what] for c in costs) for what in costs[0]}}
+            'cost': each('cost'), 'counts': each('counts')}
 
 
 def measure(loaded, seconds, rounds):
@@ -153,11 +175,23 @@ def show(found, memory):
         rows.append((f'{what}, µs', [f"{found[k]['cost'].get(what, 0):.0f}" for k in keys]))
     whole = [f"{sum(v for what, v in found[k]['cost'].items() if what != LOAD):.0f}" for k in keys]
     rows.append(('all but the load, µs', whole))
+    for what in found[keys[0]]['counts']:
+        rows.append((what, [f"{found[k]['counts'][what]:.3g}" for k in keys]))
     rows.append(('processors idle, %', [f"{found[k]['idle']:.0f}" for k in keys]))
     print('| | ' + ' | '.join(names) + ' |\n|---' + '|---' * len(keys) + '|')
     for name, cells in rows:
         print(f'| {name} | ' + ' | '.join(cells) + ' |')
     print('\nMemory afterwards, MiB: ' + ', '.join(f'{what} {mib:.0f}' for what, mib in memory.items()))
+
+
+def reckon(one, rate=100_000, full=0.5):
+    """What RATE requests a second would take if each cost what one did here, with processors FULL at most."""
+    print(f'\n| at {rate:,} requests/s | busy cores | cores at {full:.0%} |\n|---|---|---|')
+    for what, us in one['cost'].items():
+        if what != LOAD:
+            print(f'| {what} | {us * rate / 1e6:.1f} | {math.ceil(us * rate / 1e6 / full)} |')
+    for what, count in one['counts'].items():
+        print(f'| {what}, a second | {count * rate:,.0f} | |')
 
 
 def main():
@@ -175,6 +209,7 @@ def main():
         found = measure(loaded, o.seconds, o.rounds)
         memory = loaded.memory()
         show(found, memory)
+        reckon(found[1, 'all'])
         if o.json:
             Path(o.json).write_text(json.dumps({'memory_mib': memory, 'runs': [
                 {'replicas': count, 'kind': kind, **each} for (count, kind), each in found.items()]}, indent=1) + '\n', encoding='utf-8')

@@ -136,6 +136,19 @@ int str_to_f64(struct str s, double *ret_value) {
     return 0;
 }
 
+static int hex_digit(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+int str_percent(struct str s) {
+    int high = s.len == 3 && s.p[0] == '%' ? hex_digit(s.p[1]) : -1;
+    int low = high >= 0 ? hex_digit(s.p[2]) : -1;
+    return low >= 0 ? high * 16 + low : -1;
+}
+
 bool str_eq_secret(struct str a, struct str b) {
     if (a.len != b.len || a.p == NULL || b.p == NULL)
         return false;

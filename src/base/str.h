@@ -32,6 +32,9 @@ int str_to_i64(struct str s, int64_t *ret_value);
 /* A finite decimal number, the whole string ("57.7", "-1e3"). ERR_INVALID. */
 int str_to_f64(struct str s, double *ret_value);
 
+/* The byte that S stands for if it is an escape of an address ("%2f"); -1: it is none. */
+int str_percent(struct str s);
+
 /* Compares secrets in time that depends on the lengths only. */
 bool str_eq_secret(struct str a, struct str b);
 

@@ -18,6 +18,18 @@ static void absent_is_not_empty(void **state) {
     assert_null(str_sub(STR_NONE, 3, 4).p);
 }
 
+static void escapes(void **state) {
+    (void)state;
+    assert_int_equal(str_percent(STR("%2f")), '/');
+    assert_int_equal(str_percent(STR("%fF")), 0xff);
+    assert_int_equal(str_percent(STR("%00")), 0);
+    static const char *const none[] = {"",   "%",   "%2",   "%2g", "%g2",
+                                       "2f", "a2f", "%2f5", "%%2", "% 2"};
+    for (size_t i = 0; i < COUNT_OF(none); i++)
+        assert_int_equal(str_percent(str_from(none[i])), -1);
+    assert_int_equal(str_percent(STR_NONE), -1);
+}
+
 static void prefixes_and_parts(void **state) {
     (void)state;
     struct str s = STR("Bearer abc");
@@ -190,7 +202,8 @@ int main(void) {
         cmocka_unit_test(absent_is_not_empty), cmocka_unit_test(prefixes_and_parts),
         cmocka_unit_test(order_is_bytewise),   cmocka_unit_test(whole_numbers),
         cmocka_unit_test(decimal_numbers),     cmocka_unit_test(secrets),
-        cmocka_unit_test(utf8_like_its_twin),  cmocka_unit_test(hash_spreads),
+        cmocka_unit_test(utf8_like_its_twin),  cmocka_unit_test(escapes),
+        cmocka_unit_test(hash_spreads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,25 +11,14 @@ struct str call_header(const struct call *c, const char *name) {
     return STR_NONE;
 }
 
-static int hex_digit(char ch) {
-    if (ch >= '0' && ch <= '9')
-        return ch - '0';
-    if (ch >= 'a' && ch <= 'f')
-        return ch - 'a' + 10;
-    if (ch >= 'A' && ch <= 'F')
-        return ch - 'A' + 10;
-    return -1;
-}
-
 /* Percent-decoding as forms do it: '+' is a space; a '%' that is none of an escape stays. */
 static struct str query_decode(struct arena *a, struct str raw) {
     char *out = arena_bytes(a, raw.len + 1);
     size_t n = 0;
     for (size_t i = 0; i < raw.len; i++) {
-        int high, low;
-        if (raw.p[i] == '%' && i + 2 < raw.len && (high = hex_digit(raw.p[i + 1])) >= 0 &&
-            (low = hex_digit(raw.p[i + 2])) >= 0) {
-            out[n++] = (char)(high * 16 + low);
+        int byte = raw.p[i] == '%' ? str_percent(str_sub(raw, i, 3)) : -1;
+        if (byte >= 0) {
+            out[n++] = (char)byte;
             i += 2;
         } else {
             out[n++] = raw.p[i] == '+' ? ' ' : raw.p[i];

@@ -7,13 +7,6 @@
 #define PORT 5672
 #define PORT_TLS 5671
 
-static int hex(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* NULL: an escape is broken, or hides a NUL. */
 static const char *decoded(struct str s, struct arena *a) {
     char *out = arena_cstr(a, s);
@@ -21,11 +14,10 @@ static const char *decoded(struct str s, struct arena *a) {
     for (size_t i = 0; i < s.len; i++) {
         char c = s.p[i];
         if (c == '%') {
-            int high = i + 2 < s.len ? hex(s.p[i + 1]) : -1;
-            int low = high >= 0 ? hex(s.p[i + 2]) : -1;
-            if (low < 0)
+            int byte = str_percent(str_sub(s, i, 3));
+            if (byte < 0)
                 return NULL;
-            c = (char)(high * 16 + low);
+            c = (char)byte;
             i += 2;
         }
         if (c == '\0')

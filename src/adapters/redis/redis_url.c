@@ -17,24 +17,16 @@ static bool copy(char *to, size_t cap, struct str s) {
     return true;
 }
 
-static int hex(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Takes %XX out. False: not valid, or too long. */
 static bool decode(char *to, size_t cap, struct str s) {
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.p[i];
         if (c == '%') {
-            int high = i + 2 < s.len ? hex(s.p[i + 1]) : -1;
-            int low = high >= 0 ? hex(s.p[i + 2]) : -1;
-            if (low < 0)
+            int byte = str_percent(str_sub(s, i, 3));
+            if (byte < 0)
                 return false;
-            c = (char)(high * 16 + low);
+            c = (char)byte;
             i += 2;
         }
         if (n + 1 >= cap || c == '\0')
