@@ -6,7 +6,7 @@ The load is `lorry bench mixed` (60 % reads, 20 % fixes, 10 % nearby, 10 % quote
 Costs are processor time, user and system, from /proc/PID/stat of each process and its children, for each request that was
 answered meanwhile; signing up and the second of warming up are left out. The load generator runs on the same processors.
 
-Usage: capacity.py [--seconds 10] [--rounds 2] [--small] [--json FILE]
+Usage: capacity.py [--seconds 10] [--rounds 2] [--small] [--lorry FILE] [--json FILE]
 """
 
 import argparse
@@ -77,10 +77,10 @@ def memory_mib(pid, table):
 class Loaded:
     """A cluster with two of each service, of which the second can be away."""
 
-    def __init__(self, folder, small):
+    def __init__(self, folder, small, lorry):
         less = {'standby': False, 'rabbits': 1, 'sentinels': 0} if small else {}
         self.c = Cluster(folder, replicas=2, say=lambda text: print(f'  {text}', file=sys.stderr), settings=UNLIMITED,
-                         with_us=True, **less)
+                         with_us=True, lorry=lorry, **less)
 
     def replicas(self, count):
         """Runs COUNT of each service, and tells Nginx."""
@@ -199,11 +199,12 @@ def main():
     parser.add_argument('--seconds', type=int, default=10, help='how long each load lasts (default: 10)')
     parser.add_argument('--rounds', type=int, default=2, help='how often each is run; medians are told (default: 2)')
     parser.add_argument('--small', action='store_true', help='one of each server behind the services')
+    parser.add_argument('--lorry', metavar='FILE', default=ROOT / 'build/lorry', help='the program (default: build/lorry)')
     parser.add_argument('--json', metavar='FILE', help='all of it for programs, too')
     o = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix='lorry-capacity-', dir='/var/tmp'))  # an ordinary disk, not memory
     folder.chmod(0o755)  # PostgreSQL's user goes through it
-    loaded = Loaded(folder, o.small)
+    loaded = Loaded(folder, o.small, o.lorry)
     try:
         loaded.c.start()
         found = measure(loaded, o.seconds, o.rounds)

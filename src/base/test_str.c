@@ -25,7 +25,7 @@ static void escapes(void **state) {
     assert_int_equal(str_percent(STR("%00")), 0);
     static const char *const none[] = {"",   "%",   "%2",   "%2g", "%g2",
                                        "2f", "a2f", "%2f5", "%%2", "% 2"};
-    for (size_t i = 0; i < COUNT_OF(none); i++)
+    for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
         assert_int_equal(str_percent(str_from(none[i])), -1);
     assert_int_equal(str_percent(STR_NONE), -1);
 }
