@@ -4,11 +4,10 @@ import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { takeBooking, useBookingPosition, useNow } from '@/app/hooks.ts'
+import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { day, moment, money, number } from '@/i18n/format.ts'
-import { StopMarks, VehicleMarks } from '@/map/layers.tsx'
-import { LorryMap } from '@/map/Map.tsx'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { CancelDialog } from './CancelDialog.tsx'
 import { draftOf, setDraft } from './draft.ts'
@@ -48,13 +47,6 @@ export function BookingPage() {
 function Shown({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
   const position = useBookingPosition(underway.includes(booking.state) ? booking.id : null)
-  const first = booking.stops[0]
-  const stops = booking.stops.map((s) => ({
-    lng: s.lng,
-    lat: s.lat,
-    label: String(s.index + 1),
-    done: s.state === 'done',
-  }))
   return (
     <div className="flex h-full flex-col-reverse md:flex-row">
       <div className="grid max-h-[65%] content-start gap-4 overflow-auto border-t border-line bg-panel p-4 md:max-h-none md:w-96 md:shrink-0 md:border-e md:border-t-0">
@@ -80,28 +72,7 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
           <Timeline bookingId={booking.id} />
         </details>
       </div>
-      <LorryMap
-        label={t('track.map')}
-        className="min-h-40 grow"
-        {...(first && { view: { center: [first.lng, first.lat] as [number, number], zoom: 14 } })}
-      >
-        <StopMarks stops={stops} />
-        <VehicleMarks
-          vehicles={
-            position
-              ? [
-                  {
-                    id: 'v',
-                    lng: position.lng,
-                    lat: position.lat,
-                    bearing: position.bearing_deg,
-                    at: position.at,
-                  },
-                ]
-              : []
-          }
-        />
-      </LorryMap>
+      <JourneyMap stops={booking.stops} position={position ?? null} zoom={14} className="min-h-40 grow" />
     </div>
   )
 }

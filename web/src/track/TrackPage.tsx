@@ -6,10 +6,9 @@ import { useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { isPassing, type Problem } from '@/api/problem.ts'
 import { useNow } from '@/app/hooks.ts'
+import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { clock, moment } from '@/i18n/format.ts'
-import { StopMarks, VehicleMarks } from '@/map/layers.tsx'
-import { LorryMap } from '@/map/Map.tsx'
 import { Empty, Failure, Panel, Skeleton } from '@/ui/index.tsx'
 
 const POLL_MS = 4_000
@@ -51,37 +50,9 @@ function Tracked({ tracking, stale }: { tracking: Schemas['Tracking']; stale: bo
   const { t } = useTranslation()
   const now = useNow()
   const { driver, position } = tracking
-  const stops = tracking.stops.map((s) => ({
-    lng: s.lng,
-    lat: s.lat,
-    label: String(s.index + 1),
-    done: s.state === 'done',
-  }))
-  const first = tracking.stops[0]
   return (
     <main className="flex h-full flex-col">
-      <LorryMap
-        label={t('track.map')}
-        className="min-h-64 grow"
-        {...(first && { view: { center: [first.lng, first.lat] as [number, number], zoom: 13 } })}
-      >
-        <StopMarks stops={stops} />
-        <VehicleMarks
-          vehicles={
-            position
-              ? [
-                  {
-                    id: 'v',
-                    lng: position.lng,
-                    lat: position.lat,
-                    bearing: position.bearing_deg,
-                    at: position.at,
-                  },
-                ]
-              : []
-          }
-        />
-      </LorryMap>
+      <JourneyMap stops={tracking.stops} position={position ?? null} zoom={13} className="min-h-64 grow" />
       <Panel className="z-10 -mt-3 grid gap-3 rounded-b-none p-4">
         <p className="text-sm text-quiet">{t('track.title', { code: tracking.code })}</p>
         <h1 className="text-xl font-semibold">
