@@ -20,10 +20,16 @@ from pathlib import Path
 import yaml
 
 from proxy import ROOT, free_port, lorry
+import clustered
+from collector import Collector
 from lorry import Server, until
 
 FOLDER = ROOT / 'deploy/prometheus'
 DASHBOARD = ROOT / 'deploy/grafana/dashboards/lorry.json'
+# Metrics of what stands beside the processes: only a cluster has them.
+SCALED = re.compile(r'\blorry_(bus|cache|signals|otlp|store_(?!errors))')
+OPTIONAL = {  # … and these only one that has a read replica, or sends mail
+    'lorry_store_replica_lag_seconds', 'lorry_delivery_queue_age_seconds'}
 METRIC = re.compile(r'\b((?:lorry|process)_[a-z_]+|up)\b(?!\s*[:(])')
 SCRAPE_S = 1
 
@@ -59,9 +65,9 @@ def metrics_in(text):
 
 
 class Prometheus:
-    """The files of deploy/prometheus with other targets and a shorter interval."""
+    """The files of deploy/prometheus with other targets and a shorter interval. TARGETS: (port, service)."""
 
-    def __init__(self, server):
+    def __init__(self, targets):
         self.folder = Path(tempfile.mkdtemp(prefix='lorry-prometheus-'))
         self.port = free_port()
         for name in ('prometheus.yml', 'lorry.rules.yml'):
@@ -70,9 +76,9 @@ class Prometheus:
         config['global'] = {'scrape_interval': f'{SCRAPE_S}s', 'evaluation_interval': f'{SCRAPE_S}s'}
         config['scrape_configs'] = [c for c in config['scrape_configs'] if c['job_name'] == 'lorry']
         (self.folder / 'prometheus.yml').write_text(yaml.safe_dump(config))
-        targets = yaml.safe_load((FOLDER / 'targets.yml').read_text())
-        targets[0]['targets'] = [f'127.0.0.1:{server.port}']
-        (self.folder / 'targets.yml').write_text(yaml.safe_dump(targets))
+        shape, = yaml.safe_load((FOLDER / 'targets.yml').read_text())
+        (self.folder / 'targets.yml').write_text(yaml.safe_dump(
+            [{**shape, 'targets': [f'127.0.0.1:{port}'], 'labels': {'service': service}} for port, service in targets]))
         with open(self.folder / 'log', 'wb') as log:
             self.process = subprocess.Popen(
                 ['prometheus', f'--config.file={self.folder}/prometheus.yml', f'--storage.tsdb.path={self.folder}/data',
@@ -138,6 +144,11 @@ class Files(unittest.TestCase):
             self.assertIn(rule['labels']['severity'], ('page', 'ticket'), name)
             self.assertGreater(len(rule['annotations']['description']), 40, name)
 
+    def test_the_manual_tells_what_to_do_at_every_alert(self):
+        manual = (ROOT / 'docs/operations.md').read_text()
+        told = re.findall(r'^\| `(Lorry\w+)`', manual, re.M)
+        self.assertEqual(sorted(told), sorted(rule['alert'] for rule in rules() if 'alert' in rule))
+
     def test_dashboard_is_whole(self):
         doc = dashboard()
         self.assertEqual(len({p['id'] for p in doc['panels']}), len(doc['panels']))
@@ -154,47 +165,33 @@ class Files(unittest.TestCase):
             self.assertEqual(yaml.safe_load(path.read_text())['apiVersion'], 1)
 
 
-class City(unittest.TestCase):
-    """A demo city that lives fast, and a Prometheus that asks it every second."""
+class Asked(unittest.TestCase):
+    """A Prometheus that asks real processes every second."""
 
-    def test_every_query_has_data(self):
-        with Server('--demo', '--demo-speed', '20', '--demo-bookings-per-hour', '2000', '--demo-drivers', '20') as server:
-            with Prometheus(server) as prometheus:
-                text = self.metrics(server)
-                known = set(re.findall(r'^# TYPE (\S+)', text, re.M))
-                self.names(known)
-                wanted = list(queries()) + [(r['record'], r['record']) for r in rules() if 'record' in r]
-                self.assertGreater(len(wanted), 40)
-                until(lambda: all(prometheus.values(q) for q in ('lorry_booking_assigned_after_seconds_count > 0',
-                                                                 'lorry_booking_events_total{type="booking.expired"} >= 0')),
-                      'a booking has found its driver', 40 * lorry.SLOW)
-                left = wanted
-                end = time.monotonic() + 30 * lorry.SLOW
-                while left and time.monotonic() < end:  # rates want two scrapes
-                    left = [(title, q) for title, q in left if not prometheus.values(q)]
-                    time.sleep(0.5 if left else 0)
-                self.assertEqual(left, [], 'queries without data')
-                self.assertEqual(prometheus.values('lorry_rain_total{job="lorry"}'), [])  # as a query without data looks
-                self.rules_are_well(prometheus)
+    def have_data(self, prometheus, wanted, timeout_s=30):
+        """Every query gives a number."""
+        left, end = wanted, time.monotonic() + timeout_s * lorry.SLOW
+        while left and time.monotonic() < end:  # rates want two scrapes
+            left = [(title, q) for title, q in left if not prometheus.values(q)]
+            time.sleep(0.5 if left else 0)
+        self.assertEqual(left, [], 'queries without data')
 
-    def metrics(self, server):
-        with lorry.Connection(server) as c:
-            text = c.request('GET', '/metrics').body.decode()
+    def metrics(self, port):
+        with urllib.request.urlopen(f'http://127.0.0.1:{port}/metrics', timeout=20) as answer:
+            text = answer.read().decode()
         done = promtool('check', 'metrics', stdin=text)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ''))
-        done = promtool('check', 'metrics', stdin='lorry_rain 1\n')
-        self.assertNotEqual(done.stdout + done.stderr, '')
-        return text
+        return set(re.findall(r'^# TYPE (\S+)', text, re.M))
 
     def names(self, known):
         """Every metric that a rule, a panel or a rule's test names is one that Lorry exposes."""
-        known = known | {'up'} | {f'{n}{end}' for n in known for end in ('_bucket', '_sum', '_count')}
+        known = known | {'up'} | {f'{n}{end}' for n in known for end in ('_bucket', '_sum', '_count')} | OPTIONAL
         texts = [r['expr'] for r in rules()] + [q for _, q in queries()]
         texts += [s['series'] for test in yaml.safe_load((FOLDER / 'lorry.rules.test.yml').read_text())['tests']
                   for s in test['input_series']]
         used = set().union(*map(metrics_in, texts))
         self.assertEqual(used - known, set())
-        self.assertGreater(len(used), 30)
+        self.assertGreater(len(used), 60)
 
     def rules_are_well(self, prometheus):
         states = {rule['name']: rule for group in prometheus.api('rules')['groups'] for rule in group['rules']}
@@ -202,7 +199,51 @@ class City(unittest.TestCase):
         for name, rule in states.items():
             self.assertEqual(rule['health'], 'ok', name)
             if rule['type'] == 'alerting':
-                self.assertNotEqual(rule['state'], 'firing', f'{name} fires in a healthy city')
+                self.assertNotEqual(rule['state'], 'firing', f'{name} fires where all is well')
+
+
+class City(Asked):
+    """A demo city that lives fast, in one process."""
+
+    def test_every_query_has_data(self):
+        with Server('--demo', '--demo-speed', '20', '--demo-bookings-per-hour', '2000', '--demo-drivers', '20') as server:
+            with Prometheus([(server.port, 'all')]) as prometheus:
+                self.metrics(server.port)
+                wanted = [(title, q) for title, q in queries() if not SCALED.search(q)]
+                wanted += [(r['record'], r['record']) for r in rules() if 'record' in r]
+                self.assertGreater(len(wanted), 40)
+                until(lambda: all(prometheus.values(q) for q in ('lorry_booking_assigned_after_seconds_count > 0',
+                                                                 'lorry_booking_events_total{type="booking.expired"} >= 0')),
+                      'a booking has found its driver', 40 * lorry.SLOW)
+                self.have_data(prometheus, wanted)
+                self.assertEqual(prometheus.values('lorry_rain_total{job="lorry"}'), [])  # as a query without data looks
+                self.rules_are_well(prometheus)
+
+    def test_promtool_would_say_it(self):
+        done = promtool('check', 'metrics', stdin='lorry_rain 1\n')
+        self.assertNotEqual(done.stdout + done.stderr, '')
+
+
+class Cluster(Asked):
+    """Two processes of each service with PostgreSQL, RabbitMQ, Redis and a collector of traces."""
+
+    def test_every_query_has_data(self):
+        collector = Collector()
+        self.addCleanup(collector.close)
+        with clustered.server_class(Server)('--otlp', collector.url, '--driver-approval', 'auto') as server:
+            ports = {name: server.cluster.port(name) for name in server.cluster.lorry_names()}
+            with Prometheus([(port, name[:-1]) for name, port in ports.items()]) as prometheus:
+                self.names(set().union(*map(self.metrics, ports.values())))
+                wanted = [(title, q) for title, q in queries() if SCALED.search(q)]
+                self.assertGreater(len(wanted), 25)
+                driver, customer = server.driver(), server.register()
+                time.sleep(0.2)  # the replicas hear of him
+                driver.accept(customer.book()['id'])
+                self.have_data(prometheus, wanted, 60)
+                self.assertGreater(prometheus.values('sum(lorry_bus_delivered_total)')[0], 0)
+                until(lambda: prometheus.values('sum(lorry_otlp_spans_sent_total) > 0'), 'traces are sent', 60 * lorry.SLOW)
+                self.rules_are_well(prometheus)
+        self.assertEqual(collector.faults, [])
 
 
 if __name__ == '__main__':
