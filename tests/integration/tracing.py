@@ -3,6 +3,7 @@ sampled; and that a collector that is away, slow or unwilling costs nobody anyth
 import json
 import os
 import re
+import tempfile
 import time
 import unittest
 
@@ -149,7 +150,8 @@ class OneProcess(unittest.TestCase):
     def test_bad_settings_are_refused(self):
         for flags, word in ((('--otlp', 'ftp://127.0.0.1'), 'otlp'), (('--otlp-sample', '1.5'), 'otlp_sample'),
                             (('--otlp-sample', 'nan'), 'otlp_sample'), (('--otlp', 'http://127.0.0.1:99999'), 'collector')):
-            done = run('serve', '--data', self.id() + '.never', '--listen', '127.0.0.1:0', *flags)
+            with tempfile.TemporaryDirectory(prefix='lorry-test-') as data:
+                done = run('serve', '--data', data, '--listen', '127.0.0.1:0', *flags)
             self.assertNotEqual(done.returncode, 0, flags)
             self.assertIn(word, done.stderr, flags)
 
