@@ -3,6 +3,7 @@
  */
 #include "base/check.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "runtime/executor_internal.h"
 #include "runtime/runtime_internal.h"
 
@@ -106,6 +107,16 @@ static struct span *begin_span(struct turn_own *own) {
     return span;
 }
 
+/* Its data; NULL: it is none of ours. A broker holds whatever somebody has put there, and handlers
+ * make ids of the event's own. */
+static void *read_event(struct turn_own *own, const struct event_entry *entry) {
+    const struct event *e = own->turn.event;
+    void *data = arena_alloc(&own->arena, entry->schema->size);
+    bool sound = id_valid(e->id, NULL) &&
+                 schema_load(entry->schema, own->turn.parser, e->data, &own->arena, data) == 0;
+    return sound ? data : NULL;
+}
+
 void turn_deliver(void *consumer, struct bus_delivery *d) {
     struct subscription *sub = consumer;
     struct runtime *r = sub->runtime;
@@ -123,14 +134,12 @@ void turn_deliver(void *consumer, struct bus_delivery *d) {
                                     .pending = 1};
     traceparent_read(d->event->traceparent, &own->turn.trace);
     own->span = begin_span(own);
-    void *data = arena_alloc(&own->arena, entry->schema->size);
-    if (schema_load(entry->schema, own->turn.parser, d->event->data, &own->arena, data) < 0) {
-        /* It would not decode the next time either: say so, once, and let it go. */
+    void *data = read_event(own, entry);
+    if (data != NULL)
+        entry->on(&own->turn, data);
+    else /* it would not decode the next time either: say so, once, and let it go */
         log_write(r->o.log, LOG_ERROR, turn_cause(&own->turn),
                   "event %.*s of type %.*s is not readable", STR_ARG(d->event->id),
                   STR_ARG(d->event->type));
-    } else {
-        entry->on(&own->turn, data);
-    }
     turn_release(&own->turn);
 }

@@ -425,6 +425,32 @@ static void test_events_that_come_again(void **state) {
     kit_free(k);
 }
 
+/* What somebody has put into a broker's queue: of each type one that says nothing, and one whose
+ * id is no id. Nothing comes of it, and what comes after is taken. */
+static void test_events_of_nobody(void **state) {
+    (void)state;
+    struct pillar b;
+    struct kit *k = kit_with_box(&b, 200);
+    struct identity boss = house_who(k->h, ROLE_ADMIN, NULL);
+    make_webhook(k, boss, "{\"url\":\"https://a.example/1\"}");
+    struct ev_booking booking = kit_booking(k, house_id(k->h, "usr"));
+    for (int32_t type = 0; type < notification_event_count; type++) {
+        int32_t empty = kit_event(k, notification_events[type].type, &booking);
+        k->events[empty].event.data = STR("{}");
+        kit_publish(k, empty);
+        int32_t nameless = kit_event(k, notification_events[type].type, &booking);
+        k->events[nameless].event.id = STR("forged");
+        kit_publish(k, nameless);
+        house_advance(k->h, US_PER_S);
+    }
+    assert_true(kit_all_confirmed(k));
+    assert_int_equal(b.count, 0);
+    kit_tell(k, EV_BOOKING_REQUESTED, &booking);
+    house_advance(k->h, US_PER_S);
+    assert_int_equal(b.count, 1);
+    kit_free(k);
+}
+
 /* ---- who wants what ---- */
 
 static void register_account(struct kit *k, struct str user_id, int32_t role) {
@@ -601,23 +627,15 @@ static void test_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sent_once),
-        cmocka_unit_test(test_tried_again_then_given_up),
-        cmocka_unit_test(test_refused_at_once),
-        cmocka_unit_test(test_lost_result),
-        cmocka_unit_test(test_late_result),
-        cmocka_unit_test(test_expires),
-        cmocka_unit_test(test_no_more_than_fit),
-        cmocka_unit_test(test_what_cannot_be_sent),
-        cmocka_unit_test(test_faulty_store),
-        cmocka_unit_test(test_three_days_then_disabled),
-        cmocka_unit_test(test_one_bad_message),
-        cmocka_unit_test(test_events_that_come_again),
-        cmocka_unit_test(test_preferences),
-        cmocka_unit_test(test_bad_preferences),
-        cmocka_unit_test(test_quiet_hours),
-        cmocka_unit_test(test_quiet_until),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_sent_once),        cmocka_unit_test(test_tried_again_then_given_up),
+        cmocka_unit_test(test_refused_at_once),  cmocka_unit_test(test_lost_result),
+        cmocka_unit_test(test_late_result),      cmocka_unit_test(test_expires),
+        cmocka_unit_test(test_no_more_than_fit), cmocka_unit_test(test_what_cannot_be_sent),
+        cmocka_unit_test(test_faulty_store),     cmocka_unit_test(test_three_days_then_disabled),
+        cmocka_unit_test(test_one_bad_message),  cmocka_unit_test(test_events_that_come_again),
+        cmocka_unit_test(test_events_of_nobody), cmocka_unit_test(test_preferences),
+        cmocka_unit_test(test_bad_preferences),  cmocka_unit_test(test_quiet_hours),
+        cmocka_unit_test(test_quiet_until),      cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

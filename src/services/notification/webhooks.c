@@ -497,5 +497,6 @@ static const struct command_type webhook_exhausted = {.name = "webhook.exhausted
 
 void on_webhook_exhausted(struct event_turn *t, const void *data) {
     const struct ev_webhook *said = data;
-    event_command(t, &webhook_exhausted, said->webhook_id, (void *)(uintptr_t)said);
+    if (said->webhook_id.p != NULL) /* else of no webhook: nobody's */
+        event_command(t, &webhook_exhausted, said->webhook_id, (void *)(uintptr_t)said);
 }
