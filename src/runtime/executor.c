@@ -272,6 +272,16 @@ static void begin_attempt(struct executor *x, struct command *cmd, int64_t now_u
     executor_recall(x, cmd); /* for the whole batch first: who was lost may stand behind others */
 }
 
+/* The answer to a key and the aggregate are written as one, but looked for one after the other: in
+ * between another process may have carried out the twin of this request, and what refuses it here
+ * is its own effect. A second look finds the answer. */
+static bool perhaps_own_effect(struct executor *x, struct command *cmd) {
+    bool perhaps = x->o.peers != NULL && cmd->answer_key.p != NULL && !cmd->answered &&
+                   !cmd->doubted && cmd->decision.response.status >= 400;
+    cmd->doubted |= perhaps;
+    return perhaps;
+}
+
 static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
     if (cmd->recalled)
         return;
@@ -301,6 +311,10 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
     d->park_key = arena_str(cmd->arena, d->park_key);
     d->wake_key = arena_str(cmd->arena, d->wake_key);
     check_precondition(cmd, cmd->old_state);
+    if (perhaps_own_effect(x, cmd)) {
+        cmd->outcome = OUTCOME_AGAIN;
+        return;
+    }
     if (d->event_count > 0 && cmd->refusable && x->outbox.behind >= x->o.behind_max) {
         cmd->outcome = ERR_FULL; /* the bus is away, and what is written for it is bounded */
         return;

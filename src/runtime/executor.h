@@ -100,7 +100,7 @@ struct command {
     void *old_state;
     struct str lost_commit_id;
     int32_t attempts;
-    bool changed, loaded, recalled;
+    bool changed, loaded, recalled, doubted;
     bool answered; /* its key has an answer already */
     int outcome;
     struct span *span;         /* of deciding and committing it, NULL: not traced */

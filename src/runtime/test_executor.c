@@ -44,6 +44,7 @@ struct memory {
     int64_t value[TALLIES], version[TALLIES];
     const struct command *holder[TALLIES]; /* who has reserved it */
     int undone, alarms, split_failures;
+    struct store *twin; /* another process's: it carries out the next "add" first */
 };
 
 struct add_args {
@@ -53,6 +54,7 @@ struct add_args {
     bool park;        /* the answer waits for a wake of "gate" */
     bool wake_note;   /* wakes whoever waits for what the note was before */
     bool only_look;   /* changes nothing */
+    bool only_new;    /* is refused where there is a tally already */
     bool raw_event;   /* sends an event whose data nobody can read */
     bool events;      /* sends "tally.added" */
     struct str split; /* sends "tally.split" */
@@ -62,11 +64,30 @@ static int index_of(struct str id) {
     return id.p[0] - 'a';
 }
 
+/* The same request at another process, which was a moment faster. */
+static void twin_adds(struct memory *m, const struct command *cmd, int64_t now_us) {
+    const struct store_answer answer = {.key = cmd->answer_key,
+                                        .body_hash = cmd->body_hash,
+                                        .status = 200,
+                                        .body = STR("{\"by\":\"the twin\"}"),
+                                        .at_us = now_us};
+    struct store_change change = {.collection = &tallies,
+                                  .id = cmd->id,
+                                  .commit_id = STR("cmt_twin"),
+                                  .state = STR("{\"value\":1,\"note\":\"gate\"}"),
+                                  .at_us = now_us,
+                                  .answer = &answer};
+    assert_int_equal(m->twin->ops->commit(m->twin, &change, 1, NULL, 0), 0);
+    assert_int_equal(change.result, 0);
+    m->twin = NULL;
+}
+
 static int add_load(struct command *cmd, struct store *store, int64_t now_us) {
     (void)store;
-    (void)now_us;
     struct memory *m = cmd->service;
     const struct add_args *args = cmd->args;
+    if (m->twin != NULL)
+        twin_adds(m, cmd, now_us);
     if (!args->exclusive)
         return 0;
     if (m->holder[index_of(cmd->id)] != NULL)
@@ -110,6 +131,10 @@ static void add_decide(const struct command *cmd, const struct decide_ctx *ctx, 
     const struct add_args *args = cmd->args;
     const struct tally *before = old;
     ret->response.status = 200;
+    if (args->only_new && before != NULL) {
+        ret->response.status = 409;
+        return;
+    }
     if (args->park)
         ret->park_key = STR("gate");
     if (args->wake_note && before != NULL)
@@ -846,6 +871,34 @@ static void test_outbox_behind(void **state) {
     house_free(h);
 }
 
+/* The same key at two processes at once: whoever loses is told what the winner was told, not that
+ * somebody (he himself) was there before. */
+static void test_twins(void **state) {
+    (void)state;
+    struct memory m = {0};
+    struct house *h = house_new(18);
+    h->peers = peers_new(h->bus, &h->clock, &h->entropy);
+    house_open(h, &(struct service){&def, &m}, 1);
+    struct store *other = memory_disk_open(h->disk, true, NULL);
+    m.twin = other;
+    struct job job, late;
+    struct command *cmd = job_command(h, &m, &job, "a", &(struct add_args){.only_new = true});
+    cmd->answer_key = STR("usr_1 POST /tallies k-1");
+    assert_int_equal(executor_submit(h->executor, cmd), 0);
+    house_advance(h, US_PER_S);
+    assert_int_equal(job.result, 0);
+    assert_int_equal(job.status, 200);
+    assert_int_equal(stored(h, "a", NULL), 1);
+    /* Another key's is refused as ever. */
+    cmd = job_command(h, &m, &late, "a", &(struct add_args){.only_new = true});
+    cmd->answer_key = STR("usr_1 POST /tallies k-2");
+    assert_int_equal(executor_submit(h->executor, cmd), 0);
+    house_advance(h, US_PER_S);
+    assert_int_equal(late.status, 409);
+    other->ops->close(other);
+    house_free(h);
+}
+
 static void test_outbox_full_bus(void **state) {
     (void)state;
     struct memory m;
@@ -983,6 +1036,7 @@ int main(void) {
         cmocka_unit_test(test_outbox_refused),
         cmocka_unit_test(test_outbox_behind),
         cmocka_unit_test(test_outbox_full_bus),
+        cmocka_unit_test(test_twins),
         cmocka_unit_test(test_outbox_age),
         cmocka_unit_test(test_stop_with_work_left),
         cmocka_unit_test(test_end_without_stop),

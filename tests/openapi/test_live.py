@@ -197,7 +197,10 @@ def tearDownModule():
 class FirstRun(unittest.TestCase):
     def test_set_up(self):
         """An empty platform of its own: its first administrator, by the code on its standard output."""
-        with Server('--demo-drivers', 1, '--demo-bookings-per-hour', 1) as empty:
+        with tempfile.TemporaryDirectory(prefix='lorry-web-') as web, \
+                Server('--demo-drivers', 1, '--demo-bookings-per-hour', 1, '--web', web, start=False) as empty:
+            Path(web, 'index.html').write_text('<!doctype html><title>Lorry</title>')  # the code is for the app's page
+            empty.start()
             anybody = empty.api()
             self.assertEqual(anybody.get('/v1/setup', expect=200).json['needed'], True)
             code = lorry.until(lambda: re.search(r'^  (\w{4}-\w{4}-\w{4})$', ''.join(empty.said), re.M), 'the code is printed')[1]

@@ -183,7 +183,8 @@ static void a_key_ends(void **state) {
     assert_int_equal(status_of(f, "GET", "/v1/users", k.key), 403);
     /* By the clock: its document goes, too. */
     int64_t before = documents(f);
-    house_advance(f->house, 365 * US_PER_DAY - 60 * US_PER_S);
+    f->house->now_us += 365 * US_PER_DAY - 120 * US_PER_S; /* at one go, not tick by tick */
+    house_advance(f->house, 60 * US_PER_S);
     assert_int_equal(status_of(f, "GET", "/v1/users", k.key), 403);
     house_advance(f->house, 61 * US_PER_S);
     assert_int_equal(status_of(f, "GET", "/v1/users", k.key), 401);
