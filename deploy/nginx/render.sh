@@ -51,7 +51,7 @@ setting() { # WORD NAME VALUE: a value that stands as it is
 }
 servers() { # WORD NAME VALUE
     sane "$2" "$3"
-    lines= again=
+    lines='' again=''
     for server in $3; do
         case $server in
         *:[0-9]*) ;;

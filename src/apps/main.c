@@ -102,7 +102,8 @@ static const struct config_command commands[] = {
      .summary = "Make a map, and the road network, of an OpenStreetMap extract (.osm.pbf)",
      .details =
          "Writes FILE.mbtiles for `lorry serve --map`, and FILE.streets.json for --streets, from\n"
-         "which routes and places come, by Debian's tilemaker and osmium-tool. Whole or not at all; what is there is replaced when all went well.\n",
+         "which routes and places come, by Debian's tilemaker and osmium-tool. Whole or not at\n"
+         "all; what is there is replaced when all went well.\n",
      .arguments = "FILE.osm.pbf",
      .arguments_max = 1,
      .tables = map_build_tables},

@@ -112,7 +112,7 @@ struct ev_booking {
     struct ev_point *stops;
     int32_t stop_count;
     struct str currency;
-    int64_t earning; /* minor units: the driver's part */
+    int64_t earning;       /* minor units: the driver's part */
     int64_t gross, earned; /* once it has ended: what driver and house share, and the driver's part;
                               also of a cancellation that costs something */
     int64_t search_until_us;
