@@ -327,6 +327,48 @@ def leads_inside(name):
         return False
 
 
+class NameServer:
+    """One that takes questions and says nothing, and a program that runs `lorry` where it is the only one."""
+
+    ALONE = '#!/bin/sh\nexec unshare -m sh -c \'mount --bind "$0" /etc/resolv.conf && exec "$@"\' %s %s "$@"\n'
+
+    def __init__(self, folder):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(('127.0.0.53', 53))
+        conf, self.lorry = os.path.join(folder, 'resolv.conf'), os.path.join(folder, 'lorry')
+        with open(conf, 'w', encoding='ascii') as f:
+            f.write('nameserver 127.0.0.53\noptions timeout:30 attempts:1\n')
+        with open(self.lorry, 'w', encoding='ascii') as f:
+            f.write(self.ALONE % (conf, os.path.abspath(lorry.BINARY)))
+        os.chmod(self.lorry, 0o755)
+        subprocess.run(['unshare', '-m', 'mount', '--bind', conf, '/etc/resolv.conf'], check=True, capture_output=True)
+
+
+class Names(unittest.TestCase):
+    def test_a_name_server_that_says_nothing_holds_up_nobody(self):
+        folder = tempfile.mkdtemp(prefix='lorry-names-')
+        self.addCleanup(shutil.rmtree, folder)
+        try:
+            names = NameServer(folder)
+        except (OSError, subprocess.CalledProcessError) as e:
+            self.skipTest(f'a name server of one\'s own needs root: {e}')
+        self.addCleanup(names.sock.close)
+        with Server('--webhook-allow-private', start=False) as server_there:
+            server_there.binary = names.lorry
+            server_there.start()
+            api = server_there.register()
+            lost, found = (api.post('/v1/webhooks', {'url': url}, expect=201).json['id']
+                           for url in ('https://lost.example/', receiver.url('/found')))
+            begun = time.monotonic()
+            api.post(f'/v1/webhooks/{lost}/test', expect=202)
+            names.sock.settimeout(lorry.WAIT_S)
+            names.sock.recv(512)  # it is asked
+            until(lambda: api.get(f'/v1/webhooks/{lost}/deliveries', expect=200).json['items'][0]['log'], 'it is given up', 60)
+            api.post(f'/v1/webhooks/{found}/test', expect=202)
+            until(lambda: receiver.of('/found'), 'another one is sent')
+            self.assertLess(time.monotonic() - begun, 25)  # the resolver itself waits for 30
+
+
 class Inside(unittest.TestCase):
     """Without --webhook-allow-private nothing is ever sent to this machine or its network, however it is called."""
 

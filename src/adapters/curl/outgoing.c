@@ -100,6 +100,9 @@ static void set_common(struct outgoing *o, CURL *easy, struct outgoing_job *job)
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)job->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)job->connect_timeout_ms);
+    /* Else a job whose time is over waits, and all others with it, until the resolver has given up:
+     * whoever owns a name server that says nothing could hold up everybody's webhooks. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
 static void begin(struct outgoing *o, struct outgoing_job *job) {
