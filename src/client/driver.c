@@ -135,6 +135,8 @@ static void send_fixes(struct driver *d) {
 }
 
 static void add_fix(struct driver *d) {
+    if (d->person.city->stopped)
+        return; /* the city has ended in this turn of the loop: nobody would hear of its ack */
     if (d->fix_count == FIXES_WAITING_MAX)
         return; /* ten minutes without a server: the newest are dropped, none that was promised */
     d->fixes[d->fix_count++] = (struct fix){.at_us = clock_wall_us(),

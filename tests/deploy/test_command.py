@@ -68,7 +68,7 @@ class Manual(unittest.TestCase):
     def test_every_setting_is_in_the_page_of_the_file(self):
         keys = {s['key'] for s in json.loads(run('config', '--json'))['settings']}
         written = set(re.findall(r'^\.It Ic (\w+) No =', self.pages['lorry.conf.5'], re.M))
-        self.assertEqual(keys - {'json'} - written, set())
+        self.assertEqual({k for k in keys - {'json'} if not {k, k + '_file'} & written}, set())  # a secret stands in a file
         self.assertIn('password_file', written)
 
     def test_what_there_is_no_page_of(self):
@@ -111,7 +111,7 @@ class Completion(unittest.TestCase):
     def test_commands(self):
         self.assertEqual(self.complete('lorry se'), {'serve'})
         self.assertEqual(self.complete('lorry '), {c.split()[0] for c in commands()})
-        self.assertEqual(self.complete('lorry user '), {'add', 'list', 'set-role', 'disable'})
+        self.assertEqual(self.complete('lorry user '), {'add', 'list', 'set-role', 'disable', 'reset-second-factor'})
         self.assertEqual(self.complete('lorry help user a'), {'add'})
         self.assertEqual(self.complete('lorry rain '), set())
 

@@ -99,9 +99,16 @@ def live(people, server, seconds, tag):
     people.append(json.loads(out.splitlines()[-1]))
 
 
+def unpublished(folder):
+    db = sqlite3.connect(os.path.join(folder, 'lorry.db'))
+    count = db.execute('SELECT count(*) FROM outbox').fetchone()[0]
+    db.close()
+    return count
+
+
 def fill(folder):
     """FOLDER becomes that of a server that was killed at work, with an open offer that nobody has answered."""
-    with On(['--data', folder]) as server:
+    with On(['--data', folder], '--offer-timeout-s', 15) as server:
         for name, role in (('boss', 'admin'), ('desk', 'dispatcher')):
             server.user('add', '--role', role, '--email', f'{name}@example.com', '--name', name, stdin=lorry.PASSWORD)
         process = city(server, 60, 'a')
@@ -113,7 +120,12 @@ def fill(folder):
         booking = customer.post('/v1/bookings', {'quote_id': customer.quote((57.9, 12.4), (57.91, 12.41))['id'], 'payment': 'cash'},
                                 key='the-key', expect=201).json
         driver.offer(booking['id'])
-        server.kill()
+        for _ in range(10):  # until a kill has caught an event that was not published yet
+            lorry.until(lambda: unpublished(folder), 'an event lies in the outbox', every_s=0)
+            server.kill()
+            if unpublished(folder):
+                break
+            server.start()
         process.kill()
         process.communicate()
 
@@ -199,7 +211,7 @@ class Moves(unittest.TestCase):
             store = bring(path, flags(kind))
             with On(store) as server:
                 self.goes_on(server, kind)
-                live(people, server, 2, kind)
+                live(people, server, 6, kind)
                 if kind != 'mongodb':
                     export(store)  # of one moment, beside the server
                 self.assertEqual(server.stop(), 0)
