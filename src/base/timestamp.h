@@ -11,6 +11,8 @@
 #define US_PER_S INT64_C(1000000)
 #define US_PER_DAY (INT64_C(86400) * US_PER_S)
 #define TIMESTAMP_TEXT_MAX 28 /* "2026-11-23T10:00:00.123456Z" and a NUL */
+/* The last moment of 2261: what is between 0 and this is read back as it was written. */
+#define TIMESTAMP_US_MAX (INT64_C(9214646400) * US_PER_S - 1)
 
 /* Writes RFC 3339 UTC with as many of 0, 3 or 6 decimals as are needed. Returns the length. */
 size_t timestamp_format(int64_t at_us, char out[TIMESTAMP_TEXT_MAX]);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/timestamp.h"
 #include "runtime/executor_internal.h"
 #include "runtime/runtime_internal.h"
 
@@ -107,12 +108,12 @@ static struct span *begin_span(struct turn_own *own) {
     return span;
 }
 
-/* Its data; NULL: it is none of ours. A broker holds whatever somebody has put there, and handlers
- * make ids of the event's own. */
+/* Its data; NULL: it is none of ours. A broker holds whatever somebody has put there; handlers make
+ * ids of the event's own, and keep its time in documents that must be read again. */
 static void *read_event(struct turn_own *own, const struct event_entry *entry) {
     const struct event *e = own->turn.event;
     void *data = arena_alloc(&own->arena, entry->schema->size);
-    bool sound = id_valid(e->id, NULL) &&
+    bool sound = id_valid(e->id, NULL) && e->at_us >= 0 && e->at_us <= TIMESTAMP_US_MAX &&
                  schema_load(entry->schema, own->turn.parser, e->data, &own->arena, data) == 0;
     return sound ? data : NULL;
 }

@@ -425,8 +425,9 @@ static void test_events_that_come_again(void **state) {
     kit_free(k);
 }
 
-/* What somebody has put into a broker's queue: of each type one that says nothing, and one whose
- * id is no id. Nothing comes of it, and what comes after is taken. */
+/* What somebody has put into a broker's queue: of each type one that says nothing, one whose id is
+ * no id, and one of a time that could not be read back. Nothing comes of it, and what comes after
+ * is taken. */
 static void test_events_of_nobody(void **state) {
     (void)state;
     struct pillar b;
@@ -441,6 +442,9 @@ static void test_events_of_nobody(void **state) {
         int32_t nameless = kit_event(k, notification_events[type].type, &booking);
         k->events[nameless].event.id = STR("forged");
         kit_publish(k, nameless);
+        int32_t timeless = kit_event(k, notification_events[type].type, &booking);
+        k->events[timeless].event.at_us = type % 2 == 0 ? INT64_MAX : -1;
+        kit_publish(k, timeless);
         house_advance(k->h, US_PER_S);
     }
     assert_true(kit_all_confirmed(k));
