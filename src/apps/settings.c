@@ -445,7 +445,8 @@ const struct config_table *const settings_of_config[] = {SERVE, &settings_output
 static void check_store(struct config *c) {
     if (!config_text(c, "store_read").p)
         return;
-    enum settings_store store = settings_store(c), read = config_enum(c, "store_read") + 1;
+    enum settings_store store = settings_store(c);
+    enum settings_store read = (enum settings_store)(config_enum(c, "store_read") + 1);
     bool postgres = store == STORE_POSTGRES || store == STORE_POSTGRESQL;
     if (!postgres || (read != STORE_POSTGRES && read != STORE_POSTGRESQL))
         config_refuse(c, "store_read", "needs a PostgreSQL store, whose replica it is");

@@ -59,8 +59,8 @@ static void test_nothing_begins_a_header(void **state) {
                                        "Hi\nBcc: all@example.com",
                                        "Hi\rBcc: all@example.com",
                                        "=?utf-8?Q?=0D=0ABcc:_x?=",
-                                       "\xe2\x80\xa8"
-                                       "Bcc: x",
+                                       ("\xe2\x80\xa8"
+                                        "Bcc: x"),
                                        "Hi\x01\x7f"};
     struct arena a;
     arena_init(&a, 4096);

@@ -90,7 +90,8 @@ static void read_record(const struct postgres_dump *d, const PGresult *res, int 
 #define TEXT(i) arena_str(a, postgres_str(res, row, (i)))
 #define NUMBER(i) postgres_i64(res, row, (i))
     int rest = d->stage - d->options->collection_count;
-    *r = (struct store_record){.kind = rest < 0 ? STORE_RECORD_DOC : STORE_RECORD_EVENT + rest};
+    *r = (struct store_record){
+        .kind = rest < 0 ? STORE_RECORD_DOC : (enum store_record_kind)(STORE_RECORD_EVENT + rest)};
     switch (r->kind) {
     case STORE_RECORD_DOC:
         r->collection = d->options->collections[d->stage];

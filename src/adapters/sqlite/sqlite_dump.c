@@ -59,7 +59,8 @@ static int64_t number(const struct sqlite_dump *d, int i) {
 
 static void read_record(const struct sqlite_dump *d, struct arena *a, struct store_record *r) {
     int rest = d->stage - d->options->collection_count;
-    *r = (struct store_record){.kind = rest < 0 ? STORE_RECORD_DOC : STORE_RECORD_EVENT + rest};
+    *r = (struct store_record){
+        .kind = rest < 0 ? STORE_RECORD_DOC : (enum store_record_kind)(STORE_RECORD_EVENT + rest)};
     switch (r->kind) {
     case STORE_RECORD_DOC:
         r->collection = d->options->collections[d->stage];

@@ -56,7 +56,7 @@ void proof_begin(struct decision *d, const struct command *cmd, const struct dec
     int64_t expires_us = ctx->now_us + kinds[kind].lasts_us;
     drop(next, 1u << kind, ctx->arena); /* leaves room for one */
     next->proofs[next->proof_count++] = (struct account_proof){
-        .kind = kind,
+        .kind = (int32_t)kind,
         .hash = fresh->hash,
         .email = kind == PROOF_EMAIL ? to : STR_NONE,
         .expires_us = expires_us,

@@ -184,8 +184,8 @@ static void a_name_shows(void **state) {
     static const char *const blank[] = {
         "\xCD\x8F", "", " ", "\xE2\x80\x8B", " \xEF\xBB\xBF\xC2\xA0", "\xE3\x85\xA4"};
     static const char *const good[] = {"A", " A", "\xE2\x80\x8F\xD7\x90",
-                                       "\xE2\x80\x9C"
-                                       "A",
+                                       ("\xE2\x80\x9C"
+                                        "A"),
                                        "\xC3\x85"};
     for (size_t i = 0; i < COUNT_OF(blank); i++)
         assert_non_null(name_fault(str_from(blank[i])));

@@ -246,8 +246,8 @@ static void test_strangers(void **state) {
     const char *user = rig_driver(r, "van", 57.7, 11.97), *token = device(r, user);
     char near[80];
     static const char *const nobodys[] = {"", "x", "dev_01M850A1W7876Y0K9TCRX45N1Z",
-                                          "dev_01M850A1W7876Y0K9TCRX45N1Z_"
-                                          "0f1e2d3c4b5a69788796a5b4c3d2e1f0"};
+                                          ("dev_01M850A1W7876Y0K9TCRX45N1Z_"
+                                           "0f1e2d3c4b5a69788796a5b4c3d2e1f0")};
     for (size_t i = 0; i < sizeof nobodys / sizeof *nobodys; i++)
         assert_int_equal(osmand(r, "GET", nobodys[i], "&lat=1&lon=1"), 401);
     snprintf(near, sizeof near, "%s", token);
