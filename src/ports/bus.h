@@ -51,6 +51,9 @@ struct bus_ops {
 };
 struct bus {
     const struct bus_ops *ops;
+    /* An event refused with an error that speaks of itself is put aside after some tries, for
+     * people to look at, and holds up nobody. Without it it is given again for ever. */
+    bool puts_aside;
 };
 
 #endif

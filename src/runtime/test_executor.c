@@ -658,6 +658,8 @@ struct fake_bus {
     void (*wake)(void *arg); /* the executor's */
     void *wake_arg;
     bool full;
+    bus_deliver_fn deliver; /* of who has subscribed */
+    void *consumer;
     int32_t sent, open;
     struct {
         int64_t seq;
@@ -667,7 +669,10 @@ struct fake_bus {
 };
 static int fake_subscribe(struct bus *b, const char *group, const char *const *types,
                           bus_deliver_fn deliver, void *consumer) {
-    (void)b, (void)group, (void)types, (void)deliver, (void)consumer;
+    (void)group, (void)types;
+    struct fake_bus *f = (struct fake_bus *)b;
+    f->deliver = deliver;
+    f->consumer = consumer;
     return 0;
 }
 static int fake_publish(struct bus *b, const struct event *e, bus_confirm_fn confirm,
@@ -725,6 +730,33 @@ static struct house *open_on_fake(uint64_t seed, struct memory *m, struct fake_b
     *m = (struct memory){0};
     house_open(h, &(struct service){&def, m}, 1);
     return h;
+}
+
+struct told {
+    struct bus_delivery delivery;
+    int result;
+};
+static void told(struct bus_delivery *d, int result) {
+    ((struct told *)d)->result = result;
+}
+
+/* What nobody can read is refused where the bus puts such things aside, and let go elsewhere. */
+static void test_unreadable_event(void **state) {
+    (void)state;
+    struct memory m;
+    struct fake_bus *bus;
+    struct house *h = open_on_fake(19, &m, &bus);
+    const struct event unreadable = {.id = STR("evt_01JZ7Q8M3N4P5R6S7T8V9W0X1Y"),
+                                     .type = STR("tally.split"),
+                                     .key = STR("a"),
+                                     .data = STR("{\"by\":\"many\"}")};
+    for (int aside = 0; aside < 2; aside++) {
+        struct told t = {{&unreadable, told}, WAITING};
+        bus->bus.puts_aside = aside;
+        bus->deliver(bus->consumer, &t.delivery);
+        assert_int_equal(t.result, aside ? ERR_CORRUPT : 0);
+    }
+    house_free(h);
 }
 
 static int64_t outbox_rows(struct house *h) {
@@ -1037,6 +1069,7 @@ int main(void) {
         cmocka_unit_test(test_outbox_behind),
         cmocka_unit_test(test_outbox_full_bus),
         cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_unreadable_event),
         cmocka_unit_test(test_outbox_age),
         cmocka_unit_test(test_stop_with_work_left),
         cmocka_unit_test(test_end_without_stop),

@@ -118,6 +118,16 @@ static void *read_event(struct turn_own *own, const struct event_entry *entry) {
     return sound ? data : NULL;
 }
 
+/* A newer replica may be able to read it, or people: where the bus puts it aside it waits for them.
+ * Elsewhere it would be given again for ever, and hold up those behind it: it is let go. */
+static void refuse(struct turn_own *own) {
+    const struct runtime_options *o = &own->turn.runtime->o;
+    const struct event *e = own->turn.event;
+    own->turn.result = o->bus->puts_aside ? ERR_CORRUPT : 0;
+    log_write(o->log, LOG_ERROR, turn_cause(&own->turn), "event %.*s of type %.*s is not readable",
+              STR_ARG(e->id), STR_ARG(e->type));
+}
+
 void turn_deliver(void *consumer, struct bus_delivery *d) {
     struct subscription *sub = consumer;
     struct runtime *r = sub->runtime;
@@ -138,9 +148,7 @@ void turn_deliver(void *consumer, struct bus_delivery *d) {
     void *data = read_event(own, entry);
     if (data != NULL)
         entry->on(&own->turn, data);
-    else /* it would not decode the next time either: say so, once, and let it go */
-        log_write(r->o.log, LOG_ERROR, turn_cause(&own->turn),
-                  "event %.*s of type %.*s is not readable", STR_ARG(d->event->id),
-                  STR_ARG(d->event->type));
+    else
+        refuse(own);
     turn_release(&own->turn);
 }

@@ -355,6 +355,7 @@ int amqp_bus_new(const struct amqp_options *o, struct arena *a, struct bus **ret
         return ERR_INVALID;
     }
     b->bus.ops = &amqp_ops;
+    b->bus.puts_aside = true;
     b->address.ca_file = o->ca_file;
     b->prefix = o->prefix ? o->prefix : AMQP_PREFIX;
     b->exchange = arena_printf(&b->arena, "%s.events", b->prefix).p;
