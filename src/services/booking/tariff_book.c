@@ -48,7 +48,7 @@ int tariffs_newest(struct store *store, struct json_parser *p, const struct tari
         err = aggregate_decode(&tariff_aggregate, &docs[0], p, a, &state);
     if (err < 0)
         return err;
-    *ret = count > 0 ? state : house;
+    *ret = state != NULL ? state : house;
     return 0;
 }
 
