@@ -35,6 +35,13 @@ class Agreement(unittest.TestCase):
         complaints = list(surface.check_messages(messages, doc, ROOT / 'src/services'))
         self.assertEqual(complaints, [], 'api/asyncapi.yaml:\n  ' + '\n  '.join(complaints))
 
+    def test_strict_readers_take_them(self):
+        # libyaml, which surface.load() uses, lets pass what others refuse, PyYAML's own reader among them.
+        for name, read in (('openapi', doc), ('asyncapi', messages)):
+            with self.subTest(name):
+                text = (ROOT / f'api/{name}.yaml').read_text(encoding='utf-8')
+                self.assertEqual(surface.yaml.load(text, surface.yaml.SafeLoader), read)
+
 
 # ---- planted differences: a change, and parts of the complaint that must come ----
 
