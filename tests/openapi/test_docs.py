@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ['README.md', *(f'docs/{n}.md' for n in ('architecture', 'design', 'operations'))]
+PAGES = ['README.md', *sorted(f'docs/{p.name}' for p in (ROOT / 'docs').glob('*.md'))]
 TICKS = re.compile(r'`([^`\n]+)`')
 TOPS = 'src|tests|api|docs|scripts|deploy'
 
@@ -53,17 +53,28 @@ def check_paragraph(text):
         if name not in SOURCES:
             yield f'there is no metric {name}'
     for flag in re.findall(r'`(?:lorry \w+ )?--([a-z][a-z-]+)', text):
-        if f'"{flag.replace("-", "_")}"' not in SOURCES and flag not in ('config', 'undo', 'help'):
+        keys = {flag, flag.removesuffix('-file')}  # of a secret, --NAME-file is a flag where NAME is the setting
+        if not any(f'"{k.replace("-", "_")}"' in SOURCES for k in keys) and flag not in ('config', 'undo', 'help'):
             yield f'there is no setting --{flag}'
     for event in re.findall(r'`((?:booking|dispatch|driver|account|session)\.[a-z_]+)`', text):
         if f'"{event}"' not in SOURCES:
             yield f'there is no event {event}'
 
 
+def anchors(text):
+    """What GitHub calls the headings."""
+    return {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-') for title in re.findall(r'^#+ +(.*)$', text, re.M)}
+
+
 def check_links(page, text):
-    for target in re.findall(r'\]\(([^)#]+)(?:#[^)]*)?\)', text):
-        if '://' not in target and not (page.parent / target).exists():
+    for target, anchor in re.findall(r'\]\(([^)#]*)(?:#([^)]*))?\)', text):
+        path = page.parent / target if target else page
+        if '://' in target:
+            continue
+        if not path.exists() and target:
             yield f'the link to {target} leads nowhere'
+        elif anchor and anchor not in anchors(read(path) if target else text):
+            yield f'the link to {target}#{anchor} leads to no heading'
 
 
 def check(name, text):
@@ -80,6 +91,7 @@ PLANTED = {
     'Set `--rain-max` to 1.': 'there is no setting --rain-max',
     'It says `booking.rained`.': 'there is no event booking.rained',
     'See [this](nothing.md).': 'the link to nothing.md leads nowhere',
+    'See [this](operations.md#nothing).': 'operations.md#nothing leads to no heading',
 }
 
 
@@ -89,6 +101,7 @@ def main():
     for text, phrase in PLANTED.items():
         assert any(phrase in c for c in check('docs/planted.md', text)), f'not found: {phrase}'
     complaints = [c for page in PAGES for c in check(page, read(ROOT / page))]
+    complaints += [f'README.md: does not name {page}' for page in PAGES[1:] if f']({page})' not in read(ROOT / 'README.md')]
     print('\n'.join(complaints) or f'{len(PAGES)} pages speak of what is there')
     sys.exit(1 if complaints else 0)
 
