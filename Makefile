@@ -77,7 +77,7 @@ test-cluster: ## The integration tests against two processes of each service on 
 	@scripts/run-tests.sh $(BUILD) '' cluster-main-way cluster-races
 
 cluster: ## Several processes on real servers, with a city on them: PostgreSQL, RabbitMQ, Redis, Nginx (ARGS=--small, ARGS='--store URI')
-	@scripts/install-deps.sh build test deploy
+	@scripts/install-deps.sh build cluster
 	@$(MAKE) --no-print-directory lorry
 	@scripts/get-streets.sh || echo 'The city goes on without street data: drivers move as the crow flies.' >&2
 	@$(MAKE) --no-print-directory web || echo 'The cluster goes on without the web app; the API is all there.' >&2
@@ -87,7 +87,7 @@ cluster-stop: ## End what `make cluster` started; its state stays in build/clust
 	@scripts/cluster.py stop $(ARGS)
 
 faults: ## Kill, stop, cut off, fill up and replace each part of a cluster under load, and audit (ARGS='--only NAME', --list)
-	@scripts/install-deps.sh build test deploy
+	@scripts/install-deps.sh build cluster
 	@$(MAKE) --no-print-directory lorry
 	@exec scripts/faults.py --lorry $(BUILD)/lorry $(ARGS)
 

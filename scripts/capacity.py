@@ -195,7 +195,7 @@ def reckon(one, rate=100_000, full=0.5):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--seconds', type=int, default=10, help='how long each load lasts (default: 10)')
     parser.add_argument('--rounds', type=int, default=2, help='how often each is run; medians are told (default: 2)')
     parser.add_argument('--small', action='store_true', help='one of each server behind the services')

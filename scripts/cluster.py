@@ -430,7 +430,7 @@ class Cluster:
         missing = [package for tool, package in wanted.items()
                    if not found.get(tool, tool not in found and shutil.which(tool, path=os.environ['PATH'] + ':/usr/sbin'))]
         if missing:
-            raise ClusterError('these packages are missing: ' + ' '.join(missing) + ' ("make deps-test deps-deploy" gets them)')
+            raise ClusterError('these packages are missing: ' + ' '.join(missing) + ' ("scripts/install-deps.sh cluster" gets them)')
         if not Path(self.lorry).exists():
             raise ClusterError(f'{self.lorry} is not built yet: make')
 
@@ -517,7 +517,7 @@ class Cluster:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('what', choices=['start', 'stop', 'status'])
     parser.add_argument('--folder', default=str(ROOT / 'build/cluster'), help='where all of it lies (default: build/cluster)')
     parser.add_argument('--replicas', type=int, default=2, help='of each service (default: 2)')

@@ -940,7 +940,7 @@ def write_table(results, o, path=ROOT / 'docs/faults.md'):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--only', help='these faults, with commas between')
     parser.add_argument('--list', action='store_true', help='their names')
     parser.add_argument('--quick', action='store_true', help='few servers, a few faults, patient: for `make test`')

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing for the named purposes, and nothing when none is.
-# Usage: install-deps.sh [build] [test] [lint] [clang] [streets] [web] [browser] [deploy] [mongodb] [package] [image]      (default: build)
+# Usage: install-deps.sh [build] [test] [cluster] [lint] [clang] [streets] [web] [browser] [deploy] [mongodb] [package] [image]      (default: build)
 # Works as root or through sudo. LORRY_DEPS=skip trusts that everything is there already.
 set -euo pipefail
 
@@ -9,6 +9,7 @@ packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node
     libhiredis-dev librabbitmq-dev libmongoc-dev libcurl4-gnutls-dev libcmocka-dev)
 packages_test=(tzdata python3 python3-yaml python3-jsonschema curl jq sqlite3 openssl redis-server rabbitmq-server postgresql-15
     python3-aiosmtpd tilemaker osmium-tool) # the last two are for `lorry map build` alone
+packages_cluster=(python3 openssl redis-server rabbitmq-server postgresql-15 nginx-light) # all that scripts/cluster.py starts
 # What deploy/ is tested with: about 45 MB to fetch, 360 MB installed, most of it Prometheus.
 packages_deploy=(nginx-light openssl prometheus systemd debhelper lintian mandoc
     iproute2)
@@ -34,6 +35,7 @@ for purpose in "${@:-build}"; do
     case $purpose in
     build) wanted+=("${packages_build[@]}") ;;
     test) wanted+=("${packages_test[@]}") ;;
+    cluster) wanted+=("${packages_cluster[@]}") ;;
     lint) wanted+=("${packages_lint[@]}") ;;
     clang) wanted+=("${packages_clang[@]}") ;;
     deploy) wanted+=("${packages_deploy[@]}") ;;
@@ -43,7 +45,7 @@ for purpose in "${@:-build}"; do
     streets) wanted+=("${packages_streets[@]}") ;;
     web) wanted+=("${packages_web[@]}") ;;
     browser) wanted+=("${packages_browser[@]}") ;;
-    *) fail "unknown purpose \"$purpose\"; one of build, test, lint, clang, streets, web, browser, deploy, mongodb, package, image" ;;
+    *) fail "unknown purpose \"$purpose\"; one of build, test, cluster, lint, clang, streets, web, browser, deploy, mongodb, package, image" ;;
     esac
 done
 
