@@ -24,6 +24,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -70,6 +71,23 @@ def born(pid):
     except OSError:
         return None
     return None if fields[0] == 'Z' else int(fields[19])
+
+
+def enterable(folder):
+    """By PostgreSQL's user; the folder may be yet to be made."""
+    return all(above.stat().st_mode & 0o001 for above in [folder, *folder.parents] if above.exists())
+
+
+def home(name, make=True):
+    """build/NAME. Where PostgreSQL does not run as us, and its user cannot go there (a clone in Debian's /root), that is
+    a link to a folder of its own below /var/tmp."""
+    folder = ROOT / 'build' / name
+    if make and os.getuid() == 0 and not folder.is_symlink() and not folder.exists() and not enterable(folder):
+        there = Path(tempfile.mkdtemp(prefix=f'lorry-{name}-', dir='/var/tmp'))
+        there.chmod(0o755)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.symlink_to(there)
+    return folder
 
 
 class Cluster:
@@ -187,10 +205,9 @@ class Cluster:
         if os.getuid() == 0:
             entry = pwd.getpwnam('postgres')
             os.chown(path, entry.pw_uid, entry.pw_gid)
-            for above in [self.folder, *self.folder.parents]:
-                if not above.stat().st_mode & 0o001:
-                    raise ClusterError(f'PostgreSQL does not run as root, and its user cannot enter {above}; '
-                                       'choose another --folder')
+            if not enterable(self.folder):
+                raise ClusterError(f'PostgreSQL does not run as root, and its user cannot enter {self.folder}; '
+                                   'choose another --folder')
 
     def sql(self, name, text):
         return self.postgres_tool('psql', '-h', '127.0.0.1', '-p', str(self.port(name)), '-U', 'lorry', '-d', 'postgres',
@@ -512,6 +529,8 @@ class Cluster:
         for name in reversed(self.order()):
             pid = self.pid_of(name)
             port = self.ports.get('http' if name == 'nginx' else name, '-')
+            if not pid and port == '-' and name != 'city':
+                continue  # a small one has no such part
             self.say(f'{name:15} {"pid " + str(pid) if pid else "is not running":16} port {port}')
         return 0
 
@@ -519,7 +538,7 @@ class Cluster:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('what', choices=['start', 'stop', 'status'])
-    parser.add_argument('--folder', default=str(ROOT / 'build/cluster'), help='where all of it lies (default: build/cluster)')
+    parser.add_argument('--folder', help='where all of it lies (default: build/cluster)')
     parser.add_argument('--replicas', type=int, default=2, help='of each service (default: 2)')
     parser.add_argument('--first-port', type=int, default=FIRST_PORT, help=f'the ports begin there (default: {FIRST_PORT})')
     parser.add_argument('--small', action='store_true', help='one of each server behind the services: no standby, no sentinels')
@@ -528,7 +547,8 @@ def main():
     parser.add_argument('--city', action='store_true', help='a simulated city lives on it')
     o = parser.parse_args()
     small = {'standby': False, 'rabbits': 1, 'sentinels': 0} if o.small else {}
-    cluster = Cluster(o.folder, replicas=o.replicas, ports=o.first_port, store=o.store, **small,
+    folder = o.folder or home('cluster', make=o.what == 'start' and not o.store)
+    cluster = Cluster(folder, replicas=o.replicas, ports=o.first_port, store=o.store, **small,
                       settings=['--registers-per-hour-max', '0', '--driver-approval', 'auto'])
     web, streets = ROOT / 'build/web', ROOT / 'build/streets/large-network.json'
     cluster.web = web if (web / 'index.html').is_file() else None
@@ -544,7 +564,7 @@ def main():
             cluster.start_city()
         app = f'The web app is at {cluster.url()}/\n' if cluster.web else ''
         print(f'\nThe platform is at {cluster.url()}/v1 and https://127.0.0.1:{cluster.port("https")}/v1\n{app}'
-              f'State, logs and pids lie in {cluster.folder}; "{Path(__file__).name} status" lists the ports.\n'
+              f'State, logs and pids lie in {cluster.folder}; "scripts/{Path(__file__).name} status" lists the ports.\n'
               f'An admin: build/lorry user add --role admin --email you@example.com --name You {" ".join(cluster.store_flags())}\n'
               f'A city:   build/lorry simulate {cluster.url()}\n'
               f'The end:  make cluster-stop')

@@ -974,7 +974,7 @@ def main():
             return 2
         chosen = [f for f in FAULTS if f.name in names]
     if o.folder or not o.quick:
-        o.folder = o.folder or str(ROOT / 'build/faults')
+        o.folder = o.folder or str(cluster.home('faults'))
         return run(o, chosen)
     with tempfile.TemporaryDirectory(prefix='lorry-faults-', ignore_cleanup_errors=True) as o.folder:
         return run(o, chosen)

@@ -248,7 +248,7 @@ static bool write_group(const char *word, FILE *out) {
     for (const struct config_command *c = commands; c->name != NULL; c++) {
         if (strncmp(c->name, word, len) != 0 || c->name[len] != ' ')
             continue;
-        fprintf(out, "%s  lorry %-19s  %s\n", found ? "" : "Usage: one of\n\n", c->name,
+        fprintf(out, "%s  lorry %-24s  %s\n", found ? "" : "Usage: one of\n\n", c->name,
                 c->summary);
         found = true;
     }

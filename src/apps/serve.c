@@ -75,15 +75,19 @@ static void print_setup(struct platform *p, const char *url, const char *dir) {
     char code[SETUP_CODE_TEXT_MAX];
     if (!has_auth(p->config) || !offer_setup(p, code))
         return;
+    bool own = settings_store(p->config) == STORE_SQLITE;
     printf("\nNobody can administer this platform yet. ");
     if (p->web != NULL)
-        printf("Open %s/setup within an hour, and give this code:\n\n  %s\n\nOr in", url, code);
-    else
-        printf("In");
-    printf(" another terminal, make the first admin:\n"
-           "  %s user add --role admin --email you@example.com --name 'Your Name' --data %s\n"
+        printf("Open %s/setup within an hour, and give this code:\n", url);
+    else /* as behind Nginx with LORRY_WEB */
+        printf("Where the web app is served from elsewhere, open its /setup within\n"
+               "an hour, and give this code:\n");
+    printf("\n  %s\n\nOr in another terminal, make the first admin%s:\n"
+           "  %s user add --role admin --email you@example.com --name 'Your Name'%s%s\n"
            "or look at a whole simulated city instead: %s serve --demo\n",
-           program_invocation_name, dir, program_invocation_name);
+           code, own ? "" : ", with this server's --store (--store-file, --config)",
+           program_invocation_name, own ? " --data " : "", own ? dir : "",
+           program_invocation_name);
 }
 
 static void print_next(struct platform *p) {

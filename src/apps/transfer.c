@@ -72,7 +72,8 @@ static void print_tally(const struct archive_tally *tally, FILE *out) {
 
 /* ---- `lorry export` ---- */
 
-static int copy_out(struct transfer *t, struct store_dump *dump, struct archive_out *out) {
+static int copy_out(struct transfer *t, struct store_dump *dump, struct archive_out *out,
+                    const char *name) {
     for (;;) {
         struct store_record *records;
         int32_t count = 0;
@@ -87,7 +88,7 @@ static int copy_out(struct transfer *t, struct store_dump *dump, struct archive_
         if (r == ERR_INVALID)
             return say(t, r, "the store holds a document that is no JSON object");
         if (r < 0)
-            return say(t, r, strerror(errno));
+            return folder_failed("write", name, t->a, &t->why);
         progress_show(&t->progress, archive_out_tally(out)->records, 0);
     }
 }
@@ -97,12 +98,12 @@ static int write_archive(struct transfer *t, FILE *file, FILE *words, const char
     if (t->stores.port->dump(t->stores.port, t->a, &dump, &t->why) < 0)
         return ERR_IO;
     struct archive_out *out = archive_out_new(file, t->stores.name);
-    int r = copy_out(t, dump, out);
+    int r = copy_out(t, dump, out, name);
     dump->ops->close(dump);
-    if (r == 0 && (r = archive_out_end(out)) < 0)
-        say(t, r, strerror(errno));
+    if (r == 0 && archive_out_end(out) < 0)
+        r = folder_failed("write", name, t->a, &t->why);
     if (r == 0 && file != stdout && fsync(fileno(file)) < 0)
-        r = say(t, ERR_IO, strerror(errno));
+        r = folder_failed("write", name, t->a, &t->why);
     double seconds = progress_end(&t->progress);
     if (r == 0) {
         int64_t records = archive_out_tally(out)->records;
@@ -119,8 +120,10 @@ static int write_archive(struct transfer *t, FILE *file, FILE *words, const char
 static int write_file(struct transfer *t, const char *name) {
     const char *partial = arena_cstr(t->a, arena_printf(t->a, "%s.partial", name));
     struct stat st;
-    if (lstat(name, &st) == 0)
-        return say(t, ERR_CONFLICT, "the file is there already");
+    if (lstat(name, &st) == 0) {
+        t->why = arena_printf(t->a, "%s is there already: name a file that is not", name);
+        return ERR_CONFLICT;
+    }
     unlink(partial); /* of one that was cut off */
     int fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;

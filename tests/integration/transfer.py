@@ -353,7 +353,7 @@ class Wrong(unittest.TestCase):
             done = subprocess.run([lorry.BINARY, *args], env=lorry.environment(), capture_output=True, text=True, check=False,
                                   preexec_fn=lambda: lorry.die_with_parent({resource.RLIMIT_FSIZE: 300_000}))
             self.assertEqual(done.returncode, 1, done)
-            self.assertRegex(done.stderr, 'full|too large|disk I/O')
+            self.assertRegex(done.stderr, r'cannot write .*(full|too large|disk I/O)')
         self.assertFalse(os.path.exists(to) or os.path.exists(to + '.partial'))
         self.assertTrue(is_empty(store))
 
@@ -378,7 +378,7 @@ class Wrong(unittest.TestCase):
     def test_words(self):
         self.small()
         for args, word in ((['import', '/nowhere'], '/nowhere'), (['export', os.path.join(TOP, 'x'), '--data', '/nowhere'], '/nowhere'),
-                           (['export', os.path.join(TOP, 'small.jsonl'), '--data', os.path.join(TOP, 'small')], 'there already')):
+                           (['export', os.path.join(TOP, 'small.jsonl'), '--data', os.path.join(TOP, 'small')], 'small.jsonl is there already')):
             done = run(*args)
             self.assertEqual(done.returncode, 1, done)
             self.assertIn(word, done.stderr)
