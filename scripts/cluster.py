@@ -116,6 +116,8 @@ class Cluster:
         if name not in self.ports:
             if self.next_port is None:
                 self.ports[name] = free_port()
+            elif answers(self.next_port):
+                raise ClusterError(f'port {self.next_port} is taken by another program; --first-port N begins elsewhere')
             else:
                 self.ports[name] = self.next_port
                 self.next_port += 1
@@ -188,7 +190,7 @@ class Cluster:
 
     def postgres_tool(self, tool, *args):
         run = subprocess.run([str(POSTGRES / tool), *args], capture_output=True, text=True, cwd='/',
-                             preexec_fn=self.become_postgres if os.getuid() == 0 else None)
+                             env={**os.environ, 'PGCONNECT_TIMEOUT': '5'}, preexec_fn=self.become_postgres if os.getuid() == 0 else None)
         if run.returncode != 0:
             raise ClusterError(f'{tool}: {run.stderr.strip()}')
         return run.stdout
@@ -472,10 +474,14 @@ class Cluster:
 
     def start(self):
         self.check_installed()
-        self.load()
+        again = self.load()
         running = [p.stem for p in self.path('run').glob('*.pid') if self.pid_of(p.stem)]
         if running:
             raise ClusterError(f'it runs already ({", ".join(sorted(running)[:3])}, …): stop it first')
+        taken = [port for port in self.ports.values() if again and answers(port)]
+        if taken:
+            raise ClusterError(f'port {min(taken)}, where it was, is taken by another program: end that, or choose another --folder '
+                               'and --first-port')
         self.make_folders()
         steps = (*self.store_steps(), (f'RabbitMQ, {self.rabbits} node{"s" * (self.rabbits > 1)}', self.start_rabbits),
                  ('Redis' + (', a replica, and sentinels' if self.sentinels else ''), self.start_caches),

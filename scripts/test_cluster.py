@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Where scripts/cluster.py keeps what it starts: in build/, or below /var/tmp where PostgreSQL's user cannot go there."""
+"""Where scripts/cluster.py keeps what it starts: in build/, or below /var/tmp where PostgreSQL's user cannot go there;
+and that it does not take what listens on its ports for its own."""
 
 import os
+import socket
 import sys
 import tempfile
 import unittest
@@ -33,6 +35,23 @@ class Home(unittest.TestCase):
         self.assertEqual(folder, cluster.ROOT / 'build/cluster')
         self.assertTrue(cluster.enterable(folder.resolve()))
         self.assertEqual(cluster.home('cluster').resolve(), folder.resolve(), 'the next start finds the same')
+
+
+class Ports(unittest.TestCase):
+    def test_of_another_program(self):
+        with socket.socket() as other, tempfile.TemporaryDirectory() as folder:
+            other.bind(('127.0.0.1', 0))
+            other.listen()
+            port = other.getsockname()[1]
+            with self.assertRaisesRegex(cluster.ClusterError, f'port {port} is taken'):
+                cluster.Cluster(folder, ports=port).port('postgres')
+            before = cluster.Cluster(folder, lorry=sys.executable)
+            before.ports['postgres'] = port
+            before.save()
+            again = cluster.Cluster(folder, lorry=sys.executable)
+            again.check_installed = lambda: None
+            with self.assertRaisesRegex(cluster.ClusterError, f'port {port}, where it was, is taken'):
+                again.start()
 
 
 if __name__ == '__main__':

@@ -86,8 +86,7 @@ static void print_setup(struct platform *p, const char *url, const char *dir) {
            "  %s user add --role admin --email you@example.com --name 'Your Name'%s%s\n"
            "or look at a whole simulated city instead: %s serve --demo\n",
            code, own ? "" : ", with this server's --store (--store-file, --config)",
-           program_invocation_name, own ? " --data " : "", own ? dir : "",
-           program_invocation_name);
+           program_invocation_name, own ? " --data " : "", own ? dir : "", program_invocation_name);
 }
 
 static void print_next(struct platform *p) {
