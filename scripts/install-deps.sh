@@ -68,10 +68,10 @@ done
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || fail "these packages are missing, and installing them needs root; there is no sudo here. As root:
-  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
     as_root=(sudo)
     [ -t 0 ] || as_root+=(-n) # nobody is there to type a password
+    "${as_root[@]}" true || fail "these packages are missing, and installing them needs root; sudo does not give it. As root:
+  apt-get update && apt-get install --no-install-recommends ${missing[*]}"
 fi
 
 printf 'Installing: %s\n' "${missing[*]}"
