@@ -25,7 +25,9 @@ void buf_free(struct buf *b) {
     *b = (struct buf){0};
 }
 
-static __attribute__((noinline)) void grow(struct buf *b, size_t cap_min) {
+void buf_grow(struct buf *b, size_t more) {
+    CHECK(more <= SIZE_MAX / 4);
+    size_t cap_min = b->len + more;
     size_t cap = b->cap < CAP_MIN ? CAP_MIN : 2 * b->cap;
     if (cap < cap_min)
         cap = cap_min;
@@ -38,12 +40,6 @@ static __attribute__((noinline)) void grow(struct buf *b, size_t cap_min) {
         b->p = p;
     }
     b->cap = cap;
-}
-
-void buf_reserve(struct buf *b, size_t more) {
-    CHECK(more <= SIZE_MAX / 4);
-    if (b->cap - b->len < more)
-        grow(b, b->len + more);
 }
 
 void buf_add(struct buf *b, const void *bytes, size_t len) {

@@ -14,8 +14,12 @@ struct buf {
 };
 
 void buf_init(struct buf *b, struct arena *arena, size_t cap);
-void buf_free(struct buf *b); /* no-op for an arena's */
-void buf_reserve(struct buf *b, size_t more);
+void buf_free(struct buf *b);              /* no-op for an arena's */
+void buf_grow(struct buf *b, size_t more); /* for buf_reserve */
+static inline void buf_reserve(struct buf *b, size_t more) {
+    if (b->cap - b->len < more)
+        buf_grow(b, more);
+}
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_add_str(struct buf *b, struct str s);
 void buf_add_cstr(struct buf *b, const char *s);

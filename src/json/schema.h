@@ -108,7 +108,8 @@ int schema_read(const struct schema *s, struct json_value v, unsigned mask, stru
 int schema_load(const struct schema *s, struct json_parser *p, struct str text, struct arena *a,
                 void *ret_struct);
 
-/* Writes *STRUCT_PTR as an object with the fields of MASK (S_OUT or S_STORE). */
+/* Writes *STRUCT_PTR as an object with the fields of MASK (S_OUT or S_STORE). With S_STORE a false
+ * S_BOOL is left out. */
 void schema_write(const struct schema *s, const void *struct_ptr, unsigned mask, struct jw *w);
 /* Only the members, for an object the caller has opened. */
 void schema_write_fields(const struct schema *s, const void *struct_ptr, unsigned mask,

@@ -84,11 +84,17 @@ static bool is_required_list(const struct schema_field *f) {
     return (f->kind == S_LIST || f->kind == S_STR_LIST) && (f->flags & S_REQUIRED);
 }
 
+/* What is kept is read with false for a bool that is not there. */
+static bool goes_without_saying(const struct schema_field *f, const void *struct_ptr,
+                                unsigned mask) {
+    return mask == S_STORE && f->kind == S_BOOL && !*(const bool *)field_const(f, struct_ptr);
+}
+
 void schema_write_fields(const struct schema *s, const void *struct_ptr, unsigned mask,
                          struct jw *w) {
     for (int i = 0; i < s->count; i++) {
         const struct schema_field *f = &s->fields[i];
-        if (!(f->flags & mask))
+        if (!(f->flags & mask) || goes_without_saying(f, struct_ptr, mask))
             continue;
         if (!schema_absent(f, struct_ptr) || is_required_list(f)) {
             jw_key(w, f->name);

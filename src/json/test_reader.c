@@ -292,7 +292,7 @@ static void write_random(struct jw *w, struct rng *rng, int depth) {
     default:
         jw_object(w);
         for (uint64_t n = rng_below(rng, 5); n > 0; n--) {
-            jw_key(w, strings[rng_below(rng, 6)]);
+            jw_key_str(w, str_from(strings[rng_below(rng, 6)]));
             write_random(w, rng, depth + 1);
         }
         jw_end(w);

@@ -159,7 +159,16 @@ void jw_key_str(struct jw *w, struct str key) {
 }
 
 void jw_key(struct jw *w, const char *key) {
-    jw_key_str(w, str_from(key));
+    CHECK(w->depth > 0 && w->closers[w->depth - 1] == '}');
+    size_t len = strlen(key);
+    char *p = begin_value(w, len + 3);
+    *p++ = '"';
+    memcpy(p, key, len);
+    p += len;
+    *p++ = '"';
+    *p++ = ':';
+    end_value(w, p);
+    w->comma = false;
 }
 
 void jw_i64(struct jw *w, int64_t v) {

@@ -21,8 +21,8 @@ struct jw {
 void jw_init(struct jw *w, struct buf *out);
 void jw_object(struct jw *w);
 void jw_array(struct jw *w);
-void jw_end(struct jw *w); /* closes the innermost */
-void jw_key(struct jw *w, const char *key);
+void jw_end(struct jw *w);                  /* closes the innermost */
+void jw_key(struct jw *w, const char *key); /* a name of ours: nothing in it is escaped */
 void jw_key_str(struct jw *w, struct str key);
 void jw_str(struct jw *w, struct str s); /* absent writes null */
 void jw_cstr(struct jw *w, const char *s);

@@ -39,7 +39,8 @@ static void add_taxes(struct price *p) {
 
 static void take_taxes(struct price *p, const struct pricing *in, struct arena *a) {
     CHECK(in->tax_count <= TAXES_MAX);
-    p->taxes = arena_array(a, struct price_tax, in->tax_count + 1);
+    if (in->tax_count > 0) /* else there is none to be kept */
+        p->taxes = arena_array(a, struct price_tax, in->tax_count);
     p->tax_count = in->tax_count;
     p->taxes_included = in->taxes_included;
     for (int32_t i = 0; i < in->tax_count; i++)
@@ -95,12 +96,12 @@ void price_compute(const struct pricing *in, struct arena *a, struct price *ret_
 void price_add(const struct price *old, int32_t code, int64_t quantity, int64_t amount,
                struct arena *a, struct price *ret_price) {
     CHECK(amount >= 0);
-    struct price p = {
-        .currency = old->currency,
-        .taxes_included = old->taxes_included,
-        .tax_count = old->tax_count,
-        .taxes = arena_copy(a, old->taxes, (size_t)old->tax_count * sizeof(struct price_tax)),
-        .items = arena_array(a, struct price_item, PRICE_ITEMS_MAX)};
+    struct price p = {.currency = old->currency,
+                      .taxes_included = old->taxes_included,
+                      .tax_count = old->tax_count,
+                      .items = arena_array(a, struct price_item, PRICE_ITEMS_MAX)};
+    if (old->tax_count > 0)
+        p.taxes = arena_copy(a, old->taxes, (size_t)old->tax_count * sizeof(struct price_tax));
     bool added = false;
     for (int32_t i = 0; i < old->item_count; i++) {
         struct price_item item = old->items[i];
