@@ -4,6 +4,7 @@
 #include "runtime/executor.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 void decision_state(struct decision *d, const struct command *cmd, const void *old_state,
                     void *new_state) {
@@ -14,11 +15,23 @@ void decision_state(struct decision *d, const struct command *cmd, const void *o
     d->state = new_state;
 }
 
+/* Most decisions have no event, or one: room for them doubles whenever it is full. */
+static struct event *next_event(struct decision *d, struct arena *a) {
+    CHECK(d->event_count < STORE_EVENTS_MAX);
+    int32_t count = d->event_count++;
+    if ((count & (count - 1)) == 0) {
+        struct event *events = arena_array(a, struct event, count == 0 ? 1 : 2 * count);
+        if (count > 0)
+            memcpy(events, d->events, (size_t)count * sizeof(*events));
+        d->events = events;
+    }
+    return &d->events[count];
+}
+
 void decision_event(struct decision *d, const struct command *cmd, const struct decide_ctx *ctx,
                     const char *type, struct str key, const struct schema *schema,
                     const void *data) {
-    CHECK(d->event_count < STORE_EVENTS_MAX);
-    d->events[d->event_count++] = (struct event){
+    *next_event(d, ctx->arena) = (struct event){
         .id = id_new(ctx->arena, "evt", ctx->now_us, ctx->rng),
         .type = str_from(type),
         .key = key,

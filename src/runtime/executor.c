@@ -115,9 +115,15 @@ void executor_enqueue(struct executor *x, struct command *cmd) {
 
 /* ---- prepare ---- */
 
+#define LATEST_KEY_CHARS 48 /* most have no more */
+
 struct str executor_latest_key(struct executor *x, const struct command *cmd) {
-    return arena_printf(&x->batch_arena, "%s/%.*s", cmd->type->aggregate->collection->name,
-                        STR_ARG(cmd->id));
+    struct buf key;
+    buf_init(&key, &x->batch_arena, LATEST_KEY_CHARS);
+    buf_add_cstr(&key, cmd->type->aggregate->collection->name);
+    buf_add_char(&key, '/');
+    buf_add_str(&key, cmd->id);
+    return buf_str(&key);
 }
 
 /* Where a new thing is follows from what made it, so that nobody needs to keep it. */
@@ -165,7 +171,8 @@ static bool answer_again(struct executor *x, struct command *cmd) {
 /* The aggregate as this command must see it: what an earlier one of the batch made of it, or the
  * store's. Returns 0 with *ret_state NULL when there is none. */
 static int find_state(struct executor *x, struct command *cmd, void **ret_state) {
-    struct command *before = map_get(&x->latest, executor_latest_key(x, cmd));
+    cmd->latest_key = executor_latest_key(x, cmd);
+    struct command *before = map_get(&x->latest, cmd->latest_key);
     cmd->builds_on = before; /* whoever fails takes those with him who built on him */
     if (before != NULL && before->outcome != 0)
         return before->outcome; /* nobody knows what it did: after it, then */
@@ -242,7 +249,7 @@ static void make_change(struct executor *x, struct command *cmd, int64_t now_us)
             g->keys(d->state, cmd->arena, cmd->change.keys);
     }
     cmd->changed = true;
-    map_put(&x->latest, executor_latest_key(x, cmd), cmd);
+    map_put(&x->latest, cmd->latest_key, cmd);
     if (cmd->answer_key.p != NULL)
         map_put(&x->keys, cmd->answer_key, cmd);
     if (cmd->dedupe.p != NULL)

@@ -37,9 +37,9 @@ struct decide_ctx {
 
 /* What a decision says. Zeroed before decide; saying nothing means: no change, 204 / success. */
 struct decision {
-    void *state; /* the new state (in ctx->arena), NULL: no change */
-    bool remove; /* delete the aggregate */
-    struct event events[STORE_EVENTS_MAX];
+    void *state;          /* the new state (in ctx->arena), NULL: no change */
+    bool remove;          /* delete the aggregate */
+    struct event *events; /* in ctx->arena; decision_event adds to them */
     int32_t event_count;
     struct response response; /* for whoever waits; status 0 becomes 204 */
     int result;               /* for commands without a call: < 0 asks for redelivery (rare) */
@@ -105,6 +105,7 @@ struct command {
     int outcome;
     struct span *span;         /* of deciding and committing it, NULL: not traced */
     struct command *builds_on; /* the one of the same batch whose change this one saw */
+    struct str latest_key;     /* what the batch knows its aggregate by */
     struct command *next;
 };
 
