@@ -184,6 +184,9 @@ static int open_load(struct store_source *src, struct arena *a, struct store_loa
 int sqlite_source_open(const struct sqlite_options *o, struct arena *a,
                        struct sqlite_source **ret_source, struct str *ret_why) {
     CHECK(o->collection_count <= SQLITE_STORE_COLLECTIONS_MAX);
+    /* Its count of all memory, which nobody asks for, costs a lock for each allocation. Refused,
+     * and no harm done, once SQLite is in use. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     struct sqlite_source *s = xcalloc(1, sizeof *s);
     s->port = (struct store_source){.open = open_handle, .dump = open_dump, .load = open_load};
     s->options = *o;

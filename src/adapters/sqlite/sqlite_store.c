@@ -3,8 +3,9 @@
  * reset before its operation returns.
  *
  * A commit is BEGIN IMMEDIATE … COMMIT around the whole batch. Each change first looks whether
- * anything stands against it (dedupe key, answer key, version) and writes only then, so that one
- * which fails has left nothing to undo. An error of the disk undoes the batch.
+ * anything stands against it (dedupe key, answer key, version; of a new document the insert itself
+ * finds out) and writes only then, so that one which fails has left nothing to undo. An error of
+ * the disk undoes the batch.
  */
 #include "adapters/sqlite/sqlite_private.h"
 
@@ -61,7 +62,7 @@ static const char *const fixed_sql[FIXED_COUNT] = {
     [SEQ_SET] = "UPDATE counters SET value = ? WHERE name = 'outbox_seq'",
     [OUTBOX_ADD] = "INSERT INTO outbox(seq, id, type, key, at, request_id, traceparent,"
                    " data) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-    [OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq = ?",
+    [OUTBOX_REMOVE] = "DELETE FROM outbox WHERE seq BETWEEN ? AND ?",
     [OUTBOX_READ] = "SELECT seq, id, type, key, at, request_id, traceparent, data FROM outbox"
                     " WHERE seq > ? ORDER BY seq LIMIT ?",
     [PRUNE_SEEN] = "DELETE FROM seen WHERE key IN"
@@ -405,7 +406,14 @@ static int insert_doc(struct sqlite_store *s, struct table *t, const struct stor
     bind_str(t->insert, 4, c->state);
     for (int i = 0; i < t->index_count; i++)
         bind_str(t->insert, 5 + i, c->keys[i]);
-    return run(s, t->insert);
+    int rc = sqlite3_step(t->insert);
+    sqlite3_reset(t->insert);
+    if (rc == SQLITE_CONSTRAINT_UNIQUE)
+        return ERR_CONFLICT; /* the id is there; nothing has been written */
+    if (rc != SQLITE_DONE)
+        return failed(s, rc);
+    s->last_error = 0;
+    return 0;
 }
 
 static int update_doc(struct sqlite_store *s, struct table *t, const struct store_change *c,
@@ -513,18 +521,22 @@ static int apply(struct sqlite_store *s, const struct store_change *c) {
         return r < 0 ? r : ERR_DUPLICATE;
     if (c->answer && (r = has(s, ANSWER_GET, c->answer->key)) != 0)
         return r < 0 ? r : ERR_DUPLICATE;
-    if ((r = read_head(s, t, c, &h)) < 0)
-        return r;
-    if (h.version != c->expected_version)
-        return ERR_CONFLICT;
+    if (c->expected_version == 0 && !c->remove) {
+        r = insert_doc(s, t, c);
+    } else {
+        if ((r = read_head(s, t, c, &h)) < 0)
+            return r;
+        if (h.version != c->expected_version)
+            return ERR_CONFLICT;
+        if (c->remove)
+            r = h.version ? remove_doc(s, t, &h) : 0;
+        else
+            r = update_doc(s, t, c, &h);
+    }
 
     int64_t at_us = store_change_at(c);
     if (at_us == 0)
         at_us = clock_wall_us();
-    if (c->remove)
-        r = h.version ? remove_doc(s, t, &h) : 0;
-    else
-        r = h.version ? update_doc(s, t, c, &h) : insert_doc(s, t, c);
     if (r == 0)
         r = add_events(s, c->events, c->event_count);
     if (r == 0 && c->dedupe.p)
@@ -534,13 +546,17 @@ static int apply(struct sqlite_store *s, const struct store_change *c) {
     return r;
 }
 
+/* Mostly they follow each other: what does goes at once. */
 static int remove_events(struct sqlite_store *s, const int64_t *seqs, int32_t count) {
     sqlite3_stmt *st;
     int r = 0;
-    for (int32_t i = 0; r == 0 && i < count; i++) {
+    for (int32_t i = 0, n; r == 0 && i < count; i += n) {
+        for (n = 1; i + n < count && seqs[i + n] == seqs[i] + n;)
+            n++;
         if ((r = fixed(s, OUTBOX_REMOVE, &st)) < 0)
             return r;
         bind_i64(st, 1, seqs[i]);
+        bind_i64(st, 2, seqs[i + n - 1]);
         r = run(s, st);
     }
     return r;
