@@ -28,7 +28,7 @@ setup_flags := $(if $(SAN),-Db_sanitize=$(SAN) --buildtype=debugoptimized -Dc_ar
 setup_env := $(if $(filter default,$(origin CC)),,CC='$(CC)' CXX='$(subst gcc,g++,$(subst clang,clang++,$(CC)))')
 
 .DEFAULT_GOAL := all
-.PHONY: all build lorry run web test test-mongodb test-cluster cluster cluster-stop faults check bench lint format deb image-test mutants deps streets clean distclean help
+.PHONY: all build lorry run web test test-mongodb test-cluster cluster cluster-stop faults web-figures check bench lint format deb image-test mutants deps streets clean distclean help
 .NOTPARALLEL:
 
 all: build ## Build build/lorry (the default)
@@ -62,7 +62,7 @@ test: ## Install what is missing, build, and run every test (SAN=, CC=, SUITE=, 
 	@$(MAKE) --no-print-directory build
 	@scripts/get-streets.sh || echo 'Tests that need the streets will be skipped.' >&2
 	@scripts/get-deploy-tools.sh || echo 'Tests of deploy/ that need what npm has will be skipped.' >&2
-	@$(if $(with_web),scripts/build-web.sh $(BUILD) lint test e2e)
+	@$(if $(with_web),scripts/build-web.sh $(BUILD) lint test sizes ux e2e)
 	@$(if $(filter web,$(SUITE)),,scripts/run-tests.sh $(BUILD) '$(SUITE)' $(TEST))
 
 test-mongodb: ## The store's contract and faults, and the platform, on a MongoDB of yours (URI=mongodb://…), in databases it drops
@@ -90,6 +90,12 @@ faults: ## Kill, stop, cut off, fill up and replace each part of a cluster under
 	@scripts/install-deps.sh build cluster
 	@$(MAKE) --no-print-directory lorry
 	@exec scripts/faults.py --lorry $(BUILD)/lorry $(ARGS)
+
+web-figures: ## Measure the web app (script, Lighthouse, the console's main thread) and write docs/web-figures.md
+	@scripts/install-deps.sh build web browser
+	@$(MAKE) --no-print-directory lorry
+	@scripts/get-streets.sh || echo 'Without street data drivers move as the crow flies.' >&2
+	@scripts/web-figures.sh $(BUILD)
 
 check: lorry ## The deterministic simulator alone (SEEDS=200)
 	@$(BUILD)/lorry check --seeds $(SEEDS) $(ARGS)

@@ -96,9 +96,13 @@ async function keptOnDevice(): Promise<number> {
 }
 const WHOLE = ['arrived_pickup', 'picked_up', 'arrived_dropoff', 'delivered']
 /** A job that this driver has taken by the API. */
-async function job(server: Server, driver: Person): Promise<[Person, Schemas['Booking']]> {
+async function job(
+  server: Server,
+  driver: Person,
+  contact?: Schemas['Contact'],
+): Promise<[Person, Schemas['Booking']]> {
   const customer = await server.register('customer')
-  await server.book(customer)
+  await server.book(customer, contact)
   return [customer, await server.accept(driver)] // so that the sheet, if it shows, goes by itself
 }
 async function wanders(context: BrowserContext, steps: number): Promise<void> {
@@ -370,9 +374,14 @@ test('what was done without a network is refused: it says so, and what the booki
   await offDuty(driver)
 })
 
-test('it cannot be done: the reason is asked, and told', async ({ page, server }) => {
+test('it cannot be done: whoever is there can be reached, the reason is asked, and told', async ({
+  page,
+  server,
+}) => {
   const driver = await onDuty(page, server)
-  const [customer, booking] = await job(server, driver)
+  const [customer, booking] = await job(server, driver, { name: 'Bo Ek', phone: '+46709876543' })
+  await expect(page.getByRole('link', { name: 'Call Bo Ek' })).toHaveAttribute('href', 'tel:+46709876543')
+  await expect(page.getByRole('link', { name: 'Message Bo Ek' })).toHaveAttribute('href', 'sms:+46709876543')
   await button(page, 'I am at the pickup').click()
   await button(page, 'It cannot be done').click()
   await expect(button(page, 'End the job')).toBeDisabled()

@@ -131,13 +131,16 @@ export class Server {
       await new Promise((r) => setTimeout(r, 100))
     }
   }
-  async book(customer: Person): Promise<Schemas['Booking']> {
+  async book(customer: Person, contact?: Schemas['Contact']): Promise<Schemas['Booking']> {
     const stops = [
       { ...HERE, address: 'Drottningtorget' },
       { ...THERE, address: 'Korsvägen' },
     ]
     const { quotes } = await customer.call<Schemas['Quotes']>('POST', '/v1/quotes', { vehicle: 'van', stops })
-    return customer.call('POST', '/v1/bookings', { quote_id: quotes[0]?.id, stops: [{}, {}] })
+    return customer.call('POST', '/v1/bookings', {
+      quote_id: quotes[0]?.id,
+      stops: [{ contact }, { contact }],
+    })
   }
 }
 export const HERE = { lat: 57.7089, lng: 11.9746 }

@@ -53,3 +53,27 @@ test('a link that is not good any more says so, and so does a server without mai
   await expect(page.getByText('This is not right')).toBeVisible()
   await accessible(page)
 })
+
+test('a password may be pasted, nothing moves for whoever wants no motion, and the app can be installed', async ({
+  page,
+  server,
+}) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' })
+  await page.goto(`${server.url}/sign-in`)
+  await page.getByLabel('Password').focus()
+  const taken = await page.getByLabel('Password').evaluate((field) => {
+    const pasted = new ClipboardEvent('paste', { cancelable: true, bubbles: true })
+    return field.dispatchEvent(pasted)
+  })
+  expect(taken).toBe(true) // nobody has prevented it
+  const button = page.getByRole('button', { name: 'Sign in', exact: true })
+  expect(
+    await button.evaluate((b) => Number.parseFloat(getComputedStyle(b).transitionDuration)),
+  ).toBeLessThan(0.001)
+
+  const address = await page.locator('link[rel=manifest]').getAttribute('href')
+  const manifest = await (await page.request.get(`${server.url}${address}`)).json()
+  expect(manifest).toMatchObject({ name: 'Lorry', display: 'standalone', start_url: '/' })
+  for (const icon of manifest.icons)
+    expect((await page.request.get(server.url + icon.src)).headers()['content-type']).toBe(icon.type)
+})

@@ -1,12 +1,13 @@
 /** What stands around every signed-in page: a narrow bar with the face's places, how live the view is, the account. */
-import { DropdownMenu } from 'radix-ui'
+import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { NavLink, Outlet, useNavigate } from 'react-router'
-import { signOut, type User } from '@/api/session.ts'
-import { type Language, languages, setLanguage } from '@/i18n/index.ts'
+import { NavLink, Outlet } from 'react-router'
+import type { User } from '@/api/session.ts'
 import { cx } from '@/ui/index.tsx'
+import { AccountFace } from './AccountFace.tsx'
 import { useLiveBookings, useLiveStatus, useUser } from './hooks.ts'
-import { type Choice, chooseTheme, themeChoice } from './theme.ts'
+
+const AccountMenu = lazy(() => import('./AccountMenu.tsx'))
 
 const places: Record<User['role'], [string, string][]> = {
   customer: [
@@ -57,7 +58,7 @@ export function Shell() {
         </nav>
         <span className="grow" />
         <LiveBadge />
-        <AccountMenu />
+        <Account />
       </header>
       <main id="main" className="relative min-h-0 grow overflow-auto">
         <Outlet />
@@ -78,76 +79,14 @@ function LiveBadge() {
   )
 }
 
-const item =
-  'flex min-h-touch cursor-default items-center gap-2 px-3 text-sm outline-none data-highlighted:bg-raised'
-
-function AccountMenu() {
-  const { t, i18n } = useTranslation()
-  const user = useUser()
-  const navigate = useNavigate()
+/** The menu is a fifth of the script of a page, and most visits never open it: it comes when it is asked for. */
+function Account() {
+  const [asked, setAsked] = useState(false)
+  const button = <AccountFace aria-haspopup="menu" aria-expanded={false} onClick={() => setAsked(true)} />
+  if (!asked) return button
   return (
-    <DropdownMenu.Root dir={i18n.dir()}>
-      <DropdownMenu.Trigger
-        className="flex size-touch items-center justify-center rounded-control"
-        aria-label={t('menu.label')}
-      >
-        <span
-          aria-hidden
-          className="flex size-8 items-center justify-center rounded-panel bg-raised text-sm font-semibold"
-        >
-          {user?.name.slice(0, 1).toUpperCase() ?? '☰'}
-        </span>
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="end"
-          className="z-40 min-w-56 rounded-panel border border-line bg-panel py-2"
-        >
-          {user && (
-            <DropdownMenu.Label className="px-3 py-1 text-sm text-quiet">{user.name}</DropdownMenu.Label>
-          )}
-          <DropdownMenu.RadioGroup
-            value={themeChoice()}
-            onValueChange={(v) => chooseTheme(v as Choice)}
-            aria-label={t('menu.theme')}
-          >
-            {(['system', 'light', 'dark'] as const).map((choice) => (
-              <DropdownMenu.RadioItem key={choice} value={choice} className={item}>
-                <DropdownMenu.ItemIndicator>✓</DropdownMenu.ItemIndicator>
-                {t(`menu.${choice}`)}
-              </DropdownMenu.RadioItem>
-            ))}
-          </DropdownMenu.RadioGroup>
-          <DropdownMenu.Separator className="my-1 h-px bg-line" />
-          <DropdownMenu.RadioGroup
-            value={i18n.language}
-            onValueChange={(v) => void setLanguage(v as Language)}
-            aria-label={t('menu.language')}
-          >
-            {Object.entries(languages).map(([code, name]) => (
-              <DropdownMenu.RadioItem key={code} value={code} lang={code} className={item}>
-                <DropdownMenu.ItemIndicator>✓</DropdownMenu.ItemIndicator>
-                {name}
-              </DropdownMenu.RadioItem>
-            ))}
-          </DropdownMenu.RadioGroup>
-          <DropdownMenu.Separator className="my-1 h-px bg-line" />
-          <DropdownMenu.Item className={item} onSelect={() => navigate('/docs')}>
-            {t('menu.docs')}
-          </DropdownMenu.Item>
-          {user && (
-            <>
-              <DropdownMenu.Separator className="my-1 h-px bg-line" />
-              <DropdownMenu.Item
-                className={item}
-                onSelect={() => void signOut().then(() => navigate('/sign-in'))}
-              >
-                {t('menu.signOut')}
-              </DropdownMenu.Item>
-            </>
-          )}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+    <Suspense fallback={button}>
+      <AccountMenu />
+    </Suspense>
   )
 }

@@ -17,7 +17,7 @@ export function useQuotes(draft: Draft, enabled: boolean): Quotes {
     ...(s.address.trim() ? { address: s.address.trim() } : {}),
   }))
   const query = useQuery({
-    queryKey: ['quotes', stops],
+    queryKey: ['quotes', draft.key, stops], // another booking of the same trip has prices of its own
     queryFn: () => data(api.POST('/v1/quotes', { body: { stops } })).then((answer) => answer.quotes),
     enabled: enabled && stops.length >= 2 && stops.length === draft.stops.length,
     staleTime: Number.POSITIVE_INFINITY, // the countdown says when it is over

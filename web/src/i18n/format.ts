@@ -1,8 +1,12 @@
 /** Money, distances, times as the reader's language writes them. Money is minor units of its currency. */
 import i18next from 'i18next'
 
-/** 0 to 9 in every language: browsers differ in which digits they give Arabic, and codes, plates and phones have these. */
-const locale = (language: string) => `${language}-u-nu-latn`
+/** The language as the device's own region writes it ("14:35" in Britain, "2:35 PM" in America), with 0 to 9 in every one:
+ * browsers differ in which digits they give Arabic, and codes, plates and phones have these. */
+function locale(language: string): string {
+  const own = navigator.languages.find((l) => l.split('-')[0] === language) ?? language
+  return new Intl.Locale(own, { numberingSystem: 'latn' }).toString()
+}
 
 function cached<T>(make: (locale: string, key: string) => T): (key?: string) => T {
   const kept = new Map<string, T>()

@@ -1,0 +1,58 @@
+/** The console when something is in the way: a proxy that lets no socket through, a list that cannot be read, a hand on the map. */
+import { accessible, expect, HERE, signIn, test } from './lorry.ts'
+
+test('a proxy lets no socket through: the console asks every few seconds, and says so', async ({
+  page,
+  server,
+}) => {
+  await page.routeWebSocket(/\/v1\/ws/, (socket) => socket.close())
+  const customer = await server.register('customer')
+  await signIn(page, await server.staff('dispatcher'))
+  await expect(page.getByRole('status').filter({ hasText: 'Updates every few seconds' })).toBeVisible({
+    timeout: 30_000,
+  })
+  const booking = await server.book(customer)
+  await expect(page.getByRole('option', { name: new RegExp(booking.code) })).toBeVisible()
+  await accessible(page)
+  await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+})
+
+test('the jobs cannot be read: it says so, and reads them when asked again', async ({ page, server }) => {
+  const list = /\/v1\/bookings\?/
+  const customer = await server.register('customer')
+  const booking = await server.book(customer)
+  await page.route(list, (route) => route.abort())
+  await signIn(page, await server.staff('dispatcher'))
+  const retry = page.getByRole('alert').getByRole('button', { name: 'Try again' })
+  await expect(retry).toBeVisible()
+  await accessible(page)
+  await page.unroute(list)
+  const row = page.getByRole('option', { name: new RegExp(booking.code) })
+  await expect(async () => {
+    if (await retry.isVisible()) await retry.click({ timeout: 500 }) // the socket's news may have had it read already
+    await expect(row).toBeVisible({ timeout: 2_000 })
+  }).toPass()
+  await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+})
+
+test('what is chosen stays after a reload; a vehicle is followed until somebody moves the map', async ({
+  page,
+  server,
+}) => {
+  const driver = await server.driver(HERE, 'van', 'Ola Berg')
+  const { id } = await driver.call<{ id: string }>('GET', '/v1/driver')
+  await signIn(page, await server.staff('dispatcher'), `/dispatch?vehicle=${id}`)
+  await page.reload()
+  await expect(page.getByRole('heading', { level: 2 })).toHaveText('Ola Berg')
+  await page.getByRole('button', { name: 'Follow on the map' }).click()
+  await expect(page.getByRole('button', { name: 'Stop following' })).toBeVisible()
+  const map = await page.locator('.maplibregl-canvas').boundingBox()
+  if (map === null) throw new Error('no map')
+  const [x, y] = [map.x + map.width / 2, map.y + map.height / 2]
+  await page.mouse.move(x, y)
+  await page.mouse.down()
+  await page.mouse.move(x + 120, y + 60, { steps: 6 })
+  await page.mouse.up()
+  await expect(page.getByRole('button', { name: 'Follow on the map' })).toBeVisible()
+  await driver.call('POST', '/v1/driver/duty', { duty: 'off' })
+})
