@@ -74,7 +74,7 @@ static const struct template templates[] = {
      {"A new sign-in to your account", "En ny inloggning på ditt konto", "आपके खाते में नया साइन-इन",
       "تسجيل دخول جديد إلى حسابك"},
      {"Your account was signed in to from a device that has not been seen before.",
-      "Någon har loggat in på ditt konto från en enhet som inte har setts tidigare.",
+      "Någon har loggat in på ditt konto från en enhet som inte har använts tidigare.",
       "आपके खाते में एक ऐसे उपकरण से साइन-इन किया गया जो पहले नहीं देखा गया था।",
       "تم تسجيل الدخول إلى حسابك من جهاز لم يُستخدم من قبل."},
      not_you},
