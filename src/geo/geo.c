@@ -74,6 +74,20 @@ struct point geo_offset(struct point from, double north_m, double east_m) {
                           lng_of(from.lng_e7 + llround(east / RAD_PER_E7))};
 }
 
+double geo_off_line_m(struct point a, struct point b, struct point p, double *ret_fraction) {
+    double metres = GEO_RADIUS_M * M_PI / 180 / E7;
+    double narrow = cos(a.lat_e7 * RAD_PER_E7);
+    double bx = remainder((double)b.lng_e7 - a.lng_e7, 360.0 * E7) * narrow * metres;
+    double by = ((double)b.lat_e7 - a.lat_e7) * metres;
+    double px = remainder((double)p.lng_e7 - a.lng_e7, 360.0 * E7) * narrow * metres;
+    double py = ((double)p.lat_e7 - a.lat_e7) * metres;
+    double length2 = bx * bx + by * by;
+    double along = length2 > 0 ? (px * bx + py * by) / length2 : 0;
+    along = along < 0 ? 0 : along > 1 ? 1 : along;
+    *ret_fraction = along;
+    return hypot(px - along * bx, py - along * by);
+}
+
 static bool lng_within(struct box b, int32_t lng_e7) {
     if (b.west_e7 <= b.east_e7)
         return lng_e7 >= b.west_e7 && lng_e7 <= b.east_e7;

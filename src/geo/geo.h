@@ -18,6 +18,9 @@ int32_t geo_bearing_deg(struct point from, struct point to); /* initial, 0..359 
 struct point geo_toward(struct point from, struct point to, double fraction);
 /* As far away as (north, east) is long, setting out in that direction on a great circle. */
 struct point geo_offset(struct point from, double north_m, double east_m);
+/* From P to the straight line from A to B, on a plane that touches the sphere at A: short spans.
+ * *RET_FRACTION: where on it the nearest point is, 0 (A) to 1 (B). */
+double geo_off_line_m(struct point a, struct point b, struct point p, double *ret_fraction);
 bool box_has(struct box b, struct point p);
 
 /* Encoded polyline, precision 6

@@ -121,6 +121,23 @@ static void change_tariffs(struct staff *s) {
     send(s, SIM_BOOKING, "PUT", STR("/v1/tariffs"), buf_str(&body), on_done);
 }
 
+/* ---- the service area ---- */
+
+/* Half the world with a hole at the pole, its corner elsewhere each time, or none: nobody here
+ * lives outside of it, so no quote is ever refused for it, whichever version a process believes in.
+ */
+static void change_area(struct staff *s) {
+    struct sim *sim = s->p.sim;
+    struct rng *rng = &sim->rng;
+    struct str body = STR("{\"area\":null}");
+    if (rng_below(rng, 3) > 0)
+        body = arena_printf(&sim->arena,
+                            "{\"area\":{\"type\":\"Polygon\",\"coordinates\":[[[-80,-%d],[80,-%d],"
+                            "[80,88],[-80,88],[-80,-%d]],[[0,86],[1,86],[1,87],[0,86]]]}}",
+                            1, (int)rng_below(rng, 80), 1);
+    send(s, SIM_BOOKING, "PUT", STR("/v1/service-area"), body, on_done);
+}
+
 static void look(struct sim *sim, void *arg, uint64_t token) {
     struct staff *s = arg;
     sim_after(sim, LOOK_US, look, s, token + 1);
@@ -130,6 +147,8 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
         suspend_one(s);
     else if (!sim->calm && sim_chance(sim, sim->profile.tariffs))
         change_tariffs(s);
+    else if (!sim->calm && sim_chance(sim, sim->profile.tariffs))
+        change_area(s);
     else if (!sim->calm && sim_chance(sim, sim->profile.assign))
         send(s, SIM_BOOKING, "GET", STR("/v1/bookings?state=active"), STR_NONE, on_bookings);
     else

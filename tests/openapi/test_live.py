@@ -337,6 +337,7 @@ class MainWay(unittest.TestCase):
         customer.get('/v1/drivers/nearby?lat=57.7089&lng=11.9746&radius_m=3000&vehicle=van&limit=5', expect=200)
         dispatcher.get('/v1/drivers/nearby?lat=57.7089&lng=11.9746', expect=200)
         self.tariffs()
+        self.service_area()
         booking = self.book(ola)
         self.drive(ola, booking)
         self.look_back(ola, booking)
@@ -357,6 +358,18 @@ class MainWay(unittest.TestCase):
         customer.problem(404, 'not-found', 'GET', '/v1/tariffs?version=99')
         dispatcher.get('/v1/tariffs/versions?limit=2', expect=200)
         admin.post('/v1/tariffs/preview', terms, expect=200)
+
+    def service_area(self):
+        now = customer.get('/v1/service-area', expect=200)
+        square = [[11.8, 57.6], [12.2, 57.6], [12.2, 57.8], [11.8, 57.8], [11.8, 57.6]]
+        bow = [[11, 57], [13, 58], [13, 57], [11, 58], [11, 57]]
+        admin.put('/v1/service-area', {'area': {'type': 'Polygon', 'coordinates': [square]}}, if_match=now.header('etag'), expect=200)
+        admin.problem(412, 'precondition-failed', 'PUT', '/v1/service-area', {'area': None}, if_match=now.header('etag'))
+        admin.problem(422, 'invalid-request', 'PUT', '/v1/service-area', {'area': {'type': 'Polygon', 'coordinates': [bow]}})
+        there = customer.problem(422, 'outside-service-area', 'POST', '/v1/quotes', {'stops': [STOPS[0], {'lat': 57.9, 'lng': 12}]})
+        self.assertEqual([o['stop'] for o in there.json['outside']], [1])
+        dispatcher.get('/v1/service-area', expect=200)
+        admin.put('/v1/service-area', {'area': None}, expect=200)
 
     def book(self, ola):
         customer.post('/v1/quotes', {'stops': STOPS}, expect=201)
@@ -681,7 +694,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
          'putNotificationPreferences': {'email': [], 'message': []},
-         'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
+         'putServiceArea': {'area': None}, 'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
          'patchDriver': {'status': 'approved'}}
 
 

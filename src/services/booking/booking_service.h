@@ -21,7 +21,7 @@ struct booking_options {
     const struct tariffs *tariffs; /* the house's own, version 1; NULL: the built-in ones */
     struct bus *bus;            /* with peers only: to hear of tariffs that others have written */
     struct peers *peers;        /* NULL: nobody else writes to the store */
-    const struct area *area;    /* NULL: none, then trip_max_km counts */
+    const struct area *area;    /* until an admin writes one. NULL: none, then trip_max_km counts */
     int64_t quote_ttl_us;       /* 10 min */
     int64_t offer_timeout_us;   /* 20 s */
     int64_t search_timeout_us;  /* 180 s */

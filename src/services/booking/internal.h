@@ -7,7 +7,7 @@
 #include "base/histogram.h"
 #include "base/id.h"
 #include "base/map.h"
-#include "services/booking/area.h"
+#include "services/booking/area_book.h"
 #include "services/booking/booking_service.h"
 #include "services/booking/machine.h"
 #include "services/booking/surge.h"
@@ -18,6 +18,7 @@
 struct booking_service {
     struct booking_options o; /* defaults filled in */
     struct tariff_shelf tariffs;
+    struct area_shelf area;
     struct surge surge;
     _Atomic uint64_t events_by_type[ENTRY_TYPE_COUNT];
     _Atomic uint64_t quotes;
@@ -65,7 +66,7 @@ struct assign_body {
 };
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
-    assign_body_schema;
+    assign_body_schema, area_body_schema;
 
 /* ---- prices ---- */
 
@@ -203,6 +204,9 @@ void handle_put_tariffs(struct call *c);
 void handle_preview(struct call *c);
 void handle_tariff_versions(struct call *c);
 void check_tariffs(struct call *c, const void *body, struct field_errors *errors);
+void handle_area(struct call *c);
+void handle_put_area(struct call *c);
+void check_area(struct call *c, const void *body, struct field_errors *errors);
 void handle_create(struct call *c);
 void handle_list(struct call *c);
 void handle_get(struct call *c);

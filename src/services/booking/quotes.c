@@ -51,8 +51,7 @@ static bool all_one_place(const struct quote_body *body) {
 }
 
 /* False: replied. */
-static bool body_fits(struct call *c, const struct booking_service *s,
-                      const struct quote_body *body, const struct tariffs *t) {
+static bool body_fits(struct call *c, const struct quote_body *body, const struct tariffs *t) {
     struct field_errors errors = {0};
     if (all_one_place(body))
         field_errors_add(&errors, &c->arena, STR("/stops"), "are all at the same place");
@@ -64,17 +63,59 @@ static bool body_fits(struct call *c, const struct booking_service *s,
         call_invalid(c, &errors);
         return false;
     }
-    area_check(s->o.area, (int64_t)s->o.trip_max_km * 1000, body->stops, body->stop_count,
-               &c->arena, &errors);
-    if (errors.count > 0) {
-        struct str detail = arena_printf(&c->arena, "%d of %d stops cannot be served",
-                                         errors.count + errors.more, body->stop_count);
-        problem_fill_more(&c->response, &c->arena, c->request_id, PROBLEM_OUTSIDE_SERVICE_AREA,
-                          detail, &errors, STR_NONE, 0);
-        c->reply(c);
-        return false;
-    }
     return true;
+}
+
+/* What whoever asked for stops outside is told: the border, and for each such stop the nearest
+ * place that is served. Without an area there is no border, only a distance. */
+static struct str outside_members(const struct area_book *book, const struct quote_body *body,
+                                  struct arena *a) {
+    struct buf out;
+    struct jw w;
+    if (book->area == NULL)
+        return STR_NONE;
+    buf_init(&out, a, book->shown.len + 256);
+    buf_add_cstr(&out, "\"boundary\":");
+    buf_add_str(&out, book->shown);
+    buf_add_cstr(&out, ",\"outside\":");
+    jw_init(&w, &out);
+    jw_array(&w);
+    for (int32_t i = 0; i < body->stop_count; i++) {
+        struct point at = place_point(&body->stops[i]), nearest;
+        if (area_has(book->area, at))
+            continue;
+        double far_m = area_nearest_m(book->area, at, &nearest);
+        jw_object(&w);
+        jw_kv_i64(&w, "stop", i);
+        jw_key(&w, "nearest");
+        jw_object(&w);
+        jw_kv_point(&w, nearest);
+        jw_end(&w);
+        jw_kv_i64(&w, "distance_m", (int64_t)far_m);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    return buf_str(&out);
+}
+
+/* False: replied. */
+static bool stops_served(struct call *c, struct booking_service *s, const struct quote_body *body) {
+    struct field_errors errors = {0};
+    struct area_book *book = area_book_take(&s->area);
+    struct str more = STR_NONE;
+    area_check(book->area, (int64_t)s->o.trip_max_km * 1000, body->stops, body->stop_count,
+               &c->arena, &errors);
+    if (errors.count > 0)
+        more = outside_members(book, body, &c->arena);
+    area_book_give(&s->area, book);
+    if (errors.count == 0)
+        return true;
+    struct str detail = arena_printf(&c->arena, "%d of %d stops cannot be served",
+                                     errors.count + errors.more, body->stop_count);
+    problem_fill_more(&c->response, &c->arena, c->request_id, PROBLEM_OUTSIDE_SERVICE_AREA, detail,
+                      &errors, more, 0);
+    c->reply(c);
+    return false;
 }
 
 /* How soon the nearest free driver of the class can be there; I64_ABSENT: nobody knows. */
@@ -185,7 +226,7 @@ void handle_quotes(struct call *c) {
     struct tariff_book *book = tariff_book_take(&s->tariffs);
     const struct tariff_version *v = tariff_book_at(book, c->now_us);
     struct quote_set *set = NULL;
-    bool fits = body_fits(c, s, body, v->t);
+    bool fits = body_fits(c, body, v->t) && stops_served(c, s, body);
     if (fits)
         set = make_set(c, v);
     tariff_book_give(&s->tariffs, book);

@@ -32,6 +32,10 @@ static const struct route_entry routes[] = {
      "previewTariffs", check_tariffs},
     {"GET", "/v1/tariffs/versions", ROLES_STAFF, handle_tariff_versions, NULL, 0,
      "listTariffVersions", .area = AREA_BOOKINGS},
+    {"GET", "/v1/service-area", ROLES_ANY, handle_area, NULL, 0, "getServiceArea",
+     .area = AREA_BOOKINGS},
+    {"PUT", "/v1/service-area", ROLES(ROLE_ADMIN), handle_put_area, &area_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putServiceArea", check_area},
     {"POST", "/v1/bookings", ROLES_CUSTOMERS, handle_create, &create_body_schema, ROUTE_IDEMPOTENT,
      "createBooking", .area = AREA_BOOKINGS},
     {"GET", "/v1/bookings", ROLES_ANY, handle_list, NULL, 0, "listBookings", .area = AREA_BOOKINGS},
@@ -92,17 +96,19 @@ static const struct event_entry events[] = {
 /* ---- the service ---- */
 
 static const struct command_type *const timers[] = {&booking_wake, NULL};
-static const struct store_collection *const collections[] = {&booking_collection, &quote_collection,
-                                                             &tariff_collection, NULL};
+static const struct store_collection *const collections[] = {
+    &booking_collection, &quote_collection, &tariff_collection, &area_collection, NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;
-    return tariff_shelf_read(&s->tariffs, reader, now_us);
+    int err = tariff_shelf_read(&s->tariffs, reader, now_us);
+    return err < 0 ? err : area_shelf_read(&s->area, reader, now_us);
 }
 
 static void follow(void *self, struct store *writer, int64_t now_us) {
     struct booking_service *s = self;
     tariff_shelf_follow(&s->tariffs, writer, now_us);
+    area_shelf_follow(&s->area, writer, now_us);
     struct tariff_book *book = tariff_book_take(&s->tariffs);
     if (tariff_book_at(book, now_us)->t->surge != NULL)
         surge_sample(&s->surge, writer, s->o.fleet, s->o.search_timeout_us + s->o.quote_ttl_us,
@@ -185,6 +191,7 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
     map_init(&s->opening);
     surge_init(&s->surge);
     tariff_shelf_init(&s->tariffs, s->o.tariffs, s->o.bus, s->o.peers);
+    area_shelf_init(&s->area, s->o.area, s->o.bus, s->o.peers);
     CHECK(s->o.quote_ttl_us > 0 && s->o.offer_timeout_us > 0 && s->o.search_timeout_us > 0 &&
           s->o.trip_max_km > 0 && s->o.commission_percent <= 100);
     return s;
@@ -195,6 +202,7 @@ struct booking_service *booking_service_free(struct booking_service *s) {
         return NULL;
     map_free(&s->opening);
     tariff_shelf_free(&s->tariffs);
+    area_shelf_free(&s->area);
     surge_free(&s->surge);
     free(s);
     return NULL;

@@ -16,24 +16,11 @@ static bool gap_before(const struct fix *fixes, int32_t i) {
 
 /* ---- fewer fixes ---- */
 
-/* Metres from P to the straight line from A to B, on a plane that touches the sphere at A. */
-static double distance_to_line(struct point a, struct point b, struct point p) {
-    double metres = GEO_RADIUS_M * M_PI / 180 / E7;
-    double narrow = cos(a.lat_e7 / (double)E7 * M_PI / 180);
-    double bx = remainder((double)b.lng_e7 - a.lng_e7, 360.0 * E7) * narrow * metres;
-    double by = ((double)b.lat_e7 - a.lat_e7) * metres;
-    double px = remainder((double)p.lng_e7 - a.lng_e7, 360.0 * E7) * narrow * metres;
-    double py = ((double)p.lat_e7 - a.lat_e7) * metres;
-    double length2 = bx * bx + by * by;
-    double along = length2 > 0 ? (px * bx + py * by) / length2 : 0;
-    along = along < 0 ? 0 : along > 1 ? 1 : along;
-    return hypot(px - along * bx, py - along * by);
-}
-
 /* Do all between FROM and TO lie on the line between these two? */
 static bool is_straight(const struct fix *fixes, int32_t from, int32_t to, double tolerance_m) {
+    double fraction;
     for (int32_t i = from + 1; i < to; i++)
-        if (distance_to_line(fixes[from].at, fixes[to].at, fixes[i].at) > tolerance_m)
+        if (geo_off_line_m(fixes[from].at, fixes[to].at, fixes[i].at, &fraction) > tolerance_m)
             return false;
     return true;
 }
