@@ -128,7 +128,9 @@ static struct area simplified(const struct area *area, double tolerance_m, struc
 struct area area_shown(const struct area *area, struct arena *a) {
     struct area shown = *area;
     double tolerance_m = SHOWN_TOLERANCE_M;
-    for (; points_of(&shown) > AREA_SHOWN_POINTS_MAX; tolerance_m *= 2)
+    while (points_of(&shown) > AREA_SHOWN_POINTS_MAX) {
         shown = simplified(area, tolerance_m, a);
+        tolerance_m *= 2;
+    }
     return shown;
 }
