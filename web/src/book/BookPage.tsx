@@ -3,11 +3,13 @@
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useSearchParams } from 'react-router'
+import { ServiceBorder } from '@/map/border.tsx'
 import { fitTo, RouteLine, StopMarks } from '@/map/layers.tsx'
 import { LorryMap, useMap } from '@/map/Map.tsx'
 import { decodePolyline } from '@/map/polyline.ts'
 import { Button } from '@/ui/index.tsx'
 import { isPlaced, useDraft } from './draft.ts'
+import { OutsideHelp, outsideOf } from './outside.tsx'
 import { nameOf, rememberPlace } from './places.ts'
 import { useQuotes } from './quotes.ts'
 import { ReviewStep } from './ReviewStep.tsx'
@@ -25,6 +27,7 @@ export function BookPage() {
   const step = placed && (asked === 'vehicle' || asked === 'review') ? asked : 'stops'
   const quotes = useQuotes(draft, step !== 'stops')
   const go = (to: string) => setQuery(to === 'stops' ? {} : { step: to })
+  const outside = step === 'stops' ? null : outsideOf(quotes.error)
   const shown = quotes.data?.find((q) => q.vehicle === draft.vehicle) ?? quotes.data?.[0]
 
   async function pin(at: { lat: number; lng: number }) {
@@ -49,7 +52,10 @@ export function BookPage() {
         ) : step === 'stops' ? (
           <StopsStep onPin={setPinning} onNext={() => go('vehicle')} />
         ) : step === 'vehicle' ? (
-          <VehicleStep quotes={quotes} onNext={() => go('review')} onBack={() => navigate(-1)} />
+          <>
+            <VehicleStep quotes={quotes} onNext={() => go('review')} onBack={() => navigate(-1)} />
+            {outside && <OutsideHelp outside={outside} />}
+          </>
         ) : (
           <ReviewStep
             quotes={quotes}
@@ -65,7 +71,14 @@ export function BookPage() {
             .filter(isPlaced)
             .map((s, i) => ({ lng: s.lng, lat: s.lat, label: String(i + 1) }))}
         />
-        <FitStops stops={draft.stops.filter(isPlaced).map((s) => [s.lng, s.lat])} />
+        {outside ? (
+          <ServiceBorder
+            border={outside.border}
+            and={draft.stops.filter(isPlaced).map((s) => [s.lng, s.lat])}
+          />
+        ) : (
+          <FitStops stops={draft.stops.filter(isPlaced).map((s) => [s.lng, s.lat])} />
+        )}
       </LorryMap>
     </div>
   )

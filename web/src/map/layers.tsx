@@ -11,7 +11,7 @@ import { useMap } from './Map.tsx'
 const nothing: FeatureCollection = { type: 'FeatureCollection', features: [] }
 
 /** A source named ID with LAYERS on it; the function that is returned gives it new data. */
-function useDrawn(
+export function useDrawn(
   id: string,
   layers: (theme: (typeof themes)['light']) => LayerSpecification[],
   prepare?: (map: MapLibre) => void,
