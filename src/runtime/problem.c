@@ -118,6 +118,8 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
     ROW(TOO_MANY_DEVICES, "too-many-devices", 409, "Too many devices",
         "A driver may have only so many devices that report for him. Take one back that is not in "
         "use any more: its token ends at once."),
+    ROW(TOO_MANY_VEHICLES, "too-many-vehicles", 409, "Too many vehicles",
+        "A driver may have only so many vehicles. Remove one that is not driven any more."),
     ROW(ILLEGAL_TRANSITION, "illegal-transition", 409, "Not possible in this state",
         "The booking's state does not allow this. The answer has the state and the moves that are "
         "allowed from it."),

@@ -297,11 +297,52 @@ static bool mind_device(struct driver_person *d) {
     return true;
 }
 
+/* ---- what he drives ---- */
+
+static void on_changed(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 201 || a->status == 409,
+               "a change of vehicle is answered", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+}
+
+static void on_vehicles(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    struct json_value items;
+    SIM_EXPECT(p->sim, a->status == 200 && a->is_json && json_get(a->json, "items", &items),
+               "a driver sees his vehicles", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+    if (!a->is_json || !json_get(a->json, "items", &items) || json_count(items) == 0)
+        return;
+    uint64_t pick = rng_below(&p->sim->rng, json_count(items));
+    struct json_iter it = json_iter(items);
+    for (uint64_t i = 0; i <= pick; i++)
+        json_next(&it);
+    send(d, SIM_DRIVER, "POST",
+         arena_printf(arena_of(d), "/v1/driver/vehicles/%.*s/use",
+                      STR_ARG(sim_json_str(it.value, "id"))),
+         STR_NONE, false, on_changed);
+}
+
+/* True: he is at it. All of his are of one class, so that there is work for him. */
+static bool mind_vehicles(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    if (sim->calm || !sim_chance(sim, sim->profile.vehicles))
+        return false;
+    if (sim_chance(sim, 0.3))
+        send(d, SIM_DRIVER, "POST", STR("/v1/driver/vehicles"),
+             arena_printf(arena_of(d), "{\"class\":\"%s\",\"plate\":\"N%llu\"}",
+                          vehicle_names[d->vehicle], (unsigned long long)rng_below(&sim->rng, 9)),
+             true, on_changed);
+    else
+        send(d, SIM_DRIVER, "GET", STR("/v1/driver/vehicles"), STR_NONE, false, on_vehicles);
+    return true;
+}
+
 static void look(struct sim *sim, void *arg, uint64_t token) {
     struct driver_person *d = arg;
     (void)token;
     sim_after(sim, LOOK_US, look, d, 0);
-    if (!d->p.slot.busy && !mind_device(d))
+    if (!d->p.slot.busy && !mind_device(d) && !mind_vehicles(d))
         send(d, SIM_DRIVER, "GET", STR("/v1/driver"), STR_NONE, false, on_profile);
 }
 

@@ -34,6 +34,7 @@ struct shadow_driver {
     char id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     bool claimed, active;
     bool busy, on_duty;
+    struct str vehicle; /* the id and the plate of the one in use; absent: none */
     int64_t newest_fix_us;
     int64_t earned, earnings_kept;
     struct map fixes; /* the bytes of the time → shadow_fix */

@@ -51,6 +51,21 @@ static void check_claim(struct oracle *o, const struct shadow_driver *old,
                    "%s was claimed for %s without a word", d->id, d->booking_id);
 }
 
+/* What he is asked to carry was chosen for what he drives. */
+static void check_vehicle(struct oracle *o, const struct shadow_driver *old,
+                          struct shadow_driver *d, struct json_value root) {
+    struct json_value vehicle;
+    d->vehicle = STR_NONE;
+    if (json_get(root, "vehicle", &vehicle) && json_kind(vehicle) == JSON_IS_OBJECT)
+        d->vehicle = arena_printf(&o->sim->arena, "%.*s %.*s", STR_ARG(sim_json_str(vehicle, "id")),
+                                  STR_ARG(sim_json_str(vehicle, "plate")));
+    SIM_EXPECT(o->sim, !old->claimed || str_eq(old->vehicle, d->vehicle),
+               "a claimed driver keeps his vehicle", "%s changed %.*s for %.*s", d->id,
+               STR_ARG(old->vehicle), STR_ARG(d->vehicle));
+    SIM_EXPECT(o->sim, !d->on_duty || d->vehicle.p != NULL, "who is on duty has a vehicle",
+               "%s has none", d->id);
+}
+
 void oracle_driver(struct oracle *o, const struct store_change *change) {
     struct json_value root, claim, is_active;
     struct shadow_driver *d = shadow_driver(o, change->id);
@@ -71,6 +86,7 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
     sim_trace(o->sim, "driver", -1, change->id, d->claimed ? str_from(d->booking_id) : STR_NONE,
               d->active, d->busy);
     check_claim(o, &old, d, change);
+    check_vehicle(o, &old, d, root);
 }
 
 /* ---- trails ---- */

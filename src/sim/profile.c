@@ -96,6 +96,7 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->suspend = rng_unit(r) * 0.05;
     p->tariffs = rng_unit(r) * 0.2;
     p->two_dropoffs = rng_unit(r) * 0.4;
+    p->vehicles = rng_unit(r) * 0.1;
 }
 
 void sim_profile_draw(struct sim *sim, const struct sim_options *o) {

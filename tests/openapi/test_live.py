@@ -425,6 +425,7 @@ class MainWay(unittest.TestCase):
         dispatcher.get(f'{track}&format=geojson', expect=200)
         dispatcher.get(f'/v1/drivers/{ola.driver_id}/playback?from={rfc3339(time.time() - 60)}&to={rfc3339(time.time())}&step_s=5', expect=200)
         self.devices(ola)
+        self.vehicles(ola)
         dispatcher.get('/v1/drivers?status=approved', expect=200)
         ola.get('/v1/driver/earnings?from=2026-01-01&to=2026-12-31', expect=200)
         for who in (customer, ola, dispatcher):
@@ -456,6 +457,22 @@ class MainWay(unittest.TestCase):
         ola.call('DELETE', f'/v1/driver/devices/{mine["id"]}', expect=204)
         dispatcher.call('DELETE', f'{theirs}/{other["id"]}', expect=204)
         nobody.problem(401, 'unauthenticated', 'GET', at)
+
+    def vehicles(self, ola):
+        at = '/v1/driver/vehicles'
+        van = ola.get(at, expect=200).json['items'][0]
+        self.assertTrue(van['in_use'])
+        bike = ola.post(at, {'class': 'bike', 'plate': 'BIKE 7'}, expect=201).json
+        ola.post(f'{at}/{bike["id"]}/use', expect=200)
+        ola.call('PUT', f'{at}/{bike["id"]}', {'class': 'bike', 'plate': 'BIKE 8', 'capacity_l': 150}, expect=200)
+        self.assertEqual(ola.get('/v1/driver', expect=200).json['vehicle']['capacity_l'], 150)
+        ola.problem(409, 'active-booking', 'DELETE', f'{at}/{bike["id"]}')
+        ola.post(f'{at}/{van["id"]}/use', expect=200)
+        ola.call('DELETE', f'{at}/{bike["id"]}', expect=204)
+        ola.problem(404, 'not-found', 'POST', f'{at}/veh{NOBODY}/use')
+        for n in range(7):
+            ola.post(at, {'class': 'car', 'plate': f'CAR {n}'}, expect=201)
+        ola.problem(409, 'too-many-vehicles', 'POST', at, {'class': 'car', 'plate': 'one more'})
 
     def test_decline_and_assign(self):
         at = (-30.0, -60.0)
@@ -696,6 +713,9 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'putNotificationPreferences': {'email': [], 'message': []},
          'putServiceArea': {'area': None}, 'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
          'patchDriver': {'status': 'approved'}}
+# Of those who drive.
+KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
+              'removeVehicle': None, 'useVehicle': None})
 
 
 if __name__ == '__main__':

@@ -53,9 +53,7 @@ struct driver *driver_edit(const struct command *cmd, const struct decide_ctx *c
     copy->name = arena_str(a, copy->name);
     copy->phone = arena_str(a, copy->phone);
     copy->status_reason = arena_str(a, copy->status_reason);
-    copy->vehicle = copy_of(a, copy->vehicle, sizeof(*copy->vehicle));
-    if (copy->vehicle != NULL)
-        copy->vehicle->plate = arena_str(a, copy->vehicle->plate);
+    vehicles_copy(copy, cmd->id, a);
     copy->claim = claim_copy(a, copy->claim);
     copy->ended = arena_array(a, struct str, ENDED_MAX);
     for (int32_t i = 0; i < copy->ended_count; i++)

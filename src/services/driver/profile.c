@@ -23,12 +23,9 @@ static void write_vehicle(struct jw *w, const struct driver_vehicle *v) {
         jw_null(w);
         return;
     }
-    jw_object(w);
-    jw_key(w, "class");
-    jw_cstr(w, vehicle_names[v->kind]);
-    jw_kv_str(w, "plate", v->plate);
-    jw_kv_i64(w, "capacity_kg", v->capacity_kg);
-    jw_end(w);
+    struct driver_vehicle whole = *v;
+    vehicle_fill(&whole);
+    schema_write(&vehicle_schema, &whole, S_OUT, w);
 }
 
 static void write_rating(struct jw *w, const struct driver *d) {
@@ -100,7 +97,7 @@ static struct str driver_json(struct arena *a, const struct driver *d,
 /* ---- decisions ---- */
 
 /* Where he is, for the answer: the roster's word, which decide may not ask itself. */
-static int load_position(struct command *cmd, struct store *store, int64_t now_us) {
+int driver_load_position(struct command *cmd, struct store *store, int64_t now_us) {
     struct driver_service *s = cmd->service;
     struct member *m = roster_meet(s->roster, cmd->id);
     int err = follow_know(s, m, cmd, store, now_us); /* the map shows where he was last */
@@ -115,19 +112,20 @@ static int load_position(struct command *cmd, struct store *store, int64_t now_u
     return 0;
 }
 
-static void answer(const struct command *cmd, const struct decide_ctx *ctx, const struct driver *d,
+void driver_answer(const struct command *cmd, const struct decide_ctx *ctx, const struct driver *d,
                    struct decision *ret) {
     decision_json(ret, 200, driver_json(ctx->arena, d, cmd->facts));
     decision_etag(ret, cmd, d->head.version);
 }
 
-static struct driver *driver_new(const struct command *cmd, const struct decide_ctx *ctx,
-                                 struct decision *ret) {
+struct driver *driver_make(const struct command *cmd, const struct decide_ctx *ctx,
+                           struct decision *ret) {
     struct driver *d = arena_new(ctx->arena, struct driver);
     d->user_id = id_with_prefix(ctx->arena, cmd->id, "usr");
     d->status = STATUS_PENDING;
     d->duty = DUTY_OFF;
     d->ended = arena_array(ctx->arena, struct str, ENDED_MAX);
+    d->vehicles = arena_array(ctx->arena, struct driver_vehicle, VEHICLES_MAX);
     d->created_at_us = d->updated_at_us = ctx->now_us;
     decision_state(ret, cmd, NULL, d);
     return d;
@@ -153,7 +151,7 @@ static void decide_account(const struct command *cmd, const struct decide_ctx *c
         return;
     if (old != NULL && args->at_us < old->account_at_us)
         return; /* older news than we have */
-    struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_new(cmd, ctx, ret);
+    struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_make(cmd, ctx, ret);
     d->account_at_us = args->at_us;
     d->name = arena_str(ctx->arena, account->name);
     d->phone = arena_str(ctx->arena, account->phone);
@@ -165,41 +163,12 @@ static void decide_account(const struct command *cmd, const struct decide_ctx *c
 static void decide_open(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                         struct decision *ret) {
     if (state != NULL) {
-        answer(cmd, ctx, state, ret);
+        driver_answer(cmd, ctx, state, ret);
         return;
     }
-    struct driver *d = driver_new(cmd, ctx, ret);
+    struct driver *d = driver_make(cmd, ctx, ret);
     d->name = arena_str(ctx->arena, cmd->who.name);
-    answer(cmd, ctx, d, ret);
-}
-
-static bool same_vehicle(const struct driver_vehicle *a, const struct driver_vehicle *b) {
-    return a != NULL && a->kind == b->kind && a->capacity_kg == b->capacity_kg &&
-           str_eq(a->plate, b->plate);
-}
-
-static void decide_profile(const struct command *cmd, const struct decide_ctx *ctx,
-                           const void *state, struct decision *ret) {
-    const struct driver_service *s = cmd->service;
-    const struct profile_body *body = cmd->args;
-    const struct driver *old = state;
-    if (old != NULL && same_vehicle(old->vehicle, &body->vehicle)) {
-        answer(cmd, ctx, old, ret);
-        return;
-    }
-    if (old != NULL && old->claim != NULL) {
-        decision_problem(ret, cmd, PROBLEM_ACTIVE_BOOKING,
-                         old->claim->active ? "change your vehicle once the booking is finished"
-                                            : "change your vehicle once the offer is answered");
-        return;
-    }
-    struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_new(cmd, ctx, ret);
-    if (old == NULL)
-        d->name = arena_str(ctx->arena, cmd->who.name);
-    d->vehicle = arena_copy(ctx->arena, &body->vehicle, sizeof(body->vehicle));
-    if ((s->o.approval_auto || s->approve_all) && d->status == STATUS_PENDING)
-        d->status = STATUS_APPROVED;
-    answer(cmd, ctx, d, ret);
+    driver_answer(cmd, ctx, d, ret);
 }
 
 static const char *const status_members[] = {"status", "status_reason", "duty", NULL};
@@ -214,7 +183,7 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     const struct driver *old = state;
     int32_t status = body->status == 1 ? STATUS_APPROVED : STATUS_SUSPENDED;
     if (old->status == status && str_eq(old->status_reason, body->reason)) {
-        answer(cmd, ctx, old, ret);
+        driver_answer(cmd, ctx, old, ret);
         return;
     }
     struct driver *d = driver_edit(cmd, ctx, old, ret);
@@ -225,7 +194,7 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     decision_audit(
         ret, cmd, ctx, "driver.status", old, d,
         &(struct audit_more){.kept = true, .only = status_members, .reason = body->reason});
-    answer(cmd, ctx, d, ret);
+    driver_answer(cmd, ctx, d, ret);
 }
 
 static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -253,7 +222,7 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
         return;
     }
     if (on == (old->duty != DUTY_OFF)) {
-        answer(cmd, ctx, old, ret);
+        driver_answer(cmd, ctx, old, ret);
         return;
     }
     struct driver *d = driver_edit(cmd, ctx, old, ret);
@@ -261,12 +230,12 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
         d->duty = driver_active(d) ? DUTY_BUSY : DUTY_ON;
     else
         take_off_duty(d, "went off duty", cmd, ctx, ret);
-    answer(cmd, ctx, d, ret);
+    driver_answer(cmd, ctx, d, ret);
 }
 
 #define PROFILE_COMMAND(label, decide_fn)                                                          \
     {                                                                                              \
-        .name = (label), .aggregate = &driver_aggregate, .load = load_position,                    \
+        .name = (label), .aggregate = &driver_aggregate, .load = driver_load_position,             \
         .decide = (decide_fn), .applied = driver_applied                                           \
     }
 
@@ -275,7 +244,6 @@ const struct command_type driver_account_type = {.name = "driver.account",
                                                  .decide = decide_account,
                                                  .applied = driver_applied};
 const struct command_type driver_open_type = PROFILE_COMMAND("driver.open", decide_open);
-const struct command_type driver_profile_type = PROFILE_COMMAND("driver.profile", decide_profile);
 const struct command_type driver_status_type = PROFILE_COMMAND("driver.status", decide_status);
 const struct command_type driver_duty_type = PROFILE_COMMAND("driver.duty", decide_duty);
 
@@ -311,10 +279,6 @@ void profile_get(struct call *c) {
     response_header(&c->response, "ETag",
                     arena_printf(&c->arena, "\"%lld\"", (long long)d->head.version));
     call_json(c, 200, driver_json(&c->arena, d, placed ? &position : NULL));
-}
-
-void profile_put(struct call *c) {
-    call_command(c, &driver_profile_type, driver_id_of(&c->arena, c->who.user_id), c->body);
 }
 
 void profile_duty(struct call *c) {

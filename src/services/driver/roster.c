@@ -141,6 +141,7 @@ static struct signal_driver news_of(const struct driver *d) {
         memcpy(n.name, d->name.p, name);
     n.duty = (uint8_t)d->duty;
     n.vehicle = d->vehicle != NULL ? (uint8_t)d->vehicle->kind : VEHICLE_NONE;
+    n.capacity = vehicle_capacity(d->vehicle);
     n.claimed = d->claim != NULL;
     n.version = d->head.version;
     return n;
@@ -158,6 +159,7 @@ static bool take(struct roster *r, struct member *m, const struct signal_driver 
     m->duty = d->duty;
     count_duty(r, m->duty, 1);
     m->vehicle = d->vehicle;
+    m->capacity = d->capacity;
     m->claimed = d->claimed;
     memcpy(m->booking_id, d->booking_id, sizeof m->booking_id);
     if (!str_is(m->name, d->name)) {

@@ -28,13 +28,14 @@ struct trail_range {
 
 /* What the roster keeps of a driver's document; also how replicas tell each other of it. A C struct
  * as it lies in memory: one that changes gets another topic. */
-#define SIGNAL_DRIVER "driver"
+#define SIGNAL_DRIVER "driver.2"
 #define SIGNAL_NAME_BYTES_MAX 400 /* a longer name is cut, on maps only */
 struct signal_driver {
     char driver_id[ID_TEXT_MAX];
     char booking_id[ID_TEXT_MAX]; /* under way; "" none */
     char name[SIGNAL_NAME_BYTES_MAX + 1];
     uint8_t duty, vehicle, claimed; /* enum duty, enum vehicle, 0 or 1 */
+    struct capacity capacity;       /* of the vehicle in use */
     int64_t version;
 };
 
@@ -45,6 +46,7 @@ struct member {
     char booking_id[ID_TEXT_MAX]; /* under way; "" none */
     uint8_t duty, vehicle;        /* enum duty, enum vehicle */
     bool claimed, placed;         /* placed: stands in the index */
+    struct capacity capacity;     /* of the vehicle in use */
     /* the executor's */
     int64_t version;  /* of the document this was made from */
     bool known;       /* newest is what the store has, or had … */

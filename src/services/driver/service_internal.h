@@ -34,6 +34,11 @@ void profile_get(struct call *c); /* profile.c */
 void profile_put(struct call *c);
 void profile_status(struct call *c);
 void profile_duty(struct call *c);
+void vehicles_list(struct call *c); /* vehicles.c */
+void vehicles_add(struct call *c);
+void vehicles_change(struct call *c);
+void vehicles_remove(struct call *c);
+void vehicles_use(struct call *c);
 void drivers_list(struct call *c); /* drivers.c */
 void offers_list(struct call *c);
 void locations_post(struct call *c); /* locations.c */
@@ -78,7 +83,7 @@ struct account_args {
 };
 extern const struct command_type driver_account_type; /* [struct account_args] */
 extern const struct command_type driver_open_type;    /* [none] GET before there is a document */
-extern const struct command_type driver_profile_type; /* [struct profile_body] */
+extern const struct command_type driver_profile_type; /* [struct profile_body] vehicles.c */
 extern const struct command_type driver_status_type;  /* [struct status_body] */
 extern const struct command_type driver_duty_type;    /* [struct duty_body] */
 /* Of a day, decided in earnings.c. */
@@ -105,6 +110,19 @@ void driver_applied(const struct command *cmd, const struct decision *d, const v
  * points at may belong to another command of the batch); it is the decision's state already. */
 struct driver *driver_edit(const struct command *cmd, const struct decide_ctx *ctx,
                            const struct driver *state, struct decision *d);
+/* The same where there is none yet: a new one, not approved. */
+struct driver *driver_make(const struct command *cmd, const struct decide_ctx *ctx,
+                          struct decision *ret);
+/* `load` of commands that answer with his profile: where he is, which decide may not ask itself. */
+int driver_load_position(struct command *cmd, struct store *store, int64_t now_us);
+/* 200 with his profile. */
+void driver_answer(const struct command *cmd, const struct decide_ctx *ctx, const struct driver *d,
+                   struct decision *ret);
+/* Of driver_edit: COPY's vehicles come to live in A, with room for VEHICLES_MAX. A document from
+ * before there were several gets its only one. */
+void vehicles_copy(struct driver *copy, struct str driver_id, struct arena *a);
+/* His vehicles as items of a list. Scratch in A. */
+void vehicles_write(struct jw *w, const struct driver *d, struct arena *a);
 /* Adds an event about D's claim to the decision; REASON may be absent. */
 void driver_claim_event(const struct driver *d, const struct driver_claim *claim, struct str reason,
                         const char *type, const struct command *cmd, const struct decide_ctx *ctx,

@@ -57,7 +57,7 @@ static const struct driver *make(enum state_name name) {
         return NULL;
     struct driver *d = arena_new(&arena, struct driver);
     struct driver_vehicle *v = arena_new(&arena, struct driver_vehicle);
-    *v = (struct driver_vehicle){VEHICLE_VAN, STR("ABC123"), 800};
+    *v = (struct driver_vehicle){.kind = VEHICLE_VAN, .plate = STR("ABC123"), .capacity_kg = 800};
     *d =
         (struct driver){.head = {STR("drv_" ULID(0)), 1},
                         .user_id = STR("usr_" ULID(0)),

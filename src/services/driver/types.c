@@ -1,6 +1,8 @@
 /* The tables of types.h. */
 #include "services/driver/types.h"
 
+#include "base/check.h"
+
 #include <stddef.h>
 
 const char *const driver_status_names[] = {NULL, "pending", "approved", "suspended", NULL};
@@ -17,16 +19,44 @@ static const struct schema_field place_fields[] = {
 };
 const struct schema place_schema = SCHEMA(struct ev_point, "Place", place_fields);
 
+#define VEHICLE(member) .offset = offsetof(struct driver_vehicle, member)
 static const struct schema_field vehicle_fields[] = {
-    {"class", S_ENUM, .flags = S_ALL | S_REQUIRED, .offset = offsetof(struct driver_vehicle, kind),
-     .names = vehicle_names, .hint = "vehicle class"},
-    {"plate", S_LINE, .flags = S_ALL | S_REQUIRED, .offset = offsetof(struct driver_vehicle, plate),
-     .min = 1, .max = PLATE_CHARS_MAX},
-    {"capacity_kg", S_I64, .flags = S_ALL | S_REQUIRED,
-     .offset = offsetof(struct driver_vehicle, capacity_kg), .min = 1, .max = CAPACITY_KG_MAX},
+    {"id", S_ID, S_STORE | S_OUT, VEHICLE(id), .hint = "veh"},
+    {"class", S_ENUM, S_ALL | S_REQUIRED, VEHICLE(kind), .names = vehicle_names,
+     .hint = "vehicle class"},
+    {"plate", S_LINE, S_ALL | S_REQUIRED, VEHICLE(plate), .min = 1, .max = PLATE_CHARS_MAX},
+    {"capacity_kg", S_I64, S_ALL, VEHICLE(capacity_kg), .min = 1, .max = CAPACITY_KG_MAX},
+    {"capacity_l", S_I64, S_ALL, VEHICLE(capacity_l), .min = 1, .max = CAPACITY_L_MAX},
+    {"capacity_items", S_I64, S_ALL, VEHICLE(capacity_items), .min = 1, .max = CAPACITY_ITEMS_MAX},
 };
-static const struct schema vehicle_schema =
-    SCHEMA(struct driver_vehicle, "DriverVehicle", vehicle_fields);
+const struct schema vehicle_schema = SCHEMA(struct driver_vehicle, "DriverVehicle", vehicle_fields);
+
+/* What a vehicle of its class carries as a rule. */
+void vehicle_fill(struct driver_vehicle *v) {
+    static const struct {
+        int64_t kg, l, items;
+    } usual[VEHICLE_COUNT] = {
+        [VEHICLE_BIKE] = {30, 120, 6},
+        [VEHICLE_CAR] = {300, 800, 30},
+        [VEHICLE_VAN] = {800, 8000, 200},
+        [VEHICLE_TRUCK] = {8000, 40000, 1000},
+    };
+    CHECK(v->kind > VEHICLE_NONE && v->kind < VEHICLE_COUNT);
+    if (v->capacity_kg == I64_ABSENT)
+        v->capacity_kg = usual[v->kind].kg;
+    if (v->capacity_l == I64_ABSENT)
+        v->capacity_l = usual[v->kind].l;
+    if (v->capacity_items == I64_ABSENT)
+        v->capacity_items = usual[v->kind].items;
+}
+
+struct capacity vehicle_capacity(const struct driver_vehicle *v) {
+    if (v == NULL)
+        return (struct capacity){0, 0, 0};
+    struct driver_vehicle whole = *v;
+    vehicle_fill(&whole);
+    return (struct capacity){whole.capacity_kg, whole.capacity_l, whole.capacity_items};
+}
 
 static const struct schema_field claim_fields[] = {
     {"booking_id", S_ID, KEPT(driver_claim, booking_id), .hint = "bkg"},
@@ -58,6 +88,9 @@ static const struct schema_field driver_fields[] = {
     {"status_reason", S_STR, KEPT(driver, status_reason)},
     {"duty", S_ENUM, KEPT(driver, duty), .names = duty_names},
     {"vehicle", S_OBJECT_PTR, KEPT(driver, vehicle), .sub = &vehicle_schema},
+    {"vehicles", S_LIST, KEPT(driver, vehicles),
+     .count_offset = offsetof(struct driver, vehicle_count), .sub = &vehicle_schema,
+     .max = VEHICLES_MAX},
     {"claim", S_OBJECT_PTR, KEPT(driver, claim), .sub = &claim_schema},
     {"ended", S_STR_LIST, KEPT(driver, ended), .count_offset = offsetof(struct driver, ended_count),
      .max = ENDED_MAX},

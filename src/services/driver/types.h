@@ -10,6 +10,9 @@
 
 #define PLATE_CHARS_MAX 16
 #define CAPACITY_KG_MAX 40000
+#define CAPACITY_L_MAX 150000 /* 150 m³: a road train */
+#define CAPACITY_ITEMS_MAX 10000
+#define VEHICLES_MAX 8 /* of one driver */
 #define REASON_CHARS_MAX 500
 #define ENDED_MAX 24 /* offers and bookings remembered: what comes late of them changes nothing */
 #define SPARE_US (INT64_C(30) * 1000000) /* an offer's claim may outlive the offer by this */
@@ -19,10 +22,14 @@ extern const char *const driver_status_names[];
 enum duty { DUTY_NONE, DUTY_OFF, DUTY_ON, DUTY_BUSY };
 extern const char *const duty_names[];
 
+/* What is left out of its capacity (and I64_ABSENT in documents from before it was kept) is that of
+ * its class: vehicle_fill. */
 struct driver_vehicle {
     int32_t kind; /* enum vehicle; "class" in JSON */
     struct str plate;
-    int64_t capacity_kg;
+    int64_t capacity_kg, capacity_l, capacity_items;
+    struct str id; /* "veh_…"; absent only in bodies and in documents from before there were several
+                    */
 };
 /* What he is asked to carry (not active) or carries (active). Only the booking's word ends it. */
 struct driver_claim {
@@ -44,9 +51,13 @@ struct driver {
     int32_t status;                  /* enum driver_status */
     struct str status_reason;
     int32_t duty;                   /* enum duty */
-    struct driver_vehicle *vehicle; /* NULL: none yet */
-    struct driver_claim *claim;     /* NULL: none */
-    struct str *ended;              /* oldest first, ≤ ENDED_MAX */
+    struct driver_vehicle *vehicle; /* the one in use; NULL: none yet */
+    /* All of his, that one too. Empty in a document from before there were several: then it is the
+     * only one. */
+    struct driver_vehicle *vehicles;
+    int32_t vehicle_count;      /* ≤ VEHICLES_MAX */
+    struct driver_claim *claim; /* NULL: none */
+    struct str *ended;          /* oldest first, ≤ ENDED_MAX */
     int32_t ended_count;
     int64_t stars_sum, stars_count;
     int64_t offered, accepted, declined, timed_out, delivered;
@@ -60,6 +71,13 @@ extern const struct aggregate driver_aggregate;
 static inline bool driver_active(const struct driver *d) {
     return d->claim != NULL && d->claim->active;
 }
+
+struct capacity {
+    int64_t kg, l, items;
+};
+/* Fills in what is absent of V's capacity. */
+void vehicle_fill(struct driver_vehicle *v);
+struct capacity vehicle_capacity(const struct driver_vehicle *v); /* NULL: nothing */
 
 /* id "<ULID of the driver>_<date, UTC>" */
 struct earnings_day {
@@ -79,6 +97,7 @@ extern const struct schema place_schema; /* struct ev_point */
 struct profile_body {
     struct driver_vehicle vehicle;
 };
+extern const struct schema vehicle_schema; /* kept, shown, and said by clients (without its id) */
 struct duty_body {
     int32_t duty; /* DUTY_OFF or DUTY_ON */
 };

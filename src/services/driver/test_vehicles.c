@@ -1,0 +1,237 @@
+/* Several vehicles of one driver, through the routes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "services/driver/test_rig.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define VEHICLES "/v1/driver/vehicles"
+#define VAN "{\"class\":\"van\",\"plate\":\"VAN1\"}"
+#define BIKE "{\"class\":\"bike\",\"plate\":\"BIKE1\",\"capacity_kg\":25}"
+
+static bool has(struct str text, const char *part) {
+    return memmem(text.p, text.len, part, strlen(part)) != NULL;
+}
+#define assert_has(text, part)                                                                     \
+    do {                                                                                           \
+        if (!has(text, part))                                                                      \
+            fail_msg("no %s in %.*s", part, STR_ARG(text));                                        \
+    } while (0)
+
+/* The path of USER's vehicle number AT, with REST behind it. */
+static const char *path_of(struct rig *r, const char *user, int at, const char *rest) {
+    const struct driver *d = rig_stored(r, user);
+    assert_true(at < d->vehicle_count);
+    return arena_printf(&r->arena, VEHICLES "/%.*s%s", STR_ARG(d->vehicles[at].id), rest).p;
+}
+
+static void test_add_use_change_remove(void **state) {
+    (void)state;
+    struct rig *r = rig_new(1);
+    const char *user = house_id(r->house, "usr").p;
+    struct str body = rig_expect(r, 200, ROLE_DRIVER, user, "GET", VEHICLES, NULL);
+    assert_true(str_is(body, "{\"items\":[],\"next_cursor\":null}"));
+    body = rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, VAN);
+    assert_has(body, "\"in_use\":true"); /* the first one is */
+    assert_has(body, "\"capacity_kg\":800,\"capacity_l\":8000,\"capacity_items\":200");
+    body = rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, BIKE);
+    assert_has(body, "\"in_use\":false");
+    assert_has(body, "\"capacity_kg\":25,\"capacity_l\":120,\"capacity_items\":6");
+    body = rig_expect(r, 200, ROLE_DRIVER, user, "GET", "/v1/driver", NULL);
+    assert_has(body, "\"vehicle\":{\"id\":\"veh_");
+    assert_has(body, "\"plate\":\"VAN1\"");
+    body = rig_expect(r, 200, ROLE_DRIVER, user, "POST", path_of(r, user, 1, "/use"), NULL);
+    assert_has(body, "\"plate\":\"BIKE1\"");
+    int64_t version = rig_stored(r, user)->head.version;
+    rig_expect(r, 200, ROLE_DRIVER, user, "POST", path_of(r, user, 1, "/use"), NULL);
+    assert_int_equal(rig_stored(r, user)->head.version, version);
+    /* changing the one in use is seen in the profile; and so is removing it */
+    rig_expect(r, 200, ROLE_DRIVER, user, "PUT", path_of(r, user, 1, ""),
+               "{\"class\":\"bike\",\"plate\":\"BIKE2\",\"capacity_items\":9}");
+    body = rig_expect(r, 200, ROLE_DRIVER, user, "GET", "/v1/driver", NULL);
+    assert_has(body, "\"plate\":\"BIKE2\",\"capacity_kg\":30,\"capacity_l\":120,"
+                     "\"capacity_items\":9");
+    rig_expect(r, 204, ROLE_DRIVER, user, "DELETE", path_of(r, user, 1, ""), NULL);
+    body = rig_expect(r, 200, ROLE_DRIVER, user, "GET", "/v1/driver", NULL);
+    assert_has(body, "\"vehicle\":null");
+    body = rig_expect(r, 200, ROLE_DRIVER, user, "GET", VEHICLES, NULL);
+    assert_has(body, "VAN1");
+    assert_false(has(body, "BIKE"));
+    rig_free(r);
+}
+
+static void test_put_of_the_profile(void **state) {
+    (void)state;
+    struct rig *r = rig_new(2);
+    const char *user = house_id(r->house, "usr").p;
+    const char *van = "{\"vehicle\":{\"class\":\"van\",\"plate\":\"A\",\"capacity_kg\":800}}";
+    const char *other = "{\"vehicle\":{\"class\":\"car\",\"plate\":\"B\",\"capacity_kg\":300}}";
+    rig_expect(r, 200, ROLE_DRIVER, user, "PUT", "/v1/driver", van);
+    int64_t version = rig_stored(r, user)->head.version;
+    rig_expect(r, 200, ROLE_DRIVER, user, "PUT", "/v1/driver", van);
+    assert_int_equal(rig_stored(r, user)->head.version, version);
+    /* who has one and tells another has another */
+    rig_expect(r, 200, ROLE_DRIVER, user, "PUT", "/v1/driver", other);
+    assert_int_equal(rig_stored(r, user)->vehicle_count, 1);
+    assert_int_equal(rig_stored(r, user)->vehicle->kind, VEHICLE_CAR);
+    /* who has two and tells the other's plate drives that one */
+    rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, VAN);
+    struct str body =
+        rig_expect(r, 200, ROLE_DRIVER, user, "PUT", "/v1/driver",
+                   "{\"vehicle\":{\"class\":\"van\",\"plate\":\"VAN1\",\"capacity_kg\":900}}");
+    assert_has(body, "\"plate\":\"VAN1\",\"capacity_kg\":900,\"capacity_l\":8000");
+    assert_int_equal(rig_stored(r, user)->vehicle_count, 2);
+    rig_free(r);
+}
+
+static void test_bad_input(void **state) {
+    (void)state;
+    static const struct {
+        const char *body, *pointer;
+    } bad[] = {
+        {"{}", "/class"},
+        {"{\"class\":\"van\"}", "/plate"},
+        {"{\"class\":\"plane\",\"plate\":\"A\"}", "/class"},
+        {"{\"class\":\"van\",\"plate\":\"\"}", "/plate"},
+        {"{\"class\":\"van\",\"plate\":\"12345678901234567\"}", "/plate"},
+        {"{\"class\":\"van\",\"plate\":\"A\\nB\"}", "/plate"},
+        {"{\"class\":\"van\",\"plate\":7}", "/plate"},
+        {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_kg\":0}", "/capacity_kg"},
+        {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_kg\":40001}", "/capacity_kg"},
+        {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_kg\":1.5}", "/capacity_kg"},
+        {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_l\":-1}", "/capacity_l"},
+        {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_l\":150001}", "/capacity_l"},
+        {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_items\":0}", "/capacity_items"},
+        {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_items\":10001}", "/capacity_items"},
+    };
+    struct rig *r = rig_new(3);
+    const char *user = house_id(r->house, "usr").p;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_has(rig_expect(r, 422, ROLE_DRIVER, user, "POST", VEHICLES, bad[i].body),
+                   bad[i].pointer);
+    assert_null(rig_stored(r, user));
+    rig_expect(r, 404, ROLE_DRIVER, user, "PUT", VEHICLES "/veh_1", VAN);
+    rig_expect(r, 404, ROLE_DRIVER, user, "DELETE", VEHICLES "/veh_1", NULL);
+    rig_expect(r, 404, ROLE_DRIVER, user, "POST", VEHICLES "/veh_1/use", NULL);
+    rig_expect(r, 403, ROLE_CUSTOMER, NULL, "POST", VEHICLES, VAN);
+    rig_expect(r, 403, ROLE_ADMIN, NULL, "GET", VEHICLES, NULL);
+    for (int i = 0; i < VEHICLES_MAX; i++)
+        rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, VAN);
+    assert_has(rig_expect(r, 409, ROLE_DRIVER, user, "POST", VEHICLES, VAN), "too-many-vehicles");
+    /* another's is not his */
+    const char *other = house_id(r->house, "usr").p;
+    rig_expect(r, 201, ROLE_DRIVER, other, "POST", VEHICLES, BIKE);
+    rig_expect(r, 404, ROLE_DRIVER, user, "DELETE", path_of(r, other, 0, ""), NULL);
+    rig_free(r);
+}
+
+static void claim(struct rig *r, const char *user, struct ev_booking *b) {
+    struct ev_claim want = {.booking_id = b->booking_id,
+                            .offer_id = house_id(r->house, "ofr"),
+                            .driver_id = str_from(rig_driver_id(r, user)),
+                            .vehicle = VEHICLE_VAN};
+    rig_say(r, EV_DISPATCH_CLAIM, want.driver_id, &ev_claim_schema, &want);
+    assert_non_null(rig_stored(r, user)->claim);
+}
+
+static void test_not_while_claimed(void **state) {
+    (void)state;
+    struct rig *r = rig_new(4);
+    const char *user = rig_driver(r, "van", 57.7, 11.97);
+    rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, BIKE);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, 57.7, 11.97);
+    /* on duty and free he may take another, but not be without one */
+    assert_has(rig_expect(r, 409, ROLE_DRIVER, user, "DELETE", path_of(r, user, 0, ""), NULL),
+               "go off duty");
+    rig_expect(r, 200, ROLE_DRIVER, user, "POST", path_of(r, user, 1, "/use"), NULL);
+    rig_expect(r, 200, ROLE_DRIVER, user, "POST", path_of(r, user, 0, "/use"), NULL);
+    claim(r, user, &b);
+    int64_t version = rig_stored(r, user)->head.version;
+    const char *answers[] = {"once the offer is answered", "once the booking is finished"};
+    for (int active = 0; active < 2; active++) {
+        static const char *const changed = "{\"class\":\"truck\",\"plate\":\"NEW\"}";
+        assert_has(rig_expect(r, 409, ROLE_DRIVER, user, "POST", path_of(r, user, 1, "/use"), NULL),
+                   answers[active]);
+        rig_expect(r, 409, ROLE_DRIVER, user, "PUT", path_of(r, user, 0, ""), changed);
+        rig_expect(r, 409, ROLE_DRIVER, user, "DELETE", path_of(r, user, 0, ""), NULL);
+        rig_expect(r, 409, ROLE_DRIVER, user, "PUT", "/v1/driver",
+                   "{\"vehicle\":{\"class\":\"bike\",\"plate\":\"BIKE1\",\"capacity_kg\":25}}");
+        assert_int_equal(rig_stored(r, user)->head.version, version);
+        if (active == 0) {
+            struct ev_booking won = rig_with_offer(r, &b, rig_stored(r, user)->claim->offer_id,
+                                                   str_from(rig_driver_id(r, user)), NULL);
+            won.driver_id = str_from(rig_driver_id(r, user));
+            rig_say_booking(r, EV_BOOKING_ASSIGNED, &won);
+            version = rig_stored(r, user)->head.version;
+            assert_true(driver_active(rig_stored(r, user)));
+        }
+    }
+    /* those that are not in use are nobody's business */
+    rig_expect(r, 200, ROLE_DRIVER, user, "PUT", path_of(r, user, 1, ""),
+               "{\"class\":\"car\",\"plate\":\"CAR1\"}");
+    rig_expect(r, 204, ROLE_DRIVER, user, "DELETE", path_of(r, user, 1, ""), NULL);
+    rig_free(r);
+}
+
+/* A document from before there were several has one, which gets an id that never changes. */
+static void test_older_document(void **state) {
+    (void)state;
+    struct rig *r = rig_new(5);
+    const char *user = house_id(r->house, "usr").p;
+    struct str id = str_from(rig_driver_id(r, user));
+    struct store *store = executor_store(r->house->executor);
+    struct store_change change = {
+        .collection = &driver_collection,
+        .id = id,
+        .state =
+            arena_printf(&r->arena,
+                         "{\"user_id\":\"%s\",\"status\":\"approved\",\"duty\":\"off\","
+                         "\"vehicle\":{\"class\":\"van\",\"plate\":\"OLD\",\"capacity_kg\":7}}",
+                         user),
+        .keys = {STR("approved")},
+        .commit_id = STR("older"),
+        .at_us = 1};
+    assert_int_equal(store->ops->commit(store, &change, 1, NULL, 0), 0);
+    struct str first = rig_expect(r, 200, ROLE_DRIVER, user, "GET", VEHICLES, NULL);
+    assert_has(first, "\"plate\":\"OLD\",\"capacity_kg\":7,\"capacity_l\":8000");
+    assert_has(first, "\"in_use\":true");
+    rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, BIKE);
+    struct str both = rig_expect(r, 200, ROLE_DRIVER, user, "GET", VEHICLES, NULL);
+    assert_true(memcmp(first.p, both.p, first.len - strlen("],\"next_cursor\":null}")) == 0);
+    assert_int_equal(rig_stored(r, user)->vehicle_count, 2);
+    rig_free(r);
+}
+
+/* Dispatch reads what he can carry from the roster. */
+static void test_roster_knows_the_capacity(void **state) {
+    (void)state;
+    struct rig *r = rig_new(6);
+    const char *user = rig_driver(r, "van", 57.7, 11.97);
+    rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, BIKE);
+    struct str id = str_from(rig_driver_id(r, user));
+    const struct member *m = roster_find(r->service->roster, id);
+    assert_int_equal(m->capacity.l, 8000);
+    rig_expect(r, 200, ROLE_DRIVER, user, "POST", path_of(r, user, 1, "/use"), NULL);
+    m = roster_find(r->service->roster, id);
+    assert_int_equal(m->vehicle, VEHICLE_BIKE);
+    assert_int_equal(m->capacity.kg, 25);
+    assert_int_equal(m->capacity.items, 6);
+    rig_free(r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_add_use_change_remove),
+        cmocka_unit_test(test_put_of_the_profile),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_not_while_claimed),
+        cmocka_unit_test(test_older_document),
+        cmocka_unit_test(test_roster_knows_the_capacity),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,321 @@
+/* A driver's vehicles: a few, of which one is in use. What he is asked to carry and carries is
+ * for the one in use, so while there is a claim on him it neither changes nor is changed for
+ * another, and while he is on duty there is one.
+ *
+ * All of them lie in his document: which one is in use is decided with his duty and his claim.
+ */
+#include "base/err.h"
+#include "base/id.h"
+#include "services/driver/service_internal.h"
+
+#include <string.h>
+
+static void vehicle_copy(struct driver_vehicle *v, struct arena *a) {
+    v->plate = arena_str(a, v->plate);
+    v->id = arena_str(a, v->id);
+    vehicle_fill(v);
+}
+
+void vehicles_copy(struct driver *copy, struct str driver_id, struct arena *a) {
+    const struct driver_vehicle *old = copy->vehicles;
+    copy->vehicles = arena_array(a, struct driver_vehicle, VEHICLES_MAX);
+    for (int32_t i = 0; i < copy->vehicle_count; i++) {
+        copy->vehicles[i] = old[i];
+        vehicle_copy(&copy->vehicles[i], a);
+    }
+    if (copy->vehicle == NULL)
+        return;
+    copy->vehicle = arena_copy(a, copy->vehicle, sizeof(*copy->vehicle));
+    vehicle_copy(copy->vehicle, a);
+    if (copy->vehicle->id.p == NULL)
+        copy->vehicle->id = id_with_prefix(a, driver_id, "veh");
+    if (copy->vehicle_count == 0)
+        copy->vehicles[copy->vehicle_count++] = *copy->vehicle;
+}
+
+/* NULL: he has no such vehicle. */
+static struct driver_vehicle *find(const struct driver *d, struct str id) {
+    for (int32_t i = 0; i < d->vehicle_count; i++) {
+        if (str_eq(d->vehicles[i].id, id))
+            return &d->vehicles[i];
+    }
+    return NULL;
+}
+
+static bool in_use(const struct driver *d, const struct driver_vehicle *v) {
+    return d->vehicle != NULL && str_eq(d->vehicle->id, v->id);
+}
+
+/* True: the one in use may not be touched now, and the decision says why. */
+static bool refused_by_claim(const struct command *cmd, const struct driver *d,
+                             struct decision *ret) {
+    if (d->claim == NULL)
+        return false;
+    decision_problem(ret, cmd, PROBLEM_ACTIVE_BOOKING,
+                     d->claim->active ? "change your vehicle once the booking is finished"
+                                      : "change your vehicle once the offer is answered");
+    return true;
+}
+
+static void put_in_use(struct driver *d, const struct driver_vehicle *v, struct arena *a) {
+    d->vehicle = arena_copy(a, v, sizeof(*v));
+}
+
+/* Where nobody has to look at a new driver, a vehicle is all that is asked of him. */
+static void approve(const struct command *cmd, struct driver *d) {
+    const struct driver_service *s = cmd->service;
+    if ((s->o.approval_auto || s->approve_all) && d->status == STATUS_PENDING)
+        d->status = STATUS_APPROVED;
+}
+
+/* What the client said of a vehicle, as it is kept. */
+static struct driver_vehicle said(const struct driver_vehicle *body, struct str id) {
+    struct driver_vehicle v = *body;
+    v.id = id;
+    vehicle_fill(&v);
+    return v;
+}
+
+static bool same(const struct driver_vehicle *a, const struct driver_vehicle *b) {
+    return a->kind == b->kind && a->capacity_kg == b->capacity_kg &&
+           a->capacity_l == b->capacity_l && a->capacity_items == b->capacity_items &&
+           str_eq(a->plate, b->plate);
+}
+
+/* ---- PUT /v1/driver: the one in use, as those know it who have only one ---- */
+
+/* Which of D's it is about: that with this plate, or else the one in use becomes another. */
+static struct driver_vehicle *meant(const struct driver *d, struct str plate) {
+    for (int32_t i = 0; i < d->vehicle_count; i++) {
+        if (str_eq(d->vehicles[i].plate, plate))
+            return &d->vehicles[i];
+    }
+    return d->vehicle != NULL ? find(d, d->vehicle->id) : NULL;
+}
+
+/* Is it already as BODY says? What BODY leaves out of the capacity is as it was. */
+static bool as_said(const struct driver_vehicle *v, const struct driver_vehicle *body) {
+    struct driver_vehicle now = *body;
+    if (v == NULL)
+        return false;
+    if (now.capacity_kg == I64_ABSENT)
+        now.capacity_kg = v->capacity_kg;
+    if (now.capacity_l == I64_ABSENT)
+        now.capacity_l = v->capacity_l;
+    if (now.capacity_items == I64_ABSENT)
+        now.capacity_items = v->capacity_items;
+    return same(v, &now);
+}
+
+static void decide_profile(const struct command *cmd, const struct decide_ctx *ctx,
+                           const void *state, struct decision *ret) {
+    const struct driver_vehicle *body = &((const struct profile_body *)cmd->args)->vehicle;
+    const struct driver *old = state;
+    if (old != NULL && as_said(old->vehicle, body)) {
+        driver_answer(cmd, ctx, old, ret);
+        return;
+    }
+    if (old != NULL && refused_by_claim(cmd, old, ret))
+        return;
+    struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_make(cmd, ctx, ret);
+    if (old == NULL)
+        d->name = arena_str(ctx->arena, cmd->who.name);
+    struct driver_vehicle *v = meant(d, body->plate);
+    if (v == NULL && d->vehicle_count == VEHICLES_MAX)
+        v = &d->vehicles[0];
+    if (v == NULL) {
+        v = &d->vehicles[d->vehicle_count++];
+        v->id = id_new(ctx->arena, "veh", ctx->now_us, ctx->rng);
+    }
+    *v = said(body, v->id);
+    put_in_use(d, v, ctx->arena);
+    approve(cmd, d);
+    driver_answer(cmd, ctx, d, ret);
+}
+
+const struct command_type driver_profile_type = {.name = "driver.profile",
+                                                 .aggregate = &driver_aggregate,
+                                                 .load = driver_load_position,
+                                                 .decide = decide_profile,
+                                                 .applied = driver_applied};
+
+void profile_put(struct call *c) {
+    call_command(c, &driver_profile_type, driver_id_of(&c->arena, c->who.user_id), c->body);
+}
+
+/* ---- /v1/driver/vehicles ---- */
+
+struct vehicle_args {
+    struct str id;
+    const struct driver_vehicle *body; /* NULL: the command needs none */
+};
+
+static void write_one(struct jw *w, const struct driver *d, const struct driver_vehicle *v) {
+    jw_object(w);
+    schema_write_fields(&vehicle_schema, v, S_OUT, w);
+    jw_key(w, "in_use");
+    jw_bool(w, in_use(d, v));
+    jw_end(w);
+}
+
+static void answer_one(const struct command *cmd, const struct decide_ctx *ctx, int status,
+                       const struct driver *d, const struct driver_vehicle *v,
+                       struct decision *ret) {
+    struct buf out;
+    struct jw w;
+    buf_init(&out, ctx->arena, 256);
+    jw_init(&w, &out);
+    write_one(&w, d, v);
+    decision_json(ret, status, buf_str(&out));
+    decision_etag(ret, cmd, d->head.version);
+}
+
+static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
+                       struct decision *ret) {
+    const struct vehicle_args *args = cmd->args;
+    const struct driver *old = state;
+    if (old != NULL && old->vehicle_count == VEHICLES_MAX) {
+        decision_problem(ret, cmd, PROBLEM_TOO_MANY_VEHICLES,
+                         "there are %d vehicles already: remove one first", VEHICLES_MAX);
+        return;
+    }
+    struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_make(cmd, ctx, ret);
+    if (old == NULL)
+        d->name = arena_str(ctx->arena, cmd->who.name);
+    struct driver_vehicle *v = &d->vehicles[d->vehicle_count++];
+    *v = said(args->body, id_new(ctx->arena, "veh", ctx->now_us, ctx->rng));
+    if (d->vehicle == NULL)
+        put_in_use(d, v, ctx->arena);
+    approve(cmd, d);
+    answer_one(cmd, ctx, 201, d, v, ret);
+}
+
+/* A copy of STATE to change, and which of its vehicles the command is about; NULL: answered. */
+static struct driver *edit_one(const struct command *cmd, const struct decide_ctx *ctx,
+                               const void *state, struct driver_vehicle **ret_vehicle,
+                               struct decision *ret) {
+    const struct vehicle_args *args = cmd->args;
+    struct driver *d = state != NULL ? driver_edit(cmd, ctx, state, ret) : NULL;
+    *ret_vehicle = d != NULL ? find(d, args->id) : NULL;
+    if (*ret_vehicle != NULL)
+        return d;
+    ret->state = NULL;
+    decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "you have no such vehicle");
+    return NULL;
+}
+
+static void decide_change(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    const struct vehicle_args *args = cmd->args;
+    struct driver_vehicle *v;
+    struct driver *d = edit_one(cmd, ctx, state, &v, ret);
+    if (d == NULL)
+        return;
+    const struct driver_vehicle next = said(args->body, v->id);
+    if (same(v, &next)) {
+        ret->state = NULL;
+        answer_one(cmd, ctx, 200, state, v, ret);
+        return;
+    }
+    if (in_use(d, v) && refused_by_claim(cmd, d, ret)) {
+        ret->state = NULL;
+        return;
+    }
+    *v = next;
+    if (in_use(d, v))
+        put_in_use(d, v, ctx->arena);
+    answer_one(cmd, ctx, 200, d, v, ret);
+}
+
+static void decide_remove(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    struct driver_vehicle *v;
+    struct driver *d = edit_one(cmd, ctx, state, &v, ret);
+    if (d == NULL)
+        return;
+    bool used = in_use(d, v);
+    if (used && (d->claim != NULL || d->duty != DUTY_OFF)) {
+        ret->state = NULL;
+        if (!refused_by_claim(cmd, d, ret))
+            decision_problem(ret, cmd, PROBLEM_ACTIVE_BOOKING,
+                             "go off duty, or take another vehicle, before you remove this one");
+        return;
+    }
+    if (used)
+        d->vehicle = NULL;
+    struct driver_vehicle *end = d->vehicles + d->vehicle_count--;
+    memmove(v, v + 1, (size_t)(end - v - 1) * sizeof(*v));
+}
+
+static void decide_use(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
+                       struct decision *ret) {
+    struct driver_vehicle *v;
+    struct driver *d = edit_one(cmd, ctx, state, &v, ret);
+    if (d == NULL)
+        return;
+    if (in_use(d, v)) {
+        ret->state = NULL;
+        driver_answer(cmd, ctx, state, ret);
+    } else if (refused_by_claim(cmd, d, ret)) {
+        ret->state = NULL;
+    } else {
+        put_in_use(d, v, ctx->arena);
+        driver_answer(cmd, ctx, d, ret);
+    }
+}
+
+#define VEHICLE_COMMAND(label, decide_fn)                                                          \
+    {                                                                                              \
+        .name = (label), .aggregate = &driver_aggregate, .load = driver_load_position,             \
+        .decide = (decide_fn), .applied = driver_applied                                           \
+    }
+static const struct command_type add_type = VEHICLE_COMMAND("vehicle.add", decide_add);
+static const struct command_type change_type = VEHICLE_COMMAND("vehicle.change", decide_change);
+static const struct command_type remove_type = VEHICLE_COMMAND("vehicle.remove", decide_remove);
+static const struct command_type use_type = VEHICLE_COMMAND("vehicle.use", decide_use);
+
+/* ---- routes ---- */
+
+static void send(struct call *c, const struct command_type *type) {
+    struct vehicle_args *args = arena_new(&c->arena, struct vehicle_args);
+    *args = (struct vehicle_args){.id = c->params[0], .body = c->body};
+    call_command(c, type, driver_id_of(&c->arena, c->who.user_id), args);
+}
+
+void vehicles_add(struct call *c) {
+    send(c, &add_type);
+}
+
+void vehicles_change(struct call *c) {
+    send(c, &change_type);
+}
+
+void vehicles_remove(struct call *c) {
+    send(c, &remove_type);
+}
+
+void vehicles_use(struct call *c) {
+    send(c, &use_type);
+}
+
+void vehicles_write(struct jw *w, const struct driver *d, struct arena *a) {
+    struct driver whole = *d;
+    vehicles_copy(&whole, d->head.id, a);
+    for (int32_t i = 0; i < whole.vehicle_count; i++)
+        write_one(w, &whole, &whole.vehicles[i]);
+}
+
+void vehicles_list(struct call *c) {
+    void *state = NULL;
+    int err = aggregate_get(&driver_aggregate, c->worker->reader, c->worker->parser,
+                            driver_id_of(&c->arena, c->who.user_id), &c->arena, &state);
+    if (err < 0 && err != ERR_NOT_FOUND) {
+        call_error(c, err);
+        return;
+    }
+    struct page p;
+    page_begin(&p, c);
+    if (state != NULL)
+        vehicles_write(&p.w, state, &c->arena);
+    page_reply(&p, false, STR_NONE);
+}
