@@ -112,7 +112,7 @@ struct driver *driver_edit(const struct command *cmd, const struct decide_ctx *c
                            const struct driver *state, struct decision *d);
 /* The same where there is none yet: a new one, not approved. */
 struct driver *driver_make(const struct command *cmd, const struct decide_ctx *ctx,
-                          struct decision *ret);
+                           struct decision *ret);
 /* `load` of commands that answer with his profile: where he is, which decide may not ask itself. */
 int driver_load_position(struct command *cmd, struct store *store, int64_t now_us);
 /* 200 with his profile. */
