@@ -4,6 +4,7 @@
  *
  * All of them lie in his document: which one is in use is decided with his duty and his claim.
  */
+#include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "services/driver/service_internal.h"
@@ -120,6 +121,7 @@ static void decide_profile(const struct command *cmd, const struct decide_ctx *c
     struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_make(cmd, ctx, ret);
     if (old == NULL)
         d->name = arena_str(ctx->arena, cmd->who.name);
+    CHECK(d->vehicles != NULL); /* there is room for VEHICLES_MAX */
     struct driver_vehicle *v = meant(d, body->plate);
     if (v == NULL && d->vehicle_count == VEHICLES_MAX)
         v = &d->vehicles[0];
