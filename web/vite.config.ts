@@ -45,7 +45,7 @@ export default defineConfig({
       workbox: {
         globPatterns: ['**/*.{js,mjs,css,html,svg,woff2}'],
         // The API reference is for desks with a network; letters that no language here is written with come when they are met.
-        globIgnores: ['**/viewer-*', '**/DocsPage-*', '**/inter-{cyrillic,greek,vietnamese}*'],
+        globIgnores: ['**/viewer-*', '**/DocsPage-*', '**/*-desk-*', '**/inter-{cyrillic,greek,vietnamese}*'],
         navigateFallback: '/index.html',
         // /track: its headers come from the server, and keep its address to itself
         navigateFallbackDenylist: [
@@ -59,7 +59,21 @@ export default defineConfig({
       },
     }),
   ],
-  build: { target: 'es2023', assetsInlineLimit: 0, sourcemap: false, modulePreload: { polyfill: false } },
+  build: {
+    rollupOptions: {
+      output: {
+        // What is for a desk with a network carries it in its name, so that no phone keeps it (globIgnores above).
+        chunkFileNames: (chunk) =>
+          /\/src\/(admin|account|i18n\/\w+)\//.test(chunk.facadeModuleId ?? '')
+            ? 'assets/[name]-desk-[hash].js'
+            : 'assets/[name]-[hash].js',
+      },
+    },
+    target: 'es2023',
+    assetsInlineLimit: 0,
+    sourcemap: false,
+    modulePreload: { polyfill: false },
+  },
   server: {
     host: '127.0.0.1',
     proxy: {

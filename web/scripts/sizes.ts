@@ -12,6 +12,7 @@ const faces = {
   Track: 'TrackPage',
   Drive: 'DriveFace',
   Dispatch: 'DispatchFace',
+  Admin: 'AdminFace',
   Docs: 'DocsPage',
 }
 const limited: readonly string[] = ['Book', 'Track']

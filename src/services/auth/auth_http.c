@@ -418,6 +418,17 @@ static void handle_users(struct call *c) {
         reply_users(c, docs, count, count == limit);
 }
 
+static void handle_user(struct call *c) {
+    if (!id_valid(c->params[0], "usr")) {
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such user");
+        return;
+    }
+    const struct account *account = call_state(c, &account_aggregate, c->params[0]);
+    if (account != NULL)
+        call_json_etag(c, account->head.version,
+                       schema_text(&account_schema, account, S_OUT, &c->arena));
+}
+
 static void handle_set(struct call *c) {
     if (!id_valid(c->params[0], "usr")) {
         call_problem(c, PROBLEM_NOT_FOUND, "there is no such user");
@@ -469,6 +480,8 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
      api_key_check},
     {"DELETE", "/v1/api-keys/{id}", ROLES_ANY, handle_api_key_revoke, NULL, 0, "revokeApiKey"},
     {"GET", "/v1/users", ROLES(ROLE_ADMIN), handle_users, NULL, 0, "listUsers", .area = AREA_USERS},
+    {"GET", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_user, NULL, 0, "getUser",
+     .area = AREA_USERS},
     {"PATCH", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_set, &set_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "updateUser", .area = AREA_USERS},
     {"GET", "/v1/setup", ROLES_PUBLIC, setup_look, NULL, 0, "getSetup"},

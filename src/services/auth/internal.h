@@ -78,7 +78,7 @@ void handle_sessions_revoke(struct call *c);
 void auth_check_field(struct call *c, struct field_errors *errors, const char *pointer,
                       const char *fault);
 
-#define AUTH_ROUTES 30
+#define AUTH_ROUTES 31
 extern const struct route_entry auth_routes[AUTH_ROUTES];
 
 #endif

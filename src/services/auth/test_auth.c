@@ -621,6 +621,29 @@ static void the_last_admin_stays(void **state) {
     assert_int_equal(set_user(f, boss, one.id, "{}").status, 200);
 }
 
+static void an_admin_reads_one_account(void **state) {
+    struct fixture *f = *state;
+    struct signed_in asha = registered(f, "asha@example.com");
+    struct house_request r = {.method = "GET",
+                              .path = arena_printf(f->arena, "/v1/users/%s", asha.id).p,
+                              .who = house_who(f->house, ROLE_ADMIN, NULL)};
+    struct house_answer a = house_call(f->house, &r);
+    assert_int_equal(a.status, 200);
+    assert_string_equal(text_at(f, a, "email", NULL), "asha@example.com");
+    assert_null(strstr(a.body.p, "hash"));
+    for (int role = ROLE_CUSTOMER; role < ROLE_ADMIN; role++) {
+        r.who = house_who(f->house, (enum role)role, NULL);
+        assert_int_equal(house_call(f->house, &r).status, 403);
+    }
+    static const char *const nobody[] = {"/v1/users/usr_01J00000000000000000000000",
+                                         "/v1/users/nonsense", "/v1/users/%00"};
+    r.who = house_who(f->house, ROLE_ADMIN, NULL);
+    for (size_t i = 0; i < sizeof nobody / sizeof nobody[0]; i++) {
+        r.path = nobody[i];
+        assert_int_equal(house_call(f->house, &r).status, 404);
+    }
+}
+
 static void users_list_in_pages(void **state) {
     struct fixture *f = *state;
     for (int i = 0; i < 7; i++) {
@@ -1117,6 +1140,7 @@ int main(void) {
         TEST(disabling_ends_everything_at_once),
         TEST(a_sign_in_that_a_change_overtakes_is_refused),
         TEST(the_last_admin_stays),
+        TEST(an_admin_reads_one_account),
         TEST(users_list_in_pages),
         TEST(one_may_change_name_and_phone),
         TEST(an_operator_sees_what_keys_do),

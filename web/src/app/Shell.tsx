@@ -19,8 +19,14 @@ const places: Record<User['role'], [string, string][]> = {
     ['/drive/earnings', 'nav.earnings'],
     ['/drive/history', 'nav.jobs'],
   ],
-  dispatcher: [['/dispatch', 'nav.dispatch']],
-  admin: [['/dispatch', 'nav.dispatch']],
+  dispatcher: [
+    ['/dispatch', 'nav.dispatch'],
+    ['/admin', 'nav.admin'],
+  ],
+  admin: [
+    ['/dispatch', 'nav.dispatch'],
+    ['/admin', 'nav.admin'],
+  ],
 }
 
 export function Shell() {
@@ -43,7 +49,7 @@ export function Shell() {
               <NavLink
                 key={to}
                 to={to}
-                end
+                end={to !== '/admin'}
                 className={({ isActive }) =>
                   cx(
                     'flex items-center px-3 text-sm',

@@ -50,7 +50,10 @@ export const router = createBrowserRouter([
       },
       {
         element: <Only roles={['dispatcher', 'admin']} />,
-        children: [{ path: '/dispatch', lazy: () => import('@/dispatch/DispatchFace.tsx') }],
+        children: [
+          { path: '/dispatch', lazy: () => import('@/dispatch/DispatchFace.tsx') },
+          { path: '/admin/*', lazy: () => import('@/admin/AdminFace.tsx') },
+        ],
       },
       { path: '*', lazy: () => import('./NotFoundPage.tsx') },
     ],

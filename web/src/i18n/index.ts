@@ -15,6 +15,12 @@ const others: Record<Exclude<Language, 'en'>, () => Promise<{ default: unknown }
   ar: () => import('./ar.json'),
 }
 
+/** Has the words of parts (./parts.ts) in a language before it is chosen; null until some page wants a part. */
+let addParts: ((language: string) => Promise<void>) | null = null
+export function beforeLanguage(add: (language: string) => Promise<void>): void {
+  addParts = add
+}
+
 function isLanguage(text: string | null | undefined): text is Language {
   return text != null && text in languages
 }
@@ -42,6 +48,7 @@ export const filling: FormatterModule = {
 export async function setLanguage(language: Language, remember = true): Promise<void> {
   if (language !== 'en' && !i18next.hasResourceBundle(language, 'translation'))
     i18next.addResourceBundle(language, 'translation', (await others[language]()).default)
+  await addParts?.(language)
   if (remember) localStorage.setItem(KEY, language)
   await i18next.changeLanguage(language)
   document.documentElement.lang = language

@@ -5,9 +5,16 @@ import en from './en.json'
 import { latinDigits } from './format.ts'
 import hi from './hi.json'
 import { languages, setLanguage, startLanguage } from './index.ts'
+import { loadWords } from './parts.ts'
 import sv from './sv.json'
 
-const all = { en, sv, hi, ar }
+const parts = import.meta.glob<object>('./*/*.json', { eager: true, import: 'default' })
+/** The words that come with every page, and those of all parts. */
+function whole(language: string, first: object): object {
+  const own = Object.entries(parts).filter(([file]) => file.endsWith(`/${language}.json`))
+  return Object.assign({}, first, ...own.map(([, words]) => words))
+}
+const all = { en: whole('en', en), sv: whole('sv', sv), hi: whole('hi', hi), ar: whole('ar', ar) }
 const others = Object.keys(all).filter((l) => l !== 'en') as ('sv' | 'hi' | 'ar')[]
 
 /** Each text by its key, the levels joined with dots. */
@@ -38,15 +45,34 @@ it('every language that can be chosen is checked here', () => {
   expect(Object.keys(all).sort()).toEqual(Object.keys(languages).sort())
 })
 
+it('no part says anew what another one says', () => {
+  const words = [
+    en,
+    ...Object.keys(parts).flatMap((f) => (f.endsWith('/en.json') ? [parts[f] as object] : [])),
+  ]
+  const sections = words.flatMap(Object.keys)
+  expect(sections.filter((s, i) => sections.indexOf(s) !== i)).toEqual([])
+})
+
+it('the words of a part come when they are asked for, and with each language after that', async () => {
+  await startLanguage()
+  expect(i18next.exists('admin.title')).toBe(false)
+  await loadWords('admin')
+  expect(i18next.t('admin.title')).toBe('Administration')
+  await setLanguage('ar')
+  expect(i18next.t('admin.title')).toBe('الإدارة')
+  await setLanguage('en')
+})
+
 describe.each(others)('%s', (language) => {
   const theirs = folded(all[language])
   it('says all that English says, and nothing else', () => {
-    expect([...theirs.keys()].sort()).toEqual([...folded(en).keys()].sort())
+    expect([...theirs.keys()].sort()).toEqual([...folded(all.en).keys()].sort())
     expect(flat(all[language]).filter(([, text]) => text.trim() === '')).toEqual([])
   })
   it('has the same places to fill in', () => {
     const words = sayingThemselves(language)
-    for (const [name, forms] of folded(en)) {
+    for (const [name, forms] of folded(all.en)) {
       const wanted = holes(forms.get('other') ?? (forms.get('') as string))
       for (const [form, text] of theirs.get(name) ?? []) {
         const may = words.includes(form) ? wanted.filter((h) => h !== '{{count}}') : wanted
@@ -56,7 +82,7 @@ describe.each(others)('%s', (language) => {
   })
   it('has each plural form its grammar names, and no other', () => {
     const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories
-    for (const [name, english] of folded(en))
+    for (const [name, english] of folded(all.en))
       if (english.has('other'))
         expect([...(theirs.get(name)?.keys() ?? [])].sort(), name).toEqual([...forms].sort())
   })
