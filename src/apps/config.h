@@ -29,7 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONFIG_SETTINGS_MAX 64 /* of one command */
+#define CONFIG_SETTINGS_MAX 192 /* of one command */
 #define CONFIG_ARGUMENTS_MAX 16
 #define CONFIG_PROBLEMS_MAX 32
 #define CONFIG_FILE_BYTES_MAX ((size_t)256 << 10)

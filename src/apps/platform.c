@@ -237,8 +237,17 @@ static void make_auth(struct platform *p) {
     p->auth = auth_service_new(&o);
 }
 
+static void read_weights(struct platform *p) {
+    for (int part = PART_ETA; part < DISPATCH_PARTS; part++) {
+        char key[64];
+        snprintf(key, sizeof key, "dispatch_weight_%s", dispatch_part_names[part]);
+        p->weights.of[part] = config_int(p->config, key);
+    }
+}
+
 static void make_driver(struct platform *p) {
     const struct config *c = p->config;
+    read_weights(p);
     p->driver = driver_service_new(&(struct driver_options){
         .clock = &p->clock,
         .entropy = &p->entropy,
@@ -249,6 +258,10 @@ static void make_driver(struct platform *p) {
         .approval_auto = config_enum(c, "driver_approval") == APPROVAL_AUTO ||
                          (config_bool(c, "demo") && !config_is_given(c, "driver_approval")),
         .offer_wave = (int32_t)config_int(c, "offer_wave"),
+        .offer_whole_waves = config_enum(c, "offer_refill") == OFFER_REFILL_WAVE,
+        .weights = &p->weights,
+        .fairness_half_life_s = config_int(c, "dispatch_fairness_h") * 3600,
+        .bigger_classes = (int32_t)config_int(c, "dispatch_bigger_classes"),
         .offer_timeout_s = config_int(c, "offer_timeout_s"),
         .search_radius_m = config_int(c, "search_radius_m"),
         .search_radius_max_m = config_int(c, "search_radius_max_m"),

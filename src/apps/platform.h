@@ -10,6 +10,7 @@
 #include "adapters/http/server.h"
 #include "adapters/otlp/otlp.h"
 #include "apps/parts.h"
+#include "dispatch/dispatch.h"
 #include "runtime/service.h"
 
 #define PLATFORM_WORKERS_MAX 64
@@ -35,6 +36,7 @@ struct platform {
     struct otlp *otlp;                     /* sends them, … */
     const struct otlp_module *otlp_driver; /* … by this */
     const struct tariffs *tariffs;
+    struct dispatch_weights weights;
     struct auth_service *auth;
     struct booking_service *booking;
     struct driver_service *driver;

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "dispatch/dispatch.h"
 #include "ports/locations.h"
 
 #include <string.h>
@@ -300,6 +301,10 @@ static const struct config_setting booking[] = {
 TABLE(booking, "Bookings");
 
 static const char *const approvals[] = {"manual", "auto", NULL};
+static const char *const offer_refills[] = {"each", "wave", NULL};
+#define WEIGHT(standard, unit)                                                                     \
+    .kind = CONFIG_INT, .fallback = (standard), .min = 0, .max = DISPATCH_WEIGHT_MAX,              \
+    .help = "Points against a driver for " unit
 static const struct config_setting dispatch[] = {
     {.key = "driver_approval",
      .kind = CONFIG_ENUM,
@@ -318,6 +323,31 @@ static const struct config_setting dispatch[] = {
      .min = 1,
      .max = 10,
      .help = "Drivers that are offered a booking at once"},
+    {.key = "offer_refill",
+     .kind = CONFIG_ENUM,
+     .names = offer_refills,
+     .fallback = "each",
+     .help = "Of a wave, the next is asked when one has answered (each), or when all have (wave)"},
+    {.key = "dispatch_weight_eta", WEIGHT("10", "a second to the pickup")},
+    {.key = "dispatch_weight_rating", WEIGHT("3", "a hundredth of a star less than the best")},
+    {.key = "dispatch_weight_jobs",
+     WEIGHT("2", "a hundredth of a job more than the least, lately")},
+    {.key = "dispatch_weight_idle", WEIGHT("10", "a minute of waiting less than the longest")},
+    {.key = "dispatch_weight_acceptance",
+     WEIGHT("6", "a per cent of offers taken less than the best")},
+    {.key = "dispatch_weight_class", WEIGHT("600", "a class of vehicle bigger than needed")},
+    {.key = "dispatch_fairness_h",
+     .kind = CONFIG_INT,
+     .fallback = "4",
+     .min = 1,
+     .max = 168,
+     .help = "After how many hours a job counts half against its driver"},
+    {.key = "dispatch_bigger_classes",
+     .kind = CONFIG_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = 3,
+     .help = "How many classes bigger than booked a vehicle may be"},
     {.key = "search_radius_m",
      .kind = CONFIG_INT,
      .fallback = "3000",

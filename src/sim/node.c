@@ -157,6 +157,9 @@ static void make_services(struct sim_node *n) {
                                                         .fixes_per_hour_max = FIXES_PER_HOUR_MAX,
                                                         .approval_auto = p->approval_auto,
                                                         .offer_wave = p->offer_wave,
+                                                        .offer_whole_waves = p->whole_waves,
+                                                        .weights = &p->weights,
+                                                        .bigger_classes = p->bigger_classes,
                                                         .offer_timeout_s = p->offer_timeout_s});
     if (has(n, SIM_BOOKING))
         n->booking = booking_service_new(&(struct booking_options){

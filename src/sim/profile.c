@@ -99,6 +99,19 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->vehicles = rng_unit(r) * 0.1;
 }
 
+/* Whom dispatch prefers is none of the oracle's business; that all holds whomever it does, is. */
+static void draw_dispatch(struct sim *sim) {
+    struct sim_profile *p = &sim->profile;
+    struct rng *r = &sim->rng;
+    p->whole_waves = rng_below(r, 3) == 0;
+    p->bigger_classes = rng_below(r, 4) == 0 ? (int32_t)rng_between(r, 1, 3) : 0;
+    p->weights = dispatch_weights_standard;
+    for (int part = PART_ETA; part < DISPATCH_PARTS; part++) {
+        if (rng_below(r, 4) == 0)
+            p->weights.of[part] = rng_between(r, 0, 2000);
+    }
+}
+
 void sim_profile_draw(struct sim *sim, const struct sim_options *o) {
     struct sim_profile *p = &sim->profile;
     uint64_t shape = rng_below(&sim->rng, 10);
@@ -106,6 +119,7 @@ void sim_profile_draw(struct sim *sim, const struct sim_options *o) {
     if (o->replicas)
         p->topology = SIM_REPLICAS;
     draw_sizes(sim, o->bookings);
+    draw_dispatch(sim);
     draw_faults(sim);
     if (o->calm)
         p->faults_until_us = SIM_START_US;

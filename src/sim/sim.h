@@ -19,6 +19,7 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "base/timestamp.h"
+#include "dispatch/dispatch.h"
 #include "ports/mailer.h"
 #include "runtime/service.h"
 #include "sim/check.h"
@@ -90,7 +91,9 @@ struct sim_profile {
     int64_t idle_turn_us;      /* how often one with nothing to do looks around */
     int64_t latency_mean_us;   /* of the network */
     int64_t faults_until_us;   /* virtual time at which all faults end */
-    bool approval_auto;
+    bool approval_auto, whole_waves;
+    int32_t bigger_classes;
+    struct dispatch_weights weights;
     double faults[SIM_FAULT_COUNT]; /* chance of each, where it can happen; or how many a minute */
     struct memory_store_faults store;
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;

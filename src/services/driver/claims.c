@@ -133,7 +133,8 @@ static struct driver_claim claim_of(const struct ev_claim *want, const struct de
 }
 
 /* Why D cannot be claimed for WANT; NULL: he can. */
-static const char *refusal(const struct driver *d, const struct ev_claim *want) {
+static const char *refusal(const struct driver *d, const struct ev_claim *want,
+                           int32_t bigger_classes) {
     if (d->disabled)
         return "the account is disabled";
     if (d->status != STATUS_APPROVED)
@@ -147,7 +148,8 @@ static const char *refusal(const struct driver *d, const struct ev_claim *want) 
      * leave an open offer without a claim. */
     if (d->claim != NULL)
         return "holds another offer";
-    if (d->vehicle == NULL || d->vehicle->kind != want->vehicle)
+    if (d->vehicle == NULL || d->vehicle->kind < want->vehicle ||
+        d->vehicle->kind > want->vehicle + bigger_classes)
         return "drives another class of vehicle";
     return NULL;
 }
@@ -162,7 +164,7 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
     if (has_ended(d, want->offer_id) || has_ended(d, want->booking_id) ||
         (d->claim != NULL && str_eq(d->claim->offer_id, want->offer_id)))
         return; /* heard before */
-    const char *why = refusal(d, want);
+    const char *why = refusal(d, want, s->o.bigger_classes);
     struct driver_claim claim = claim_of(want, ctx, s->o.offer_timeout_s);
     if (why != NULL) {
         driver_claim_event(d, &claim, str_from(why), EV_DISPATCH_REFUSED, cmd, ctx, ret);
@@ -214,11 +216,20 @@ static bool offer_has_ended(const struct driver *d, const struct ev_offer *offer
     return offer != NULL && offer->id.p != NULL && has_ended(d, offer->id);
 }
 
+static void add_load(struct driver *d, int64_t milli, int64_t half_life_s, int64_t now_us) {
+    int64_t load = dispatch_load_milli(d->load_milli > 0 ? d->load_milli : 0, d->load_at_us, now_us,
+                                       half_life_s) +
+                   milli;
+    d->load_milli = load > 0 ? load : 0;
+    d->load_at_us = now_us;
+}
+
 /* The booking is his: it decides, whatever was known here before. But an offer that was closed is
  * not won: if it was, the booking was over by the time it was closed (it had been asked for its
  * word, and that overtook this), and he may hold another claim by now. */
 static void decide_assigned(const struct command *cmd, const struct decide_ctx *ctx,
                             const void *state, struct decision *ret) {
+    const struct driver_service *s = cmd->service;
     const struct driver *d = state;
     const struct ev_booking *b = cmd->args;
     if (d == NULL || has_ended(d, b->booking_id) || offer_has_ended(d, b->offer))
@@ -242,6 +253,7 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     next->claim->active = true;
     next->duty = DUTY_BUSY;
     next->accepted++;
+    add_load(next, 1000, s->o.fairness_half_life_s, ctx->now_us);
 }
 
 static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -257,6 +269,7 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
         return;
     remember(next, ctx->arena, next->claim->offer_id);
     next->claim = NULL;
+    next->free_since_us = ctx->now_us;
     bool may_drive = next->status == STATUS_APPROVED && !next->disabled;
     if (next->duty == DUTY_BUSY)
         next->duty = may_drive ? DUTY_ON : DUTY_OFF;

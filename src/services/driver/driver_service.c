@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define OFFER_TIMEOUT_S_DEFAULT 20
+#define FAIRNESS_HALF_LIFE_S_DEFAULT (4 * 3600)
 #define SEARCH_RADIUS_M_DEFAULT 1500
 #define SEARCH_RADIUS_MAX_M_DEFAULT 12000
 #define TRAIL_KEEP_DAYS_DEFAULT 90
@@ -183,6 +184,9 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
     o->offer_wave = (int32_t)or_default(o->offer_wave, 1);
     CHECK(o->offer_wave <= DISPATCH_WAVE_MAX);
     o->offer_timeout_s = or_default(o->offer_timeout_s, OFFER_TIMEOUT_S_DEFAULT);
+    o->weights = o->weights != NULL ? o->weights : &dispatch_weights_standard;
+    o->fairness_half_life_s = or_default(o->fairness_half_life_s, FAIRNESS_HALF_LIFE_S_DEFAULT);
+    CHECK(o->bigger_classes >= 0 && o->bigger_classes < VEHICLE_COUNT);
     o->search_radius_m = or_default(o->search_radius_m, SEARCH_RADIUS_M_DEFAULT);
     o->search_radius_max_m = or_default(o->search_radius_max_m, SEARCH_RADIUS_MAX_M_DEFAULT);
     if (o->search_radius_max_m < o->search_radius_m)

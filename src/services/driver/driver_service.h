@@ -8,6 +8,7 @@
 #ifndef LORRY_DRIVER_SERVICE_H
 #define LORRY_DRIVER_SERVICE_H
 
+#include "dispatch/dispatch.h"
 #include "events/events.h"
 #include "ports/cache.h"
 #include "ports/locations.h"
@@ -21,10 +22,15 @@ struct driver_options {
     struct router *router;     /* how long to the pickup */
     struct executor *executor; /* fixes are submitted to it. May be set later: see below */
     const struct log *log;
-    struct peers *peers;         /* others that write to the same store; NULL: nobody */
-    bool approval_auto;          /* driver_approval: auto approves whoever has a vehicle */
-    int32_t offer_wave;          /* drivers asked at once, 1..DISPATCH_WAVE_MAX; 0: 1 */
-    int64_t offer_timeout_s;     /* 0: 20 */
+    struct peers *peers;     /* others that write to the same store; NULL: nobody */
+    bool approval_auto;      /* driver_approval: auto approves whoever has a vehicle */
+    int32_t offer_wave;      /* drivers asked at once, 1..DISPATCH_WAVE_MAX; 0: 1 */
+    int64_t offer_timeout_s; /* 0: 20 */
+    /* All of a wave is asked again only when all of it has answered; else each place at once. */
+    bool offer_whole_waves;
+    const struct dispatch_weights *weights; /* NULL: the standard; static or the options' owner's */
+    int64_t fairness_half_life_s;           /* of jobs that count as lately; 0: 4 hours */
+    int32_t bigger_classes;      /* how many classes bigger than booked may serve, ≥ 0 */
     int64_t search_radius_m;     /* the first circle; 0: 1500 */
     int64_t search_radius_max_m; /* the last one; 0: 12000 */
     int32_t fixes_per_hour_max;  /* of one driver, stored; 0: no limit */

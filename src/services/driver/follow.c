@@ -275,6 +275,11 @@ static bool is_text(const char *text, size_t room) {
     return text[0] != '\0' && memchr(text, '\0', room) != NULL;
 }
 
+static bool are_merits(const struct merits *is) {
+    return is->rating_x100 >= 0 && is->acceptance_percent >= 0 && is->load_milli >= 0 &&
+           is->load_at_us >= 0 && is->free_since_us >= 0;
+}
+
 static void on_driver(void *consumer, struct str topic, const void *data, size_t len) {
     (void)topic;
     struct driver_service *s = consumer;
@@ -284,7 +289,7 @@ static void on_driver(void *consumer, struct str topic, const void *data, size_t
     memcpy(&d, data, sizeof d);
     if (!is_text(d.driver_id, sizeof d.driver_id) || d.duty > DUTY_BUSY || d.claimed > 1 ||
         d.vehicle >= VEHICLE_COUNT || !memchr(d.booking_id, '\0', sizeof d.booking_id) ||
-        !memchr(d.name, '\0', sizeof d.name))
+        !memchr(d.name, '\0', sizeof d.name) || !are_merits(&d.merits))
         return;
     roster_heard(s->roster, &d);
 }

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/timestamp.h"
 #include "services/driver/search.h"
 
 #include <math.h>
@@ -15,17 +16,37 @@
 
 #define FREE_MAX 64 /* the nearest free ones looked at: some of them were asked before */
 #define BUSY_MAX 8  /* the nearest of all: for the trace */
+#define GUESS_MPS 8 /* in a straight line, before the router is asked */
 #define NEAR_MAX (FREE_MAX + BUSY_MAX)
 
-/* Why M cannot be asked by the search ID now; absent: he can. */
-static struct str bar_of(const struct member *m, bool free, struct str id, int64_t now_us) {
+/* Why M cannot be asked by the search ID now; REASON_NONE: he can. */
+static enum dispatch_reason bar_of(const struct member *m, bool free, struct str id,
+                                   int64_t now_us) {
     if (m->booking_id[0] != '\0')
-        return STR("busy with another booking");
+        return REASON_BUSY;
     if (!free)
-        return STR("holds another offer");
+        return REASON_HOLDS_OFFER;
     if (m->reserved_until_us > now_us && !str_eq(str_from(m->reserved_for), id))
-        return STR("is about to be offered another booking");
-    return STR_NONE;
+        return REASON_RESERVED;
+    return REASON_NONE;
+}
+
+/* What speaks for and against M, but for the way, in the units of dispatch.h. */
+static void fill_values(const struct driver_options *o, const struct search *search,
+                        const struct member *m, int64_t now_us, int64_t value[DISPATCH_PARTS]) {
+    const struct merits *is = &m->merits;
+    int64_t load =
+        dispatch_load_milli(is->load_milli, is->load_at_us, now_us, o->fairness_half_life_s);
+    int64_t idle_min = (now_us - is->free_since_us) / (60 * US_PER_S);
+    bool waits = is->free_since_us > 0 && idle_min > 0;
+    value[PART_ETA] = -1;
+    value[PART_RATING] = is->rating_x100;
+    value[PART_JOBS] = load / 10;
+    value[PART_IDLE] = !waits                             ? 0
+                       : idle_min < DISPATCH_IDLE_MIN_MAX ? idle_min
+                                                          : DISPATCH_IDLE_MIN_MAX;
+    value[PART_ACCEPTANCE] = is->acceptance_percent;
+    value[PART_CLASS] = m->vehicle > search->vehicle ? m->vehicle - search->vehicle : 0;
 }
 
 static bool is_near(const struct search_facts *f, struct str driver_id) {
@@ -37,16 +58,17 @@ static bool is_near(const struct search_facts *f, struct str driver_id) {
 }
 
 static void add_near(struct search_facts *f, const struct fleet_hit *hit, struct command *cmd,
-                     int64_t now_us) {
+                     const struct search *search, int64_t now_us) {
+    const struct driver_service *s = cmd->service;
     const struct member *m = hit->item->owner;
     if (is_near(f, str_from(m->id)))
         return;
-    f->near[f->near_count++] =
-        (struct search_near){.driver_id = arena_str(cmd->arena, str_from(m->id)),
-                             .name = arena_str(cmd->arena, m->name),
-                             .distance_m = llround(hit->distance_m),
-                             .eta_s = -1,
-                             .bar = bar_of(m, hit->item->free, cmd->id, now_us)};
+    struct search_near *n = &f->near[f->near_count++];
+    *n = (struct search_near){.driver_id = arena_str(cmd->arena, str_from(m->id)),
+                              .name = arena_str(cmd->arena, m->name),
+                              .distance_m = llround(hit->distance_m),
+                              .bar = bar_of(m, hit->item->free, cmd->id, now_us)};
+    fill_values(&s->o, search, m, now_us, n->value);
 }
 
 /* How long by road, for the first CANDIDATES_MAX of those who can be asked. */
@@ -70,7 +92,7 @@ static void ask_router(struct driver_service *s, const struct search *search,
     s->o.router->ops->many_to_one(s->o.router, from, count, to, (enum vehicle)search->vehicle,
                                   legs);
     for (int32_t i = 0; i < count; i++)
-        may->near[who[i]].eta_s = legs[i].duration_s > 0 ? legs[i].duration_s : 0;
+        may->near[who[i]].value[PART_ETA] = legs[i].duration_s > 0 ? legs[i].duration_s : 0;
 }
 
 static void reserve(struct driver_service *s, const struct command *cmd,
@@ -91,7 +113,7 @@ static void keep_best(struct search_facts *f) {
     int32_t kept = 0;
     for (int32_t pass = 0; pass < 2; pass++) {
         for (int32_t i = kept; i < f->near_count && kept < CANDIDATES_MAX; i++) {
-            if ((f->near[i].eta_s >= 0) != (pass == 0))
+            if ((f->near[i].value[PART_ETA] >= 0) != (pass == 0))
                 continue;
             struct search_near found = f->near[i];
             memmove(&f->near[kept + 1], &f->near[kept], (size_t)(i - kept) * sizeof(found));
@@ -101,11 +123,18 @@ static void keep_best(struct search_facts *f) {
     f->near_count = kept;
 }
 
+static unsigned vehicles_that_serve(const struct driver_options *o, int32_t vehicle) {
+    unsigned serve = 0;
+    for (int32_t v = vehicle; v < VEHICLE_COUNT && v <= vehicle + o->bigger_classes; v++)
+        serve |= 1u << v;
+    return serve;
+}
+
 static void gather(struct command *cmd, const struct search *search, int64_t now_us,
                    struct search_facts *f) {
     struct driver_service *s = cmd->service;
     const struct fleet_index *index = roster_index(s->roster);
-    struct fleet_filter filter = {.vehicles = 1u << search->vehicle,
+    struct fleet_filter filter = {.vehicles = vehicles_that_serve(&s->o, search->vehicle),
                                   .free_only = true,
                                   .newer_than_us = now_us - POSITION_FRESH_US};
     struct point to = {search->pickup->lat_e7, search->pickup->lng_e7};
@@ -114,22 +143,23 @@ static void gather(struct command *cmd, const struct search *search, int64_t now
     f->near = arena_array(cmd->arena, struct search_near, NEAR_MAX);
     int32_t count = fleet_index_nearest(index, to, radius_m, &filter, FREE_MAX, hits);
     for (int32_t i = 0; i < count; i++)
-        add_near(f, &hits[i], cmd, now_us);
+        add_near(f, &hits[i], cmd, search, now_us);
     filter.free_only = false;
     count = fleet_index_nearest(index, to, radius_m, &filter, BUSY_MAX, hits);
     for (int32_t i = 0; i < count; i++)
-        add_near(f, &hits[i], cmd, now_us);
+        add_near(f, &hits[i], cmd, search, now_us);
     struct dispatch_candidate *plan = arena_array(cmd->arena, struct dispatch_candidate, NEAR_MAX);
-    /* First by distance alone, to see who is worth asking the router about; then for good. */
+    /* First by a guess of the way, to see who is worth asking the router about; then for good. */
     for (int32_t i = 0; i < f->near_count; i++)
-        f->near[i].eta_s = f->near[i].bar.p == NULL ? f->near[i].distance_m : -1;
-    search_plan(search, f, 0, now_us, cmd->arena, plan);
+        f->near[i].value[PART_ETA] =
+            f->near[i].bar == REASON_NONE ? f->near[i].distance_m / GUESS_MPS : -1;
+    search_plan(&s->o, search, f, 0, now_us, cmd->arena, plan);
     for (int32_t i = 0; i < f->near_count; i++)
-        f->near[i].eta_s = -1;
+        f->near[i].value[PART_ETA] = -1;
     ask_router(s, search, f, plan, index);
     keep_best(f);
-    int32_t wave = s->o.offer_wave - search_outstanding(search, s->o.offer_timeout_s, now_us);
-    int32_t chosen = search_plan(search, f, wave > 0 ? wave : 0, now_us, cmd->arena, plan);
+    int32_t room = search_room(&s->o, search, now_us);
+    int32_t chosen = search_plan(&s->o, search, f, room, now_us, cmd->arena, plan);
     reserve(s, cmd, plan, chosen, now_us);
 }
 

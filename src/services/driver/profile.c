@@ -226,10 +226,12 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
         return;
     }
     struct driver *d = driver_edit(cmd, ctx, old, ret);
-    if (on)
+    if (on) {
         d->duty = driver_active(d) ? DUTY_BUSY : DUTY_ON;
-    else
+        d->free_since_us = ctx->now_us;
+    } else {
         take_off_duty(d, "went off duty", cmd, ctx, ret);
+    }
     driver_answer(cmd, ctx, d, ret);
 }
 

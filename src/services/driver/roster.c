@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/map.h"
+#include "dispatch/dispatch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -129,6 +130,21 @@ static void count_duty(struct roster *r, uint8_t duty, int64_t by) {
         r->busy += by;
 }
 
+/* Counters of documents from before there were such are absent. */
+static int64_t or_none(int64_t x) {
+    return x > 0 ? x : 0;
+}
+
+static struct merits merits_of(const struct driver *d) {
+    int64_t refused = or_none(d->declined) + or_none(d->timed_out) + or_none(d->released);
+    return (struct merits){
+        .rating_x100 = dispatch_rating_x100(or_none(d->stars_sum), or_none(d->stars_count)),
+        .acceptance_percent = dispatch_acceptance_percent(or_none(d->accepted), refused),
+        .load_milli = or_none(d->load_milli),
+        .load_at_us = d->load_at_us,
+        .free_since_us = d->free_since_us};
+}
+
 static struct signal_driver news_of(const struct driver *d) {
     struct signal_driver n;
     memset(&n, 0, sizeof n);
@@ -144,6 +160,7 @@ static struct signal_driver news_of(const struct driver *d) {
     n.capacity = vehicle_capacity(d->vehicle);
     n.claimed = d->claim != NULL;
     n.version = d->head.version;
+    n.merits = merits_of(d);
     return n;
 }
 
@@ -152,6 +169,7 @@ static bool take(struct roster *r, struct member *m, const struct signal_driver 
     if (d->version <= m->version)
         return false; /* a commit whose answer was lost is heard of late */
     m->version = d->version;
+    m->merits = d->merits;
     if (d->claimed)
         m->reserved_until_us = 0; /* what he was reserved for has come */
     pthread_rwlock_wrlock(&r->lock);

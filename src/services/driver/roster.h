@@ -28,8 +28,13 @@ struct trail_range {
 
 /* What the roster keeps of a driver's document; also how replicas tell each other of it. A C struct
  * as it lies in memory: one that changes gets another topic. */
-#define SIGNAL_DRIVER "driver.2"
+#define SIGNAL_DRIVER "driver.3"
 #define SIGNAL_NAME_BYTES_MAX 400 /* a longer name is cut, on maps only */
+/* What dispatch judges him by. */
+struct merits {
+    int64_t rating_x100, acceptance_percent;
+    int64_t load_milli, load_at_us, free_since_us;
+};
 struct signal_driver {
     char driver_id[ID_TEXT_MAX];
     char booking_id[ID_TEXT_MAX]; /* under way; "" none */
@@ -37,6 +42,7 @@ struct signal_driver {
     uint8_t duty, vehicle, claimed; /* enum duty, enum vehicle, 0 or 1 */
     struct capacity capacity;       /* of the vehicle in use */
     int64_t version;
+    struct merits merits;
 };
 
 struct member {
@@ -48,6 +54,7 @@ struct member {
     bool claimed, placed;         /* placed: stands in the index */
     struct capacity capacity;     /* of the vehicle in use */
     /* the executor's */
+    struct merits merits;
     int64_t version;  /* of the document this was made from */
     bool known;       /* newest is what the store has, or had … */
     int64_t known_us; /* … at this time: others may write this driver's trail */

@@ -98,56 +98,60 @@ static void add_asked(struct search *s, struct str driver_id, struct str offer_i
 }
 
 static enum dispatch_standing standing_of(const struct search *s, struct str driver_id,
-                                          int64_t now_us, struct str *ret_bar) {
+                                          int64_t now_us, enum dispatch_reason *ret_bar) {
     const struct search_asked *asked = asked_driver(s, driver_id);
     if (asked == NULL)
         return DISPATCH_FRESH;
     int64_t ago_us = now_us - asked->at_us;
     switch ((enum outcome)asked->outcome) {
     case OUTCOME_OFFERED:
-        *ret_bar = STR("is being asked for this booking");
+        *ret_bar = REASON_BEING_ASKED;
         return DISPATCH_BARRED;
     case OUTCOME_TIMED_OUT:
         if (ago_us >= SEARCH_AGAIN_US)
             return DISPATCH_AGAIN;
-        *ret_bar = STR("gave no answer a moment ago");
+        *ret_bar = REASON_SILENT;
         return DISPATCH_BARRED;
     case OUTCOME_PASSED_OVER:
         if (ago_us >= SEARCH_REFUSED_US)
             return DISPATCH_FRESH;
-        *ret_bar = STR("could not be claimed a moment ago");
+        *ret_bar = REASON_UNCLAIMED;
         return DISPATCH_BARRED;
     case OUTCOME_DECLINED:
     case OUTCOME_ACCEPTED:
     case OUTCOME_NONE:
         break;
     }
-    *ret_bar = STR("declined this booking before");
+    *ret_bar = REASON_DECLINED;
     return DISPATCH_BARRED;
 }
 
-int32_t search_plan(const struct search *s, const struct search_facts *facts, int32_t wave,
-                    int64_t now_us, struct arena *a, struct dispatch_candidate *ret_plan) {
+int32_t search_plan(const struct driver_options *o, const struct search *s,
+                    const struct search_facts *facts, int32_t wave, int64_t now_us, struct arena *a,
+                    struct dispatch_candidate *ret_plan) {
     for (int32_t i = 0; i < facts->near_count; i++) {
         const struct search_near *n = &facts->near[i];
         struct dispatch_candidate *c = &ret_plan[i];
         *c = (struct dispatch_candidate){
-            .driver_id = n->driver_id, .distance_m = n->distance_m, .eta_s = n->eta_s, .tag = i};
+            .driver_id = n->driver_id, .distance_m = n->distance_m, .tag = i};
+        memcpy(c->value, n->value, sizeof c->value);
         c->standing = standing_of(s, n->driver_id, now_us, &c->bar);
-        if (c->standing != DISPATCH_BARRED && (n->bar.p != NULL || n->eta_s < 0)) {
+        if (c->standing != DISPATCH_BARRED && (n->bar != REASON_NONE || c->value[PART_ETA] < 0)) {
             c->standing = DISPATCH_BARRED;
-            c->bar = n->bar.p != NULL ? n->bar : STR("is looked at again in the next round");
+            c->bar = n->bar != REASON_NONE ? n->bar : REASON_NEXT_ROUND;
         }
     }
-    return dispatch_plan(ret_plan, facts->near_count, wave, a);
+    return dispatch_plan(o->weights, ret_plan, facts->near_count, wave, a);
 }
 
-int32_t search_outstanding(const struct search *s, int64_t offer_timeout_s, int64_t now_us) {
-    int64_t lost_us = now_us - offer_timeout_s * US_PER_S - SEARCH_LOST_US;
-    int32_t count = 0;
+int32_t search_room(const struct driver_options *o, const struct search *s, int64_t now_us) {
+    int64_t lost_us = now_us - o->offer_timeout_s * US_PER_S - SEARCH_LOST_US;
+    int32_t asked = 0;
     for (int32_t i = 0; i < s->asked_count; i++)
-        count += s->asked[i].outcome == OUTCOME_OFFERED && s->asked[i].at_us > lost_us;
-    return count;
+        asked += s->asked[i].outcome == OUTCOME_OFFERED && s->asked[i].at_us > lost_us;
+    if (asked >= o->offer_wave || (asked > 0 && o->offer_whole_waves))
+        return 0;
+    return o->offer_wave - asked;
 }
 
 /* ---- a round ---- */
@@ -163,7 +167,7 @@ static void send_claim(const struct search *s, const struct dispatch_candidate *
         .vehicle = s->vehicle,
         .rating = NAN,
         .pickup_distance_m = c->distance_m,
-        .pickup_eta_s = c->eta_s,
+        .pickup_eta_s = c->value[PART_ETA],
         .pickup = s->pickup,
         .dropoff = s->dropoff,
         .stop_count = s->stop_count,
@@ -182,8 +186,7 @@ static void give_up_lost(struct search *s, int64_t offer_timeout_s, const struct
             continue;
         asked->outcome = OUTCOME_TIMED_OUT;
         asked->at_us = ctx->now_us;
-        trace_outcome(s, asked->offer_id, OUTCOME_TIMED_OUT, STR("nothing was heard of it"),
-                      ctx->arena);
+        trace_outcome(s, asked->offer_id, OUTCOME_TIMED_OUT, REASON_UNHEARD, STR_NONE, ctx->arena);
     }
 }
 
@@ -197,7 +200,7 @@ static void go_round(struct search *s, const struct command *cmd, const struct d
     if (s->status != SEARCH_OPEN || !s->begun || now_us >= s->search_until_us)
         return; /* in the end the booking says that it has expired */
     give_up_lost(s, o->offer_timeout_s, ctx);
-    int32_t wave = o->offer_wave - search_outstanding(s, o->offer_timeout_s, now_us);
+    int32_t wave = search_room(o, s, now_us);
     int64_t patience_us = o->offer_timeout_s * US_PER_S + SEARCH_LOST_US;
     if (wave <= 0) {
         s->wake_at_us = now_us + patience_us;
@@ -206,7 +209,7 @@ static void go_round(struct search *s, const struct command *cmd, const struct d
     const struct search_facts *facts = cmd->facts;
     struct dispatch_candidate *plan =
         arena_array(ctx->arena, struct dispatch_candidate, facts->near_count + 1);
-    int32_t chosen = search_plan(s, facts, wave, now_us, ctx->arena, plan);
+    int32_t chosen = search_plan(o, s, facts, wave, now_us, ctx->arena, plan);
     struct search_round *round =
         trace_round(s, plan, facts->near_count, facts->near, now_us, ctx->arena);
     for (int32_t i = 0; i < chosen; i++) {
@@ -256,7 +259,8 @@ static void decide_refused(const struct command *cmd, const struct decide_ctx *c
         asked->at_us = ctx->now_us;
     }
     if (waited || claim->manual)
-        trace_outcome(s, claim->offer_id, OUTCOME_PASSED_OVER, claim->reason, ctx->arena);
+        trace_outcome(s, claim->offer_id, OUTCOME_PASSED_OVER, REASON_REFUSED, claim->reason,
+                      ctx->arena);
     if (waited)
         go_round(s, cmd, ctx, ret);
 }
@@ -279,13 +283,12 @@ static void decide_closed(const struct command *cmd, const struct decide_ctx *ct
         asked->at_us = ctx->now_us;
     }
     if (declined || timed_out)
-        trace_outcome(s, offer->id, outcome, STR_NONE, ctx->arena);
+        trace_outcome(s, offer->id, outcome, REASON_NONE, STR_NONE, ctx->arena);
     else /* it was made, and taken back: not his doing */
         trace_outcome(s, offer->id, OUTCOME_OFFERED,
-                      str_is(offer->reason, "accepted_elsewhere")
-                          ? STR("another driver has the booking")
-                          : STR("withdrawn"),
-                      ctx->arena);
+                      str_is(offer->reason, "accepted_elsewhere") ? REASON_ELSEWHERE
+                                                                  : REASON_WITHDRAWN,
+                      STR_NONE, ctx->arena);
     if (waited && (declined || timed_out))
         go_round(s, cmd, ctx, ret);
     else if (s->status == SEARCH_OPEN && s->begun)
@@ -301,8 +304,7 @@ static void decide_wanted(const struct command *cmd, const struct decide_ctx *ct
         return;
     }
     struct search *s = search_edit(cmd, ctx, state, ret);
-    struct str reason =
-        facts->unknown_driver ? STR("there is no such driver") : STR("chosen by a dispatcher");
+    enum dispatch_reason reason = facts->unknown_driver ? REASON_NOBODY : REASON_CHOSEN;
     trace_manual(s, b->offer->driver_id, facts->named, b->offer->id,
                  facts->unknown_driver ? OUTCOME_PASSED_OVER : OUTCOME_OFFERED, reason, ctx->now_us,
                  ctx->arena);
@@ -315,7 +317,7 @@ static void decide_wanted(const struct command *cmd, const struct decide_ctx *ct
                          .vehicle = b->vehicle,
                          .rating = NAN,
                          .manual = true,
-                         .reason = reason};
+                         .reason = dispatch_reason_words(reason)};
     decision_event(ret, cmd, ctx, EV_DISPATCH_REFUSED, b->booking_id, &ev_claim_schema, &e);
 }
 
@@ -332,8 +334,8 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     if (asked != NULL)
         asked->outcome = OUTCOME_ACCEPTED;
     bool manual = b->offer != NULL && b->offer->manual;
-    struct str reason = manual ? STR("chosen by a dispatcher") : STR_NONE;
-    if (!trace_outcome(s, offer_id, OUTCOME_ACCEPTED, reason, ctx->arena))
+    enum dispatch_reason reason = manual ? REASON_CHOSEN : REASON_NONE;
+    if (!trace_outcome(s, offer_id, OUTCOME_ACCEPTED, reason, STR_NONE, ctx->arena))
         trace_manual(s, b->driver_id, facts->named, offer_id, OUTCOME_ACCEPTED, reason, ctx->now_us,
                      ctx->arena);
 }

@@ -40,12 +40,20 @@ struct search_asked {
     int64_t at_us;
     int32_t outcome; /* OFFERED: no answer yet. PASSED_OVER: could not be claimed, or withdrawn */
 };
+struct search_part {
+    int32_t part; /* enum dispatch_part */
+    int64_t value, points;
+};
 struct search_candidate {
     struct str driver_id, name, offer_id; /* name and offer may be absent */
     int64_t rank, distance_m;             /* rank 0 is kept as I64_ABSENT, and so are unknowns */
     int64_t pickup_eta_s, score;
     int32_t outcome;
+    int32_t reason_code; /* enum dispatch_reason */
     struct str reason;
+    int64_t cost;              /* points; I64_ABSENT: barred, or chosen by hand */
+    struct search_part *parts; /* what costs him something */
+    int32_t part_count;
 };
 struct search_round {
     int64_t at_us;
@@ -77,8 +85,9 @@ extern const struct schema search_round_schema;
 /* Who is near, as load found him. */
 struct search_near {
     struct str driver_id, name;
-    int64_t distance_m, eta_s; /* eta -1: he cannot be asked now */
-    struct str bar;            /* why not; absent: he is free */
+    int64_t distance_m;
+    int64_t value[DISPATCH_PARTS]; /* eta -1: he cannot be asked now */
+    enum dispatch_reason bar;      /* why not; REASON_NONE: he is free */
 };
 struct search_facts {
     struct search_near *near;
@@ -90,10 +99,11 @@ struct search_facts {
 /* ---- search.c, pure ---- */
 void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m);
 /* Puts those near in order (RET_PLAN has room for them) and chooses at most WAVE. */
-int32_t search_plan(const struct search *s, const struct search_facts *facts, int32_t wave,
-                    int64_t now_us, struct arena *a, struct dispatch_candidate *ret_plan);
-/* How many are being asked. */
-int32_t search_outstanding(const struct search *s, int64_t offer_timeout_s, int64_t now_us);
+int32_t search_plan(const struct driver_options *o, const struct search *s,
+                    const struct search_facts *facts, int32_t wave, int64_t now_us, struct arena *a,
+                    struct dispatch_candidate *ret_plan);
+/* How many more may be asked now. */
+int32_t search_room(const struct driver_options *o, const struct search *s, int64_t now_us);
 
 /* ---- gather.c, executor's thread: `load` of the commands; facts are struct search_facts ---- */
 int search_load_begin(struct command *cmd, struct store *store, int64_t now_us);
@@ -109,12 +119,13 @@ void search_release(const struct command *cmd, const struct search *keep);
 struct search_round *trace_round(struct search *s, const struct dispatch_candidate *plan,
                                  int32_t count, const struct search_near *near, int64_t now_us,
                                  struct arena *a);
-/* How the offer ended, in the round where it was made; REASON absent: as it was. False: it is not
- * in the trace. */
-bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome, struct str reason,
-                   struct arena *a);
+/* How the offer ended, in the round where it was made; REASON_NONE: as it was. WORDS absent: those
+ * of the reason. False: it is not in the trace. */
+bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome,
+                   enum dispatch_reason reason, struct str words, struct arena *a);
 /* A round of one: somebody was chosen by a dispatcher. */
 void trace_manual(struct search *s, struct str driver_id, struct str name, struct str offer_id,
-                  enum outcome outcome, struct str reason, int64_t now_us, struct arena *a);
+                  enum outcome outcome, enum dispatch_reason reason, int64_t now_us,
+                  struct arena *a);
 
 #endif

@@ -20,6 +20,13 @@ static const struct schema_field asked_fields[] = {
 };
 static const struct schema asked_schema = SCHEMA(struct search_asked, "SearchAsked", asked_fields);
 
+static const struct schema_field part_fields[] = {
+    {"part", S_ENUM, SHOWN(search_part, part), .names = dispatch_part_names},
+    {"value", S_I64, SHOWN(search_part, value)},
+    {"points", S_I64, SHOWN(search_part, points)},
+};
+static const struct schema part_schema = SCHEMA(struct search_part, "DispatchPart", part_fields);
+
 static const struct schema_field candidate_fields[] = {
     {"driver_id", S_ID, SHOWN(search_candidate, driver_id), .hint = "drv"},
     {"name", S_STR, NULLED(search_candidate, name)},
@@ -28,7 +35,12 @@ static const struct schema_field candidate_fields[] = {
     {"pickup_eta_s", S_I64, NULLED(search_candidate, pickup_eta_s)},
     {"score", S_I64, NULLED(search_candidate, score)},
     {"outcome", S_ENUM, SHOWN(search_candidate, outcome), .names = outcome_names},
+    {"reason_code", S_ENUM, NULLED(search_candidate, reason_code), .names = dispatch_reason_names},
     {"reason", S_STR, NULLED(search_candidate, reason)},
+    {"cost", S_I64, NULLED(search_candidate, cost)},
+    {"parts", S_LIST, SHOWN(search_candidate, parts),
+     .count_offset = offsetof(struct search_candidate, part_count), .sub = &part_schema,
+     .max = DISPATCH_PARTS},
     {"offer_id", S_ID, SHOWN(search_candidate, offer_id), .hint = "ofr"},
 };
 static const struct schema candidate_schema =

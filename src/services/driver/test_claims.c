@@ -22,7 +22,7 @@
 static struct arena arena;
 static struct json_parser *parser;
 static struct rng rng;
-static struct driver_service service = {.o = {.offer_timeout_s = 20}};
+static struct driver_service service = {.o = {.offer_timeout_s = 20, .fairness_half_life_s = 3600}};
 
 static const struct driver *through_store(const struct driver *d) {
     struct store_doc doc = {.id = d->head.id,

@@ -151,6 +151,7 @@ static void test_the_trace_over_http(void **state) {
     assert_non_null(strstr(body.p, "\"radius_m\":1500,\"candidates\":[{\"driver_id\":\"drv_"));
     assert_non_null(strstr(body.p, "\"name\":\"Test Person\",\"rank\":1,"));
     assert_non_null(strstr(body.p, "\"pickup_eta_s\":50,\"score\":857,\"outcome\":\"offered\","
+                                   "\"reason_code\":\"soonest\","
                                    "\"reason\":\"soonest at the pickup\""));
     rig_expect(r, 403, ROLE_CUSTOMER, NULL, "GET", path, NULL);
     rig_expect(r, 403, ROLE_DRIVER, NULL, "GET", path, NULL);
@@ -245,6 +246,120 @@ static void test_waves(void **state) {
     house_advance(r->house, 30 * US_PER_S);
     assert_int_equal(rig_count(r, EV_DISPATCH_OFFERED), 4);
     assert_str(candidate(r, b.booking_id.p, 0, users[2])->reason, "another driver has the booking");
+    rig_free(r);
+}
+
+/* The next wave only when all of the first have answered; at once, if none of them wants it. */
+static void test_whole_waves(void **state) {
+    (void)state;
+    struct rig *r = rig_new(21);
+    r->options.offer_wave = 2;
+    r->options.offer_whole_waves = true;
+    rig_reopen(r);
+    const char *users[5];
+    for (int i = 0; i < 5; i++)
+        users[i] = van_at(r, 100 * (i + 1));
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    assert_int_equal(rig_count(r, EV_DISPATCH_OFFERED), 2);
+    for (int i = 0; i < 2; i++) {
+        struct ev_claim claim = {.offer_id = rig_stored(r, users[i])->claim->offer_id,
+                                 .driver_id = str_from(rig_driver_id(r, users[i]))};
+        close_offer(r, &b, &claim, i == 0 ? "declined" : "timed_out");
+        assert_int_equal(rig_count(r, EV_DISPATCH_OFFERED), i == 0 ? 2 : 4);
+    }
+    assert_non_null(rig_stored(r, users[2])->claim);
+    assert_non_null(rig_stored(r, users[3])->claim);
+    assert_null(rig_stored(r, users[4])->claim);
+    const struct search_candidate *c = candidate(r, b.booking_id.p, 1, users[3]);
+    assert_int_equal(c->reason_code, REASON_AMONG_BEST);
+    assert_int_equal(candidate(r, b.booking_id.p, 1, users[4])->reason_code, REASON_FARTHER);
+    rig_free(r);
+}
+
+static void rate(struct rig *r, const char *user, int64_t stars, int times) {
+    struct ev_booking rated = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rated.driver_id = str_from(rig_driver_id(r, user));
+    rated.stars = stars;
+    for (int i = 0; i < times; i++)
+        rig_say_booking(r, EV_BOOKING_RATED, &rated);
+}
+
+/* Fifty metres farther, and rated so much better; and what it costs him is in the trace. */
+static void test_judged_by_more_than_the_way(void **state) {
+    (void)state;
+    struct rig *r = rig_new(22);
+    const char *near = van_at(r, 500), *better = van_at(r, 550);
+    rate(r, near, 2, 40);
+    rate(r, better, 5, 40);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    assert_true(is_of(r, rig_last(r, EV_DISPATCH_OFFERED), better));
+    const struct search_candidate *c = candidate(r, b.booking_id.p, 0, better);
+    assert_int_equal(c->cost, 550);
+    assert_int_equal(c->reason_code, REASON_BEST);
+    assert_int_equal(c->part_count, 1);
+    c = candidate(r, b.booking_id.p, 0, near);
+    assert_int_equal(c->cost, 500 + 3 * (494 - 227));
+    assert_int_equal(c->part_count, 2);
+    assert_int_equal(c->parts[1].part, PART_RATING);
+    assert_int_equal(c->parts[1].value, 227);
+    assert_int_equal(c->parts[1].points, 3 * (494 - 227));
+    assert_int_equal(c->reason_code, REASON_RATED_LOWER);
+    assert_str(c->reason, "rated lower: 2.27 against 4.94");
+    char path[96];
+    snprintf(path, sizeof path, "/v1/bookings/%s/dispatch", b.booking_id.p);
+    struct str body = rig_expect(r, 200, ROLE_DISPATCHER, NULL, "GET", path, NULL);
+    assert_non_null(strstr(body.p, "\"reason_code\":\"rated_lower\""));
+    assert_non_null(strstr(body.p, "\"part\":\"rating\",\"value\":227,\"points\":801"));
+    rig_free(r);
+}
+
+/* Who has just had a job stands behind who has had none, until hours have gone by. */
+static void test_fair_shares(void **state) {
+    (void)state;
+    struct rig *r = rig_new(23);
+    const char *near = van_at(r, 100), *other = van_at(r, 200);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    const struct ev_claim *first = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, first, near));
+    assign(r, &b, first);
+    end(r, &b, EV_BOOKING_DELIVERED, BOOKING_DELIVERED, first->driver_id);
+    struct ev_booking second = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &second);
+    const struct ev_claim *next = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, next, other));
+    assert_int_equal(candidate(r, second.booking_id.p, 0, near)->reason_code, REASON_MORE_JOBS);
+    close_offer(r, &second, next, "withdrawn");
+    end(r, &second, EV_BOOKING_CANCELLED, BOOKING_CANCELLED, STR_NONE);
+    r->house->now_us += 40 * 3600 * US_PER_S; /* ten half-lives */
+    rig_fix(r, near, LAT + 100 * LAT_M, LNG);
+    rig_fix(r, other, LAT + 200 * LAT_M, LNG);
+    struct ev_booking third = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &third);
+    assert_true(is_of(r, rig_last(r, EV_DISPATCH_OFFERED), near));
+    rig_free(r);
+}
+
+static void test_bigger_class(void **state) {
+    (void)state;
+    struct rig *r = rig_new(24);
+    const char *car = rig_driver(r, "car", LAT, LNG), *truck = rig_driver(r, "truck", LAT, LNG);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    assert_int_equal(rig_count(r, EV_DISPATCH_OFFERED), 0);
+    end(r, &b, EV_BOOKING_CANCELLED, BOOKING_CANCELLED, STR_NONE);
+    r->options.bigger_classes = 1;
+    rig_reopen(r);
+    const char *van = van_at(r, 400); /* a truck where a van is wanted costs a minute */
+    struct ev_booking second = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &second);
+    assert_true(is_of(r, rig_last(r, EV_DISPATCH_OFFERED), van));
+    assert_int_equal(candidate(r, second.booking_id.p, 0, truck)->reason_code, REASON_BIGGER_CLASS);
+    assert_null(candidate(r, second.booking_id.p, 0, car));
+    close_offer(r, &second, rig_last(r, EV_DISPATCH_OFFERED), "declined");
+    assert_true(is_of(r, rig_last(r, EV_DISPATCH_OFFERED), truck));
     rig_free(r);
 }
 
@@ -548,6 +663,10 @@ int main(void) {
         cmocka_unit_test(test_wider_and_wider),
         cmocka_unit_test(test_passes_until_somebody_comes),
         cmocka_unit_test(test_waves),
+        cmocka_unit_test(test_whole_waves),
+        cmocka_unit_test(test_judged_by_more_than_the_way),
+        cmocka_unit_test(test_fair_shares),
+        cmocka_unit_test(test_bigger_class),
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_dropping_out),
         cmocka_unit_test(test_asks_what_became_of_it),

@@ -31,6 +31,34 @@ static struct search_round *add_round(struct search *s) {
     return r;
 }
 
+/* Only what costs him something is kept: most are behind in little. */
+static void keep_parts(const struct dispatch_candidate *c, struct search_candidate *ret,
+                       struct arena *a) {
+    ret->parts = arena_array(a, struct search_part, DISPATCH_PARTS);
+    for (int32_t part = PART_ETA; part < DISPATCH_PARTS; part++) {
+        if (c->points[part] > 0)
+            ret->parts[ret->part_count++] =
+                (struct search_part){part, c->value[part], c->points[part]};
+    }
+}
+
+static struct search_candidate candidate_of(const struct dispatch_candidate *c, struct str name,
+                                            struct arena *a) {
+    bool ranked = c->rank > 0;
+    struct search_candidate kept = {.driver_id = c->driver_id,
+                                    .name = name,
+                                    .rank = ranked ? c->rank : I64_ABSENT,
+                                    .distance_m = c->distance_m,
+                                    .pickup_eta_s = ranked ? c->value[PART_ETA] : I64_ABSENT,
+                                    .score = ranked ? c->score : I64_ABSENT,
+                                    .cost = ranked ? c->cost : I64_ABSENT,
+                                    .outcome = c->chosen ? OUTCOME_OFFERED : OUTCOME_PASSED_OVER,
+                                    .reason_code = (int32_t)c->reason,
+                                    .reason = c->words};
+    keep_parts(c, &kept, a);
+    return kept;
+}
+
 struct search_round *trace_round(struct search *s, const struct dispatch_candidate *plan,
                                  int32_t count, const struct search_near *near, int64_t now_us,
                                  struct arena *a) {
@@ -48,24 +76,13 @@ struct search_round *trace_round(struct search *s, const struct dispatch_candida
     r->last_at_us = now_us;
     r->candidate_count = count < CANDIDATES_MAX ? count : CANDIDATES_MAX;
     r->candidates = arena_array(a, struct search_candidate, r->candidate_count);
-    for (int32_t i = 0; i < r->candidate_count; i++) {
-        const struct dispatch_candidate *c = &plan[i];
-        bool ranked = c->rank > 0;
-        r->candidates[i] =
-            (struct search_candidate){.driver_id = c->driver_id,
-                                      .name = near[c->tag].name,
-                                      .rank = ranked ? c->rank : I64_ABSENT,
-                                      .distance_m = c->distance_m,
-                                      .pickup_eta_s = ranked ? c->eta_s : I64_ABSENT,
-                                      .score = ranked ? c->score : I64_ABSENT,
-                                      .outcome = c->chosen ? OUTCOME_OFFERED : OUTCOME_PASSED_OVER,
-                                      .reason = c->reason};
-    }
+    for (int32_t i = 0; i < r->candidate_count; i++)
+        r->candidates[i] = candidate_of(&plan[i], near[plan[i].tag].name, a);
     return r;
 }
 
-bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome, struct str reason,
-                   struct arena *a) {
+bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome,
+                   enum dispatch_reason reason, struct str words, struct arena *a) {
     if (offer_id.p == NULL)
         return false;
     for (int32_t n = s->round_count - 1; n >= 0; n--) {
@@ -77,8 +94,10 @@ bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome, 
             r->candidates =
                 arena_copy(a, r->candidates, (size_t)r->candidate_count * sizeof(r->candidates[0]));
             r->candidates[i].outcome = (int32_t)outcome;
-            if (reason.p != NULL)
-                r->candidates[i].reason = reason;
+            if (reason == REASON_NONE)
+                return true;
+            r->candidates[i].reason_code = (int32_t)reason;
+            r->candidates[i].reason = words.p != NULL ? words : dispatch_reason_words(reason);
             return true;
         }
     }
@@ -86,21 +105,25 @@ bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome, 
 }
 
 void trace_manual(struct search *s, struct str driver_id, struct str name, struct str offer_id,
-                  enum outcome outcome, struct str reason, int64_t now_us, struct arena *a) {
+                  enum outcome outcome, enum dispatch_reason reason, int64_t now_us,
+                  struct arena *a) {
     struct search_round *r = add_round(s);
     r->at_us = r->last_at_us = now_us;
     r->radius_m = I64_ABSENT; /* nobody was looked for */
     r->candidate_count = 1;
     r->candidates = arena_array(a, struct search_candidate, 1);
-    r->candidates[0] = (struct search_candidate){.driver_id = driver_id,
-                                                 .name = name,
-                                                 .offer_id = offer_id,
-                                                 .rank = I64_ABSENT,
-                                                 .distance_m = I64_ABSENT,
-                                                 .pickup_eta_s = I64_ABSENT,
-                                                 .score = I64_ABSENT,
-                                                 .outcome = (int32_t)outcome,
-                                                 .reason = reason};
+    r->candidates[0] = (struct search_candidate){
+        .driver_id = driver_id,
+        .name = name,
+        .offer_id = offer_id,
+        .rank = I64_ABSENT,
+        .distance_m = I64_ABSENT,
+        .pickup_eta_s = I64_ABSENT,
+        .score = I64_ABSENT,
+        .cost = I64_ABSENT,
+        .outcome = (int32_t)outcome,
+        .reason_code = (int32_t)reason,
+        .reason = reason != REASON_NONE ? dispatch_reason_words(reason) : STR_NONE};
 }
 
 /* GET /v1/bookings/{id}/dispatch */

@@ -101,6 +101,10 @@ static const struct schema_field driver_fields[] = {
     {"declined", S_I64, KEPT(driver, declined)},
     {"timed_out", S_I64, KEPT(driver, timed_out)},
     {"delivered", S_I64, KEPT(driver, delivered)},
+    {"released", S_I64, KEPT(driver, released)},
+    {"load_milli", S_I64, KEPT(driver, load_milli)},
+    {"load_at", S_TIME, KEPT(driver, load_at_us)},
+    {"free_since", S_TIME, KEPT(driver, free_since_us)},
     {"created_at", S_TIME, KEPT(driver, created_at_us)},
     {"updated_at", S_TIME, KEPT(driver, updated_at_us)},
 };

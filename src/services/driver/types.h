@@ -61,6 +61,9 @@ struct driver {
     int32_t ended_count;
     int64_t stars_sum, stars_count;
     int64_t offered, accepted, declined, timed_out, delivered;
+    int64_t released;               /* bookings that he gave back */
+    int64_t load_milli, load_at_us; /* jobs lately, as dispatch_load_milli has them */
+    int64_t free_since_us;          /* he came on duty, or his last job ended; 0: not known */
     int64_t created_at_us, updated_at_us;
 };
 /* Index keys: his status, and "1" while he is on duty or claimed. */
