@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import tailwind from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
+import type { Plugin } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
 import { defineConfig } from 'vitest/config'
 import { parse } from 'yaml'
@@ -20,12 +21,44 @@ const apiDescription = {
   },
 }
 
+/** Each face's page (book.html for /book and all below it): index.html, and the names of what the face is made of, so that a
+ * browser fetches that at once, and not only when the first script has found out whose address it is. */
+const faces = { book: 'BookFace', track: 'TrackPage', drive: 'DriveFace', dispatch: 'DispatchFace' }
+const facePages: Plugin = {
+  name: 'face-pages',
+  enforce: 'post',
+  generateBundle(_options, bundle) {
+    const page = bundle['index.html']
+    if (page?.type !== 'asset') throw new Error('no index.html was built')
+    const html = String(page.source)
+    for (const [path, face] of Object.entries(faces)) {
+      const needed = new Set<string>()
+      const open = Object.values(bundle).flatMap((c) =>
+        c.type === 'chunk' && c.name === face ? [c.fileName] : [],
+      )
+      if (open.length !== 1) throw new Error(`${open.length} chunks are called ${face}`)
+      for (let name = open.pop(); name !== undefined; name = open.pop()) {
+        const chunk = bundle[name]
+        if (needed.has(name) || chunk?.type !== 'chunk') continue
+        needed.add(name)
+        open.push(...chunk.imports)
+      }
+      const links = [...needed]
+        .filter((name) => !html.includes(name))
+        .map((name) => `    <link rel="modulepreload" crossorigin href="/${name}">\n`)
+      const source = html.replace('</head>', `\n${links.join('')}  </head>`)
+      this.emitFile({ type: 'asset', fileName: `${path}.html`, source })
+    }
+  },
+}
+
 export default defineConfig({
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
   plugins: [
     react(),
     tailwind(),
     apiDescription,
+    facePages,
     VitePWA({
       registerType: 'prompt',
       injectRegister: false, // a strict CSP has no inline scripts: app/pwa.ts registers it

@@ -124,6 +124,7 @@ def setUpModule():
     assets = OneServer.nginx.web / 'assets'
     assets.mkdir(parents=True)
     (OneServer.nginx.web / 'index.html').write_text('<!doctype html><title>Lorry</title>\n')
+    (OneServer.nginx.web / 'drive.html').write_text('<!doctype html><title>Drive</title>\n')
     (assets / 'app-1a2b3c.js').write_text('export const much = 1;\n' * 500)
 
 
@@ -227,6 +228,10 @@ class OneServer(unittest.TestCase):
             self.assertIn(b'<title>Lorry', a.body)
         for name in ('strict-transport-security', 'x-content-type-options', 'x-frame-options', 'referrer-policy'):
             self.assertIsNotNone(a.header(name), name)
+        for path, page in (('/drive/jobs', b'<title>Drive'), ('/drive', b'<title>Drive'), ('/driver', b'<title>Lorry')):
+            self.assertIn(page, self.get(path).body, path)
+        self.assertEqual(self.get('/track/abc').header('x-robots-tag'), 'noindex, nofollow')
+        self.assertIsNone(self.get('/book').header('x-robots-tag'))
         a = self.get('/assets/not-there.js')
         self.assertEqual((a.status, a.type), (404, 'not-found'))
 
@@ -241,6 +246,11 @@ class PassedWeb(unittest.TestCase):
                     a = c.answer()
                     self.assertEqual(a.status, 200, a)
                     self.assertIn(b'From Lorry', a.body)
+            with Connection(OneServer.nginx) as c: # where Nginx serves it, a page may do no more
+                c.send(lorry.request_bytes('GET', '/', None, [('Accept', 'text/html')]))
+                by_nginx = c.answer()
+            for name in ('content-security-policy', 'permissions-policy'):
+                self.assertEqual(by_nginx.header(name), a.header(name), name)
 
 
 class Reload(unittest.TestCase):

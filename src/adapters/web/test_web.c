@@ -37,6 +37,7 @@ static int setup(void **state) {
     assert_int_equal(mkdir(assets, 0700), 0);
     put(f, "index.html", "<!doctype html>");
     put(f, "index.html.br", "brotli of index");
+    put(f, "drive.html", "<!doctype html><title>drive");
     put(f, "assets/app-1a2b.js", "let app");
     put(f, "assets/app-1a2b.js.gz", "gzip of app");
     put(f, "assets/only.css.br", "without its plain form");
@@ -101,6 +102,27 @@ static void test_files_and_pages(void **state) {
     }
     assert_true(str_is(header_of(&c, "Referrer-Policy"), "no-referrer")); /* a tracking link */
     assert_true(str_is(header_of(&c, "X-Robots-Tag"), "noindex, nofollow"));
+}
+
+static void test_a_face_has_a_page_of_its_own(void **state) {
+    struct folder *f = *state;
+    struct call c;
+    static const struct {
+        const char *path, *body;
+    } pages[] = {
+        {"/drive", "<!doctype html><title>drive"},
+        {"/drive/history/bkg_1", "<!doctype html><title>drive"},
+        {"/drive.html", "<!doctype html><title>drive"},
+        {"/driver", "<!doctype html>"},
+        {"//drive", "<!doctype html>"},
+        {"/assets", "<!doctype html>"},
+        {"/a-first-part-that-is-longer-than-the-name-of-any-face", "<!doctype html>"},
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        assert_int_equal(ask(f, &c, "GET", pages[i].path, NULL), 200);
+        assert_true(str_is(c.response.body, pages[i].body));
+        assert_true(str_starts(header_of(&c, "Content-Security-Policy"), "default-src 'self'"));
+    }
 }
 
 static void test_not_the_apps(void **state) {
@@ -210,6 +232,7 @@ static void test_links_lead_nowhere(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_files_and_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_face_has_a_page_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_the_apps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_compressed_for_whoever_takes_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_a_browser_has_is_not_sent_again, setup, teardown),

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define ETAG_MAX 40
+#define FACE_MAX 32 /* bytes of an address's first part, with its slash */
 #define HASH_SEED 0x3eb
 
 enum encoding { PLAIN, BROTLI, GZIP, ENCODINGS };
@@ -283,13 +284,28 @@ static bool is_page(struct str path) {
     return true;
 }
 
+/* /book and all below it are book.html, if the build left one: it names that face's own files, so
+ * that a browser fetches them with the rest and not after them. */
+static const struct file *page_of(const struct web *w, struct str path) {
+    char name[FACE_MAX + sizeof "/.html"];
+    size_t len = 1;
+    while (len < path.len && path.p[len] != '/')
+        len++;
+    if (len == 1 || len > FACE_MAX)
+        return w->index;
+    int n = snprintf(name, sizeof name, "%.*s.html", (int)len, path.p);
+    CHECK(n > 0 && n < (int)sizeof name);
+    struct file *f = map_get(&w->files, str_from(name));
+    return f != NULL && file_read(w, f) ? f : w->index;
+}
+
 static const struct file *find(const struct web *w, struct str path) {
     if (of_the_api(path))
         return NULL;
     struct file *f = map_get(&w->files, path);
     if (f != NULL && file_read(w, f))
         return f;
-    return is_page(path) ? w->index : NULL;
+    return is_page(path) ? page_of(w, path) : NULL;
 }
 
 static void page_headers(struct call *c) {
@@ -321,7 +337,7 @@ bool web_answer(const struct web *w, struct call *c) {
                     hashed ? STR("public, max-age=31536000, immutable") : STR("no-cache"));
     response_header(r, "ETag", str_from(f->etag));
     response_header(r, "Vary", STR("Accept-Encoding"));
-    if (f == w->index)
+    if (str_ends(str_from(f->path), ".html"))
         page_headers(c);
     if (str_eq(call_header(c, "if-none-match"), str_from(f->etag))) {
         call_empty(c, 304);

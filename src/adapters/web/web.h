@@ -5,7 +5,7 @@
  * Beside a file may lie the same compressed (app.js.br, app.js.gz), which is sent to whoever takes
  * it. What lies in assets/ has its content's hash in its name and is kept by browsers for good;
  * everything else is asked for again. An address without a file, and without a dot in its last
- * part, is a page of the app: it gets index.html.
+ * part, is a page of the app: /book/x gets book.html where there is one, else index.html.
  *
  * Never answered: what belongs to the API (/v1/…, /problems/…, /healthz and so on), other methods
  * than GET and HEAD.

@@ -22,6 +22,7 @@ export function BookPage() {
   const [query, setQuery] = useSearchParams()
   const [draft, change] = useDraft()
   const [pinning, setPinning] = useState<number | null>(null)
+  const atWork = useAtWork()
   const placed = draft.stops.every(isPlaced)
   const asked = query.get('step')
   const step = placed && (asked === 'vehicle' || asked === 'review') ? asked : 'stops'
@@ -64,7 +65,12 @@ export function BookPage() {
           />
         )}
       </div>
-      <LorryMap label={t('book.map')} className="min-h-40 grow" onClick={(at) => void pin(at)}>
+      <LorryMap
+        label={t('book.map')}
+        className="min-h-40 grow"
+        wanted={atWork || draft.stops.some(isPlaced)}
+        onClick={(at) => void pin(at)}
+      >
         {step !== 'stops' && shown && <RouteLine line={decodePolyline(shown.polyline)} fit />}
         <StopMarks
           stops={draft.stops
@@ -82,6 +88,21 @@ export function BookPage() {
       </LorryMap>
     </div>
   )
+}
+
+/** Has the person done anything yet? On a phone the map beside an empty form tells nothing, and is a megabyte: it comes with
+ * the first touch, key or turn of the wheel. A desk has room for it, and gets it at once. */
+function useAtWork(): boolean {
+  const [atWork, set] = useState(() => matchMedia('(min-width: 48rem)').matches)
+  useEffect(() => {
+    const signs = ['pointerdown', 'pointermove', 'keydown', 'focusin', 'wheel'] as const
+    const begin = () => set(true)
+    for (const sign of signs) addEventListener(sign, begin, { passive: true })
+    return () => {
+      for (const sign of signs) removeEventListener(sign, begin)
+    }
+  }, [])
+  return atWork
 }
 
 /** Moves the map when a stop is placed, and not when the person moves it. */

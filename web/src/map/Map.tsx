@@ -1,6 +1,5 @@
 /** The map as the canvas of a page. MapLibre is loaded only when a map is shown. Children get the map by useMap and
  * draw on it; they are told again after a change of style, which drops what was added. */
-import 'maplibre-gl/dist/maplibre-gl.css'
 import type { Map as MapLibre, PaddingOptions } from 'maplibre-gl'
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -19,6 +18,8 @@ export type View = { center: [number, number]; zoom: number }
 type Props = {
   /** What a screen reader is told this map shows. */
   label: string
+  /** The map is fetched when this first holds (the default), and stays. */
+  wanted?: boolean
   view?: View
   padding?: PaddingOptions
   onMoved?: (map: MapLibre) => void
@@ -27,7 +28,16 @@ type Props = {
   className?: string
 }
 
-export function LorryMap({ label, view, padding, onMoved, onClick, children, className }: Props) {
+export function LorryMap({
+  label,
+  wanted = true,
+  view,
+  padding,
+  onMoved,
+  onClick,
+  children,
+  className,
+}: Props) {
   const box = useRef<HTMLDivElement>(null)
   const theme = useTheme()
   const [drawn, setDrawn] = useState<Drawn | null>(null)
@@ -35,8 +45,11 @@ export function LorryMap({ label, view, padding, onMoved, onClick, children, cla
   const handlers = useRef({ onMoved, onClick })
   handlers.current = { onMoved, onClick }
   const first = useRef({ view, theme })
+  const [asked, ask] = useState(wanted)
+  if (wanted && !asked) ask(true)
 
   useEffect(() => {
+    if (!asked) return
     let map: MapLibre | undefined
     let gone = false
     void (async () => {
@@ -44,6 +57,7 @@ export function LorryMap({ label, view, padding, onMoved, onClick, children, cla
         import('maplibre-gl'),
         import('maplibre-gl/dist/maplibre-gl-worker.mjs?url'),
         loadBasemap(),
+        import('maplibre-gl/dist/maplibre-gl.css'),
       ])
       if (gone || box.current === null) return
       maplibre.setWorkerUrl(worker.default)
@@ -70,7 +84,7 @@ export function LorryMap({ label, view, padding, onMoved, onClick, children, cla
       map?.remove()
       setDrawn(null)
     }
-  }, [])
+  }, [asked])
 
   useEffect(() => {
     if (drawn === null || theme === first.current.theme) return
