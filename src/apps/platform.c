@@ -282,6 +282,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
     const struct config *c = p->config;
     int64_t commission = config_int(c, "commission_percent");
     int64_t open_max = config_int(c, "open_bookings_max");
+    int64_t remind_us = config_int(c, "schedule_remind_s") * US_PER_S;
     struct booking_options o = {
         .tariffs = p->tariffs,
         .bus = p->links.bus,
@@ -295,6 +296,9 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .commission_percent = commission > 0 ? (int32_t)commission : -1,
         .trip_max_km = (int32_t)config_int(c, "trip_max_km"),
         .open_bookings_max = open_max > 0 ? (int32_t)open_max : -1,
+        .schedule_lead_us = config_int(c, "schedule_lead_s") * US_PER_S,
+        .schedule_remind_us = remind_us > 0 ? remind_us : -1,
+        .schedule_days_max = (int32_t)config_int(c, "schedule_days_max"),
     };
     if (config_is_given(c, "area")) {
         o.area = booking_area_load(config_cstr(c, "area"), &p->arena, ret_why);

@@ -5,17 +5,8 @@
 #include <string.h>
 
 const char *const booking_state_names[] = {
-    NULL,
-    "requested",
-    "offered",
-    "assigned",
-    "arrived_pickup",
-    "picked_up",
-    "arrived_dropoff",
-    "delivered",
-    "cancelled",
-    "expired",
-    "failed",
+    NULL,        "scheduled",       "requested", "offered",   "assigned", "arrived_pickup",
+    "picked_up", "arrived_dropoff", "delivered", "cancelled", "expired",  "failed",
     NULL,
 };
 

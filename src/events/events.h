@@ -86,11 +86,14 @@ struct ev_webhook {
     "booking.assigned" /* driver, offer: the claim becomes the active booking */
 #define EV_BOOKING_PROGRESSED                                                                      \
     "booking.progressed" /* arrived_pickup … delivered of a stop that is not the last */
-#define EV_BOOKING_DELIVERED "booking.delivered" /* driver, earning: final */
-#define EV_BOOKING_CANCELLED "booking.cancelled" /* driver if there was one; final */
-#define EV_BOOKING_EXPIRED "booking.expired"     /* final */
-#define EV_BOOKING_FAILED "booking.failed"       /* driver; final */
-#define EV_BOOKING_RATED "booking.rated"         /* driver, stars */
+#define EV_BOOKING_DELIVERED "booking.delivered"     /* driver, earning: final */
+#define EV_BOOKING_CANCELLED "booking.cancelled"     /* driver if there was one; final */
+#define EV_BOOKING_EXPIRED "booking.expired"         /* final */
+#define EV_BOOKING_FAILED "booking.failed"           /* driver; final */
+#define EV_BOOKING_RATED "booking.rated"             /* driver, stars */
+#define EV_BOOKING_SCHEDULED "booking.scheduled"     /* made for later: booking.requested follows */
+#define EV_BOOKING_RESCHEDULED "booking.rescheduled" /* for another time than before */
+#define EV_BOOKING_REMINDED "booking.reminded"       /* its time is near */
 
 struct ev_point {
     int32_t lat_e7, lng_e7;
@@ -127,6 +130,7 @@ struct ev_booking {
 /* States of a booking, everywhere the same. 0 is absent. */
 enum booking_state {
     BOOKING_NONE,
+    BOOKING_SCHEDULED, /* for later: nobody is looked for yet */
     BOOKING_REQUESTED,
     BOOKING_OFFERED,
     BOOKING_ASSIGNED,
@@ -139,7 +143,7 @@ enum booking_state {
     BOOKING_FAILED,
     BOOKING_STATE_COUNT
 };
-extern const char *const booking_state_names[]; /* [0] NULL, "requested", …, NULL */
+extern const char *const booking_state_names[]; /* [0] NULL, "scheduled", …, NULL */
 
 /* ---- driver service ---- */
 #define EV_DISPATCH_CLAIM                                                                          \

@@ -131,6 +131,9 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
     ROW(FEE_CHANGED, "fee-changed", 409, "The fee has changed",
         "Cancelling costs more by now than the request agreed to. `fee` says how much; ask again "
         "with it, or keep the booking."),
+    ROW(PRICE_CHANGED, "price-changed", 409, "The price has changed",
+        "What was asked for costs more than the booking does, and more than the request agreed to "
+        "with `total`. `price` says how much; ask again with it, or leave the booking as it is."),
     ROW(DRIVER_UNAVAILABLE, "driver-unavailable", 409, "Driver not available",
         "This driver cannot take the booking now. The detail says why."),
     ROW(NOT_APPROVED, "not-approved", 403, "Not approved",

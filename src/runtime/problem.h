@@ -48,6 +48,7 @@ enum problem {
     PROBLEM_OFFER_CLOSED,           /* 409 */
     PROBLEM_ALREADY_RATED,          /* 409 */
     PROBLEM_FEE_CHANGED,            /* 409: cancelling costs more than was agreed to */
+    PROBLEM_PRICE_CHANGED,          /* 409: a change costs more than was agreed to */
     PROBLEM_DRIVER_UNAVAILABLE,     /* 409: assign */
     PROBLEM_NOT_APPROVED,           /* 403 */
     PROBLEM_NO_VEHICLE,             /* 409: duty on without a vehicle */

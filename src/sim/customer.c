@@ -13,6 +13,7 @@
 #define PAUSE_MEAN_US (12.0 * US_PER_S)
 
 static void next_booking(struct customer *c);
+static void add_window(struct sim *sim, struct buf *out);
 
 static struct arena *arena_of(struct customer *c) {
     return &c->p.sim->arena;
@@ -129,6 +130,30 @@ static void cancel(struct sim *sim, void *arg, uint64_t token) {
              on_cancelled);
 }
 
+/* Another time, if it is not too late for that; what it may cost more is agreed to. */
+static void on_rescheduled(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409 || a->status == 422,
+               "another time is answered", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+    if (a->status == 200)
+        learn(c, a->json);
+    go_on(c);
+}
+
+static void reschedule(struct sim *sim, void *arg, uint64_t token) {
+    struct customer *c = arg;
+    if (c->p.step != token || c->booking_id[0] == 0 || c->state != BOOKING_SCHEDULED ||
+        c->p.slot.busy)
+        return;
+    struct buf body;
+    buf_init(&body, &sim->arena, 160);
+    buf_printf(&body, "{\"total\":%d", 1000000000);
+    add_window(sim, &body);
+    buf_add_char(&body, '}');
+    send(c, "PUT", path_of(c, "/pickup-window"), buf_str(&body), true, on_rescheduled);
+}
+
 static void on_entry(struct person *p, struct str type, struct json_value data) {
     struct customer *c = (struct customer *)p;
     if (str_is(type, "booking.updated"))
@@ -142,6 +167,9 @@ static void wait_for_it(struct customer *c) {
     struct sim *sim = c->p.sim;
     c->p.step++;
     sim_after(sim, LOOK_US, look, c, c->p.step);
+    if (c->state == BOOKING_SCHEDULED && sim_chance(sim, sim->profile.reschedule))
+        sim_after(sim, (int64_t)rng_exponential(&sim->rng, 60.0 * US_PER_S), reschedule, c,
+                  c->p.step);
     if (sim_chance(sim, sim->profile.cancel))
         sim_after(sim, (int64_t)rng_exponential(&sim->rng, 40.0 * US_PER_S), cancel, c, c->p.step);
     go_on(c);
@@ -183,6 +211,11 @@ static void on_booked(struct person *p, const struct sim_answer *a) {
 static void on_quoted(struct person *p, const struct sim_answer *a) {
     struct customer *c = (struct customer *)p;
     struct json_value quotes;
+    if (a->status == 422 && c->scheduling) { /* its time has gone by before it was heard */
+        c->left++;
+        finish(c);
+        return;
+    }
     SIM_EXPECT(p->sim, a->status == 201 && a->is_json, "quotes are given", "%s got %d: %.*s",
                p->user_id, a->status, STR_ARG(a->body));
     if (!a->is_json || !json_get(a->json, "quotes", &quotes))
@@ -203,6 +236,16 @@ static void add_stop(struct sim *sim, struct buf *out) {
                lng);
 }
 
+/* A few minutes from now: far enough that the house's clock, which may be wrong, does not matter.
+ */
+static void add_window(struct sim *sim, struct buf *out) {
+    char from[TIMESTAMP_TEXT_MAX], to[TIMESTAMP_TEXT_MAX];
+    int64_t from_us = sim->now_us + rng_between(&sim->rng, 150, 600) * US_PER_S;
+    timestamp_format(from_us, from);
+    timestamp_format(from_us + rng_between(&sim->rng, 900, 1200) * US_PER_S, to);
+    buf_printf(out, ",\"pickup_window\":{\"from\":\"%s\",\"to\":\"%s\"}", from, to);
+}
+
 static void next_booking(struct customer *c) {
     struct sim *sim = c->p.sim;
     if (c->left == 0) {
@@ -218,7 +261,11 @@ static void next_booking(struct customer *c) {
     int stops = sim_chance(sim, sim->profile.two_dropoffs) ? (int)rng_between(&sim->rng, 3, 4) : 2;
     for (int i = 0; i < stops; i++)
         add_stop(sim, &body);
-    buf_printf(&body, "],\"vehicle\":\"%s\"}", sim_chance(sim, 0.85) ? "van" : "bike");
+    buf_printf(&body, "],\"vehicle\":\"%s\"", sim_chance(sim, 0.85) ? "van" : "bike");
+    c->scheduling = sim_chance(sim, sim->profile.schedule);
+    if (c->scheduling)
+        add_window(sim, &body);
+    buf_add_char(&body, '}');
     send(c, "POST", STR("/v1/quotes"), buf_str(&body), true, on_quoted);
 }
 

@@ -169,7 +169,9 @@ static void make_services(struct sim_node *n) {
             .bus = n->bus,
             .peers = n->peers,
             .offer_timeout_us = p->offer_timeout_s * US_PER_S,
-            .search_timeout_us = p->search_timeout_s * US_PER_S});
+            .search_timeout_us = p->search_timeout_s * US_PER_S,
+            .schedule_lead_us = p->schedule_lead_s * US_PER_S,
+            .schedule_remind_us = 2 * p->schedule_lead_s * US_PER_S});
     bool socketed = holds(n, SIM_NOTIFICATION);
     n->mailer = socketed ? sim_mailer_new(n) : NULL;
     if (has(n, SIM_NOTIFICATION))

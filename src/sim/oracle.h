@@ -23,6 +23,7 @@ struct shadow_booking {
     char driver_id[ID_TEXT_MAX], driver_user_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     int32_t state;
     int64_t version, assigned_version, earning, total, tariff, earned, search_until_us;
+    int64_t pickup_from_us, pickup_to_us; /* 0: as soon as can be */
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
     int32_t offer_count;
     /* by version: how often it was put into each inbox */

@@ -11,7 +11,8 @@
 #define BIT(state) (1u << BOOKING_##state)
 
 static const unsigned legal[BOOKING_STATE_COUNT] = {
-    [BOOKING_NONE] = BIT(REQUESTED),
+    [BOOKING_NONE] = BIT(SCHEDULED) | BIT(REQUESTED),
+    [BOOKING_SCHEDULED] = BIT(SCHEDULED) | BIT(REQUESTED) | BIT(EXPIRED) | BIT(CANCELLED),
     [BOOKING_REQUESTED] =
         BIT(REQUESTED) | BIT(OFFERED) | BIT(ASSIGNED) | BIT(EXPIRED) | BIT(CANCELLED),
     [BOOKING_OFFERED] =
@@ -218,10 +219,11 @@ static void check_price(struct oracle *o, const struct shadow_booking *old,
     bool left = old->state == BOOKING_ARRIVED_PICKUP || old->state == BOOKING_ARRIVED_DROPOFF;
     bool same = old->total == b->total && old->earning == b->earning;
     bool more = left && b->total > old->total && b->earning >= old->earning;
-    SIM_EXPECT(o->sim, old->state == BOOKING_NONE || (old->tariff == b->tariff && (same || more)),
-               "a booking keeps its price", "%s went from %lld (version %lld) to %lld (%lld)",
-               b->id, (long long)old->total, (long long)old->tariff, (long long)b->total,
-               (long long)b->tariff);
+    bool moved = old->state == BOOKING_SCHEDULED && b->pickup_from_us != old->pickup_from_us;
+    SIM_EXPECT(
+        o->sim, old->state == BOOKING_NONE || moved || (old->tariff == b->tariff && (same || more)),
+        "a booking keeps its price", "%s went from %lld (version %lld) to %lld (%lld)", b->id,
+        (long long)old->total, (long long)old->tariff, (long long)b->total, (long long)b->tariff);
 }
 
 struct books {
@@ -269,12 +271,17 @@ static void check_ledger(struct oracle *o, struct json_value root, struct shadow
 
 static void read_booking(struct oracle *o, struct json_value root,
                          const struct store_change *change, struct shadow_booking *b) {
-    struct json_value driver;
+    struct json_value driver, window;
     b->version = change->expected_version + 1;
     b->state = state_named(sim_json_str(root, "state"));
     b->earning = sim_json_i64(root, "earning");
     read_price(o, root, b);
     b->search_until_us = time_of(root, "search_until");
+    b->pickup_from_us = b->pickup_to_us = 0;
+    if (json_get(root, "pickup_window", &window) && json_kind(window) == JSON_IS_OBJECT) {
+        b->pickup_from_us = time_of(window, "from");
+        b->pickup_to_us = time_of(window, "to");
+    }
     copy_id(b->customer_id, sim_json_str(root, "customer_id"));
     if (json_get(root, "driver", &driver) && json_kind(driver) == JSON_IS_OBJECT) {
         copy_id(b->driver_id, sim_json_str(driver, "id"));
@@ -296,6 +303,22 @@ static void count_end(struct oracle *o, const struct shadow_booking *b) {
     r->not_deliverable += b->state == BOOKING_FAILED;
     if (b->driver_id[0] != 0)
         shadow_driver(o, str_from(b->driver_id))->earned += b->earned;
+}
+
+/* Nobody is looked for before it is time, and nobody after the window's end. */
+static void check_window(struct oracle *o, const struct shadow_booking *old,
+                         const struct shadow_booking *b, const struct store_change *change) {
+    int64_t lead_us = o->sim->profile.schedule_lead_s * US_PER_S;
+    if (b->pickup_from_us == 0)
+        return;
+    bool searches = b->state == BOOKING_REQUESTED && old->state <= BOOKING_SCHEDULED;
+    SIM_EXPECT(o->sim, !searches || change->at_us >= b->pickup_from_us - lead_us,
+               "what is scheduled waits for its time", "%s is looked after %lld us too soon", b->id,
+               (long long)(b->pickup_from_us - lead_us - change->at_us));
+    SIM_EXPECT(o->sim, b->search_until_us == b->pickup_to_us,
+               "a search for later lasts until its window's end", "that of %s does not", b->id);
+    SIM_EXPECT(o->sim, b->state != BOOKING_EXPIRED || change->at_us >= b->pickup_to_us,
+               "nothing expires before its window's end", "%s did", b->id);
 }
 
 void oracle_booking(struct oracle *o, const struct store_change *change) {
@@ -321,6 +344,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
                b->state != BOOKING_NONE ? booking_state_names[b->state] : "nothing");
     check_events(o, b, change);
     check_price(o, &old, b);
+    check_window(o, &old, b, change);
     check_drivers(o, &old, b);
     if (active(b->state) && !active(old.state)) {
         b->assigned_version = b->version;

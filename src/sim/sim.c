@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SETTLE_US (INT64_C(60) * 60 * US_PER_S) /* after the faults; far more than it needs */
+#define SETTLE_US (INT64_C(240) * 60 * US_PER_S) /* after the faults; far more than it needs */
 #define CACHE_ENTRIES_MAX 4096
 #define REST_US (10 * US_PER_S)
 #define STEPS_MAX INT64_C(200000000)

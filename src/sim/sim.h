@@ -86,7 +86,7 @@ struct sim_profile {
     enum sim_topology topology;
     int32_t customers, drivers, bookings;
     int32_t offer_wave, batch_max;
-    int64_t offer_timeout_s, search_timeout_s;
+    int64_t offer_timeout_s, search_timeout_s, schedule_lead_s;
     int64_t turn_delay_max_us; /* how long work waits for its executor */
     int64_t idle_turn_us;      /* how often one with nothing to do looks around */
     int64_t latency_mean_us;   /* of the network */
@@ -98,6 +98,7 @@ struct sim_profile {
     struct memory_store_faults store;
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
     double vehicles;
+    double schedule, reschedule;
 };
 void sim_profile_draw(struct sim *sim, const struct sim_options *o);
 /* Does FAULT strike now? Draws, counts and traces. Never after the faults have ended. */
@@ -274,7 +275,8 @@ struct customer {
     struct person p;
     int32_t left; /* bookings yet to be made */
     char quote_id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX];
-    int32_t state; /* of the booking, as he knows it */
+    int32_t state;   /* of the booking, as he knows it */
+    bool scheduling; /* it is to be for later */
     bool rated, done;
 };
 void sim_customer_start(struct customer *c);

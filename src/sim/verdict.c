@@ -103,6 +103,11 @@ static void check_deadlines(struct sim *sim) {
         return;
     int64_t late_us = sim_node_now(n) - DEADLINE_SPARE_US;
     for (const struct shadow_booking *b = sim->oracle->first_booking; b != NULL; b = b->next) {
+        int64_t lead_us = sim->profile.schedule_lead_s * US_PER_S;
+        SIM_EXPECT(sim,
+                   b->state != BOOKING_SCHEDULED || b->pickup_from_us - lead_us > late_us ||
+                       b->pickup_from_us == 0,
+                   "what is scheduled is not forgotten", "%s is", b->id);
         if (b->state != BOOKING_REQUESTED && b->state != BOOKING_OFFERED)
             continue;
         SIM_EXPECT(sim, b->search_until_us > late_us, "a search ends in time", "that of %s did not",

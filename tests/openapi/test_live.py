@@ -7,6 +7,7 @@ document names. Every frame of a socket must be documented, too, and every kind 
 Usage: test_live.py LORRY [TEST]...
 """
 import base64
+import calendar
 import email
 import email.policy
 import hmac
@@ -384,9 +385,30 @@ class MainWay(unittest.TestCase):
         customer.post('/v1/bookings', body, key='order-1', expect=201)
         customer.problem(409, 'quote-used', 'POST', '/v1/bookings', body)
         customer.problem(404, 'not-found', 'POST', '/v1/bookings', {'quote_id': f'qte{NOBODY}'})
+        self.later()
         self.assertEqual(ola.offer(booking['id'])['booking_id'], booking['id'])
         ola.get('/v1/driver/offers', expect=200)
         return booking
+
+    def later(self):
+        """For next week, then for the middle of a night, which costs more; and cancelled."""
+        def window(days, hour):
+            day = time.gmtime(time.time() + days * 86400)
+            begin = calendar.timegm((*day[:3], hour, 0, 0))
+            return {'pickup_window': {'from': rfc3339(begin), 'to': rfc3339(begin + 7200)}}
+        customer.problem(422, 'invalid-request', 'POST', '/v1/quotes', {'stops': STOPS} | window(-1, 12))
+        quote = customer.post('/v1/quotes', {'stops': STOPS, 'vehicle': 'van'} | window(7, 12), expect=201).json['quotes'][0]
+        self.assertFalse(quote['surge_applies'])
+        booking = customer.post('/v1/bookings', {'quote_id': quote['id']}, expect=201).json
+        self.assertEqual(booking['state'], 'scheduled')
+        at = f'/v1/bookings/{booking["id"]}'
+        self.assertIn(booking['id'], [b['id'] for b in customer.get('/v1/bookings?state=scheduled', expect=200).json['items']])
+        dearer = customer.problem(409, 'price-changed', 'PUT', f'{at}/pickup-window', window(6, 1)).json['price']
+        customer.problem(409, 'version-conflict', 'PUT', f'{at}/pickup-window', window(6, 1) | {'version': 9})
+        customer.problem(422, 'invalid-request', 'PUT', f'{at}/pickup-window', {})
+        customer.put(f'{at}/pickup-window', window(6, 1) | {'total': dearer['total']}, expect=200)
+        customer.post(f'{at}/cancel', {}, expect=200)
+        customer.problem(409, 'illegal-transition', 'PUT', f'{at}/pickup-window', window(6, 12))
 
     def drive(self, ola, booking):
         at, offer = f'/v1/bookings/{booking["id"]}', ola.offer(booking['id'])
@@ -719,6 +741,8 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
               'removeVehicle': None, 'useVehicle': None})
+# Of those who book for later.
+KEYED.update({'reschedule': {'pickup_window': {'from': rfc3339(time.time() + 7200), 'to': rfc3339(time.time() + 10800)}}})
 
 
 if __name__ == '__main__':

@@ -15,13 +15,29 @@ static const struct schema_field place_fields[] = {
 };
 static const struct schema place_schema = SCHEMA(struct place, "QuoteStop", place_fields);
 
+static const struct schema_field window_fields[] = {
+    {"from", S_TIME, S_IN | S_REQUIRED, AT(window, from_us)},
+    {"to", S_TIME, S_IN | S_REQUIRED, AT(window, to_us)},
+};
+static const struct schema window_schema = SCHEMA(struct window, "PickupWindow", window_fields);
+
 static const struct schema_field quote_fields[] = {
     {"stops", S_LIST, S_IN | S_REQUIRED, AT(quote_body, stops), COUNT_AT(quote_body, stop_count),
      .min = STOPS_MIN, .max = STOPS_MAX, .sub = &place_schema},
     {"vehicle", S_ENUM, S_IN, AT(quote_body, vehicle), .names = vehicle_names,
      .hint = "vehicle class"},
+    {"pickup_window", S_OBJECT_PTR, S_IN, AT(quote_body, pickup_window), .sub = &window_schema},
 };
 const struct schema quote_body_schema = SCHEMA(struct quote_body, "QuoteRequest", quote_fields);
+
+static const struct schema_field reschedule_fields[] = {
+    {"pickup_window", S_OBJECT_PTR, S_IN | S_REQUIRED, AT(window_body, pickup_window),
+     .sub = &window_schema},
+    {"total", S_I64, S_IN, AT(window_body, total), .min = 0, .max = INT64_MAX},
+    VERSION(window_body),
+};
+const struct schema window_body_schema =
+    SCHEMA(struct window_body, "RescheduleRequest", reschedule_fields);
 
 static const struct schema_field contact_fields[] = {
     {"name", S_LINE, S_IN, AT(contact, name), .min = 1, .max = 100},

@@ -30,6 +30,10 @@ struct booking_options {
                                    not say; -1: nothing */
     int32_t open_bookings_max;  /* 100: of one customer; staff may have any number; -1: no limit.
                                    Several executors on one store may pass it by as many times */
+    int64_t schedule_lead_us;   /* 15 min: so long before its window a driver is looked for */
+    int64_t schedule_remind_us; /* 2 h: so long before its window its customer is reminded; -1:
+                                   not at all */
+    int32_t schedule_days_max;  /* 30: how far ahead may be booked */
 };
 
 struct booking_service;

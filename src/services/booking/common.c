@@ -106,12 +106,17 @@ void booking_unchanged(const struct booking *b, const struct command *cmd, struc
     decision_etag(d, cmd, b->head.version);
 }
 
+/* When it was to be looked for. */
+static int64_t requested_us(const struct booking *b) {
+    return b->dispatch_at_us > b->created_at_us ? b->dispatch_at_us : b->created_at_us;
+}
+
 void booking_applied(const struct command *cmd, const struct decision *d, const void *state) {
     const struct booking *b = state;
     struct booking_service *s = cmd->service;
     for (int32_t i = 0; i < d->event_count; i++) {
         if (str_is(d->events[i].type, entry_type_names[ENTRY_ASSIGNED]))
-            histogram_record(&s->assigned_after, b->updated_at_us - b->created_at_us);
+            histogram_record(&s->assigned_after, b->updated_at_us - requested_us(b));
         for (int32_t type = ENTRY_NONE + 1; type < ENTRY_TYPE_COUNT; type++) {
             if (str_is(d->events[i].type, entry_type_names[type]))
                 atomic_fetch_add_explicit(&s->events_by_type[type], 1, memory_order_relaxed);

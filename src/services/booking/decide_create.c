@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
-#include "services/booking/internal.h"
+#include "services/booking/schedule.h"
 
 /* Reads the quote, which never changes, and draws the secret of the tracking link: secrets do not
  * come from ctx, whose numbers can be replayed. */
@@ -64,7 +64,9 @@ static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
                          STR_ARG(existing->head.id));
         return false;
     }
-    if (ctx->now_us >= facts->set->expires_at_us) {
+    const struct window *window = facts->set->pickup_window;
+    if (ctx->now_us >= facts->set->expires_at_us ||
+        (window != NULL && ctx->now_us >= window->to_us)) {
         decision_problem(ret, cmd, PROBLEM_QUOTE_EXPIRED, "this quote's price holds no more");
         return false;
     }
@@ -138,8 +140,16 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     b->secret = (struct str){facts->secret, SECRET_LEN};
     b->created_at_us = ctx->now_us;
     b->search_until_us = ctx->now_us + s->o.search_timeout_us;
-    edit_entry(&e, ENTRY_REQUESTED);
-    edit_event(&e, ENTRY_REQUESTED, NULL);
+    int32_t type = ENTRY_REQUESTED;
+    const struct window *window = facts->set->pickup_window;
+    if (window != NULL)
+        schedule_set(s, b, window, ctx->now_us, ctx->arena);
+    if (schedule_waits(s, window, ctx->now_us)) {
+        b->state = BOOKING_SCHEDULED;
+        type = ENTRY_SCHEDULED;
+    }
+    edit_entry(&e, type);
+    edit_event(&e, type, NULL);
     edit_commit(&e, ret);
     edit_reply(&e, ret, 201);
 }

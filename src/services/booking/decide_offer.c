@@ -3,7 +3,7 @@
  */
 #include "base/check.h"
 #include "base/id.h"
-#include "services/booking/internal.h"
+#include "services/booking/schedule.h"
 
 #include <math.h>
 
@@ -212,7 +212,9 @@ static void decide_wake(const struct command *cmd, const struct decide_ctx *ctx,
         return; /* what was due is settled */
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
-    if (ctx->now_us >= b->search_until_us)
+    if (b->state == BOOKING_SCHEDULED)
+        schedule_wake(&e);
+    else if (ctx->now_us >= b->search_until_us)
         expire_search(&e);
     else
         expire_offers(&e);

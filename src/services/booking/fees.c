@@ -30,6 +30,8 @@ static int64_t assigned_us(const struct booking *b) {
 
 int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us) {
     int64_t from_us = arrived_us(b, i);
+    if (i == 0 && from_us != 0 && b->pickup_window != NULL && from_us < b->pickup_window->from_us)
+        from_us = b->pickup_window->from_us; /* who comes early waits for himself */
     if (b->terms.waiting_per_minute <= 0 || from_us == 0 || now_us <= from_us)
         return 0;
     int64_t minutes = (now_us - from_us + US_PER_MIN - 1) / US_PER_MIN;
@@ -37,12 +39,27 @@ int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us)
     return minutes > b->terms.waiting_free_minutes ? minutes - b->terms.waiting_free_minutes : 0;
 }
 
+/* Percent of what was made for later and nobody has yet. */
+static int64_t late_percent(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
+    if (b->pickup_window == NULL || b->terms.cancel_late_percent <= 0)
+        return 0;
+    int64_t until_us = b->pickup_window->from_us - b->terms.cancel_late_minutes * US_PER_MIN;
+    if (now_us >= until_us)
+        return b->terms.cancel_late_percent;
+    *ret_free_until_us = until_us;
+    return 0;
+}
+
 int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
     const struct terms *t = &b->terms;
+    int64_t percent = 0;
     *ret_free_until_us = 0;
+    if (b->state == BOOKING_SCHEDULED || booking_is_searching(b->state)) {
+        percent = late_percent(b, now_us, ret_free_until_us);
+        return percent > 0 ? price_part(b->price.total, percent, 100) : 0;
+    }
     if (t->cancel_arrived_percent <= 0 && t->cancel_assigned_percent <= 0)
         return 0;
-    int64_t percent = 0;
     if (b->state == BOOKING_ARRIVED_PICKUP) {
         percent = t->cancel_arrived_percent;
     } else if (b->state == BOOKING_ASSIGNED) {

@@ -32,7 +32,8 @@ struct booking_service {
 struct quote_body {
     struct place *stops;
     int32_t stop_count;
-    int32_t vehicle; /* VEHICLE_NONE: all that are on offer */
+    int32_t vehicle;              /* VEHICLE_NONE: all that are on offer */
+    struct window *pickup_window; /* NULL: as soon as can be */
 };
 struct stop_body {
     struct contact *contact;
@@ -64,6 +65,12 @@ struct assign_body {
     struct str driver_id;
     int64_t version;
 };
+struct window_body {
+    struct window *pickup_window;
+    int64_t total;   /* what it may cost at most; I64_ABSENT: as much as it does */
+    int64_t version; /* I64_ABSENT: whatever it is */
+};
+extern const struct schema window_body_schema;
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
     assign_body_schema, area_body_schema;
@@ -93,7 +100,7 @@ void open_release(const struct command *cmd);
 
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
     booking_rate, booking_accept, booking_decline, booking_assign, booking_wake, booking_offered,
-    booking_refused, booking_dropped, booking_stale;
+    booking_refused, booking_dropped, booking_stale, booking_reschedule;
 /* Counts the events of a decision that has become durable. */
 void booking_applied(const struct command *cmd, const struct decision *d, const void *state);
 
@@ -199,6 +206,7 @@ bool tracking_split(struct str token, struct arena *a, struct str *ret_booking_i
 /* ---- handlers ---- */
 
 void handle_quotes(struct call *c);
+void check_quote(struct call *c, const void *body, struct field_errors *errors);
 void handle_tariffs(struct call *c);
 void handle_put_tariffs(struct call *c);
 void handle_preview(struct call *c);
@@ -219,6 +227,8 @@ void handle_decline(struct call *c);
 void handle_status(struct call *c);
 void handle_rating(struct call *c);
 void handle_assign(struct call *c);
+void handle_reschedule(struct call *c);
+void check_window(struct call *c, const void *body, struct field_errors *errors);
 void handle_track(struct call *c);
 
 #endif

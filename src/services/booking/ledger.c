@@ -52,7 +52,8 @@ void ledger_cancelled(struct booking *b, int64_t fee, int64_t now_us, struct are
         return;
     struct page_of p = open_page(b, now_us, a);
     add(&p, LEDGER_CUSTOMER, LINE_FEE, -fee);
-    share(&p, fee, price_earning(fee, b->terms.commission_bp));
+    /* where nobody was on his way yet, it is the house that has lost a trip */
+    share(&p, fee, b->driver != NULL ? price_earning(fee, b->terms.commission_bp) : 0);
     CHECK(p.sum == 0);
 }
 

@@ -11,8 +11,8 @@
 #define LIST_SCAN_MAX 1000
 #define MASK_OF(state) (1u << (state))
 #define MASK_OPEN                                                                                  \
-    (MASK_OF(BOOKING_REQUESTED) | MASK_OF(BOOKING_OFFERED) | MASK_OF(BOOKING_ASSIGNED) |           \
-     MASK_OF(BOOKING_ARRIVED_PICKUP) | MASK_OF(BOOKING_PICKED_UP) |                                \
+    (MASK_OF(BOOKING_SCHEDULED) | MASK_OF(BOOKING_REQUESTED) | MASK_OF(BOOKING_OFFERED) |          \
+     MASK_OF(BOOKING_ASSIGNED) | MASK_OF(BOOKING_ARRIVED_PICKUP) | MASK_OF(BOOKING_PICKED_UP) |    \
      MASK_OF(BOOKING_ARRIVED_DROPOFF))
 #define MASK_FINAL                                                                                 \
     (MASK_OF(BOOKING_DELIVERED) | MASK_OF(BOOKING_CANCELLED) | MASK_OF(BOOKING_EXPIRED) |          \
@@ -45,10 +45,11 @@ static bool read_filter(struct call *c, unsigned *ret_mask) {
             end++;
         unsigned word_mask = mask_of_word(str_sub(text, at, end - at));
         if (word_mask == 0) {
-            call_problem(c, PROBLEM_BAD_PARAMETER,
-                         "state must be active, finished, or states of a booking (requested, "
-                         "offered, assigned, arrived_pickup, picked_up, arrived_dropoff, "
-                         "delivered, cancelled, expired, failed), with commas between them");
+            call_problem(
+                c, PROBLEM_BAD_PARAMETER,
+                "state must be active, finished, or states of a booking (scheduled, "
+                "requested, offered, assigned, arrived_pickup, picked_up, arrived_dropoff, "
+                "delivered, cancelled, expired, failed), with commas between them");
             return false;
         }
         mask |= word_mask;

@@ -17,6 +17,8 @@ const char *const booking_action_names[ACTION_COUNT] = {
     [ACTION_FAIL] = "status failed",
     [ACTION_CANCEL] = "cancel",
     [ACTION_RATE] = "rating",
+    [ACTION_DISPATCH] = "its time comes",
+    [ACTION_RESCHEDULE] = "another time",
 };
 
 #define MOVE(state, ...)                                                                           \
@@ -25,6 +27,13 @@ const char *const booking_action_names[ACTION_COUNT] = {
 
 const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
     {
+        [BOOKING_SCHEDULED] =
+            {
+                [ACTION_EXPIRE] = MOVE(EXPIRED, .who = HAT_SYSTEM), /* it was past before we woke */
+                [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                [ACTION_DISPATCH] = MOVE(REQUESTED, .who = HAT_SYSTEM),
+                [ACTION_RESCHEDULE] = MOVE(SCHEDULED, .who = PARTIES),
+            },
         [BOOKING_REQUESTED] =
             {
                 [ACTION_OFFER] = MOVE(OFFERED, .who = HAT_SYSTEM),

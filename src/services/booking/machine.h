@@ -20,6 +20,8 @@ enum booking_action {
     ACTION_FAIL,
     ACTION_CANCEL,
     ACTION_RATE,
+    ACTION_DISPATCH,   /* the system: it is time to look for a driver */
+    ACTION_RESCHEDULE, /* another time for the pickup */
     ACTION_COUNT
 };
 extern const char *const booking_action_names[ACTION_COUNT];

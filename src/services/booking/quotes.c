@@ -10,7 +10,7 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "geo/geo.h"
-#include "services/booking/internal.h"
+#include "services/booking/schedule.h"
 
 /* ---- the decision ---- */
 
@@ -40,6 +40,11 @@ const struct command_type quote_create = {
 };
 
 /* ---- the handler ---- */
+
+void check_quote(struct call *c, const void *data, struct field_errors *errors) {
+    const struct quote_body *body = data;
+    schedule_check(c->service, body->pickup_window, c->now_us, "/pickup_window", &c->arena, errors);
+}
 
 static bool all_one_place(const struct quote_body *body) {
     for (int32_t i = 1; i < body->stop_count; i++) {
@@ -139,6 +144,7 @@ static void fill_terms(const struct booking_service *s, const struct tariffs *t,
                        struct terms *ret) {
     bool waits = rate->waiting_per_minute > 0;
     const struct cancel_terms *cancel = t->cancellation;
+    bool late = cancel != NULL && cancel->late_minutes != I64_ABSENT && cancel->late_percent > 0;
     *ret = (struct terms){
         .tariff_version = t->number,
         .zone = kept(a, zone),
@@ -148,7 +154,9 @@ static void fill_terms(const struct booking_service *s, const struct tariffs *t,
         .waiting_per_minute = waits ? rate->waiting_per_minute : I64_ABSENT,
         .cancel_free_minutes = cancel != NULL ? cancel->free_minutes : I64_ABSENT,
         .cancel_assigned_percent = cancel != NULL ? cancel->assigned_percent : I64_ABSENT,
-        .cancel_arrived_percent = cancel != NULL ? cancel->arrived_percent : I64_ABSENT};
+        .cancel_arrived_percent = cancel != NULL ? cancel->arrived_percent : I64_ABSENT,
+        .cancel_late_minutes = late ? cancel->late_minutes : I64_ABSENT,
+        .cancel_late_percent = late ? cancel->late_percent : I64_ABSENT};
 }
 
 bool quote_price(const struct booking_service *s, const struct tariff_version *v,
@@ -179,6 +187,8 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
 static bool fill_quote(struct call *c, const struct tariff_version *v, const struct point *stops,
                        int32_t stop_count, enum vehicle vehicle, struct quote *q) {
     struct booking_service *s = c->service;
+    const struct window *window = ((const struct quote_body *)c->body)->pickup_window;
+    bool later = schedule_waits(s, window, c->now_us);
     int64_t demand_milli, supply_milli;
     struct route route = {0};
     s->o.router->ops->route(s->o.router, stops, stop_count, vehicle, true, &c->arena, &route);
@@ -188,10 +198,11 @@ static bool fill_quote(struct call *c, const struct tariff_version *v, const str
                         .duration_s = route.duration_s,
                         .polyline = polyline_encode(route.points, route.point_count, &c->arena)};
     surge_at(&s->surge, stops[0], vehicle, &demand_milli, &supply_milli);
-    int64_t surge_percent = tariffs_surge(v->t, demand_milli, supply_milli);
-    if (!quote_price(s, v, stops[0], c->now_us, stop_count, surge_percent, &c->arena, q))
+    int64_t surge_percent = later ? 0 : tariffs_surge(v->t, demand_milli, supply_milli);
+    int64_t pickup_us = window != NULL ? window->from_us : c->now_us;
+    if (!quote_price(s, v, stops[0], pickup_us, stop_count, surge_percent, &c->arena, q))
         return false;
-    q->pickup_eta_s = pickup_eta_s(s, stops[0], vehicle);
+    q->pickup_eta_s = later ? I64_ABSENT : pickup_eta_s(s, stops[0], vehicle);
     return true;
 }
 
@@ -205,6 +216,8 @@ static struct quote_set *make_set(struct call *c, const struct tariff_version *v
                               .expires_at_us = c->now_us + s->o.quote_ttl_us,
                               .stops = body->stops,
                               .stop_count = body->stop_count,
+                              .pickup_window = body->pickup_window,
+                              .waits = schedule_waits(s, body->pickup_window, c->now_us),
                               .quotes = arena_array(&c->arena, struct quote, VEHICLE_COUNT)};
     struct point stops[STOPS_MAX];
     CHECK(body->stop_count <= STOPS_MAX);
@@ -224,7 +237,9 @@ void handle_quotes(struct call *c) {
     struct booking_service *s = c->service;
     const struct quote_body *body = c->body;
     struct tariff_book *book = tariff_book_take(&s->tariffs);
-    const struct tariff_version *v = tariff_book_at(book, c->now_us);
+    const struct window *window = body->pickup_window;
+    const struct tariff_version *v =
+        tariff_book_at(book, window != NULL ? window->from_us : c->now_us);
     struct quote_set *set = NULL;
     bool fits = body_fits(c, body, v->t) && stops_served(c, s, body);
     if (fits)

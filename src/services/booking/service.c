@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
-#include "services/booking/internal.h"
+#include "services/booking/schedule.h"
 
 #include <stdlib.h>
 
@@ -23,7 +23,7 @@
 
 static const struct route_entry routes[] = {
     {"POST", "/v1/quotes", ROLES_CUSTOMERS, handle_quotes, &quote_body_schema, ROUTE_IDEMPOTENT,
-     "createQuotes", .area = AREA_BOOKINGS},
+     "createQuotes", check_quote, .area = AREA_BOOKINGS},
     {"GET", "/v1/tariffs", ROLES_ANY, handle_tariffs, NULL, 0, "listTariffs",
      .area = AREA_BOOKINGS},
     {"PUT", "/v1/tariffs", ROLES(ROLE_ADMIN), handle_put_tariffs, &tariffs_schema,
@@ -60,6 +60,9 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "rateBooking", .area = AREA_BOOKINGS},
     {"POST", "/v1/bookings/{id}/assign", ROLES_STAFF, handle_assign, &assign_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "assignDriver", .area = AREA_BOOKINGS},
+    {"PUT", "/v1/bookings/{id}/pickup-window", ROLES_CUSTOMERS, handle_reschedule,
+     &window_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "reschedule", check_window,
+     .area = AREA_BOOKINGS},
     {"GET", "/v1/track/{token}", ROLES_PUBLIC, handle_track, NULL, 0, "trackBooking"},
 };
 
@@ -188,6 +191,12 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.commission_percent = 0;
     if (s->o.open_bookings_max == 0)
         s->o.open_bookings_max = OPEN_BOOKINGS_MAX;
+    if (s->o.schedule_lead_us == 0)
+        s->o.schedule_lead_us = SCHEDULE_LEAD_US;
+    if (s->o.schedule_remind_us == 0)
+        s->o.schedule_remind_us = SCHEDULE_REMIND_US;
+    if (s->o.schedule_days_max == 0)
+        s->o.schedule_days_max = SCHEDULE_DAYS_MAX;
     map_init(&s->opening);
     surge_init(&s->surge);
     tariff_shelf_init(&s->tariffs, s->o.tariffs, s->o.bus, s->o.peers);

@@ -64,6 +64,9 @@ struct cancel_terms {
     int64_t free_minutes;     /* after it was assigned */
     int64_t assigned_percent; /* of the total, after that */
     int64_t arrived_percent;  /* once the driver is at the pickup */
+    /* Of what is booked for later, whether anybody has it or not: from so many minutes before its
+     * window on. I64_ABSENT, or 0 percent: nothing. */
+    int64_t late_minutes, late_percent;
 };
 struct tariff_ref { /* a version that holds, or will */
     int64_t number, effective_us;

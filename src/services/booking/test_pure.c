@@ -19,7 +19,7 @@ static bool searching(int32_t s) {
     return s == BOOKING_REQUESTED || s == BOOKING_OFFERED;
 }
 static bool open_state(int32_t s) {
-    return s >= BOOKING_REQUESTED && s <= BOOKING_ARRIVED_DROPOFF;
+    return s >= BOOKING_SCHEDULED && s <= BOOKING_ARRIVED_DROPOFF;
 }
 
 /* Where ACTION by one HAT leads from S, or BOOKING_NONE. */
@@ -34,7 +34,8 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
     case ACTION_ASSIGN:
         return hat == HAT_STAFF && searching(s) ? BOOKING_ASSIGNED : BOOKING_NONE;
     case ACTION_EXPIRE:
-        return hat == HAT_SYSTEM && searching(s) ? BOOKING_EXPIRED : BOOKING_NONE;
+        return hat == HAT_SYSTEM && (searching(s) || s == BOOKING_SCHEDULED) ? BOOKING_EXPIRED
+                                                                             : BOOKING_NONE;
     case ACTION_ARRIVE_PICKUP:
         return hat == HAT_DRIVER && s == BOOKING_ASSIGNED ? BOOKING_ARRIVED_PICKUP : BOOKING_NONE;
     case ACTION_PICK_UP:
@@ -57,6 +58,12 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
                    : BOOKING_NONE;
     case ACTION_RATE:
         return hat == HAT_CUSTOMER && s == BOOKING_DELIVERED ? BOOKING_DELIVERED : BOOKING_NONE;
+    case ACTION_DISPATCH:
+        return hat == HAT_SYSTEM && s == BOOKING_SCHEDULED ? BOOKING_REQUESTED : BOOKING_NONE;
+    case ACTION_RESCHEDULE:
+        return (hat == HAT_CUSTOMER || hat == HAT_STAFF) && s == BOOKING_SCHEDULED
+                   ? BOOKING_SCHEDULED
+                   : BOOKING_NONE;
     case ACTION_COUNT:
         break;
     }
@@ -66,7 +73,7 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
 static void test_machine_every_move(void **unused) {
     (void)unused;
     const unsigned hats[] = {HAT_SYSTEM, HAT_CUSTOMER, HAT_DRIVER, HAT_ASKED, HAT_STAFF, 0};
-    for (int32_t s = BOOKING_REQUESTED; s < BOOKING_STATE_COUNT; s++) {
+    for (int32_t s = BOOKING_SCHEDULED; s < BOOKING_STATE_COUNT; s++) {
         for (int action = 0; action < ACTION_COUNT; action++) {
             for (size_t h = 0; h < COUNT_OF(hats); h++) {
                 for (int last = 0; last < 2; last++) {
@@ -126,6 +133,7 @@ static void allowed_is(int32_t state, unsigned hats, const char *want) {
 static void test_machine_allowed(void **unused) {
     (void)unused;
     allowed_is(BOOKING_ASSIGNED, HAT_DRIVER, "arrived_pickup,cancelled");
+    allowed_is(BOOKING_SCHEDULED, HAT_CUSTOMER | HAT_STAFF, "cancelled");
     allowed_is(BOOKING_REQUESTED, HAT_CUSTOMER, "cancelled");
     allowed_is(BOOKING_REQUESTED, HAT_STAFF, "assigned,cancelled");
     allowed_is(BOOKING_OFFERED, HAT_CUSTOMER, "assigned,cancelled");

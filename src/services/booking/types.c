@@ -31,6 +31,9 @@ const char *const entry_type_names[] = {
     EV_BOOKING_EXPIRED,
     EV_BOOKING_FAILED,
     EV_BOOKING_RATED,
+    EV_BOOKING_SCHEDULED,
+    EV_BOOKING_RESCHEDULED,
+    EV_BOOKING_REMINDED,
     NULL,
 };
 
@@ -82,8 +85,17 @@ static const struct schema_field terms_fields[] = {
     {"cancel_free_minutes", S_I64, AT(terms, cancel_free_minutes)},
     {"cancel_assigned_percent", S_I64, AT(terms, cancel_assigned_percent)},
     {"cancel_arrived_percent", S_I64, AT(terms, cancel_arrived_percent)},
+    {"cancel_late_minutes", S_I64, AT(terms, cancel_late_minutes)},
+    {"cancel_late_percent", S_I64, AT(terms, cancel_late_percent)},
 };
 static const struct schema terms_schema = SCHEMA(struct terms, "StoredTerms", terms_fields);
+
+static const struct schema_field window_fields[] = {
+    {"from", S_TIME, AT(window, from_us)},
+    {"to", S_TIME, AT(window, to_us)},
+};
+static const struct schema window_schema =
+    SCHEMA(struct window, "StoredPickupWindow", window_fields);
 
 static const struct schema_field quote_fields[] = {
     {"vehicle", S_ENUM, AT(quote, vehicle), .names = vehicle_names},
@@ -105,6 +117,7 @@ static const struct schema_field quote_set_fields[] = {
      .max = STOPS_MAX},
     {"quotes", S_LIST, AT(quote_set, quotes), COUNT_AT(quote_set, quote_count),
      .sub = &quote_schema, .max = VEHICLE_COUNT},
+    {"pickup_window", S_OBJECT_PTR, AT(quote_set, pickup_window), .sub = &window_schema},
 };
 const struct schema quote_set_schema = SCHEMA(struct quote_set, "StoredQuoteSet", quote_set_fields);
 
@@ -214,6 +227,9 @@ static const struct schema_field booking_fields[] = {
     {"updated_at", S_TIME, AT(booking, updated_at_us)},
     {"search_until", S_TIME, AT(booking, search_until_us)},
     {"ended_at", S_TIME, AT(booking, ended_at_us)},
+    {"pickup_window", S_OBJECT_PTR, AT(booking, pickup_window), .sub = &window_schema},
+    {"dispatch_at", S_TIME, AT(booking, dispatch_at_us)},
+    {"remind_at", S_TIME, AT(booking, remind_at_us)},
 };
 const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
 
@@ -238,9 +254,14 @@ static void booking_keys(const void *state, struct arena *a, struct str ret_keys
     ret_keys[2] = str_from(final ? booking_state_names[b->state] : PHASE_OPEN);
 }
 
-/* While nobody has it: the end of the search, or of the first offer that runs out. */
+/* While nobody has it: the beginning of the search, its end, or that of the first offer that runs
+ * out. */
 static int64_t booking_wake_at(const void *state) {
     const struct booking *b = state;
+    if (b->state == BOOKING_SCHEDULED) {
+        bool remind = b->remind_at_us != 0 && b->remind_at_us < b->dispatch_at_us;
+        return remind ? b->remind_at_us : b->dispatch_at_us;
+    }
     if (!booking_is_searching(b->state))
         return 0;
     int64_t at_us = b->search_until_us;

@@ -81,6 +81,9 @@ enum entry_type {
     ENTRY_EXPIRED,
     ENTRY_FAILED,
     ENTRY_RATED,
+    ENTRY_SCHEDULED,
+    ENTRY_RESCHEDULED,
+    ENTRY_REMINDED,
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -111,6 +114,10 @@ struct price {
     int32_t tax_count;
     bool taxes_included; /* in the items; else they are an item of their own */
 };
+/* When the goods are to be fetched. */
+struct window {
+    int64_t from_us, to_us;
+};
 /* What else was agreed with the price: copied from the tariff, so that a newer one changes nothing
  * for whoever has booked. I64_ABSENT: nothing of that kind was. */
 struct terms {
@@ -119,6 +126,7 @@ struct terms {
     int64_t commission_bp;
     int64_t waiting_free_minutes, waiting_per_minute;
     int64_t cancel_free_minutes, cancel_assigned_percent, cancel_arrived_percent;
+    int64_t cancel_late_minutes, cancel_late_percent; /* of what was made for later */
 };
 
 /* ---- quotes ---- */
@@ -140,6 +148,8 @@ struct quote_set {
     int32_t stop_count;
     struct quote *quotes; /* at most one for each class */
     int32_t quote_count;
+    struct window *pickup_window; /* NULL: as soon as can be */
+    bool waits;                   /* of the answer only: it is for later */
 };
 
 /* ---- bookings ---- */
@@ -236,7 +246,10 @@ struct booking {
     struct str reason; /* of a cancel or a failure */
     struct str secret; /* of the tracking link */
     int64_t created_at_us, updated_at_us, search_until_us;
-    int64_t ended_at_us; /* 0: not ended */
+    int64_t ended_at_us;          /* 0: not ended */
+    struct window *pickup_window; /* NULL: as soon as could be */
+    int64_t dispatch_at_us;       /* while scheduled: when a driver will be looked for */
+    int64_t remind_at_us;         /* while scheduled: when its customer is reminded; 0: no more */
 };
 
 extern const struct schema quote_set_schema, booking_schema;

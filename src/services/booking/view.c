@@ -59,6 +59,18 @@ static void write_place(struct jw *w, int32_t index, const struct place *p) {
     jw_kv_str(w, "address", p->address);
 }
 
+static void write_window(struct jw *w, const struct window *window) {
+    jw_key(w, "pickup_window");
+    if (window == NULL) {
+        jw_null(w);
+        return;
+    }
+    jw_object(w);
+    jw_kv_time(w, "from", window->from_us);
+    jw_kv_time(w, "to", window->to_us);
+    jw_end(w);
+}
+
 /* ---- quotes ---- */
 
 static void write_quote(struct jw *w, const struct quote_set *s, const struct quote *q,
@@ -83,6 +95,9 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     jw_key(w, "estimate");
     jw_bool(w, q->estimate);
     jw_kv_time(w, "expires_at", s->expires_at_us);
+    write_window(w, s->pickup_window);
+    jw_key(w, "surge_applies");
+    jw_bool(w, !s->waits);
     jw_key(w, "stops");
     jw_array(w);
     for (int32_t i = 0; i < s->stop_count; i++) {
@@ -207,6 +222,8 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     if (b->state == BOOKING_CANCELLED && b->cancel_fee != I64_ABSENT)
         jw_kv_i64(w, "cancel_fee", b->cancel_fee);
     write_rating(w, b->rating);
+    write_window(w, b->pickup_window);
+    jw_kv_time(w, "dispatch_at", b->state == BOOKING_SCHEDULED ? b->dispatch_at_us : 0);
     jw_kv_time(w, "created_at", b->created_at_us);
     jw_kv_time(w, "updated_at", b->updated_at_us);
     jw_kv_time(w, "ended_at", b->ended_at_us);

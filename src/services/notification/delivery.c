@@ -40,6 +40,7 @@ static const struct schema_field fields[] = {
     {"code", S_STR, S_STORE, AT(code)},
     {"link", S_STR, S_STORE, AT(link)},
     {"booking", S_STR, S_STORE, AT(booking)},
+    {"when", S_STR, S_STORE, AT(when)},
     {"created_at", S_TIME, S_OUT | S_STORE, AT(created_us)},
     {"expires_at", S_TIME, S_STORE, AT(expires_us)},
     {"next_try_at", S_TIME, S_OUT | S_STORE, AT(next_us)},

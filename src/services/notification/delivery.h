@@ -54,6 +54,8 @@ struct delivery {
     struct str user_id, to;
     struct str endpoint_id, payload;                /* of a webhook: whose, and the body */
     struct str language, name, code, link, booking; /* what the template is filled with */
+    struct str when;                                /* the same: times in the receiver's zone */
+    int64_t from_us, to_us;                         /* of WHEN, until it is written; not kept */
     int64_t created_us, expires_us;                 /* not begun after it */
     int64_t next_us;                                /* PENDING: when it is tried */
     int64_t begun_us;                               /* of the try under way; 0: none */

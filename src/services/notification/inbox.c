@@ -328,6 +328,7 @@ static void add_views(struct event_turn *t, const struct ev_booking *b) {
 static void add_watchable(struct event_turn *t, const struct ev_booking *b) {
     const struct notification_service *n = t->service;
     bool who_changes = str_is(t->event->type, EV_BOOKING_REQUESTED) ||
+                       str_is(t->event->type, EV_BOOKING_SCHEDULED) ||
                        str_is(t->event->type, EV_BOOKING_ASSIGNED) || b->state >= BOOKING_DELIVERED;
     bool in_order = n->o.peers != NULL && b->view.len > 0;
     if (!who_changes && !in_order)
@@ -456,6 +457,9 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_EXPIRED, &ev_booking_schema, on_booking},
     {EV_BOOKING_FAILED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_SCHEDULED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_RESCHEDULED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_REMINDED, &ev_booking_schema, on_booking},
     {EV_ACCOUNT_REGISTERED, &ev_account_schema, on_recipient_account},
     {EV_ACCOUNT_CHANGED, &ev_account_schema, on_recipient_account},
     {EV_MAIL_WANTED, &ev_mail_schema, on_mail_wanted},

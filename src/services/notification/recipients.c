@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/timestamp.h"
 #include "base/zone.h"
 #include "services/notification/internal.h"
 
@@ -15,11 +16,12 @@
 /* ---- shapes ---- */
 
 static const char *const kinds[] = {
-    "requested", "assigned",  "arrived_pickup", "picked_up", "arrived_dropoff",
-    "delivered", "cancelled", "expired",        "failed",    "offer",
+    "requested", "assigned", "arrived_pickup", "picked_up", "arrived_dropoff", "delivered",
+    "cancelled", "expired",  "failed",         "offer",     "scheduled",       "reminded",
 };
 /* By e-mail, for customers who have chosen nothing. */
-static const char *const usual[] = {"assigned", "delivered", "cancelled", "expired", "failed"};
+static const char *const usual[] = {"assigned", "delivered", "cancelled", "expired",
+                                    "failed",   "scheduled", "reminded"};
 
 #define AT(member) .offset = offsetof(struct recipient, member)
 #define KINDS(list, number)                                                                        \
@@ -155,6 +157,18 @@ void on_recipient_account(struct event_turn *t, const void *data) {
 
 /* ---- what is to be told ---- */
 
+/* "2026-11-24 10:00–12:00" by the clock of R's zone; without one "… UTC". */
+static struct str when_text(const struct recipient *r, int64_t from_us, int64_t to_us,
+                            struct arena *a) {
+    struct zone zone = zone_utc;
+    struct zone_time from, to;
+    bool own = r->timezone.p != NULL && zone_load(ZONE_DIR, r->timezone, a, &zone) == 0;
+    zone_local(&zone, from_us, &from);
+    zone_local(&zone, to_us, &to);
+    return arena_printf(a, "%04d-%02d-%02d %02d:%02d–%02d:%02d%s", from.year, from.month, from.day,
+                        from.hour, from.minute, to.hour, to.minute, own ? "" : " UTC");
+}
+
 /* Facts: the delivery filled in, or NULL where it is not wanted. */
 static int wanted_load(struct command *cmd, struct store *store, int64_t now_us) {
     const struct delivery *said = cmd->args;
@@ -177,6 +191,8 @@ static int wanted_load(struct command *cmd, struct store *store, int64_t now_us)
     d->to = to;
     d->name = r->name;
     d->language = r->language;
+    if (d->from_us > 0)
+        d->when = when_text(r, d->from_us, d->to_us, cmd->arena);
     if (!str_is(kind, "offer")) /* which does not wait for the morning */
         d->next_us = recipient_quiet_until(r, now_us, cmd->arena);
     cmd->facts = d;
@@ -196,56 +212,81 @@ static const struct command_type delivery_wanted = {.name = "delivery.wanted",
                                                     .load = wanted_load,
                                                     .decide = wanted_decide};
 
+/* What the view of a booking says that its words need. */
+struct about {
+    struct str code;        /* "ABC123", as people know the booking */
+    int64_t from_us, to_us; /* when it is to be fetched; 0: as soon as can be */
+};
+
 static void add(struct event_turn *t, enum delivery_channel channel, struct str user_id,
-                struct str kind, struct str booking) {
+                struct str kind, const struct about *about) {
     struct delivery *d = arena_new(t->arena, struct delivery);
     *d = (struct delivery){.channel = (int32_t)channel,
                            .event_id = t->event->id,
                            .kind = kind,
                            .user_id = user_id,
-                           .booking = booking};
+                           .booking = about->code,
+                           .from_us = about->from_us,
+                           .to_us = about->to_us};
     struct str receiver =
         arena_printf(t->arena, "%s:%.*s", delivery_channel_names[channel], STR_ARG(user_id));
     event_command_once(t, &delivery_wanted, delivery_id(t->arena, t->event->id, receiver), d);
 }
 
-static void add_for(struct event_turn *t, struct str user_id, struct str kind, struct str booking) {
+static void add_for(struct event_turn *t, struct str user_id, struct str kind,
+                    const struct about *about) {
     const struct notification_service *n = t->service;
     if (user_id.len > 0 && n->o.mailer != NULL)
-        add(t, CHANNEL_EMAIL, user_id, kind, booking);
+        add(t, CHANNEL_EMAIL, user_id, kind, about);
     if (user_id.len > 0 && n->o.message_url.len > 0)
-        add(t, CHANNEL_MESSAGE, user_id, kind, booking);
+        add(t, CHANNEL_MESSAGE, user_id, kind, about);
 }
 
-/* "ABC123", as people know the booking. */
-static struct str code_of(struct event_turn *t, const struct ev_booking *b) {
-    struct json_value root, code;
-    if (b->view.len == 0 || json_parse(t->parser, b->view, &root) < 0 ||
-        !json_get(root, "code", &code))
-        return STR_NONE;
-    return arena_str(t->arena, json_text(code));
+static int64_t time_member(struct json_value object, const char *key) {
+    struct json_value v;
+    int64_t at_us = 0;
+    if (json_get(object, key, &v) && json_kind(v) == JSON_IS_STRING)
+        timestamp_parse(json_text(v), &at_us);
+    return at_us;
+}
+
+static struct about about_of(struct event_turn *t, const struct ev_booking *b) {
+    struct json_value root, code, window;
+    struct about about = {.code = STR_NONE};
+    if (b->view.len == 0 || json_parse(t->parser, b->view, &root) < 0)
+        return about;
+    if (json_get(root, "code", &code))
+        about.code = arena_str(t->arena, json_text(code));
+    if (json_get(root, "pickup_window", &window) && json_kind(window) == JSON_IS_OBJECT) {
+        about.from_us = time_member(window, "from");
+        about.to_us = time_member(window, "to");
+    }
+    return about;
 }
 
 void recipients_add(struct event_turn *t, const struct ev_booking *b) {
     static const char *const changes[] = {
-        EV_BOOKING_REQUESTED, EV_BOOKING_ASSIGNED, EV_BOOKING_PROGRESSED, EV_BOOKING_DELIVERED,
-        EV_BOOKING_CANCELLED, EV_BOOKING_EXPIRED,  EV_BOOKING_FAILED};
+        EV_BOOKING_REQUESTED, EV_BOOKING_ASSIGNED,  EV_BOOKING_PROGRESSED,
+        EV_BOOKING_DELIVERED, EV_BOOKING_CANCELLED, EV_BOOKING_EXPIRED,
+        EV_BOOKING_FAILED,    EV_BOOKING_SCHEDULED, EV_BOOKING_RESCHEDULED};
     const struct notification_service *n = t->service;
     if (n->o.mailer == NULL && n->o.message_url.len == 0)
         return;
+    struct about about = about_of(t, b);
     if (str_is(t->event->type, EV_BOOKING_OFFERED)) {
         if (b->offer != NULL && !b->offer->manual)
-            add_for(t, b->offer->driver_user_id, STR("booking_offer"), code_of(t, b));
+            add_for(t, b->offer->driver_user_id, STR("booking_offer"), &about);
         return;
     }
+    if (str_is(t->event->type, EV_BOOKING_REMINDED))
+        add_for(t, b->customer_id, STR("booking_reminded"), &about);
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         if (!str_is(t->event->type, changes[i]) || b->state <= BOOKING_NONE ||
             b->state >= BOOKING_STATE_COUNT)
             continue;
         struct str kind = arena_printf(t->arena, "booking_%s", booking_state_names[b->state]);
-        struct str code = code_of(t, b);
-        add_for(t, b->customer_id, kind, code);
-        add_for(t, b->driver_user_id, kind, code);
+        add_for(t, b->customer_id, kind, &about);
+        add_for(t, b->driver_user_id, kind, &about);
     }
 }
 

@@ -593,7 +593,7 @@ static void test_words(void **state) {
         "booking_requested", "booking_assigned",        "booking_arrived_pickup",
         "booking_picked_up", "booking_arrived_dropoff", "booking_delivered",
         "booking_cancelled", "booking_expired",         "booking_failed",
-        "booking_offer"};
+        "booking_offer",     "booking_scheduled",       "booking_reminded"};
     static const char *const tags[] = {"en", "sv", "hi", "ar", "de", "", "x"};
     struct arena a;
     arena_init(&a, 4096);
@@ -605,7 +605,8 @@ static void test_words(void **state) {
                                        .name = STR("<b>Kim & \"Co\"</b>"),
                                        .link = STR("https://example.com/?a=1&b=\"><x"),
                                        .code = STR("12<3"),
-                                       .booking = STR("ABC123")};
+                                       .booking = STR("ABC123"),
+                                       .when = STR("2026-11-24 10:00–12:00")};
             assert_int_equal(words_of(&d, &a, &w), 0);
             assert_true(w.subject.len > 0 && w.text.len > 0);
             assert_false(kit_has(w.text, "{") || kit_has(w.html, "{") || kit_has(w.subject, "{"));

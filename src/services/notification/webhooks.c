@@ -26,7 +26,8 @@ static const char *const status_names[] = {NULL, "enabled", "disabled", NULL};
 static const char *const event_types[] = {
     EV_BOOKING_REQUESTED,  EV_BOOKING_OFFERED,   EV_BOOKING_OFFER_CLOSED, EV_BOOKING_ASSIGNED,
     EV_BOOKING_PROGRESSED, EV_BOOKING_DELIVERED, EV_BOOKING_CANCELLED,    EV_BOOKING_EXPIRED,
-    EV_BOOKING_FAILED,     EV_BOOKING_RATED,
+    EV_BOOKING_FAILED,     EV_BOOKING_RATED,     EV_BOOKING_SCHEDULED,    EV_BOOKING_RESCHEDULED,
+    EV_BOOKING_REMINDED,
 };
 
 #define AT(member) .offset = offsetof(struct webhook, member)

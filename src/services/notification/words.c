@@ -84,6 +84,20 @@ static const struct template templates[] = {
      {"We are looking for a driver.", "Vi letar efter en förare.", "हम चालक ढूँढ रहे हैं।",
       "نبحث الآن عن سائق."},
      NULL},
+    {"booking_scheduled",
+     {"Booking {booking} is made for later", "Bokning {booking} är gjord till senare",
+      "बुकिंग {booking} बाद के समय के लिए हो गई है", "تم إنشاء الحجز {booking} لموعد لاحق"},
+     {"We look for a driver when its time comes: {when}.",
+      "Vi letar efter en förare när det är dags: {when}.", "समय आने पर हम चालक ढूँढेंगे: {when}।",
+      "سنبحث عن سائق عندما يحين الموعد: {when}."},
+     NULL},
+    {"booking_reminded",
+     {"Booking {booking} is soon", "Snart är det dags för bokning {booking}",
+      "बुकिंग {booking} का समय पास है", "اقترب موعد الحجز {booking}"},
+     {"The goods are to be fetched: {when}.\n\nPlease have them ready.",
+      "Godset hämtas: {when}.\n\nHa det klart.", "सामान उठाने का समय: {when}।\n\nकृपया उसे तैयार रखें।",
+      "موعد استلام البضاعة: {when}.\n\nيرجى تجهيزها."},
+     NULL},
     {"booking_assigned",
      {"A driver has taken booking {booking}", "En förare har tagit bokning {booking}",
       "एक चालक ने बुकिंग {booking} ले ली है", "قبل سائق الحجز {booking}"},
@@ -176,7 +190,11 @@ static struct str value_of(const struct delivery *d, struct str word) {
     const struct {
         const char *word;
         struct str value;
-    } all[] = {{"name", d->name}, {"code", d->code}, {"link", d->link}, {"booking", d->booking}};
+    } all[] = {{"name", d->name},
+               {"code", d->code},
+               {"link", d->link},
+               {"booking", d->booking},
+               {"when", d->when}};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         if (str_is(word, all[i].word))
             return all[i].value;

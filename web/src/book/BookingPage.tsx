@@ -15,7 +15,13 @@ import { PriceItems } from './PriceItems.tsx'
 import { RatingForm } from './RatingForm.tsx'
 
 const OLD_MS = 10_000
-const cancellable: Schemas['BookingState'][] = ['requested', 'offered', 'assigned', 'arrived_pickup']
+const cancellable: Schemas['BookingState'][] = [
+  'scheduled',
+  'requested',
+  'offered',
+  'assigned',
+  'arrived_pickup',
+]
 const over: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed']
 const underway: Schemas['BookingState'][] = ['assigned', 'arrived_pickup', 'picked_up', 'arrived_dropoff']
 

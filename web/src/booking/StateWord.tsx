@@ -4,6 +4,7 @@ import type { Schemas } from '@/api/client.ts'
 import { cx } from '@/ui/index.tsx'
 
 const marks: Record<Schemas['BookingState'], [string, string]> = {
+  scheduled: ['◷', 'text-quiet'],
   requested: ['◌', 'text-waits'],
   offered: ['◌', 'text-waits'],
   assigned: ['➤', 'text-going'],

@@ -11,6 +11,7 @@ import { AssignPanel } from './AssignPanel.tsx'
 import { type Booking, isEnded, isUnassigned, takeJob } from './jobs.ts'
 
 const CANCELLED_BY_STAFF: Booking['state'][] = [
+  'scheduled',
   'requested',
   'offered',
   'assigned',
