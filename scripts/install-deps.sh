@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages_build=(gcc g++ libc6-dev make meson ninja-build pkgconf libuv1-dev node-llhttp libwslay-dev
     libsqlite3-dev libpq-dev libsimdjson-dev libjansson-dev libsodium-dev libssl-dev librhonabwy-dev
-    libhiredis-dev librabbitmq-dev libmongoc-dev libcurl4-gnutls-dev libcmocka-dev)
+    libhiredis-dev librabbitmq-dev libmongoc-dev libcurl4-gnutls-dev libjpeg-dev libpng-dev libcmocka-dev)
 packages_test=(tzdata python3 python3-yaml python3-jsonschema curl jq sqlite3 openssl redis-server rabbitmq-server postgresql-15
     python3-aiosmtpd tilemaker osmium-tool) # the last two are for `lorry map build` alone
 packages_cluster=(python3 openssl redis-server rabbitmq-server postgresql-15 nginx-light) # all that scripts/cluster.py starts

@@ -55,7 +55,7 @@ static const struct config_setting into_settings[] = {
 };
 static const struct config_table into = {"Where to", into_settings,
                                          (int32_t)COUNT_OF(into_settings)};
-const struct config_table *const backup_tables[] = {&settings_data, &into, NULL};
+const struct config_table *const backup_tables[] = {&settings_data, &settings_files, &into, NULL};
 const struct config_table *const restore_tables[] = {&settings_data, NULL};
 
 /* What lies in a data folder and is not copied: the database has a way of its own, the rest can be
@@ -77,9 +77,10 @@ static bool passed_over(const char *path) {
 struct job {
     struct arena *a;
     struct str *why;
-    const char *data;   /* the data folder */
-    const char *backup; /* the folder that is made or read */
-    struct buf sums;    /* SHA256SUMS */
+    const char *data;    /* the data folder */
+    const char *uploads; /* uploaded files, where they lie elsewhere; NULL: they do not */
+    const char *backup;  /* the folder that is made or read */
+    struct buf sums;     /* SHA256SUMS */
     struct sqlite_census census;
     struct progress progress;
     int64_t bytes, files;
@@ -113,26 +114,35 @@ static void add_sum(struct job *j, const char sha[FOLDER_SHA256_HEX], const char
     j->files++;
 }
 
-/* One file of the data folder, PATH from there. */
-static int copy_file(void *arg, const char *path) {
-    struct job *j = arg;
+/* One file of FOLDER, PATH from there, to where it belongs in a data folder. */
+static int copy_to(struct job *j, const char *folder, const char *path, const char *belongs) {
     char sha[FOLDER_SHA256_HEX];
     int64_t bytes = 0;
     if (passed_over(path))
         return 0;
     if (strpbrk(path, "\\\n") != NULL) {
-        *j->why = arena_printf(j->a, "%s has a file whose name cannot be written down", j->data);
+        *j->why = arena_printf(j->a, "%s has a file whose name cannot be written down", folder);
         return ERR_INVALID;
     }
-    const char *to = arena_cstr(j->a, arena_printf(j->a, "files/%s", path));
-    int r = folder_copy(path_in(j, j->data, path), path_in(j, j->backup, to), j->a, sha, &bytes,
-                        j->why);
+    const char *to = arena_cstr(j->a, arena_printf(j->a, "files/%s%s", belongs, path));
+    int r =
+        folder_copy(path_in(j, folder, path), path_in(j, j->backup, to), j->a, sha, &bytes, j->why);
     if (r == ERR_NOT_FOUND) /* it has gone since it was listed */
         return 0;
     if (r == 0)
         add_sum(j, sha, to, bytes);
     progress_show(&j->progress, j->bytes, 0);
     return r;
+}
+
+static int copy_file(void *arg, const char *path) {
+    struct job *j = arg;
+    return copy_to(j, j->data, path, "");
+}
+
+static int copy_upload(void *arg, const char *path) {
+    struct job *j = arg;
+    return copy_to(j, j->uploads, path, "files/");
 }
 
 static int write_listed(struct job *j, const char *name, struct str bytes) {
@@ -180,6 +190,8 @@ static int copy_all(struct job *j) {
         return r;
     add_sum(j, sha, "lorry.db", bytes);
     r = folder_walk(j->data, copy_file, j, j->a, j->why);
+    if (r == 0 && j->uploads != NULL)
+        r = folder_walk(j->uploads, copy_upload, j, j->a, j->why);
     if (r == 0)
         r = write_manifest(j);
     if (r == 0)
@@ -464,10 +476,14 @@ int command_backup(struct config *c) {
     if (to == NULL)
         return 2;
     job_init(&j, c, &why);
+    if (config_enum(c, "files") == FILES_IN_FOLDER)
+        j.uploads = blobs_folder(c, &c->arena);
     int r = make_backup(&j, to);
     double seconds = progress_end(&j.progress);
     if (r < 0)
         return told(&why);
+    if (config_enum(c, "files") >= FILES_IN_S3)
+        puts("Uploaded files are in a bucket, and not in this back-up: keep versions of it there.");
     printf("%s: %lld documents, %lld files, %.1f MB in %.1f s (%.0f MB/s), verified.\n", to,
            (long long)documents(&j.census), (long long)j.files, (double)j.bytes / 1e6, seconds,
            (double)j.bytes / 1e6 / seconds);

@@ -1,6 +1,8 @@
 #include "apps/parts.h"
 
 #include "adapters/amqp/dead_letters.h"
+#include "adapters/blobs/blob_folder.h"
+#include "adapters/curl/curl_blobs.h"
 #include "adapters/curl/curl_mailer.h"
 #include "adapters/curl/curl_poster.h"
 #include "adapters/inproc/inproc_bus.h"
@@ -18,6 +20,7 @@
 #include "services/auth/auth_service.h"
 #include "services/booking/booking_service.h"
 #include "services/driver/driver_service.h"
+#include "services/files/files_service.h"
 #include "services/notification/notification_service.h"
 
 #include <stdlib.h>
@@ -29,7 +32,8 @@
 
 int parts_collections(const struct store_collection *ret[COLLECTIONS_MAX]) {
     const struct service services[] = {auth_service(NULL), booking_service(NULL),
-                                       driver_service(NULL), notification_service(NULL)};
+                                       driver_service(NULL), notification_service(NULL),
+                                       files_service(NULL)};
     int count = 0;
     for (size_t i = 0; i < COUNT_OF(services); i++) {
         const struct store_collection *const *each = services[i].def->collections;
@@ -188,7 +192,8 @@ void stores_close(struct stores *s) {
  * has not been started yet. */
 static int32_t list_groups(struct amqp_group *groups, struct arena *a) {
     const struct service services[] = {auth_service(NULL), booking_service(NULL),
-                                       driver_service(NULL), notification_service(NULL)};
+                                       driver_service(NULL), notification_service(NULL),
+                                       files_service(NULL)};
     int32_t count = 0;
     for (size_t i = 0; i < COUNT_OF(services); i++) {
         const struct service_def *def = services[i].def;
@@ -324,6 +329,37 @@ int mailer_open(const struct config *config, struct arena *a, struct mailer **re
             a, ret_mailer, ret_why);
     }
     UNREACHABLE();
+}
+
+/* ---- files ---- */
+
+const char *blobs_folder(const struct config *config, struct arena *a) {
+    const char *said = config_cstr(config, "files");
+    switch ((enum settings_files)config_enum(config, "files")) {
+    case FILES_IN_DATA:
+        return arena_cstr(a, arena_printf(a, "%s/files", config_cstr(config, "data")));
+    case FILES_IN_FOLDER:
+        said += strlen("file:");
+        return said + (strncmp(said, "//", 2) == 0 ? 2 : 0);
+    case FILES_IN_S3:
+    case FILES_IN_S3_HTTP:
+        return NULL;
+    }
+    UNREACHABLE();
+}
+
+int blobs_open(const struct config *config, struct arena *a, struct blobs **ret_blobs,
+               struct str *ret_why) {
+    const void *module;
+    const char *folder = blobs_folder(config, a);
+    if (folder != NULL)
+        return blob_folder_open(folder, a, ret_blobs, ret_why);
+    const struct curl_blobs_options o = {.url = config_cstr(config, "files"),
+                                         .ca_file = config_cstr(config, "files_ca")};
+    int err = module_load(MODULE_CURL, a, &module, ret_why);
+    if (err < 0)
+        return err;
+    return ((const struct curl_module *)module)->blobs_open(&o, a, ret_blobs, ret_why);
 }
 
 /* ---- webhooks ---- */

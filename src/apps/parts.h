@@ -57,7 +57,14 @@ int mailer_open(const struct config *config, struct arena *a, struct mailer **re
 struct poster;
 struct poster *poster_new(const struct config *config, const struct log *log);
 
-#define COLLECTIONS_MAX 32
+/* Where files are kept. As stores_open. */
+struct blobs;
+int blobs_open(const struct config *config, struct arena *a, struct blobs **ret_blobs,
+               struct str *ret_why);
+/* The folder that they are kept in; NULL: it is none. */
+const char *blobs_folder(const struct config *config, struct arena *a);
+
+#define COLLECTIONS_MAX 64
 /* Every collection of every service: what a store is opened with. Returns how many. */
 int parts_collections(const struct store_collection *ret[COLLECTIONS_MAX]);
 

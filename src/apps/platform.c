@@ -16,6 +16,7 @@
 #include "services/booking/booking_service.h"
 #include "services/booking/tariff.h"
 #include "services/driver/driver_service.h"
+#include "services/files/files_service.h"
 #include "services/map/map_service.h"
 #include "services/notification/notification_service.h"
 
@@ -357,6 +358,26 @@ static int make_notification(struct platform *p, struct str *ret_why) {
     return 0;
 }
 
+/* They are kept and served where bookings are; the others only attach them. */
+static int make_files(struct platform *p, struct str *ret_why) {
+    bool here = active(p, SERVICE_BOOKING);
+    struct files_options o = {.clock = &p->clock,
+                              .cache = p->links.cache,
+                              .log = &p->log,
+                              .threads = here ? FILES_THREADS : 0,
+                              .bytes_per_day_max = config_int(p->config, "files_mb_per_day_max")
+                                                   << 20};
+    int err = here ? blobs_open(p->config, &p->arena, &o.blobs, ret_why) : 0;
+    if (err < 0)
+        return err;
+    p->files = files_service_new(&o);
+    if (p->files != NULL)
+        return 0;
+    if (o.blobs != NULL)
+        o.blobs->ops->close(o.blobs);
+    return ERR_LIMIT;
+}
+
 static int make_services(struct platform *p, struct str *ret_why) {
     p->tariffs = &tariffs_default;
     if (config_is_given(p->config, "tariffs"))
@@ -369,7 +390,8 @@ static int make_services(struct platform *p, struct str *ret_why) {
     if (err < 0)
         return err;
     p->map = map_service_new(p->atlas);
-    return make_booking(p, ret_why);
+    err = make_files(p, ret_why);
+    return err < 0 ? err : make_booking(p, ret_why);
 }
 
 static int make_runtime(struct platform *p, struct str *ret_why) {
@@ -392,11 +414,13 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
                                    .behind_max = (int32_t)config_int(p->config, "outbox_max")});
     driver_service_executor(p->driver, p->executor);
     notification_service_executor(p->notification, p->executor);
-    struct service services[] = {auth_service(p->auth), booking_service(p->booking),
+    files_service_executor(p->files, p->executor);
+    struct service services[] = {auth_service(p->auth),     booking_service(p->booking),
                                  driver_service(p->driver), notification_service(p->notification),
-                                 map_service(p->map)};
+                                 map_service(p->map),       files_service(p->files)};
     for (int i = 0; i < SERVICE_COUNT; i++) /* the map is wherever it is asked for */
         services[i].passive = !active(p, (enum settings_service)i);
+    services[COUNT_OF(services) - 1].passive = !active(p, SERVICE_BOOKING);
     struct runtime_options o = {.clock = &p->clock,
                                 .pages = p->web != NULL ? answer_page : NULL,
                                 .pages_arg = p->web,
@@ -454,6 +478,10 @@ static void on_request(void *app, struct call *c) {
     runtime_request(((struct platform *)app)->runtime, c);
 }
 
+static size_t on_body_max(void *app, struct str method, struct str path) {
+    return runtime_body_max(((struct platform *)app)->runtime, method, path);
+}
+
 static void on_tick(void *app, struct worker *w, int64_t now_us) {
     runtime_worker_tick(((struct platform *)app)->runtime, w, now_us);
 }
@@ -485,6 +513,7 @@ static int listen_on(struct platform *p, struct str *ret_why) {
                                                 .worker_start = worker_start,
                                                 .worker_stop = worker_stop,
                                                 .request = on_request,
+                                                .body_max = on_body_max,
                                                 .tick = on_tick,
                                                 .tick_ms = 100,
                                                 .app = p},
@@ -575,6 +604,8 @@ void platform_close(struct platform *p) {
         http_stop(p->http);
     if (p->hasher != NULL)
         p->hasher->ops->close(p->hasher); /* its threads submit to the executor */
+    if (p->files != NULL)                 /* the same */
+        files_service_stop(p->files);
     if (p->notification != NULL)
         let_messages_arrive(p);
     if (p->executor != NULL)
@@ -591,6 +622,7 @@ void platform_close(struct platform *p) {
     driver_service_free(p->driver);
     auth_service_free(p->auth);
     map_service_free(p->map);
+    files_service_free(p->files);
     if (p->atlas != NULL)
         p->atlas->ops->close(p->atlas);
     streets_close(p->streets);

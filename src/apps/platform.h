@@ -42,6 +42,7 @@ struct platform {
     struct driver_service *driver;
     struct notification_service *notification;
     struct map_service *map;
+    struct files_service *files;
     struct executor *executor;
     struct runtime *runtime;
     struct http_server *http;

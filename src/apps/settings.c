@@ -55,6 +55,27 @@ static const struct config_setting data[] = {
 };
 TABLE(data, "State");
 
+static const char *const file_places[] = {"data", "file", "s3", "s3+http", NULL};
+static const struct config_setting files[] = {
+    {.key = "files",
+     .kind = CONFIG_URL,
+     .fallback = "data",
+     .names = file_places,
+     .help = "Where uploaded files are kept: data, in the data folder; file:DIR; or a bucket of S3 "
+             "or what speaks like it: s3://KEY:SECRET@HOST/BUCKET/PREFIX?region=eu-north-1 "
+             "(s3+http:// without TLS). With the secret from a file: --files-file"},
+    {.key = "files_ca",
+     .kind = CONFIG_PATH,
+     .placeholder = "FILE",
+     .help = "PEM file of who may vouch for the bucket's server; without it the system's"},
+    {.key = "files_mb_per_day_max",
+     .kind = CONFIG_INT,
+     .fallback = "256",
+     .max = 1000000,
+     .help = "Megabytes that one account may upload a day; 0 for no limit"},
+};
+TABLE(files, "Files");
+
 const char *const service_names[] = {"auth", "booking", "driver", "notification", NULL};
 static const char *const buses[] = {"inproc", "amqp", "amqps", NULL};
 static const char *const caches[] = {"memory", "redis", "redis+unix", "redis+sentinel", NULL};
@@ -484,9 +505,9 @@ static const struct config_setting output[] = {
 TABLE(output, "Output");
 
 #define SERVE                                                                                      \
-    &settings_data, &settings_server, &settings_tracing, &settings_tokens, &settings_auth,         \
-        &settings_booking, &settings_dispatch, &settings_mail, &settings_demo, &settings_parts,    \
-        &settings_bus
+    &settings_data, &settings_files, &settings_server, &settings_tracing, &settings_tokens,        \
+        &settings_auth, &settings_booking, &settings_dispatch, &settings_mail, &settings_demo,     \
+        &settings_parts, &settings_bus
 const struct config_table *const settings_of_serve[] = {SERVE, NULL};
 const struct config_table *const settings_of_config[] = {SERVE, &settings_output, NULL};
 

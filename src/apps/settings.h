@@ -15,6 +15,12 @@ enum settings_store { STORE_SQLITE, STORE_POSTGRES, STORE_POSTGRESQL, STORE_MONG
 enum settings_bus { BUS_INPROC, BUS_AMQP, BUS_AMQPS };
 enum settings_cache { CACHE_MEMORY, CACHE_REDIS, CACHE_REDIS_UNIX, CACHE_REDIS_SENTINEL };
 enum settings_mail { MAIL_BY_NONE, MAIL_BY_SMTP, MAIL_BY_SMTPS, MAIL_BY_FILE }; /* of "mail" */
+enum settings_files {
+    FILES_IN_DATA,
+    FILES_IN_FOLDER,
+    FILES_IN_S3,
+    FILES_IN_S3_HTTP
+}; /* of "files" */
 /* Of config_list(c, "service"): bits by these. */
 enum settings_service {
     SERVICE_AUTH,
@@ -27,6 +33,7 @@ enum settings_service {
 extern const char *const service_names[];
 
 extern const struct config_table settings_data;    /* data, store: where the state lies */
+extern const struct config_table settings_files;   /* files, files_ca, …: what people upload */
 extern const struct config_table settings_parts;   /* service, cache: several processes */
 extern const struct config_table settings_bus;     /* bus, bus_ca: what carries events */
 extern const struct config_table settings_server;  /* listen, workers, connections_max, log_level */

@@ -129,6 +129,12 @@ static const struct schema_field claim_fields[] = {
 };
 const struct schema ev_claim_schema = SCHEMA(struct ev_claim, "ClaimEvent", claim_fields);
 
+static const struct schema_field file_fields[] = {
+    {"file_id", S_ID, AT(ev_file, file_id), .hint = "fil"},
+    {"subject", S_ID, AT(ev_file, subject)},
+};
+const struct schema ev_file_schema = SCHEMA(struct ev_file, "FileEvent", file_fields);
+
 bool signal_position_read(const void *data, size_t len, struct signal_position *ret) {
     if (len != sizeof(*ret))
         return false;

@@ -10,6 +10,7 @@
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
  *   driver.*    driver        → booking
+ *   file.*      all           → files (lets go of what nothing names any more)
  */
 #ifndef LORRY_EVENTS_EVENTS_H
 #define LORRY_EVENTS_EVENTS_H
@@ -170,9 +171,18 @@ struct ev_claim {
     struct str currency;
 };
 
+/* ---- files ---- */
+/* Written with the change that drops the name of an attached file (ports/files.h); key: the file's
+ * id. */
+#define EV_FILE_RELEASED "file.released" /* struct ev_file */
+struct ev_file {
+    struct str file_id;
+    struct str subject; /* what it was attached to */
+};
+
 extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
     ev_claim_schema;
-extern const struct schema ev_mail_schema, ev_webhook_schema;
+extern const struct schema ev_mail_schema, ev_webhook_schema, ev_file_schema;
 
 /* ---- signals: newest counts, may be lost ----
  * C structs as they lie in memory: replicas run on machines of one kind. A struct that changes gets

@@ -18,6 +18,7 @@
 #define CALL_HEADERS_MAX 64    /* of a request */
 #define RESPONSE_HEADERS_MAX 8 /* beside those the adapter writes */
 #define CALL_BODY_BYTES_MAX ((size_t)1 << 20)
+#define CALL_FILE_BYTES_MAX ((size_t)8 << 20) /* where the body is a file */
 
 struct header {
     struct str name, value; /* request header names are lower case */

@@ -257,6 +257,11 @@ void runtime_request(struct runtime *r, struct call *c) {
         slot->entry->handle(c);
 }
 
+size_t runtime_body_max(struct runtime *r, struct str method, struct str path) {
+    return (routes_flags(&r->routes, method, path) & ROUTE_BODY_FILE) != 0 ? CALL_FILE_BYTES_MAX
+                                                                           : CALL_BODY_BYTES_MAX;
+}
+
 /* ---- commands ---- */
 
 static void call_finish(struct command *cmd, int result, struct response *response) {

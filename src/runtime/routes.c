@@ -75,6 +75,16 @@ struct route_slot *routes_match(struct routes *r, struct call *c, struct str *re
     return NULL;
 }
 
+unsigned routes_flags(const struct routes *r, struct str method, struct str path) {
+    struct str params[4];
+    for (int32_t i = 0; i < r->count; i++) {
+        const struct route_entry *entry = r->slots[i].entry;
+        if (method_fits(entry->method, method) && match_path(entry, path, params))
+            return entry->flags;
+    }
+    return 0;
+}
+
 void routes_count(struct route_slot *slot, int status, int64_t duration_us) {
     int class = status / 100;
     slot->by_class[class >= 0 && class <= 5 ? class : 5]++;

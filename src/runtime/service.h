@@ -19,7 +19,8 @@ enum route_flag {
     ROUTE_IDEMPOTENT = 1,    /* Idempotency-Key is honoured: the answer is kept with the commit */
     ROUTE_IF_MATCH = 2,      /* If-Match is honoured */
     ROUTE_BODY_OPTIONAL = 4, /* an empty body counts as {} */
-    ROUTE_SOCKET = 8         /* WebSocket upgrade */
+    ROUTE_SOCKET = 8,        /* WebSocket upgrade */
+    ROUTE_BODY_FILE = 16     /* the body is a file, of up to CALL_FILE_BYTES_MAX */
 };
 
 struct route_entry {
@@ -142,6 +143,9 @@ struct runtime *runtime_free(struct runtime *r);
 int runtime_start(struct runtime *r, struct store *reader); /* each service's start */
 /* The entry of every request: route, authenticate, authorise, parse, handle. Worker thread. */
 void runtime_request(struct runtime *r, struct call *c);
+/* How long the body of a request may be: what the HTTP adapter asks when one is long. Any thread.
+ */
+size_t runtime_body_max(struct runtime *r, struct str method, struct str path);
 void runtime_worker_tick(struct runtime *r, struct worker *w, int64_t now_us);
 int runtime_worker_start(struct runtime *r, struct worker *w);
 void runtime_worker_stop(struct runtime *r, struct worker *w);

@@ -249,7 +249,8 @@ static void begin(struct house *h, const struct house_request *request, struct h
     r->path = question != NULL ? str_sub(path, 0, (size_t)(question - path.p)) : path;
     r->query = question != NULL ? str_from(question + 1) : STR_NONE;
     r->method = str_from(request->method);
-    r->body = arena_str(&c->arena, str_from(request->body));
+    r->body =
+        arena_str(&c->arena, request->bytes.p != NULL ? request->bytes : str_from(request->body));
     r->peer = arena_str(&c->arena, str_from(request->peer != NULL ? request->peer : "127.0.0.1"));
     r->upgrade = ret_socket != NULL;
     r->headers = arena_array(&c->arena, struct header, 8);

@@ -51,6 +51,7 @@ struct house {
 struct house_request {
     const char *method, *path; /* path with query */
     const char *body;          /* NULL: none */
+    struct str bytes;          /* instead of it: a body that is no text; its type is in headers */
     struct identity who;       /* role NONE: nobody, or whoever a token in headers says */
     struct header headers[6];  /* name NULL ends */
     const char *peer;          /* NULL: 127.0.0.1 */

@@ -4,6 +4,7 @@
 #ifndef LORRY_TESTS_CONTRACT_H
 #define LORRY_TESTS_CONTRACT_H
 
+#include "ports/blobs.h"
 #include "ports/bus.h"
 #include "ports/cache.h"
 #include "ports/signals.h"
@@ -70,5 +71,13 @@ struct signals_factory {
     void (*start)(struct signals *s);
 };
 int signals_contract(const struct signals_factory *f);
+
+struct blobs_factory {
+    const char *name;
+    struct blobs *(*open)(void);
+    struct blobs *(*again)(void); /* one more on the same place; NULL: there is but one */
+    void (*age)(struct blobs *b, const char *name); /* it was put two hours ago */
+};
+int blobs_contract(const struct blobs_factory *f);
 
 #endif

@@ -25,7 +25,7 @@ from lorry import Api, Connection, Server, WebSocket, until
 
 SERVICES = ('auth', 'booking', 'driver', 'notification')
 COMMON = ('/healthz', '/readyz', '/problems/{slug}')  # every process answers these
-PARTS = {'map': 'booking'}  # the map is drawn where the streets are that bookings are routed over
+PARTS = {'map': 'booking', 'files': 'booking'}  # the map is drawn where the streets are that bookings are routed over
 VALUES = {'slug': 'email-taken', 'token': 'A' * 22, 'z': '12', 'x': '2184', 'y': '1255'}
 NOBODY = '_01M850A1E7QCRB3XG104WRR17N'
 

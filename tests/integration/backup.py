@@ -63,6 +63,9 @@ def tearDownModule():
     shutil.rmtree(SHARED)
 
 
+PDF = b'%PDF-1.7\n1 0 obj <<>> endobj\nstartxref\n9\n%%EOF\n'
+
+
 class Folder(unittest.TestCase):
     """A folder for what a test makes."""
 
@@ -123,6 +126,20 @@ class AtWork(Folder):
             here, there = (s.login('boss@example.com').pages('/v1/bookings', 200) for s in (one, other))
             self.assertGreater(len(here), 0)
             self.assertEqual(here, there)
+
+    def test_uploaded_files_come_along(self):
+        for place in ([], ['--files', f'file:{self.path("elsewhere")}']):
+            with self.subTest(place):
+                shutil.rmtree(self.path('b'), True)
+                shutil.rmtree(self.path('copy'), True)
+                with lorry.Server(*APPROVE, *place) as server:
+                    customer = server.register(email='asha@example.com')
+                    made = customer.post('/v1/files', PDF, headers=[('Content-Type', 'application/pdf')], expect=201).json
+                    self.done('backup', self.path('b'), '--data', server.data, *place)
+                self.done('restore', self.path('b'), '--data', self.path('copy'))
+                with lorry.Server(*APPROVE, data=self.path('copy')) as copy:
+                    back = copy.login('asha@example.com').get(f'/v1/files/{made["id"]}', expect=200)
+                    self.assertEqual(back.body, PDF)
 
     def test_an_open_offer_and_a_login_go_on_on_the_copy(self):
         with lorry.Server(*APPROVE, '--offer-timeout-s', 30) as server:

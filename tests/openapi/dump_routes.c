@@ -8,6 +8,7 @@
 #include "services/auth/auth_service.h"
 #include "services/booking/booking_service.h"
 #include "services/driver/driver_service.h"
+#include "services/files/files_service.h"
 #include "services/map/map_service.h"
 #include "services/notification/notification_service.h"
 #include "json/schema_field.h"
@@ -201,6 +202,7 @@ static void write_route(struct dump *d, const char *service, const struct route_
     kv_bool(w, "idempotent", e->flags & ROUTE_IDEMPOTENT);
     kv_bool(w, "if_match", e->flags & ROUTE_IF_MATCH);
     kv_bool(w, "body_optional", e->flags & ROUTE_BODY_OPTIONAL);
+    kv_bool(w, "body_file", e->flags & ROUTE_BODY_FILE);
     jw_key(w, "body");
     if (e->body != NULL) {
         meet(d, e->body);
@@ -212,9 +214,9 @@ static void write_route(struct dump *d, const char *service, const struct route_
 }
 
 static void write_routes(struct dump *d) {
-    const struct service services[] = {auth_service(NULL), booking_service(NULL),
+    const struct service services[] = {auth_service(NULL),   booking_service(NULL),
                                        driver_service(NULL), notification_service(NULL),
-                                       map_service(NULL)};
+                                       map_service(NULL),    files_service(NULL)};
     jw_key(&d->w, "routes");
     jw_array(&d->w);
     for (int32_t i = 0; i < operations_route_count; i++)

@@ -189,6 +189,10 @@ def check_route(doc, op, route):
 
 
 def check_body(op, route):
+    if route['body_file']:
+        if 'application/json' in op.get('requestBody', {'content': {'application/json'}})['content']:
+            yield 'the body is a file, and is not documented as one'
+        return
     if route['body'] is None:
         if 'requestBody' in op:
             yield 'has a body, the route takes none'
@@ -206,7 +210,7 @@ def check_refusals(doc, op, route):
     has_body, roles = route['body'] is not None, route['roles']
     for status, problem, wanted in (
             ('401', 'unauthenticated', roles != []), ('403', 'forbidden', roles not in ([], ROLES)),
-            ('400', 'malformed-json', has_body), ('422', 'invalid-request', has_body),
+            ('400', 'malformed-json', has_body), ('422', 'invalid-request', has_body or route['body_file']),
             ('412', 'precondition-failed', route['if_match']),
             ('422', 'idempotency-mismatch', route['idempotent'])):
         there = problem in problems_of(doc, op, status)

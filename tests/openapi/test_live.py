@@ -10,9 +10,11 @@ import base64
 import calendar
 import email
 import email.policy
+import hashlib
 import hmac
 import json
 import re
+import struct
 import sys
 import tempfile
 import time
@@ -582,6 +584,35 @@ class MainWay(unittest.TestCase):
         self.assertEqual((near['label'], near['detail']), ('Norra gatan', None))
         customer.problem(404, 'not-found', 'GET', '/v1/places/near?lat=0&lng=0')
 
+    def test_files(self):
+        as_png = [('Content-Type', 'image/png')]
+        made = customer.post('/v1/files', png(3, 2), key='picture-1', headers=as_png, expect=201)
+        self.assertEqual((made.json['type'], made.json['width'], made.json['height']), ('image/png', 3, 2))
+        again = customer.post('/v1/files', png(3, 2), key='picture-1', headers=as_png, expect=201)
+        self.assertEqual(again.json, made.json)
+        customer.problem(422, 'idempotency-mismatch', 'POST', '/v1/files', png(3, 3), key='picture-1', headers=as_png)
+        customer.problem(422, 'invalid-request', 'POST', '/v1/files', png(3, 2)[:-9], headers=as_png)
+        customer.problem(415, 'unsupported-media-type', 'POST', '/v1/files', b'{}')
+        large = bytes(8 * 1024 * 1024)
+        customer.problem(422, 'invalid-request', 'POST', '/v1/files', large, headers=as_png)
+        customer.problem(413, 'payload-too-large', 'POST', '/v1/files', large + b'x', headers=as_png)
+        customer.problem(413, 'payload-too-large', 'POST', '/v1/quotes', large)
+        at = made.header('location')
+        self.assertEqual(at, f'/v1/files/{made.json["id"]}')
+        back = customer.get(at, expect=200)
+        self.assertEqual(hashlib.sha256(back.body).hexdigest(), made.json['sha256'])
+        customer.get(at, headers=[('If-None-Match', back.header('etag'))], expect=304)
+        driver.problem(404, 'not-found', 'GET', at)
+        server.api().problem(401, 'unauthenticated', 'GET', at)
+
+
+def png(width, height):
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    rows = zlib.compress(b''.join(b'\0' + bytes(3 * width) for _ in range(height)))
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>2I5B', width, height, 8, 2, 0, 0, 0)) +
+            chunk(b'IDAT', rows) + chunk(b'IEND', b''))
+
 
 class Socket(unittest.TestCase):
     def test_frames(self):
@@ -708,7 +739,7 @@ class Everywhere(unittest.TestCase):
     def test_bodies_are_read(self):
         people = {'customer': customer, 'driver': driver, 'dispatcher': dispatcher, 'admin': admin, None: server.api()}
         for (method, path), op in surface.operations(doc).items():
-            if 'requestBody' in op:
+            if 'application/json' in op.get('requestBody', {}).get('content', {}):
                 with self.subTest(f'{method} {path}'):
                     a = people[(op['x-roles'] or [None])[0]].call(method, filled(path), b'{')
                     self.assertEqual((a.status, a.type), (400, 'malformed-json'))
@@ -719,7 +750,8 @@ class Everywhere(unittest.TestCase):
             if 'Idempotency-Key' in surface.parameters(doc, op, 'header'):
                 with self.subTest(f'{method} {path}'):
                     who, body = people[op['x-roles'][0]], KEYED[op['operationId']]
-                    a = who.call(method, filled(path), body, key='no spaces')
+                    kind = [('Content-Type', 'image/png')] if isinstance(body, bytes) else []
+                    a = who.call(method, filled(path), body, key='no spaces', headers=kind)
                     self.assertEqual((a.status, a.type), (422, 'bad-parameter'))
             if 'If-Match' in surface.parameters(doc, op, 'header'):
                 with self.subTest(f'{method} {path} If-Match'):
@@ -737,7 +769,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
          'putNotificationPreferences': {'email': [], 'message': []},
          'putServiceArea': {'area': None}, 'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
-         'patchDriver': {'status': 'approved'}}
+         'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2)}
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
               'removeVehicle': None, 'useVehicle': None})

@@ -2,6 +2,7 @@
 #ifndef LORRY_ADAPTERS_CURL_CURL_MAILER_H
 #define LORRY_ADAPTERS_CURL_CURL_MAILER_H
 
+#include "adapters/curl/curl_blobs.h"
 #include "adapters/curl/curl_poster.h"
 #include "base/arena.h"
 #include "base/module.h"
@@ -31,6 +32,8 @@ struct curl_module {
                        struct mailer **ret_mailer, struct str *ret_why);
     int (*poster_open)(const struct curl_poster_options *o, struct arena *a,
                        struct poster **ret_poster, struct str *ret_why);
+    int (*blobs_open)(const struct curl_blobs_options *o, struct arena *a, struct blobs **ret_blobs,
+                      struct str *ret_why);
 };
 
 #endif

@@ -1,3 +1,4 @@
+#include "adapters/curl/curl_blobs.h"
 #include "adapters/curl/curl_mailer.h"
 #include "base/module_build.h"
 
@@ -6,4 +7,5 @@ const struct curl_module lorry_module = {
     .module.build = MODULE_BUILD,
     .mailer_open = curl_mailer_open,
     .poster_open = curl_poster_open,
+    .blobs_open = curl_blobs_open,
 };

@@ -111,6 +111,7 @@ struct exchange {
     struct buf body;
     size_t held;      /* of the thread's held_bytes */
     size_t raw_bytes; /* on the wire: of the head, then of the body */
+    size_t body_max;  /* bytes of its body; known when the head is whole */
     struct span target;
     int32_t span_count;
     struct {

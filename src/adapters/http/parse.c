@@ -205,6 +205,16 @@ static const struct refusal *headers_check(struct exchange *ex) {
     return NULL;
 }
 
+/* Of a chunked body nobody knows how long it will be. */
+static size_t body_max(const struct exchange *ex) {
+    const struct http_options *o = ex->thread->options;
+    const struct request *r = &ex->call.request;
+    size_t max = (size_t)o->limits.body_bytes_max;
+    bool may_be_long = (ex->parser.flags & F_CHUNKED) != 0 || ex->parser.content_length > max;
+    size_t more = may_be_long && o->body_max != NULL ? o->body_max(o->app, r->method, r->path) : 0;
+    return more > max ? more : max;
+}
+
 static const struct refusal *head_check(struct exchange *ex) {
     const llhttp_t *p = &ex->parser;
     if (p->http_major != 1 || p->http_minor > 1)
@@ -228,7 +238,8 @@ static const struct refusal *head_check(struct exchange *ex) {
     if (bad != NULL)
         return bad;
     const struct http_limits *l = &ex->thread->options->limits;
-    if (p->content_length > (uint64_t)l->body_bytes_max)
+    ex->body_max = body_max(ex);
+    if (p->content_length > ex->body_max)
         return &refusal_body;
     if (ex->thread->running >= l->calls_max || !thread_make_room(ex->thread, ex->conn))
         return &refusal_overloaded;
@@ -310,7 +321,7 @@ static int on_headers_complete(llhttp_t *p) {
 static int on_body(llhttp_t *p, const char *at, size_t len) {
     struct exchange *ex = p->data;
     ex->continue_due = false;
-    if (ex->body.len + len > (size_t)ex->thread->options->limits.body_bytes_max)
+    if (ex->body.len + len > ex->body_max)
         return refuse(ex, &refusal_body);
     buf_add(&ex->body, at, len);
     thread_hold(ex->thread, &ex->held, ex->body.cap);
@@ -396,7 +407,7 @@ static bool feed_body(struct exchange *ex, const char *p, size_t len, size_t *re
     size_t used = *ret_used;
     CHECK(used > 0 && used <= len);
     ex->raw_bytes += used;
-    if (ex->raw_bytes > (size_t)l->body_bytes_max * CHUNK_COST_MAX + (size_t)l->head_bytes_max)
+    if (ex->raw_bytes > ex->body_max * CHUNK_COST_MAX + (size_t)l->head_bytes_max)
         ex->refusal = &refusal_body;
     /* llhttp takes a bare LF for the end of the trailers. */
     char before = used > 1 ? p[used - 2] : ex->last_byte;

@@ -56,6 +56,10 @@ struct http_options {
     void (*worker_stop)(void *app, struct worker *w);
     /* Every whole request, on its network thread. Must lead to exactly one reply or accept. */
     void (*request)(void *app, struct call *c);
+    /* Optional: how many bytes the body of such a request may have, where that is more than
+     * limits.body_bytes_max. Asked on its network thread when its head says that it will, or not
+     * how many. */
+    size_t (*body_max)(void *app, struct str method, struct str path);
     /* Each TICK_MS on each network thread. */
     void (*tick)(void *app, struct worker *w, int64_t now_us);
     int32_t tick_ms; /* default 100 */

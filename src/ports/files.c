@@ -1,0 +1,5 @@
+#include "ports/files.h"
+
+#include <stddef.h>
+
+const char *const file_type_names[] = {NULL, "image/jpeg", "image/png", "application/pdf", NULL};

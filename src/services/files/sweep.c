@@ -1,0 +1,54 @@
+/* Taking blobs away. What is lost of it (a queue that is full, a process that ends) the record's
+ * next wake-up does again. */
+#include "base/check.h"
+#include "base/err.h"
+#include "services/files/internal.h"
+
+#include <stdlib.h>
+
+struct sweep {
+    struct crew_job job; /* first */
+    struct files_service *service;
+    struct command command;
+    struct arena arena;
+    struct str sha256;
+};
+
+static void sweep_free(struct sweep *w) {
+    arena_free(&w->arena);
+    free(w);
+}
+
+static void forgotten(struct command *cmd, int result, struct response *response) {
+    (void)result;
+    (void)response;
+    sweep_free(cmd->finish_arg);
+}
+
+static void run(struct crew_job *job, bool closing) {
+    struct sweep *w = (struct sweep *)job;
+    struct blobs *b = w->service->o.blobs;
+    int err = closing ? ERR_BUSY : b->ops->remove(b, w->sha256, FILE_BLOB_YOUNG_S);
+    if (err < 0 && err != ERR_BUSY)
+        log_warn(w->service->o.log, "a file could not be taken away yet: %s", err_text(err));
+    if (err == 0)
+        w->service->sweeps++;
+    if (err < 0 || executor_submit(w->service->executor, &w->command) < 0)
+        sweep_free(w);
+}
+
+void files_sweep(struct files_service *s, struct str id, struct str sha256) {
+    struct sweep *w = xcalloc(1, sizeof *w);
+    arena_init(&w->arena, 512);
+    w->job.run = run;
+    w->service = s;
+    w->sha256 = arena_str(&w->arena, sha256);
+    w->command = (struct command){.type = &file_forget_type,
+                                  .service = s,
+                                  .id = arena_str(&w->arena, id),
+                                  .arena = &w->arena,
+                                  .finish = forgotten,
+                                  .finish_arg = w};
+    if (crew_submit(s->crew, &w->job) < 0)
+        sweep_free(w);
+}
