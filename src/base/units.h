@@ -27,6 +27,12 @@ static inline double point_lng(struct point p) {
 enum vehicle { VEHICLE_NONE, VEHICLE_BIKE, VEHICLE_CAR, VEHICLE_VAN, VEHICLE_TRUCK, VEHICLE_COUNT };
 extern const char *const vehicle_names[]; /* [0] is NULL, ends with NULL */
 
+/* What a vehicle takes: kilograms, litres, pieces. */
+struct capacity {
+    int64_t kg, l, items;
+};
+extern const struct capacity vehicle_usual[VEHICLE_COUNT]; /* as a rule, by class */
+
 enum role { ROLE_NONE, ROLE_CUSTOMER, ROLE_DRIVER, ROLE_DISPATCHER, ROLE_ADMIN, ROLE_COUNT };
 extern const char *const role_names[];
 

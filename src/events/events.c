@@ -72,6 +72,23 @@ static const struct schema_field point_fields[] = {
 };
 static const struct schema ev_point_schema = SCHEMA(struct ev_point, "EventPoint", point_fields);
 
+const char *const handling_names[HANDLING_COUNT + 1] = {[HANDLING_FRAGILE] = "fragile",
+                                                        [HANDLING_UPRIGHT] = "upright",
+                                                        [HANDLING_COLD] = "cold",
+                                                        [HANDLING_DRY] = "dry",
+                                                        [HANDLING_TWO_PEOPLE] = "two_people",
+                                                        [HANDLING_TAIL_LIFT] = "tail_lift"};
+
+#define SHOWN(member) .flags = S_STORE | S_OUT, .offset = offsetof(struct ev_load, member)
+static const struct schema_field load_fields[] = {
+    {"weight_g", S_I64, SHOWN(weight_g)},
+    {"volume_cm3", S_I64, SHOWN(volume_cm3)},
+    {"pieces", S_I64, SHOWN(pieces)},
+    {"handling", S_STR_LIST, S_STORE | S_OUT | S_REQUIRED, offsetof(struct ev_load, handling),
+     offsetof(struct ev_load, handling_count), .max = HANDLING_COUNT - 1},
+};
+const struct schema ev_load_schema = SCHEMA(struct ev_load, "Load", load_fields);
+
 static const struct schema_field offer_fields[] = {
     {"id", S_ID, AT(ev_offer, id), .hint = "ofr"},
     {"driver_id", S_ID, AT(ev_offer, driver_id), .hint = "drv"},
@@ -92,6 +109,7 @@ static const struct schema_field booking_fields[] = {
     {"vehicle", S_ENUM, AT(ev_booking, vehicle), .names = vehicle_names},
     {"stops", S_LIST, AT(ev_booking, stops),
      .count_offset = offsetof(struct ev_booking, stop_count), .sub = &ev_point_schema, .max = 20},
+    {"load", S_OBJECT_PTR, AT(ev_booking, load), .sub = &ev_load_schema},
     {"currency", S_STR, AT(ev_booking, currency)},
     {"earning", S_I64, AT(ev_booking, earning)},
     {"gross", S_I64, AT(ev_booking, gross)},
@@ -126,6 +144,7 @@ static const struct schema_field claim_fields[] = {
     {"stop_count", S_I64, AT(ev_claim, stop_count)},
     {"earning", S_I64, AT(ev_claim, earning)},
     {"currency", S_STR, AT(ev_claim, currency)},
+    {"load", S_OBJECT_PTR, AT(ev_claim, load), .sub = &ev_load_schema},
 };
 const struct schema ev_claim_schema = SCHEMA(struct ev_claim, "ClaimEvent", claim_fields);
 

@@ -100,6 +100,24 @@ struct ev_point {
     int32_t lat_e7, lng_e7;
     struct str address;
 };
+/* How goods want to be handled. */
+enum handling {
+    HANDLING_NONE,
+    HANDLING_FRAGILE,
+    HANDLING_UPRIGHT,
+    HANDLING_COLD,
+    HANDLING_DRY,
+    HANDLING_TWO_PEOPLE,
+    HANDLING_TAIL_LIFT,
+    HANDLING_COUNT
+};
+extern const char *const handling_names[]; /* [0] NULL, "fragile", …, NULL */
+/* What is to be carried, all together; 0: nothing is known of it. */
+struct ev_load {
+    int64_t weight_g, volume_cm3, pieces;
+    struct str *handling;
+    int32_t handling_count;
+};
 struct ev_offer {
     struct str id, driver_id, driver_user_id;
     int64_t expires_at_us;
@@ -115,6 +133,7 @@ struct ev_booking {
     int32_t vehicle;
     struct ev_point *stops;
     int32_t stop_count;
+    struct ev_load *load; /* where the stops are; NULL: nothing was said */
     struct str currency;
     int64_t earning;       /* minor units: the driver's part */
     int64_t gross, earned; /* once it has ended: what driver and house share, and the driver's part;
@@ -169,6 +188,7 @@ struct ev_claim {
     struct ev_point *pickup, *dropoff;
     int64_t stop_count, earning;
     struct str currency;
+    struct ev_load *load; /* NULL: nothing was said of it */
 };
 
 /* ---- files ---- */
@@ -181,7 +201,7 @@ struct ev_file {
 };
 
 extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
-    ev_claim_schema;
+    ev_claim_schema, ev_load_schema;
 extern const struct schema ev_mail_schema, ev_webhook_schema, ev_file_schema;
 
 /* ---- signals: newest counts, may be lost ----

@@ -368,6 +368,7 @@ struct search {
     double limit2; /* the square of the longest line that may still count */
     uint32_t kinds;
     int64_t newer_than_us;
+    int32_t carries_kg;
     struct fleet_hit *hits; /* a heap: the last in order on top; distance_m is the line, in units */
     int32_t count, k;
 };
@@ -428,6 +429,8 @@ static void set_radius(struct search *s, double radius_m) {
 static void consider(struct search *s, const struct entry *e, double line) {
     const struct fleet_item *item = &e->record->item;
     if (line > s->radius_line - SLACK_UNITS && geo_distance_m(s->at, item->at) > s->radius_m)
+        return;
+    if (item->capacity_kg && item->capacity_kg < s->carries_kg)
         return;
     if (s->newer_than_us && item->at_us <= s->newer_than_us)
         return;
@@ -508,6 +511,7 @@ int32_t fleet_index_nearest(const struct fleet_index *x, struct point at, double
     struct search s = {.at = at,
                        .kinds = kinds_wanted(f),
                        .newer_than_us = f ? f->newer_than_us : 0,
+                       .carries_kg = f ? f->carries_kg : 0,
                        .hits = hits,
                        .k = k};
     place_of(at, s.place);

@@ -20,6 +20,7 @@ struct fleet_item {
     bool free;           /* on duty and without a claim */
     int16_t bearing_deg; /* -1 unknown */
     int32_t speed_cmps;  /* -1 unknown */
+    int32_t capacity_kg; /* of the vehicle; 0 unknown */
     int64_t at_us;
     void *owner; /* the caller's own */
 };
@@ -31,6 +32,7 @@ struct fleet_filter {
     uint32_t vehicles; /* bit 1 << enum vehicle; 0: all */
     bool free_only;
     int64_t newer_than_us; /* 0: any */
+    int32_t carries_kg;    /* so much, or unknown; 0: any. Of the nearest, not of a box */
 };
 
 struct fleet_index;

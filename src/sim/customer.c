@@ -246,6 +246,17 @@ static void add_window(struct sim *sim, struct buf *out) {
     buf_printf(out, ",\"pickup_window\":{\"from\":\"%s\",\"to\":\"%s\"}", from, to);
 }
 
+/* What a van can take, or a bike; not every driver's is large enough for all of it. */
+static void add_goods(struct sim *sim, bool bike, struct buf *out) {
+    int kinds = (int)rng_between(&sim->rng, 1, 3);
+    for (int i = 0; i < kinds; i++)
+        buf_printf(out, "%s{\"name\":\"box\",\"weight_g\":%lld,\"handling\":[\"%s\"]}",
+                   i == 0 ? ",\"goods\":[" : ",",
+                   (long long)rng_between(&sim->rng, 1, bike ? 8000 : 200000),
+                   i == 0 ? "fragile" : "cold");
+    buf_add_char(out, ']');
+}
+
 static void next_booking(struct customer *c) {
     struct sim *sim = c->p.sim;
     if (c->left == 0) {
@@ -261,7 +272,10 @@ static void next_booking(struct customer *c) {
     int stops = sim_chance(sim, sim->profile.two_dropoffs) ? (int)rng_between(&sim->rng, 3, 4) : 2;
     for (int i = 0; i < stops; i++)
         add_stop(sim, &body);
-    buf_printf(&body, "],\"vehicle\":\"%s\"", sim_chance(sim, 0.85) ? "van" : "bike");
+    bool bike = !sim_chance(sim, 0.85);
+    buf_printf(&body, "],\"vehicle\":\"%s\"", bike ? "bike" : "van");
+    if (sim_chance(sim, 0.4))
+        add_goods(sim, bike, &body);
     c->scheduling = sim_chance(sim, sim->profile.schedule);
     if (c->scheduling)
         add_window(sim, &body);

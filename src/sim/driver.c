@@ -476,8 +476,8 @@ static void begin(struct person *p) {
     sim_person_refresh_now_and_then(p);
     send(d, SIM_DRIVER, "PUT", STR("/v1/driver"),
          arena_printf(arena_of(d),
-                      "{\"vehicle\":{\"class\":\"%s\",\"plate\":\"ABC%03d\",\"capacity_kg\":800}}",
-                      vehicle_names[d->vehicle], p->index),
+                      "{\"vehicle\":{\"class\":\"%s\",\"plate\":\"ABC%03d\",\"capacity_kg\":%d}}",
+                      vehicle_names[d->vehicle], p->index, p->index % 3 == 1 ? 120 : 800),
          true, on_vehicle);
 }
 

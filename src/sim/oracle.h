@@ -22,6 +22,7 @@ struct shadow_booking {
     char id[ID_TEXT_MAX], customer_id[ID_TEXT_MAX];
     char driver_id[ID_TEXT_MAX], driver_user_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     int32_t state;
+    int64_t weight_g; /* of its goods */
     int64_t version, assigned_version, earning, total, tariff, earned, search_until_us;
     int64_t pickup_from_us, pickup_to_us; /* 0: as soon as can be */
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
@@ -37,6 +38,7 @@ struct shadow_driver {
     bool busy, on_duty;
     struct str vehicle; /* the id and the plate of the one in use; absent: none */
     int64_t newest_fix_us;
+    int64_t capacity_kg; /* of his vehicle; 0: he has none */
     int64_t earned, earnings_kept;
     struct map fixes; /* the bytes of the time → shadow_fix */
     struct shadow_driver *next;

@@ -100,6 +100,9 @@ static void check_alone(struct oracle *o, const struct shadow_booking *b, const 
                    driver_id, b->id, other->id);
     }
     const struct shadow_driver *d = shadow_driver(o, str_from(driver_id));
+    SIM_EXPECT(o->sim, b->weight_g <= d->capacity_kg * 1000, "who is asked can carry it",
+               "%s weighs %lld g, and %s carries %lld kg", b->id, (long long)b->weight_g, driver_id,
+               (long long)d->capacity_kg);
     SIM_EXPECT(o->sim, d->claimed && strcmp(d->booking_id, b->id) == 0,
                "a driver is claimed before he is asked", "%s asks or has %s, who is claimed for %s",
                b->id, driver_id, d->claimed ? d->booking_id : "nothing");
@@ -269,12 +272,25 @@ static void check_ledger(struct oracle *o, struct json_value root, struct shadow
     b->earned = k.earned;
 }
 
+static int64_t weight_of(struct json_value root) {
+    struct json_value goods;
+    int64_t sum_g = 0;
+    if (!json_get(root, "goods", &goods))
+        return 0;
+    for (struct json_iter it = json_iter(goods); json_next(&it);) {
+        int64_t count = sim_json_i64(it.value, "count");
+        sum_g += sim_json_i64(it.value, "weight_g") * (count != I64_ABSENT ? count : 1);
+    }
+    return sum_g;
+}
+
 static void read_booking(struct oracle *o, struct json_value root,
                          const struct store_change *change, struct shadow_booking *b) {
     struct json_value driver, window;
     b->version = change->expected_version + 1;
     b->state = state_named(sim_json_str(root, "state"));
     b->earning = sim_json_i64(root, "earning");
+    b->weight_g = weight_of(root);
     read_price(o, root, b);
     b->search_until_us = time_of(root, "search_until");
     b->pickup_from_us = b->pickup_to_us = 0;

@@ -67,7 +67,7 @@ static void check_vehicle(struct oracle *o, const struct shadow_driver *old,
 }
 
 void oracle_driver(struct oracle *o, const struct store_change *change) {
-    struct json_value root, claim, is_active;
+    struct json_value root, claim, is_active, vehicle;
     struct shadow_driver *d = shadow_driver(o, change->id);
     struct shadow_driver old = *d;
     if (json_parse(o->parser, change->state, &root) < 0) {
@@ -77,6 +77,8 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
     struct str duty = sim_json_str(root, "duty");
     d->busy = str_is(duty, "busy");
     d->on_duty = !str_is(duty, "off");
+    if (json_get(root, "vehicle", &vehicle) && json_kind(vehicle) == JSON_IS_OBJECT)
+        d->capacity_kg = sim_json_i64(vehicle, "capacity_kg");
     d->claimed = json_get(root, "claim", &claim) && json_kind(claim) == JSON_IS_OBJECT;
     d->active = d->claimed && json_get(claim, "active", &is_active) && json_bool(is_active);
     if (d->claimed) {

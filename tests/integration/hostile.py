@@ -86,9 +86,11 @@ def routes():
     place = {'lat': 57.7, 'lng': 11.9}
     fix = {'at': rfc3339(time.time()), 'lat': 57.7, 'lng': 11.9}
     gone = f'/v1/bookings/bkg_{NOBODY}'
-    quotes = {'stops': [place, place | {'lat': 57.8}], 'vehicle': 'van'}
+    quotes = {'stops': [place, place | {'lat': 57.8}], 'vehicle': 'van', 'goods': [{'name': 'box', 'handling': ['cold']}]}
+    goods_kinds = {'/goods': 'list', '/goods/0': 'object!', '/goods/0/name': 'text!', '/goods/0/weight_g': 'whole',
+                   '/goods/0/volume_cm3': 'whole', '/goods/0/count': 'whole', '/goods/0/handling': 'list', '/goods/0/handling/0': 'word!'}
     quote_kinds = {'/stops': 'list!', '/stops/0': 'object!', '/stops/0/lat': 'number!', '/stops/1/lng': 'number!',
-                   '/stops/0/address': 'text', '/vehicle': 'word'}
+                   '/stops/0/address': 'text', '/vehicle': 'word'} | goods_kinds
     return [
         (server.api(), 'POST', '/v1/auth/register', {'email': 'not@there.example', 'password': PASSWORD, 'name': 'X', 'role': 'customer'},
          {'/email': 'text!', '/password': 'text!', '/name': 'text!', '/role': 'word!', '/phone': 'text'}),
@@ -97,9 +99,9 @@ def routes():
         (customer, 'PATCH', '/v1/me', {}, {'/name': 'text', '/phone': 'text'}),
         (admin, 'PATCH', f'/v1/users/{admin.user["id"]}', {}, {'/role': 'word', '/disabled': 'bool'}),
         (customer, 'POST', '/v1/quotes', quotes, quote_kinds),
-        (customer, 'POST', '/v1/bookings', {'quote_id': f'qte_{NOBODY}'},
+        (customer, 'POST', '/v1/bookings', {'quote_id': f'qte_{NOBODY}', 'goods': quotes['goods']},
          {'/quote_id': 'id!', '/notes': 'text', '/payment': 'word', '/stops': 'list', '/stops/0': 'object!', '/stops/0/contact': 'object',
-          '/stops/0/contact/name': 'text', '/stops/0/contact/phone': 'text'}),
+          '/stops/0/contact/name': 'text', '/stops/0/contact/phone': 'text'} | goods_kinds),
         (customer, 'POST', gone + '/cancel', {}, {'/reason': 'text', '/version': 'whole'}),
         (driver, 'POST', gone + '/accept', {'offer_id': f'ofr_{NOBODY}'}, {'/offer_id': 'id!'}),
         (driver, 'POST', gone + '/decline', {'offer_id': f'ofr_{NOBODY}'}, {'/offer_id': 'id!', '/reason': 'text'}),

@@ -27,6 +27,8 @@ static const struct schema_field quote_fields[] = {
     {"vehicle", S_ENUM, S_IN, AT(quote_body, vehicle), .names = vehicle_names,
      .hint = "vehicle class"},
     {"pickup_window", S_OBJECT_PTR, S_IN, AT(quote_body, pickup_window), .sub = &window_schema},
+    {"goods", S_LIST, S_IN, AT(quote_body, goods), COUNT_AT(quote_body, goods_count), .min = 0,
+     .max = GOODS_MAX, .sub = &goods_schema},
 };
 const struct schema quote_body_schema = SCHEMA(struct quote_body, "QuoteRequest", quote_fields);
 
@@ -58,6 +60,8 @@ static const struct schema_field create_fields[] = {
      .hint = "way to pay"},
     {"stops", S_LIST, S_IN, AT(create_body, stops), COUNT_AT(create_body, stop_count), .min = 0,
      .max = STOPS_MAX, .sub = &stop_schema},
+    {"goods", S_LIST, S_IN, AT(create_body, goods), COUNT_AT(create_body, goods_count), .min = 0,
+     .max = GOODS_MAX, .sub = &goods_schema},
 };
 const struct schema create_body_schema =
     SCHEMA(struct create_body, "BookingRequest", create_fields);

@@ -18,6 +18,11 @@ static void send(struct call *c, const struct command_type *type) {
 
 /* ---- writes ---- */
 
+void check_create(struct call *c, const void *body, struct field_errors *errors) {
+    const struct create_body *b = body;
+    goods_check(b->goods, b->goods_count, &c->arena, errors);
+}
+
 void handle_create(struct call *c) {
     const struct create_body *body = c->body;
     call_command(c, &booking_create, id_with_prefix(&c->arena, body->quote_id, "bkg"), c->body);

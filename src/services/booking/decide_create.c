@@ -47,6 +47,44 @@ static const struct quote *find_quote(const struct command *cmd) {
     return NULL;
 }
 
+/* Goods that are named only now must fit into what was quoted. Absent: they do. */
+static struct str unfit_goods(const struct command *cmd, const struct quote *quote) {
+    const struct create_body *body = cmd->args;
+    struct ev_load load;
+    if (body->goods_count == 0)
+        return STR_NONE;
+    goods_load(body->goods, body->goods_count, cmd->arena, &load);
+    return goods_unfit(&load, quote->vehicle,
+                       capacity_of(quote->vehicle, quote->capacity.kg, quote->capacity.l),
+                       cmd->arena);
+}
+
+/* The classes of the quote's set that take them. */
+static struct str fitting(const struct command *cmd) {
+    const struct create_body *body = cmd->args;
+    const struct create_facts *facts = cmd->facts;
+    struct ev_load load;
+    struct buf out;
+    buf_init(&out, cmd->arena, 64);
+    goods_load(body->goods, body->goods_count, cmd->arena, &load);
+    for (int32_t i = 0; i < facts->set->quote_count; i++) {
+        const struct quote *q = &facts->set->quotes[i];
+        if (goods_unfit(&load, q->vehicle, capacity_of(q->vehicle, q->capacity.kg, q->capacity.l),
+                        cmd->arena)
+                .p == NULL)
+            buf_printf(&out, "%s%s", out.len > 0 ? ", " : "", vehicle_names[q->vehicle]);
+    }
+    return out.len > 0 ? buf_str(&out) : STR("none of those that were quoted");
+}
+
+static void refuse_field(const struct command *cmd, const char *pointer, struct str what,
+                         struct decision *ret) {
+    struct field_errors errors = {0};
+    field_errors_add(&errors, cmd->arena, str_from(pointer), "%.*s", STR_ARG(what));
+    problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
+                      STR("1 field is not valid"), &errors, STR_NONE, 0);
+}
+
 /* False: RET has the problem. */
 static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
                        const struct booking *existing, const struct quote *quote,
@@ -71,11 +109,17 @@ static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
         return false;
     }
     if (body->stop_count > facts->set->stop_count) {
-        struct field_errors errors = {0};
-        field_errors_add(&errors, cmd->arena, STR("/stops"), "the quote has only %d",
-                         facts->set->stop_count);
-        problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                          STR("1 field is not valid"), &errors, STR_NONE, 0);
+        refuse_field(cmd, "/stops",
+                     arena_printf(cmd->arena, "the quote has only %d", facts->set->stop_count),
+                     ret);
+        return false;
+    }
+    struct str unfit = unfit_goods(cmd, quote);
+    if (unfit.p != NULL) {
+        refuse_field(cmd, "/goods",
+                     arena_printf(cmd->arena, "%.*s; what takes them: %.*s", STR_ARG(unfit),
+                                  STR_ARG(fitting(cmd))),
+                     ret);
         return false;
     }
     if (facts->too_many) {
@@ -128,6 +172,8 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     b->payment = body->payment != PAYMENT_NONE ? body->payment : PAYMENT_CASH;
     b->estimate = quote->estimate;
     fill_stops(body, facts->set, ctx->arena, b);
+    b->goods = body->goods_count > 0 ? body->goods : facts->set->goods;
+    b->goods_count = body->goods_count > 0 ? body->goods_count : facts->set->goods_count;
     b->price = quote->price;
     b->distance_m = quote->distance_m;
     b->duration_s = quote->duration_s;

@@ -201,14 +201,18 @@ void edit_lapse(struct edit *e) {
 
 /* ---- events ---- */
 
-/* Dispatch needs to know the way when it begins to look, and when it is told whom to ask; the
- * driver who is asked is shown where it begins and ends. */
-static void fill_stops(const struct booking *b, struct arena *a, struct ev_booking *ev) {
+/* Dispatch needs to know the way, and what is to be carried, when it begins to look, and when it is
+ * told whom to ask; the driver who is asked is shown where it begins and ends. */
+static void fill_trip(const struct booking *b, struct arena *a, struct ev_booking *ev) {
     ev->stops = arena_array(a, struct ev_point, b->stop_count);
     ev->stop_count = b->stop_count;
     for (int32_t i = 0; i < b->stop_count; i++) {
         const struct place *p = &b->stops[i].place;
         ev->stops[i] = (struct ev_point){p->lat_e7, p->lng_e7, p->address};
+    }
+    if (b->goods_count > 0) {
+        ev->load = arena_new(a, struct ev_load);
+        goods_load(b->goods, b->goods_count, a, ev->load);
     }
 }
 
@@ -243,7 +247,7 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
     struct ev_offer offer;
     if (from->type == ENTRY_REQUESTED || from->type == ENTRY_OFFERED ||
         from->type == ENTRY_ASSIGN_WANTED)
-        fill_stops(b, e->ctx->arena, &ev);
+        fill_trip(b, e->ctx->arena, &ev);
     if (from->type == ENTRY_RATED)
         ev.stars = b->rating->stars;
     if (b->driver != NULL) {

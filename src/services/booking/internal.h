@@ -34,6 +34,8 @@ struct quote_body {
     int32_t stop_count;
     int32_t vehicle;              /* VEHICLE_NONE: all that are on offer */
     struct window *pickup_window; /* NULL: as soon as can be */
+    struct goods *goods;
+    int32_t goods_count;
 };
 struct stop_body {
     struct contact *contact;
@@ -43,6 +45,8 @@ struct create_body {
     int32_t payment;
     struct stop_body *stops;
     int32_t stop_count;
+    struct goods *goods; /* none: the quote's */
+    int32_t goods_count;
 };
 struct cancel_body {
     struct str reason;
@@ -216,6 +220,7 @@ void handle_area(struct call *c);
 void handle_put_area(struct call *c);
 void check_area(struct call *c, const void *body, struct field_errors *errors);
 void handle_create(struct call *c);
+void check_create(struct call *c, const void *body, struct field_errors *errors);
 void handle_list(struct call *c);
 void handle_get(struct call *c);
 void handle_timeline(struct call *c);

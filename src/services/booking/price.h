@@ -40,6 +40,8 @@ struct tariff {
     struct str zone; /* of a trip that begins in it; absent: of all others */
     int64_t base, per_km, per_minute, minimum, per_stop;
     int64_t waiting_per_minute, waiting_free_minutes; /* at each stop */
+    int64_t capacity_kg, capacity_l; /* what a vehicle of the class takes; 0 or I64_ABSENT: the
+                                        usual (goods.h) */
 };
 struct tax {
     struct str name;

@@ -44,6 +44,7 @@ const struct command_type quote_create = {
 void check_quote(struct call *c, const void *data, struct field_errors *errors) {
     const struct quote_body *body = data;
     schedule_check(c->service, body->pickup_window, c->now_us, "/pickup_window", &c->arena, errors);
+    goods_check(body->goods, body->goods_count, &c->arena, errors);
 }
 
 static bool all_one_place(const struct quote_body *body) {
@@ -180,6 +181,7 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
     for (int32_t i = 0; i < q->price.tax_count; i++) /* the tariff may go before the quote does */
         q->price.taxes[i].name = kept(a, q->price.taxes[i].name);
     fill_terms(s, t, in.rate, a, zone, &q->terms);
+    q->capacity = (struct capacity){.kg = in.rate->capacity_kg, .l = in.rate->capacity_l};
     return true;
 }
 
@@ -206,7 +208,22 @@ static bool fill_quote(struct call *c, const struct tariff_version *v, const str
     return true;
 }
 
-/* NULL: no class that was wanted is on offer where it begins. */
+/* Takes the class what is to be carried? If it is on offer there and does not, SET remembers why.
+ */
+static bool carries(const struct tariffs *t, struct point pickup, int32_t vehicle,
+                    const struct ev_load *load, struct arena *a, struct quote_set *set) {
+    struct str zone;
+    const struct tariff *rate = tariffs_rate(t, (enum vehicle)vehicle, pickup, &zone);
+    if (rate == NULL)
+        return true; /* another matter */
+    struct str why = goods_unfit(load, vehicle, rate_capacity(rate), a);
+    if (why.p == NULL)
+        return true;
+    set->unfit[set->unfit_count++] = (struct unfit){vehicle, why};
+    return false;
+}
+
+/* Without a quote: no class that was wanted is on offer where it begins, or takes the goods. */
 static struct quote_set *make_set(struct call *c, const struct tariff_version *v) {
     const struct booking_service *s = c->service;
     const struct quote_body *body = c->body;
@@ -218,7 +235,12 @@ static struct quote_set *make_set(struct call *c, const struct tariff_version *v
                               .stop_count = body->stop_count,
                               .pickup_window = body->pickup_window,
                               .waits = schedule_waits(s, body->pickup_window, c->now_us),
+                              .goods = body->goods,
+                              .goods_count = body->goods_count,
+                              .unfit = arena_array(&c->arena, struct unfit, VEHICLE_COUNT),
                               .quotes = arena_array(&c->arena, struct quote, VEHICLE_COUNT)};
+    struct ev_load load;
+    goods_load(body->goods, body->goods_count, &c->arena, &load);
     struct point stops[STOPS_MAX];
     CHECK(body->stop_count <= STOPS_MAX);
     for (int32_t i = 0; i < body->stop_count; i++)
@@ -226,11 +248,43 @@ static struct quote_set *make_set(struct call *c, const struct tariff_version *v
     for (int32_t vehicle = VEHICLE_NONE + 1; vehicle < VEHICLE_COUNT; vehicle++) {
         bool wanted = body->vehicle == VEHICLE_NONE || body->vehicle == vehicle;
         if (wanted && tariffs_offers(v->t, vehicle) &&
+            carries(v->t, stops[0], vehicle, &load, &c->arena, set) &&
             fill_quote(c, v, stops, body->stop_count, (enum vehicle)vehicle,
                        &set->quotes[set->quote_count]))
             set->quote_count++;
     }
-    return set->quote_count > 0 ? set : NULL;
+    return set;
+}
+
+/* Those classes that take the goods, of all that are on offer at the pickup. */
+static struct str fitting(const struct tariffs *t, const struct quote_body *body, struct arena *a) {
+    struct quote_set none = {.unfit = arena_array(a, struct unfit, VEHICLE_COUNT)};
+    struct point pickup = place_point(&body->stops[0]);
+    struct ev_load load;
+    struct str zone;
+    struct buf out;
+    buf_init(&out, a, 64);
+    goods_load(body->goods, body->goods_count, a, &load);
+    for (int32_t v = VEHICLE_NONE + 1; v < VEHICLE_COUNT; v++) {
+        if (tariffs_rate(t, (enum vehicle)v, pickup, &zone) != NULL &&
+            carries(t, pickup, v, &load, a, &none))
+            buf_printf(&out, "%s%s", out.len > 0 ? ", " : "", vehicle_names[v]);
+    }
+    return out.len > 0 ? buf_str(&out) : STR("none of those on offer there");
+}
+
+/* There is no quote: why. */
+static void refuse_quotes(struct call *c, const struct quote_set *set, struct str fit) {
+    const struct quote_body *body = c->body;
+    struct field_errors errors = {0};
+    if (set->unfit_count > 0)
+        field_errors_add(&errors, &c->arena, STR("/goods"), "%.*s; what takes them: %.*s",
+                         STR_ARG(set->unfit[set->unfit_count - 1].reason), STR_ARG(fit));
+    else
+        field_errors_add(&errors, &c->arena,
+                         body->vehicle != VEHICLE_NONE ? STR("/vehicle") : STR("/stops/0"),
+                         "is not on offer where the trip begins");
+    call_invalid(c, &errors);
 }
 
 void handle_quotes(struct call *c) {
@@ -241,18 +295,17 @@ void handle_quotes(struct call *c) {
     const struct tariff_version *v =
         tariff_book_at(book, window != NULL ? window->from_us : c->now_us);
     struct quote_set *set = NULL;
+    struct str fit = STR_NONE;
     bool fits = body_fits(c, body, v->t) && stops_served(c, s, body);
     if (fits)
         set = make_set(c, v);
+    if (fits && set->quote_count == 0)
+        fit = fitting(v->t, body, &c->arena);
     tariff_book_give(&s->tariffs, book);
     if (!fits)
         return;
-    if (set == NULL) {
-        struct field_errors errors = {0};
-        field_errors_add(&errors, &c->arena,
-                         body->vehicle != VEHICLE_NONE ? STR("/vehicle") : STR("/stops/0"),
-                         "is not on offer where the trip begins");
-        call_invalid(c, &errors);
+    if (set->quote_count == 0) {
+        refuse_quotes(c, set, fit);
         return;
     }
     struct str id = id_new(&c->arena, "qte", c->now_us, c->worker->rng);

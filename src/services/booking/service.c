@@ -37,7 +37,7 @@ static const struct route_entry routes[] = {
     {"PUT", "/v1/service-area", ROLES(ROLE_ADMIN), handle_put_area, &area_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putServiceArea", check_area},
     {"POST", "/v1/bookings", ROLES_CUSTOMERS, handle_create, &create_body_schema, ROUTE_IDEMPOTENT,
-     "createBooking", .area = AREA_BOOKINGS},
+     "createBooking", check_create, AREA_BOOKINGS},
     {"GET", "/v1/bookings", ROLES_ANY, handle_list, NULL, 0, "listBookings", .area = AREA_BOOKINGS},
     {"GET", "/v1/bookings/{id}", ROLES_ANY, handle_get, NULL, 0, "getBooking",
      .area = AREA_BOOKINGS},

@@ -16,25 +16,33 @@ static const struct tariff default_rates[] = {
      .per_km = 900,
      .per_minute = 250,
      .minimum = 5900,
-     .per_stop = 1500},
+     .per_stop = 1500,
+     .capacity_kg = 30,
+     .capacity_l = 120},
     {.vehicle = VEHICLE_CAR,
      .base = 6900,
      .per_km = 1200,
      .per_minute = 250,
      .minimum = 8900,
-     .per_stop = 2500},
+     .per_stop = 2500,
+     .capacity_kg = 300,
+     .capacity_l = 800},
     {.vehicle = VEHICLE_VAN,
      .base = 9900,
      .per_km = 1500,
      .per_minute = 260,
      .minimum = 12900,
-     .per_stop = 3500},
+     .per_stop = 3500,
+     .capacity_kg = 800,
+     .capacity_l = 8000},
     {.vehicle = VEHICLE_TRUCK,
      .base = 19900,
      .per_km = 2900,
      .per_minute = 600,
      .minimum = 29900,
-     .per_stop = 7500},
+     .per_stop = 7500,
+     .capacity_kg = 8000,
+     .capacity_l = 40000},
 };
 const struct tariffs tariffs_default = {.number = 1,
                                         .currency = {"SEK", 3},
@@ -66,6 +74,8 @@ static const struct schema_field tariff_fields[] = {
     AMOUNT(per_stop, 0),
     AMOUNT(waiting_per_minute, 0),
     {"waiting_free_minutes", S_I64, ALL, AT(tariff, waiting_free_minutes), .min = 0, .max = 1440},
+    {"capacity_kg", S_I64, ALL, AT(tariff, capacity_kg), .min = 1, .max = CLASS_KG_MAX},
+    {"capacity_l", S_I64, ALL, AT(tariff, capacity_l), .min = 1, .max = CLASS_L_MAX},
 };
 static const struct schema tariff_schema = SCHEMA(struct tariff, "Tariff", tariff_fields);
 
@@ -347,6 +357,9 @@ void tariffs_fill(struct tariffs *t, struct arena *a) {
         none_is_zero(&rates[i].per_stop);
         none_is_zero(&rates[i].waiting_per_minute);
         none_is_zero(&rates[i].waiting_free_minutes);
+        struct capacity c = rate_capacity(&rates[i]);
+        rates[i].capacity_kg = c.kg;
+        rates[i].capacity_l = c.l;
     }
     t->rates = rates;
     t->currency = arena_str(a, t->currency);

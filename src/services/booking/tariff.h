@@ -116,6 +116,9 @@ int tariffs_load(const char *path, struct arena *a, struct tariffs *ret, struct 
  * name of the zone it lies in, or absent. */
 const struct tariff *tariffs_rate(const struct tariffs *t, enum vehicle vehicle,
                                   struct point pickup, struct str *ret_zone);
+static inline struct capacity rate_capacity(const struct tariff *rate) {
+    return capacity_of(rate->vehicle, rate->capacity_kg, rate->capacity_l);
+}
 /* Is VEHICLE on offer anywhere? */
 bool tariffs_offers(const struct tariffs *t, int32_t vehicle);
 /* What is added at AT_US, on the clock of ZONE: the item's code, or ITEM_NONE. */

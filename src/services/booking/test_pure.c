@@ -389,7 +389,8 @@ static void test_tariffs(void **unused) {
     assert_true(str_is(tariffs_json(&t, &a),
                        "{\"currency\":\"EUR\",\"items\":[{\"vehicle\":\"van\",\"base\":990,"
                        "\"per_km\":150,\"per_minute\":26,\"minimum\":1290,\"per_stop\":0,"
-                       "\"waiting_per_minute\":0,\"waiting_free_minutes\":0}],"
+                       "\"waiting_per_minute\":0,\"waiting_free_minutes\":0,\"capacity_kg\":800,"
+                       "\"capacity_l\":8000}],"
                        "\"taxes_included\":false,\"version\":1,\"next_cursor\":null}"));
     arena_free(&a);
 }

@@ -97,6 +97,13 @@ static const struct schema_field window_fields[] = {
 static const struct schema window_schema =
     SCHEMA(struct window, "StoredPickupWindow", window_fields);
 
+static const struct schema_field capacity_fields[] = {
+    {"kg", S_I64, AT(capacity, kg)},
+    {"l", S_I64, AT(capacity, l)},
+};
+static const struct schema capacity_schema =
+    SCHEMA(struct capacity, "StoredCapacity", capacity_fields);
+
 static const struct schema_field quote_fields[] = {
     {"vehicle", S_ENUM, AT(quote, vehicle), .names = vehicle_names},
     {"estimate", S_BOOL, AT(quote, estimate)},
@@ -105,6 +112,7 @@ static const struct schema_field quote_fields[] = {
     {"pickup_eta_s", S_I64, AT(quote, pickup_eta_s)},
     {"price", S_OBJECT, AT(quote, price), .sub = &price_schema},
     {"terms", S_OBJECT, AT(quote, terms), .sub = &terms_schema},
+    {"capacity", S_OBJECT, AT(quote, capacity), .sub = &capacity_schema},
 };
 static const struct schema quote_schema = SCHEMA(struct quote, "StoredQuote", quote_fields);
 
@@ -118,6 +126,8 @@ static const struct schema_field quote_set_fields[] = {
     {"quotes", S_LIST, AT(quote_set, quotes), COUNT_AT(quote_set, quote_count),
      .sub = &quote_schema, .max = VEHICLE_COUNT},
     {"pickup_window", S_OBJECT_PTR, AT(quote_set, pickup_window), .sub = &window_schema},
+    {"goods", S_LIST, AT(quote_set, goods), COUNT_AT(quote_set, goods_count), .sub = &goods_schema,
+     .max = GOODS_MAX},
 };
 const struct schema quote_set_schema = SCHEMA(struct quote_set, "StoredQuoteSet", quote_set_fields);
 
@@ -204,6 +214,8 @@ static const struct schema_field booking_fields[] = {
     {"estimate", S_BOOL, AT(booking, estimate)},
     {"stops", S_LIST, AT(booking, stops), COUNT_AT(booking, stop_count), .sub = &stop_schema,
      .max = STOPS_MAX},
+    {"goods", S_LIST, AT(booking, goods), COUNT_AT(booking, goods_count), .sub = &goods_schema,
+     .max = GOODS_MAX},
     {"price", S_OBJECT, AT(booking, price), .sub = &price_schema},
     {"distance_m", S_I64, AT(booking, distance_m)},
     {"duration_s", S_I64, AT(booking, duration_s)},

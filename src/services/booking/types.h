@@ -13,6 +13,7 @@
 
 #include "events/events.h"
 #include "runtime/aggregate.h"
+#include "services/booking/goods.h"
 
 #define STOPS_MIN 2
 #define STOPS_MAX 20
@@ -138,7 +139,13 @@ struct quote {
     int64_t pickup_eta_s; /* I64_ABSENT: nobody is free, or nobody knows */
     struct price price;
     struct terms terms;
-    struct str polyline; /* of the answer only, not kept */
+    struct capacity capacity; /* as its tariff has it */
+    struct str polyline;      /* of the answer only, not kept */
+};
+/* A class that is on offer and does not take the goods. */
+struct unfit {
+    int32_t vehicle;
+    struct str reason;
 };
 struct quote_set {
     struct aggregate_head head;
@@ -150,6 +157,10 @@ struct quote_set {
     int32_t quote_count;
     struct window *pickup_window; /* NULL: as soon as can be */
     bool waits;                   /* of the answer only: it is for later */
+    struct goods *goods;          /* none: nothing was said */
+    int32_t goods_count;
+    struct unfit *unfit; /* of the answer only, not kept */
+    int32_t unfit_count;
 };
 
 /* ---- bookings ---- */
@@ -227,6 +238,8 @@ struct booking {
     bool estimate;
     struct booking_stop *stops;
     int32_t stop_count;
+    struct goods *goods; /* none: nothing was said */
+    int32_t goods_count;
     struct price price;
     int64_t distance_m, duration_s;
     int64_t earning; /* minor units: the driver's part */

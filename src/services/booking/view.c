@@ -71,6 +71,17 @@ static void write_window(struct jw *w, const struct window *window) {
     jw_end(w);
 }
 
+/* Nothing is said where nothing was. */
+static void write_goods(struct jw *w, const struct goods *goods, int32_t count) {
+    if (count == 0)
+        return;
+    jw_key(w, "goods");
+    jw_array(w);
+    for (int32_t i = 0; i < count; i++)
+        schema_write(&goods_schema, &goods[i], S_OUT, w);
+    jw_end(w);
+}
+
 /* ---- quotes ---- */
 
 static void write_quote(struct jw *w, const struct quote_set *s, const struct quote *q,
@@ -120,6 +131,18 @@ struct str quote_set_view(const struct quote_set *s, struct arena *a) {
     for (int32_t i = 0; i < s->quote_count; i++)
         write_quote(&w, s, &s->quotes[i], a);
     jw_end(&w);
+    if (s->unfit_count > 0) {
+        jw_key(&w, "unfit");
+        jw_array(&w);
+        for (int32_t i = 0; i < s->unfit_count; i++) {
+            jw_object(&w);
+            jw_key(&w, "vehicle");
+            jw_cstr(&w, vehicle_names[s->unfit[i].vehicle]);
+            jw_kv_str(&w, "reason", arena_printf(a, "the goods %.*s", STR_ARG(s->unfit[i].reason)));
+            jw_end(&w);
+        }
+        jw_end(&w);
+    }
     jw_end(&w);
     return buf_str(&out);
 }
@@ -208,6 +231,7 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     jw_cstr(w, vehicle_names[b->vehicle]);
     jw_kv_i64(w, "version", b->head.version);
     write_stops(w, b, true, eta_us);
+    write_goods(w, b->goods, b->goods_count);
     write_price(w, &b->price, &b->terms);
     jw_kv_i64(w, "distance_m", b->distance_m);
     jw_kv_i64(w, "duration_s", b->duration_s);

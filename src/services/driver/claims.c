@@ -33,6 +33,16 @@ static struct ev_point *place_copy(struct arena *a, const struct ev_point *from)
     return copy;
 }
 
+static struct ev_load *load_copy(struct arena *a, const struct ev_load *from) {
+    struct ev_load *copy = copy_of(a, from, sizeof(*copy));
+    if (copy == NULL)
+        return NULL;
+    copy->handling = arena_array(a, struct str, copy->handling_count + 1);
+    for (int32_t i = 0; i < copy->handling_count; i++)
+        copy->handling[i] = arena_str(a, from->handling[i]);
+    return copy;
+}
+
 static struct driver_claim *claim_copy(struct arena *a, const struct driver_claim *from) {
     struct driver_claim *copy = copy_of(a, from, sizeof(*copy));
     if (copy == NULL)
@@ -42,6 +52,7 @@ static struct driver_claim *claim_copy(struct arena *a, const struct driver_clai
     copy->currency = arena_str(a, copy->currency);
     copy->pickup = place_copy(a, copy->pickup);
     copy->dropoff = place_copy(a, copy->dropoff);
+    copy->load = load_copy(a, copy->load);
     return copy;
 }
 
@@ -106,6 +117,7 @@ void driver_claim_event(const struct driver *d, const struct driver_claim *claim
         .stop_count = claim->stop_count,
         .earning = claim->earning,
         .currency = claim->currency,
+        .load = claim->load,
     };
     if (d->vehicle != NULL) {
         e.plate = d->vehicle->plate;
@@ -129,12 +141,13 @@ static struct driver_claim claim_of(const struct ev_claim *want, const struct de
         .pickup_eta_s = want->pickup_eta_s,
         .earning = want->earning,
         .currency = want->currency,
+        .load = want->load,
     };
 }
 
-/* Why D cannot be claimed for WANT; NULL: he can. */
+/* Why D cannot be claimed for WANT, in A; NULL: he can. */
 static const char *refusal(const struct driver *d, const struct ev_claim *want,
-                           int32_t bigger_classes) {
+                           int32_t bigger_classes, struct arena *a) {
     if (d->disabled)
         return "the account is disabled";
     if (d->status != STATUS_APPROVED)
@@ -151,7 +164,7 @@ static const char *refusal(const struct driver *d, const struct ev_claim *want,
     if (d->vehicle == NULL || d->vehicle->kind < want->vehicle ||
         d->vehicle->kind > want->vehicle + bigger_classes)
         return "drives another class of vehicle";
-    return NULL;
+    return vehicle_unfit(vehicle_capacity(d->vehicle), want->load, a).p;
 }
 
 static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -164,7 +177,7 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
     if (has_ended(d, want->offer_id) || has_ended(d, want->booking_id) ||
         (d->claim != NULL && str_eq(d->claim->offer_id, want->offer_id)))
         return; /* heard before */
-    const char *why = refusal(d, want, s->o.bigger_classes);
+    const char *why = refusal(d, want, s->o.bigger_classes, ctx->arena);
     struct driver_claim claim = claim_of(want, ctx, s->o.offer_timeout_s);
     if (why != NULL) {
         driver_claim_event(d, &claim, str_from(why), EV_DISPATCH_REFUSED, cmd, ctx, ret);

@@ -59,6 +59,10 @@ static void write_offer(struct jw *w, const struct driver_claim *claim) {
     jw_kv_str(w, "currency", claim->currency);
     jw_kv_i64(w, "amount", claim->earning);
     jw_end(w);
+    if (claim->load != NULL) {
+        jw_key(w, "load");
+        schema_write(&ev_load_schema, claim->load, S_OUT, w);
+    }
     jw_end(w);
 }
 

@@ -62,7 +62,8 @@ void on_assign_wanted(struct event_turn *t, const void *data) {
                                .manual = true,
                                .stop_count = b->stop_count,
                                .earning = b->earning,
-                               .currency = b->currency};
+                               .currency = b->currency,
+                               .load = b->load};
     if (b->stop_count >= 2) {
         claim->pickup = &b->stops[0];
         claim->dropoff = &b->stops[b->stop_count - 1];

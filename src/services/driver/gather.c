@@ -19,16 +19,16 @@
 #define GUESS_MPS 8 /* in a straight line, before the router is asked */
 #define NEAR_MAX (FREE_MAX + BUSY_MAX)
 
-/* Why M cannot be asked by the search ID now; REASON_NONE: he can. */
+/* Why M cannot be asked by the search ID for LOAD now; REASON_NONE: he can. */
 static enum dispatch_reason bar_of(const struct member *m, bool free, struct str id,
-                                   int64_t now_us) {
+                                   const struct ev_load *load, int64_t now_us) {
     if (m->booking_id[0] != '\0')
         return REASON_BUSY;
     if (!free)
         return REASON_HOLDS_OFFER;
     if (m->reserved_until_us > now_us && !str_eq(str_from(m->reserved_for), id))
         return REASON_RESERVED;
-    return REASON_NONE;
+    return vehicle_fits(m->capacity, load) ? REASON_NONE : REASON_TOO_SMALL;
 }
 
 /* What speaks for and against M, but for the way, in the units of dispatch.h. */
@@ -67,7 +67,7 @@ static void add_near(struct search_facts *f, const struct fleet_hit *hit, struct
     *n = (struct search_near){.driver_id = arena_str(cmd->arena, str_from(m->id)),
                               .name = arena_str(cmd->arena, m->name),
                               .distance_m = llround(hit->distance_m),
-                              .bar = bar_of(m, hit->item->free, cmd->id, now_us)};
+                              .bar = bar_of(m, hit->item->free, cmd->id, search->load, now_us)};
     fill_values(&s->o, search, m, now_us, n->value);
 }
 
@@ -130,13 +130,20 @@ static unsigned vehicles_that_serve(const struct driver_options *o, int32_t vehi
     return serve;
 }
 
+/* Rounded up; 0: anybody can. */
+static int32_t load_kg(const struct ev_load *load) {
+    int64_t kg = load != NULL ? (load->weight_g + 999) / 1000 : 0;
+    return kg < CAPACITY_KG_MAX ? (int32_t)kg : CAPACITY_KG_MAX;
+}
+
 static void gather(struct command *cmd, const struct search *search, int64_t now_us,
                    struct search_facts *f) {
     struct driver_service *s = cmd->service;
     const struct fleet_index *index = roster_index(s->roster);
     struct fleet_filter filter = {.vehicles = vehicles_that_serve(&s->o, search->vehicle),
                                   .free_only = true,
-                                  .newer_than_us = now_us - POSITION_FRESH_US};
+                                  .newer_than_us = now_us - POSITION_FRESH_US,
+                                  .carries_kg = load_kg(search->load)};
     struct point to = {search->pickup->lat_e7, search->pickup->lng_e7};
     double radius_m = (double)search->radius_m;
     struct fleet_hit hits[FREE_MAX];
@@ -145,6 +152,7 @@ static void gather(struct command *cmd, const struct search *search, int64_t now
     for (int32_t i = 0; i < count; i++)
         add_near(f, &hits[i], cmd, search, now_us);
     filter.free_only = false;
+    filter.carries_kg = 0; /* the trace says who was too small */
     count = fleet_index_nearest(index, to, radius_m, &filter, BUSY_MAX, hits);
     for (int32_t i = 0; i < count; i++)
         add_near(f, &hits[i], cmd, search, now_us);

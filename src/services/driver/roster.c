@@ -109,6 +109,7 @@ static void place(struct roster *r, struct member *m) {
                               .bearing_deg = (int16_t)m->newest.bearing_deg,
                               .speed_cmps = m->newest.speed_cmps,
                               .at_us = m->newest.at_us,
+                              .capacity_kg = (int32_t)m->capacity.kg,
                               .owner = m};
     memcpy(item.key, m->id, sizeof item.key);
     fleet_index_put(r->index, &item);

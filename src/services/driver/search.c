@@ -52,6 +52,7 @@ void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m)
     s->stop_count = b->stop_count;
     s->earning = b->earning;
     s->currency = b->currency;
+    s->load = b->load;
     s->search_until_us = b->search_until_us;
     s->radius_m = radius_m;
 }
@@ -173,6 +174,7 @@ static void send_claim(const struct search *s, const struct dispatch_candidate *
         .stop_count = s->stop_count,
         .earning = s->earning,
         .currency = s->currency,
+        .load = s->load,
     };
     decision_event(ret, cmd, ctx, EV_DISPATCH_CLAIM, s->booking_id, &ev_claim_schema, &e);
 }

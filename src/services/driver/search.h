@@ -71,6 +71,7 @@ struct search {
     struct ev_point *pickup, *dropoff;
     int64_t stop_count, earning;
     struct str currency;
+    struct ev_load *load; /* NULL: nothing was said of it */
     int64_t search_until_us, radius_m;
     int64_t wake_at_us; /* 0: none */
     struct search_asked *asked;

@@ -71,6 +71,7 @@ static const struct schema_field search_fields[] = {
     {"stops", S_I64, KEPT(search, stop_count)},
     {"earning", S_I64, KEPT(search, earning)},
     {"currency", S_STR, KEPT(search, currency)},
+    {"load", S_OBJECT_PTR, KEPT(search, load), .sub = &ev_load_schema},
     {"search_until", S_TIME, KEPT(search, search_until_us)},
     {"radius_m", S_I64, KEPT(search, radius_m)},
     {"wake_at", S_TIME, KEPT(search, wake_at_us)},

@@ -72,6 +72,37 @@ static bool is_of(struct rig *r, const struct ev_claim *claim, const char *user)
     return claim != NULL && str_is(claim->driver_id, rig_driver_id(r, user));
 }
 
+/* Whose vehicle is too small is not asked, and the trace says so; nor can a dispatcher choose him.
+ */
+static void test_too_small(void **state) {
+    (void)state;
+    struct rig *r = rig_new(31);
+    const char *near = van_at(r, 500), *far = van_at(r, 1200); /* of 800 kg both */
+    rig_expect(r, 200, ROLE_DRIVER, far, "PUT", "/v1/driver",
+               "{\"vehicle\":{\"class\":\"van\",\"plate\":\"BIG1\",\"capacity_kg\":1200}}");
+    struct str handling[] = {STR("fragile")};
+    struct ev_load load = {1000001, 0, 3, handling, 1};
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    b.load = &load;
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    const struct ev_claim *offered = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, offered, far));
+    assert_int_equal(rig_count(r, EV_DISPATCH_CLAIM), 1);
+    assert_str(candidate(r, b.booking_id.p, 0, near)->reason,
+               "the goods do not fit into the vehicle");
+    record(r, &b, offered);
+    struct str body = rig_expect(r, 200, ROLE_DRIVER, far, "GET", "/v1/driver/offers", NULL);
+    assert_non_null(strstr(body.p, "\"load\":{\"weight_g\":1000001,\"volume_cm3\":0,\"pieces\":3,"
+                                   "\"handling\":[\"fragile\"]}"));
+    struct ev_booking wanted =
+        rig_with_offer(r, &b, id_new(&r->arena, "ofr", r->house->now_us, &r->house->rng),
+                       str_from(rig_driver_id(r, near)), NULL);
+    rig_say_booking(r, EV_BOOKING_ASSIGN_WANTED, &wanted);
+    assert_str(rig_last(r, EV_DISPATCH_REFUSED)->reason,
+               "too small: takes 800 kg, the goods are 1001");
+    rig_free(r);
+}
+
 static void test_the_whole_way(void **state) {
     (void)state;
     struct rig *r = rig_new(1);
@@ -658,6 +689,7 @@ static void test_rough(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_too_small),
         cmocka_unit_test(test_the_whole_way),
         cmocka_unit_test(test_the_trace_over_http),
         cmocka_unit_test(test_wider_and_wider),

@@ -33,21 +33,13 @@ const struct schema vehicle_schema = SCHEMA(struct driver_vehicle, "DriverVehicl
 
 /* What a vehicle of its class carries as a rule. */
 void vehicle_fill(struct driver_vehicle *v) {
-    static const struct {
-        int64_t kg, l, items;
-    } usual[VEHICLE_COUNT] = {
-        [VEHICLE_BIKE] = {30, 120, 6},
-        [VEHICLE_CAR] = {300, 800, 30},
-        [VEHICLE_VAN] = {800, 8000, 200},
-        [VEHICLE_TRUCK] = {8000, 40000, 1000},
-    };
     CHECK(v->kind > VEHICLE_NONE && v->kind < VEHICLE_COUNT);
     if (v->capacity_kg == I64_ABSENT)
-        v->capacity_kg = usual[v->kind].kg;
+        v->capacity_kg = vehicle_usual[v->kind].kg;
     if (v->capacity_l == I64_ABSENT)
-        v->capacity_l = usual[v->kind].l;
+        v->capacity_l = vehicle_usual[v->kind].l;
     if (v->capacity_items == I64_ABSENT)
-        v->capacity_items = usual[v->kind].items;
+        v->capacity_items = vehicle_usual[v->kind].items;
 }
 
 struct capacity vehicle_capacity(const struct driver_vehicle *v) {
@@ -73,6 +65,7 @@ static const struct schema_field claim_fields[] = {
     {"pickup_eta_s", S_I64, KEPT(driver_claim, pickup_eta_s)},
     {"earning", S_I64, KEPT(driver_claim, earning)},
     {"currency", S_STR, KEPT(driver_claim, currency)},
+    {"load", S_OBJECT_PTR, KEPT(driver_claim, load), .sub = &ev_load_schema},
 };
 static const struct schema claim_schema = SCHEMA(struct driver_claim, "DriverClaim", claim_fields);
 
@@ -129,6 +122,31 @@ const struct aggregate driver_aggregate = {.collection = &driver_collection,
                                            .schema = &driver_schema,
                                            .keys = driver_keys,
                                            .wake_at = driver_wake_at};
+
+bool vehicle_fits(struct capacity c, const struct ev_load *load) {
+    return load == NULL || ((c.kg <= 0 || load->weight_g <= c.kg * 1000) &&
+                            (c.l <= 0 || load->volume_cm3 <= c.l * 1000) &&
+                            (c.items <= 0 || load->pieces <= c.items));
+}
+
+/* What is too much, or absent; HAVE in thousandths of UNIT. */
+static struct str too_much(int64_t have, int64_t takes, const char *unit, struct arena *a) {
+    if (takes <= 0 || have <= takes * 1000)
+        return STR_NONE;
+    return arena_printf(a, "too small: takes %lld %s, the goods are %lld", (long long)takes, unit,
+                        (long long)(have + 999) / 1000);
+}
+
+struct str vehicle_unfit(struct capacity capacity, const struct ev_load *load, struct arena *a) {
+    if (vehicle_fits(capacity, load))
+        return STR_NONE;
+    struct str why = too_much(load->weight_g, capacity.kg, "kg", a);
+    if (why.p == NULL)
+        why = too_much(load->volume_cm3, capacity.l, "l", a);
+    if (why.p == NULL)
+        why = too_much(load->pieces * 1000, capacity.items, "pieces", a);
+    return why;
+}
 
 static const struct schema_field earnings_fields[] = {
     {"id", S_STR, .flags = S_OUT, .offset = offsetof(struct earnings_day, head.id)},

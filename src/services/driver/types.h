@@ -42,6 +42,7 @@ struct driver_claim {
     struct ev_point *pickup, *dropoff; /* NULL: not known */
     int64_t stop_count, pickup_distance_m, pickup_eta_s, earning;
     struct str currency;
+    struct ev_load *load; /* NULL: nothing was said of it */
 };
 struct driver {
     struct aggregate_head head;
@@ -75,9 +76,6 @@ static inline bool driver_active(const struct driver *d) {
     return d->claim != NULL && d->claim->active;
 }
 
-struct capacity {
-    int64_t kg, l, items;
-};
 /* Fills in what is absent of V's capacity. */
 void vehicle_fill(struct driver_vehicle *v);
 struct capacity vehicle_capacity(const struct driver_vehicle *v); /* NULL: nothing */
@@ -92,6 +90,10 @@ struct earnings_day {
 };
 extern const struct store_collection earnings_collection;
 extern const struct aggregate earnings_aggregate;
+
+bool vehicle_fits(struct capacity capacity, const struct ev_load *load);
+/* Why a vehicle of CAPACITY (0: unknown) cannot take LOAD (may be NULL), in A; absent: it can. */
+struct str vehicle_unfit(struct capacity capacity, const struct ev_load *load, struct arena *a);
 
 /* A place in an event or a document. */
 extern const struct schema place_schema; /* struct ev_point */

@@ -385,6 +385,10 @@ static struct str offer_json(const struct ev_booking *b, struct arena *a) {
     jw_kv_str(&w, "currency", b->currency);
     jw_kv_i64(&w, "amount", b->earning);
     jw_end(&w);
+    if (b->load != NULL) {
+        jw_key(&w, "load");
+        schema_write(&ev_load_schema, b->load, S_OUT, &w);
+    }
     jw_end(&w);
     return buf_str(&out);
 }
