@@ -122,8 +122,16 @@ static const struct schema_field booking_fields[] = {
     {"actor_kind", S_ENUM, AT(ev_booking, actor_kind), .names = role_names},
     {"actor_id", S_STR, AT(ev_booking, actor_id)},
     {"view", S_RAW, AT(ev_booking, view)},
+    {"figures", S_RAW, AT(ev_booking, figures)},
 };
 const struct schema ev_booking_schema = SCHEMA(struct ev_booking, "BookingEvent", booking_fields);
+
+static const struct schema_field shift_fields[] = {
+    {"driver_id", S_ID, AT(ev_shift, driver_id), .hint = "drv"},
+    {"vehicle", S_ENUM, AT(ev_shift, vehicle), .names = vehicle_names},
+    {"since", S_TIME, AT(ev_shift, since_us)},
+};
+const struct schema ev_shift_schema = SCHEMA(struct ev_shift, "ShiftEvent", shift_fields);
 
 static const struct schema_field claim_fields[] = {
     {"booking_id", S_ID, AT(ev_claim, booking_id), .hint = "bkg"},

@@ -7,9 +7,10 @@
  *   mail.*      auth          → notification (sends it)
  *   webhook.*   notification  → notification (one that fails is disabled, its owner told)
  *   session.*   auth          → auth (every process forgets what it may still believe of a token)
- *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes)
+ *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes),
+ *                               booking (reports)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
- *   driver.*    driver        → booking
+ *   driver.*    driver        → booking (offers, reports)
  *   file.*      all           → files (lets go of what nothing names any more)
  */
 #ifndef LORRY_EVENTS_EVENTS_H
@@ -95,6 +96,8 @@ struct ev_webhook {
 #define EV_BOOKING_SCHEDULED "booking.scheduled"     /* made for later: booking.requested follows */
 #define EV_BOOKING_RESCHEDULED "booking.rescheduled" /* for another time than before */
 #define EV_BOOKING_REMINDED "booking.reminded"       /* its time is near */
+#define EV_BOOKING_COUNTED                                                                         \
+    "booking.counted" /* figures, of a change that none of the above tells of */
 
 struct ev_point {
     int32_t lat_e7, lng_e7;
@@ -145,6 +148,7 @@ struct ev_booking {
     int32_t actor_kind; /* enum role; ROLE_NONE: the system */
     struct str actor_id;
     struct str view; /* JSON text: the booking as GET /v1/bookings/{id} shows it to its customer */
+    struct str figures; /* JSON text: what the reports count more by this change */
 };
 
 /* States of a booking, everywhere the same. 0 is absent. */
@@ -203,6 +207,15 @@ struct ev_file {
 extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
     ev_claim_schema, ev_load_schema;
 extern const struct schema ev_mail_schema, ev_webhook_schema, ev_file_schema;
+
+#define EV_DRIVER_SHIFT "driver.shift" /* struct ev_shift: he was on duty until the event's time   \
+                                        */
+struct ev_shift {
+    struct str driver_id;
+    int32_t vehicle;
+    int64_t since_us;
+};
+extern const struct schema ev_shift_schema;
 
 /* ---- signals: newest counts, may be lost ----
  * C structs as they lie in memory: replicas run on machines of one kind. A struct that changes gets

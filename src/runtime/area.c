@@ -5,9 +5,9 @@
 
 #include <stdio.h>
 
-const char *const area_names[] = {
-    NULL,     "account", "bookings", "driving", "fleet", "notifications",
-    "places", "users",   "audit",    NULL};
+const char *const area_names[] = {NULL,    "account",       "bookings", "driving",
+                                  "fleet", "notifications", "places",   "users",
+                                  "audit", "reports",       NULL};
 _Static_assert(COUNT_OF(area_names) == AREA_COUNT + 1, "each area has its name");
 _Static_assert(2 * AREA_COUNT <= 32, "scopes are the bits of a uint32_t");
 

@@ -17,6 +17,7 @@ enum scope_area {
     AREA_PLACES,
     AREA_USERS,
     AREA_AUDIT,
+    AREA_REPORTS,
     AREA_COUNT
 };
 extern const char *const area_names[]; /* [0] is NULL, ends with NULL */

@@ -8,6 +8,7 @@
 #include "sim/sim.h"
 
 #define SHADOW_OFFERS_MAX 16
+#define SHADOW_COUNTS 9 /* of what reports count: oracle_report.c */
 
 struct shadow_doc { /* of any collection */
     int64_t version;
@@ -30,6 +31,7 @@ struct shadow_booking {
     /* by version: how often it was put into each inbox */
     uint8_t *to_customer, *to_driver, *to_staff;
     int64_t versions_cap;
+    int64_t counts[SHADOW_COUNTS]; /* what it has added to `happened` */
     struct shadow_booking *next;
 };
 struct shadow_driver {
@@ -68,6 +70,9 @@ struct shadow_letter { /* of deliveries */
     bool pending, sent, taken;
     struct shadow_letter *next;
 };
+struct shadow_report { /* a day of a class and a zone */
+    int64_t counts[SHADOW_COUNTS];
+};
 struct shadow_note { /* of the audit log */
     char id[ID_TEXT_MAX];
     struct shadow_note *next;
@@ -97,6 +102,8 @@ struct oracle {
     struct shadow_note *first_note;
     struct map letters; /* → shadow_letter */
     struct shadow_letter *first_letter;
+    struct map reports; /* → shadow_report */
+    int64_t happened[SHADOW_COUNTS], reported[SHADOW_COUNTS];
 };
 
 struct shadow_booking *shadow_booking(struct oracle *o, struct str id); /* NULL: unknown */
@@ -114,6 +121,11 @@ void oracle_delivery(struct oracle *o, const struct store_change *change); /* or
 bool oracle_mail_settled(struct oracle *o, struct str *ret_why);
 void oracle_mail_verdict(struct sim *sim);
 void oracle_inbox(struct oracle *o, const struct store_change *change); /* oracle_inbox.c */
+/* oracle_report.c: a booking is now what ROOT says; a day of the reports was written; and when all
+ * has settled. */
+void oracle_counted(struct oracle *o, struct json_value root, struct shadow_booking *b);
+void oracle_report(struct oracle *o, const struct store_change *change);
+void oracle_reports_verdict(struct oracle *o);
 
 /* When all has settled: reads it through the API. audit.c */
 void oracle_audit(struct sim *sim);

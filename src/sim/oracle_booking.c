@@ -348,6 +348,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
         b = booking_new(o, change->id);
     struct shadow_booking old = *b;
     read_booking(o, root, change, b);
+    oracle_counted(o, root, b);
     check_ledger(o, root, b); /* the parser's, until it reads the events */
     if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
         check_delivered(o, b, root);

@@ -201,6 +201,7 @@ void oracle_verdict(struct sim *sim) {
                    (long long)d->earnings_kept);
     }
     check_disks(sim);
+    oracle_reports_verdict(o);
     oracle_mail_verdict(sim);
     oracle_audit(sim);
 }

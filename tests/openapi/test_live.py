@@ -451,6 +451,7 @@ class MainWay(unittest.TestCase):
         dispatcher.get(track, expect=200)
         dispatcher.get(f'{track}&format=geojson', expect=200)
         dispatcher.get(f'/v1/drivers/{ola.driver_id}/playback?from={rfc3339(time.time() - 60)}&to={rfc3339(time.time())}&step_s=5', expect=200)
+        self.reports()
         self.devices(ola)
         self.vehicles(ola)
         dispatcher.get('/v1/drivers?status=approved', expect=200)
@@ -459,6 +460,17 @@ class MainWay(unittest.TestCase):
             who.get('/v1/notifications', expect=200)
         ola.post('/v1/driver/duty', {'duty': 'off'}, expect=200)
         admin.patch(f'/v1/drivers/{ola.driver_id}', {'status': 'suspended', 'reason': 'papers have run out'}, expect=200)
+
+    def reports(self):
+        lorry.until(lambda: dispatcher.get('/v1/reports/ratings', expect=200).json['totals']['ratings'] > 0, 'the rating is counted')
+        names = 'bookings on-time acceptance utilisation revenue cancellations earnings ratings'.split()
+        for name in names:
+            for by in 'day', 'hour', 'class', 'driver':
+                dispatcher.get(f'/v1/reports/{name}?by={by}&compare=previous', expect=200)
+        file = dispatcher.get('/v1/reports/revenue?by=zone&format=csv', expect=200)
+        self.assertTrue(file.body.decode().startswith('zone,delivered,revenue,'))
+        dispatcher.problem(404, 'not-found', 'GET', '/v1/reports/weather')
+        dispatcher.problem(422, 'bad-parameter', 'GET', '/v1/reports/earnings?by=zone')
 
     def devices(self, ola):
         mine = ola.post('/v1/driver/devices', {'name': 'My phone'}, expect=201).json

@@ -7,10 +7,14 @@
  * booking is shown exactly once, however many offers were closed with it.
  */
 #include "base/check.h"
+#include "base/timestamp.h"
+#include "services/booking/figures.h"
 #include "services/booking/internal.h"
 #include "services/booking/ledger.h"
 
 #include <string.h>
+
+#define PICKUP_ETA_S_MAX 604800 /* what is said to be farther off is no promise */
 
 void edit_begin(struct edit *e, const struct command *cmd, const struct decide_ctx *ctx,
                 const struct booking *old) {
@@ -169,6 +173,8 @@ void edit_assign(struct edit *e, int32_t i, enum booking_action action, unsigned
     *driver = offer.driver;
     driver->offer_id = offer.id;
     e->b->driver = driver;
+    bool promised = offer.pickup_eta_s >= 0 && offer.pickup_eta_s <= PICKUP_ETA_S_MAX;
+    e->b->pickup_due_us = promised ? e->ctx->now_us + offer.pickup_eta_s * US_PER_S : 0;
     edit_move(e, action, hats);
     edit_event(e, ENTRY_ASSIGNED, &offer);
     struct timeline_entry *entry = edit_entry(e, ENTRY_ASSIGNED);
@@ -227,8 +233,17 @@ static void fill_offer(const struct edit_event *from, struct ev_offer *to) {
                             .manual = from->manual};
 }
 
+/* Which of its events tells what the reports hear of; with none of these there is one more. */
+static int32_t counted_by(const struct edit *e) {
+    for (int32_t i = 0; i < e->event_count; i++) {
+        if (figures_carried(e->events[i].type))
+            return i;
+    }
+    return e->event_count;
+}
+
 static void write_event(struct edit *e, struct decision *d, const struct edit_event *from,
-                        struct str view) {
+                        struct str view, struct str figures) {
     const struct booking *b = e->b;
     struct ev_booking ev = {.booking_id = b->head.id,
                             .version = b->head.version,
@@ -243,7 +258,8 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .stars = I64_ABSENT,
                             .actor_kind = (int32_t)e->cmd->who.role,
                             .actor_id = e->cmd->who.user_id,
-                            .view = view};
+                            .view = view,
+                            .figures = figures};
     struct ev_offer offer;
     if (from->type == ENTRY_REQUESTED || from->type == ENTRY_OFFERED ||
         from->type == ENTRY_ASSIGN_WANTED)
@@ -258,16 +274,21 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
         fill_offer(from, &offer);
         ev.offer = &offer;
     }
-    decision_event(d, e->cmd, e->ctx, entry_type_names[from->type], b->head.id, &ev_booking_schema,
-                   &ev);
+    const char *type = from->type != ENTRY_NONE ? entry_type_names[from->type] : EV_BOOKING_COUNTED;
+    decision_event(d, e->cmd, e->ctx, type, b->head.id, &ev_booking_schema, &ev);
 }
 
 void edit_commit(struct edit *e, struct decision *d) {
     CHECK(e->event_count > 0);
     decision_state(d, e->cmd, e->old, e->b);
     e->view = booking_view(e->b, 0, e->ctx->arena);
+    struct str figures = figures_more(e->old, e->b, e->ctx->arena);
+    int32_t counted = figures.p != NULL ? counted_by(e) : -1;
     for (int32_t i = 0; i < e->event_count; i++)
-        write_event(e, d, &e->events[i], i == 0 ? e->view : STR_NONE);
+        write_event(e, d, &e->events[i], i == 0 ? e->view : STR_NONE,
+                    i == counted ? figures : STR_NONE);
+    if (counted == e->event_count)
+        write_event(e, d, &(struct edit_event){.type = ENTRY_NONE}, STR_NONE, figures);
 }
 
 void edit_reply(struct edit *e, struct decision *d, int status) {

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
+#include "services/booking/report.h"
 #include "services/booking/schedule.h"
 
 #include <stdlib.h>
@@ -63,6 +64,8 @@ static const struct route_entry routes[] = {
     {"PUT", "/v1/bookings/{id}/pickup-window", ROLES_CUSTOMERS, handle_reschedule,
      &window_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "reschedule", check_window,
      .area = AREA_BOOKINGS},
+    {"GET", "/v1/reports/{name}", ROLES_STAFF, handle_report, NULL, 0, "getReport",
+     .area = AREA_REPORTS},
     {"GET", "/v1/track/{token}", ROLES_PUBLIC, handle_track, NULL, 0, "trackBooking"},
 };
 
@@ -89,7 +92,40 @@ static void on_stale(struct event_turn *t, const void *data) {
     on_claim(t, data, &booking_stale);
 }
 
+/* What the reports hear of; on the clock of the tariff that held then. */
+static void count(struct event_turn *t, const struct figure *figures, int32_t figure_count,
+                  int32_t vehicle) {
+    struct booking_service *s = t->service;
+    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    const struct zone *zone = &tariff_book_at(book, t->event->at_us)->zone;
+    for (int32_t i = 0; i < figure_count; i++)
+        report_take(t, &figures[i], vehicle, zone);
+    tariff_book_give(&s->tariffs, book);
+}
+static void on_counted(struct event_turn *t, const void *data) {
+    const struct report_event *e = data;
+    count(t, e->figures, e->figure_count, e->vehicle);
+}
+static void on_shift(struct event_turn *t, const void *data) {
+    const struct ev_shift *shift = data;
+    struct figure f = {
+        .at_us = t->event->at_us, .driver_id = shift->driver_id, .since_us = shift->since_us};
+    if (shift->driver_id.p == NULL || shift->since_us <= 0 || shift->since_us > f.at_us)
+        return;
+    f.counts.n[COUNT_DUTY_S] = (f.at_us - f.since_us) / US_PER_S;
+    count(t, &f, 1, shift->vehicle);
+}
+
 static const struct event_entry events[] = {
+    {EV_BOOKING_SCHEDULED, &report_event_schema, on_counted},
+    {EV_BOOKING_REQUESTED, &report_event_schema, on_counted},
+    {EV_BOOKING_DELIVERED, &report_event_schema, on_counted},
+    {EV_BOOKING_CANCELLED, &report_event_schema, on_counted},
+    {EV_BOOKING_EXPIRED, &report_event_schema, on_counted},
+    {EV_BOOKING_FAILED, &report_event_schema, on_counted},
+    {EV_BOOKING_RATED, &report_event_schema, on_counted},
+    {EV_BOOKING_COUNTED, &report_event_schema, on_counted},
+    {EV_DRIVER_SHIFT, &ev_shift_schema, on_shift},
     {EV_DISPATCH_OFFERED, &ev_claim_schema, on_offered},
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
     {EV_DRIVER_DROPPED, &ev_claim_schema, on_dropped},
@@ -99,8 +135,9 @@ static const struct event_entry events[] = {
 /* ---- the service ---- */
 
 static const struct command_type *const timers[] = {&booking_wake, NULL};
-static const struct store_collection *const collections[] = {
-    &booking_collection, &quote_collection, &tariff_collection, &area_collection, NULL};
+static const struct store_collection *const collections[] = {&booking_collection, &quote_collection,
+                                                             &tariff_collection,  &area_collection,
+                                                             &report_collection,  NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;

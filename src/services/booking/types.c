@@ -242,6 +242,7 @@ static const struct schema_field booking_fields[] = {
     {"pickup_window", S_OBJECT_PTR, AT(booking, pickup_window), .sub = &window_schema},
     {"dispatch_at", S_TIME, AT(booking, dispatch_at_us)},
     {"remind_at", S_TIME, AT(booking, remind_at_us)},
+    {"pickup_due", S_TIME, AT(booking, pickup_due_us)},
 };
 const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
 

@@ -263,6 +263,7 @@ struct booking {
     struct window *pickup_window; /* NULL: as soon as could be */
     int64_t dispatch_at_us;       /* while scheduled: when a driver will be looked for */
     int64_t remind_at_us;         /* while scheduled: when its customer is reminded; 0: no more */
+    int64_t pickup_due_us; /* what its driver's offer promised; 0: nobody knew, or from before */
 };
 
 extern const struct schema quote_set_schema, booking_schema;

@@ -95,6 +95,23 @@ static void remember(struct driver *d, struct arena *a, struct str id) {
     d->ended[d->ended_count++] = arena_str(a, id);
 }
 
+/* ---- on duty and off ---- */
+
+/* Once he is off duty, the reports hear how long he was on it. */
+void driver_set_duty(struct driver *next, int32_t duty, const struct command *cmd,
+                     const struct decide_ctx *ctx, struct decision *ret) {
+    bool was_on = next->duty != DUTY_OFF, is_on = duty != DUTY_OFF;
+    next->duty = duty;
+    if (was_on == is_on)
+        return;
+    struct ev_shift shift = {.driver_id = cmd->id, .since_us = next->on_since_us};
+    next->on_since_us = is_on ? ctx->now_us : 0;
+    if (is_on || shift.since_us == 0 || next->vehicle == NULL)
+        return;
+    shift.vehicle = next->vehicle->kind;
+    decision_event(ret, cmd, ctx, EV_DRIVER_SHIFT, cmd->id, &ev_shift_schema, &shift);
+}
+
 /* ---- events about the claim ---- */
 
 void driver_claim_event(const struct driver *d, const struct driver_claim *claim, struct str reason,
@@ -264,7 +281,7 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
         next->claim = claim_copy(ctx->arena, &claim);
     }
     next->claim->active = true;
-    next->duty = DUTY_BUSY;
+    driver_set_duty(next, DUTY_BUSY, cmd, ctx, ret);
     next->accepted++;
     add_load(next, 1000, s->o.fairness_half_life_s, ctx->now_us);
 }
@@ -285,7 +302,7 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
     next->free_since_us = ctx->now_us;
     bool may_drive = next->status == STATUS_APPROVED && !next->disabled;
     if (next->duty == DUTY_BUSY)
-        next->duty = may_drive ? DUTY_ON : DUTY_OFF;
+        driver_set_duty(next, may_drive ? DUTY_ON : DUTY_OFF, cmd, ctx, ret);
 }
 
 static void decide_rated(const struct command *cmd, const struct decide_ctx *ctx, const void *state,

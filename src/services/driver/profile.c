@@ -139,7 +139,7 @@ static void take_off_duty(struct driver *d, const char *why, const struct comman
         return;
     if (d->claim != NULL && d->duty != DUTY_OFF)
         driver_claim_event(d, d->claim, str_from(why), EV_DRIVER_DROPPED, cmd, ctx, ret);
-    d->duty = DUTY_OFF;
+    driver_set_duty(d, DUTY_OFF, cmd, ctx, ret);
 }
 
 static void decide_account(const struct command *cmd, const struct decide_ctx *ctx,
@@ -227,7 +227,7 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
     }
     struct driver *d = driver_edit(cmd, ctx, old, ret);
     if (on) {
-        d->duty = driver_active(d) ? DUTY_BUSY : DUTY_ON;
+        driver_set_duty(d, driver_active(d) ? DUTY_BUSY : DUTY_ON, cmd, ctx, ret);
         d->free_since_us = ctx->now_us;
     } else {
         take_off_duty(d, "went off duty", cmd, ctx, ret);

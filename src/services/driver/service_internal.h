@@ -123,6 +123,9 @@ void driver_answer(const struct command *cmd, const struct decide_ctx *ctx, cons
 void vehicles_copy(struct driver *copy, struct str driver_id, struct arena *a);
 /* His vehicles as items of a list. Scratch in A. */
 void vehicles_write(struct jw *w, const struct driver *d, struct arena *a);
+/* NEXT, which is being decided, goes on duty or off. */
+void driver_set_duty(struct driver *next, int32_t duty, const struct command *cmd,
+                     const struct decide_ctx *ctx, struct decision *ret);
 /* Adds an event about D's claim to the decision; REASON may be absent. */
 void driver_claim_event(const struct driver *d, const struct driver_claim *claim, struct str reason,
                         const char *type, const struct command *cmd, const struct decide_ctx *ctx,

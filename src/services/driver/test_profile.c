@@ -110,6 +110,48 @@ static void test_vehicle_is_checked(void **state) {
     rig_free(r);
 }
 
+static void hear_shift(void *consumer, struct bus_delivery *d) {
+    struct ev_shift *shift = consumer;
+    struct json_parser *p = json_parser_new();
+    struct arena a;
+    arena_init(&a, 1024);
+    assert_int_equal(schema_load(&ev_shift_schema, p, d->event->data, &a, shift), 0);
+    shift->driver_id = STR_NONE; /* is in A */
+    arena_free(&a);
+    json_parser_free(p);
+    d->done(d, 0);
+}
+
+/* Once he is off duty, it is told how long he was on it: by himself, or by the office. */
+static void test_shift(void **state) {
+    (void)state;
+    static const char *const types[] = {EV_DRIVER_SHIFT, NULL};
+    struct rig *r = rig_new(9);
+    struct ev_shift shift = {.vehicle = VEHICLE_NONE};
+    struct bus *bus = r->house->bus;
+    assert_int_equal(bus->ops->subscribe(bus, "shifts", types, hear_shift, &shift), 0);
+    const char *user = rig_driver(r, "van", 57.7, 11.96);
+    char path[64];
+    snprintf(path, sizeof path, "/v1/drivers/%s", rig_driver_id(r, user));
+    int64_t since_us = rig_stored(r, user)->on_since_us;
+    assert_int_equal(since_us, r->house->now_us);
+    house_advance(r->house, 3600 * US_PER_S);
+    assert_int_equal(shift.vehicle, VEHICLE_NONE);
+    rig_expect(r, 200, ROLE_DRIVER, user, "POST", "/v1/driver/duty", "{\"duty\":\"off\"}");
+    house_settle(r->house);
+    assert_int_equal(shift.vehicle, VEHICLE_VAN);
+    assert_int_equal(shift.since_us, since_us);
+    assert_int_equal(rig_stored(r, user)->on_since_us, 0);
+    rig_expect(r, 200, ROLE_DRIVER, user, "POST", "/v1/driver/duty", "{\"duty\":\"on\"}");
+    since_us = r->house->now_us;
+    house_advance(r->house, 60 * US_PER_S);
+    rig_expect(r, 200, ROLE_ADMIN, NULL, "PATCH", path,
+               "{\"status\":\"suspended\",\"reason\":\"complaints\"}");
+    house_settle(r->house);
+    assert_int_equal(shift.since_us, since_us);
+    rig_free(r);
+}
+
 static void test_approval(void **state) {
     (void)state;
     struct rig *r = rig_new(4);
@@ -322,6 +364,7 @@ int main(void) {
         cmocka_unit_test(test_first_look),
         cmocka_unit_test(test_old_news_of_an_account),
         cmocka_unit_test(test_vehicle_is_checked),
+        cmocka_unit_test(test_shift),
         cmocka_unit_test(test_approval),
         cmocka_unit_test(test_auto_approval),
         cmocka_unit_test(test_list_of_drivers),

@@ -80,6 +80,7 @@ static const struct schema_field driver_fields[] = {
     {"status", S_ENUM, KEPT(driver, status), .names = driver_status_names},
     {"status_reason", S_STR, KEPT(driver, status_reason)},
     {"duty", S_ENUM, KEPT(driver, duty), .names = duty_names},
+    {"on_since", S_TIME, KEPT(driver, on_since_us)},
     {"vehicle", S_OBJECT_PTR, KEPT(driver, vehicle), .sub = &vehicle_schema},
     {"vehicles", S_LIST, KEPT(driver, vehicles),
      .count_offset = offsetof(struct driver, vehicle_count), .sub = &vehicle_schema,

@@ -51,7 +51,8 @@ struct driver {
     bool disabled;                   /* the account is, or is no driver's any more */
     int32_t status;                  /* enum driver_status */
     struct str status_reason;
-    int32_t duty;                   /* enum duty */
+    int32_t duty;                   /* enum duty; changed by driver_set_duty */
+    int64_t on_since_us;            /* on duty since then; 0: off, or from before it was kept */
     struct driver_vehicle *vehicle; /* the one in use; NULL: none yet */
     /* All of his, that one too. Empty in a document from before there were several: then it is the
      * only one. */
