@@ -47,7 +47,10 @@ export function placeErrors<V extends FieldValues>(
   return homeless.length > 0 ? new Problem(refusal.status, { detail: homeless.join(' · ') }) : null
 }
 
-/** What is wrong with a field, in the reader's language where it is known ("invalid.…"). */
+/** A schema of ours names the words ("invalid.required"); the server's own are sentences. */
+const isKey = /^[a-z]+(\.[a-z]+)+$/i
+
+/** What is wrong with a field, in the reader's language where it is known. */
 export function useSaid<V extends FieldValues>(
   form: UseFormReturn<V>,
 ): (name: Path<V>) => string | undefined {
@@ -55,7 +58,7 @@ export function useSaid<V extends FieldValues>(
   const { errors } = form.formState
   return (name) => {
     const message = (get(errors, name) as { message?: string } | undefined)?.message
-    return message?.startsWith('invalid.') ? t(message) : message
+    return message !== undefined && isKey.test(message) ? t(message) : message
   }
 }
 
