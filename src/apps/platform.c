@@ -249,6 +249,7 @@ static void read_weights(struct platform *p) {
 static void make_driver(struct platform *p) {
     const struct config *c = p->config;
     read_weights(p);
+    bool own_zone = config_is_given(c, "timezone");
     p->driver = driver_service_new(&(struct driver_options){
         .clock = &p->clock,
         .entropy = &p->entropy,
@@ -258,6 +259,8 @@ static void make_driver(struct platform *p) {
         .peers = p->peers,
         .approval_auto = config_enum(c, "driver_approval") == APPROVAL_AUTO ||
                          (config_bool(c, "demo") && !config_is_given(c, "driver_approval")),
+        .shifts_required = config_enum(c, "driver_shifts") == SHIFTS_REQUIRED,
+        .timezone = own_zone ? config_text(c, "timezone") : p->tariffs->timezone,
         .offer_wave = (int32_t)config_int(c, "offer_wave"),
         .offer_whole_waves = config_enum(c, "offer_refill") == OFFER_REFILL_WAVE,
         .weights = &p->weights,

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/zone.h"
 #include "dispatch/dispatch.h"
 #include "ports/locations.h"
 
@@ -344,12 +345,32 @@ static const char *const offer_refills[] = {"each", "wave", NULL};
 #define WEIGHT(standard, unit)                                                                     \
     .kind = CONFIG_INT, .fallback = (standard), .min = 0, .max = DISPATCH_WEIGHT_MAX,              \
     .help = "Points against a driver for " unit
+static bool timezone_valid(struct str name) {
+    struct arena a;
+    struct zone zone;
+    arena_init(&a, 4096);
+    int err = zone_load(ZONE_DIR, name, &a, &zone);
+    arena_free(&a);
+    return err == 0;
+}
+static const char *const shift_rules[] = {"shown", "required", NULL};
 static const struct config_setting dispatch[] = {
     {.key = "driver_approval",
      .kind = CONFIG_ENUM,
      .fallback = "manual",
      .names = approvals,
      .help = "Whether an admin approves new drivers"},
+    {.key = "driver_shifts",
+     .kind = CONFIG_ENUM,
+     .fallback = "shown",
+     .names = shift_rules,
+     .help = "Whether shifts are only shown, or required of who goes on duty"},
+    {.key = "timezone",
+     .kind = CONFIG_STRING,
+     .placeholder = "NAME",
+     .valid = timezone_valid,
+     .expects = "a timezone that this machine knows, such as Europe/Stockholm",
+     .help = "Whose clock shifts go by; else that of the file of tariffs, or UTC"},
     {.key = "offer_timeout_s",
      .kind = CONFIG_DURATION,
      .fallback = "20",

@@ -9,6 +9,7 @@
 /* Of config_enum(c, "driver_approval"). log_level gives an enum log_level. */
 enum approval { APPROVAL_MANUAL, APPROVAL_AUTO };
 enum offer_refill { OFFER_REFILL_EACH, OFFER_REFILL_WAVE }; /* of "offer_refill" */
+enum shifts { SHIFTS_SHOWN, SHIFTS_REQUIRED };
 
 /* Of settings_store, config_enum(c, "bus") and config_enum(c, "cache"). */
 enum settings_store { STORE_SQLITE, STORE_POSTGRES, STORE_POSTGRESQL, STORE_MONGODB, STORE_SRV };

@@ -161,6 +161,20 @@ static const struct schema_field file_fields[] = {
     {"subject", S_ID, AT(ev_file, subject)},
 };
 const struct schema ev_file_schema = SCHEMA(struct ev_file, "FileEvent", file_fields);
+static const struct schema_field notice_fields[] = {
+    {"driver_id", S_ID, AT(ev_notice, driver_id), .hint = "drv"},
+    {"user_id", S_ID, AT(ev_notice, user_id), .hint = "usr"},
+    {"name", S_STR, AT(ev_notice, name)},
+    {"kind", S_STR, AT(ev_notice, kind)},
+    {"at", S_TIME, AT(ev_notice, at_us)},
+    {"document", S_STR, AT(ev_notice, document)},
+    {"reason", S_STR, AT(ev_notice, reason)},
+    {"days", S_I64, AT(ev_notice, days)},
+    {"when", S_STR, AT(ev_notice, when)},
+    {"office", S_BOOL, AT(ev_notice, office)},
+    {"office_only", S_BOOL, AT(ev_notice, office_only)},
+};
+const struct schema ev_notice_schema = SCHEMA(struct ev_notice, "NoticeEvent", notice_fields);
 
 bool signal_position_read(const void *data, size_t len, struct signal_position *ret) {
     if (len != sizeof(*ret))

@@ -10,7 +10,11 @@
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes),
  *                               booking (reports)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
+<<<<<<< HEAD
  *   driver.*    driver        → booking (offers, reports)
+=======
+ *   driver.*    driver        → booking; driver.notice → notification
+>>>>>>> 02d9b80 (Drivers have weekly shifts and a home zone: reminded before one, off duty at its end once free)
  *   file.*      all           → files (lets go of what nothing names any more)
  */
 #ifndef LORRY_EVENTS_EVENTS_H
@@ -180,6 +184,19 @@ extern const char *const booking_state_names[]; /* [0] NULL, "scheduled", …, N
 #define EV_DRIVER_CLAIM_STALE                                                                      \
     "driver.claim_stale" /* a claim is older than its offer can be: booking answers with           \
                             offer_closed or assigned again */
+#define EV_DRIVER_NOTICE                                                                           \
+    "driver.notice" /* struct ev_notice: something that the driver is to be told */
+struct ev_notice {
+    struct str driver_id, user_id, name;
+    struct str kind; /* "shift_begins", "shift_ended", "document_expires", …: driver service */
+    int64_t at_us;   /* the moment it is about; 0: none */
+    struct str document; /* of a document: what kind it is */
+    struct str reason;
+    int64_t days;     /* until AT; I64_ABSENT: not said */
+    struct str when;  /* AT in words, by the clock of the area: "2026-12-31", "08:00" */
+    bool office;      /* all staff are told, too … */
+    bool office_only; /* … and he is not */
+};
 struct ev_claim {
     struct str booking_id, offer_id, driver_id, driver_user_id;
     struct str driver_name, driver_phone, plate;
@@ -206,7 +223,7 @@ struct ev_file {
 
 extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
     ev_claim_schema, ev_load_schema;
-extern const struct schema ev_mail_schema, ev_webhook_schema, ev_file_schema;
+extern const struct schema ev_notice_schema, ev_mail_schema, ev_webhook_schema, ev_file_schema;
 
 #define EV_DRIVER_SHIFT "driver.shift" /* struct ev_shift: he was on duty until the event's time   \
                                         */

@@ -120,6 +120,9 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "use any more: its token ends at once."),
     ROW(TOO_MANY_VEHICLES, "too-many-vehicles", 409, "Too many vehicles",
         "A driver may have only so many vehicles. Remove one that is not driven any more."),
+    ROW(OUTSIDE_SHIFT, "outside-shift", 409, "Outside your shifts",
+        "Drivers of this house go on duty within their shifts, and up to 15 minutes before. The "
+        "detail says when the next one begins; the office sets them."),
     ROW(ILLEGAL_TRANSITION, "illegal-transition", 409, "Not possible in this state",
         "The booking's state does not allow this. The answer has the state and the moves that are "
         "allowed from it."),

@@ -56,6 +56,7 @@ enum problem {
     PROBLEM_LINK_EXPIRED,           /* 410: tracking link */
     PROBLEM_TOO_MANY_DEVICES,       /* 409: of one driver */
     PROBLEM_TOO_MANY_VEHICLES,      /* 409: of one driver */
+    PROBLEM_OUTSIDE_SHIFT,          /* 409: duty on */
     /* what the HTTP adapter refuses before there is a request */
     PROBLEM_MALFORMED_REQUEST,  /* 400 */
     PROBLEM_REQUEST_TIMEOUT,    /* 408 */

@@ -338,11 +338,36 @@ static bool mind_vehicles(struct driver_person *d) {
     return true;
 }
 
+/* ---- when he works ---- */
+
+static void on_schedule(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 200, "a driver says when he works", "%s got %d: %.*s",
+               p->user_id, a->status, STR_ARG(a->body));
+}
+
+/* True: he is at it. A shift that ends within a few minutes, so that its end is met. */
+static bool mind_schedule(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    if (sim->calm || !sim_chance(sim, sim->profile.shifts))
+        return false;
+    int64_t minute = sim->now_us / US_PER_S / 60;
+    int64_t from = (minute - rng_between(&sim->rng, 0, 60)) % 1440;
+    int64_t to = (minute + rng_between(&sim->rng, 1, 4)) % 1440;
+    static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    send(d, SIM_DRIVER, "PUT", STR("/v1/driver/schedule"),
+         arena_printf(arena_of(d),
+                      "{\"shifts\":[{\"day\":\"%s\",\"from\":\"%02d:%02d\",\"to\":\"%02d:%02d\"}]}",
+                      days[(minute / 1440 + 3) % 7], (int)from / 60, (int)from % 60, (int)to / 60,
+                      (int)to % 60),
+         true, on_schedule);
+    return true;
+}
+
 static void look(struct sim *sim, void *arg, uint64_t token) {
     struct driver_person *d = arg;
     (void)token;
     sim_after(sim, LOOK_US, look, d, 0);
-    if (!d->p.slot.busy && !mind_device(d) && !mind_vehicles(d))
+    if (!d->p.slot.busy && !mind_device(d) && !mind_vehicles(d) && !mind_schedule(d))
         send(d, SIM_DRIVER, "GET", STR("/v1/driver"), STR_NONE, false, on_profile);
 }
 

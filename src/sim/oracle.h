@@ -38,7 +38,8 @@ struct shadow_driver {
     char id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     bool claimed, active;
     bool busy, on_duty;
-    struct str vehicle; /* the id and the plate of the one in use; absent: none */
+    int64_t shift_end_us; /* 0: none */
+    struct str vehicle;   /* the id and the plate of the one in use; absent: none */
     int64_t newest_fix_us;
     int64_t capacity_kg; /* of his vehicle; 0: he has none */
     int64_t earned, earnings_kept;

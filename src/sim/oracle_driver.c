@@ -87,6 +87,11 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
     }
     sim_trace(o->sim, "driver", -1, change->id, d->claimed ? str_from(d->booking_id) : STR_NONE,
               d->active, d->busy);
+    d->shift_end_us = 0;
+    if (sim_json_str(root, "shift_end").p != NULL)
+        timestamp_parse(sim_json_str(root, "shift_end"), &d->shift_end_us);
+    SIM_EXPECT(o->sim, !d->active || d->busy, "who carries something is on duty",
+               "%s went off duty with %s", d->id, d->booking_id);
     check_claim(o, &old, d, change);
     check_vehicle(o, &old, d, root);
 }

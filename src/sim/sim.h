@@ -97,7 +97,7 @@ struct sim_profile {
     double faults[SIM_FAULT_COUNT]; /* chance of each, where it can happen; or how many a minute */
     struct memory_store_faults store;
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
-    double vehicles;
+    double vehicles, shifts;
     double schedule, reschedule;
 };
 void sim_profile_draw(struct sim *sim, const struct sim_options *o);

@@ -56,6 +56,17 @@ static bool claims_gone(struct oracle *o, struct str *ret_why) {
     return true;
 }
 
+static bool shifts_ended(struct oracle *o, struct str *ret_why) {
+    for (const struct shadow_driver *d = o->first_driver; d != NULL; d = d->next) {
+        bool over = d->shift_end_us != 0 && d->shift_end_us < o->sim->now_us;
+        if (!d->on_duty || d->claimed || !over)
+            continue;
+        *ret_why = arena_printf(&o->sim->arena, "%s is on duty after his shift", d->id);
+        return false;
+    }
+    return true;
+}
+
 static bool feed_done(struct sim *sim, const struct person *p, struct str *ret_why) {
     const struct sim_feed *f = &p->feed;
     for (int64_t seq = 1; f->stream != NULL && seq <= oracle_stream_end(f->stream); seq++) {
@@ -143,8 +154,8 @@ void oracle_watch(struct sim *sim) {
 
 bool oracle_settled(struct sim *sim, struct str *ret_why) {
     struct oracle *o = sim->oracle;
-    return bookings_over(o, ret_why) && claims_gone(o, ret_why) && people_done(sim, ret_why) &&
-           oracle_mail_settled(o, ret_why) && nodes_idle(sim, ret_why);
+    return bookings_over(o, ret_why) && claims_gone(o, ret_why) && shifts_ended(o, ret_why) &&
+           people_done(sim, ret_why) && oracle_mail_settled(o, ret_why) && nodes_idle(sim, ret_why);
 }
 
 /* ---- and what is left ---- */

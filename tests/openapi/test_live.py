@@ -454,6 +454,7 @@ class MainWay(unittest.TestCase):
         self.reports()
         self.devices(ola)
         self.vehicles(ola)
+        self.schedule(ola)
         dispatcher.get('/v1/drivers?status=approved', expect=200)
         ola.get('/v1/driver/earnings?from=2026-01-01&to=2026-12-31', expect=200)
         for who in (customer, ola, dispatcher):
@@ -496,6 +497,17 @@ class MainWay(unittest.TestCase):
         ola.call('DELETE', f'/v1/driver/devices/{mine["id"]}', expect=204)
         dispatcher.call('DELETE', f'{theirs}/{other["id"]}', expect=204)
         nobody.problem(401, 'unauthenticated', 'GET', at)
+
+    def schedule(self, ola):
+        shifts = [{'day': 'mon', 'from': '08:00', 'to': '17:00'}, {'day': 'fri', 'from': '22:00', 'to': '06:00'}]
+        home = {'name': 'Centrum', 'lat': 57.7089, 'lng': 11.9746, 'radius_m': 5000}
+        ola.call('PUT', '/v1/driver/schedule', {'shifts': shifts, 'home': home}, expect=200)
+        self.assertEqual(ola.get('/v1/driver/schedule', expect=200).json['shifts'], shifts)
+        theirs = f'/v1/drivers/{ola.driver_id}/schedule'
+        self.assertEqual(dispatcher.get(theirs, expect=200).json['home']['radius_m'], 5000)
+        admin.call('PUT', theirs, {'shifts': []}, expect=200)
+        admin.problem(422, 'invalid-request', 'PUT', theirs, {'shifts': [shifts[0], shifts[0]]})
+        admin.problem(404, 'not-found', 'PUT', f'/v1/drivers/drv{NOBODY}/schedule', {'shifts': []})
 
     def vehicles(self, ola):
         at = '/v1/driver/vehicles'
@@ -671,6 +683,11 @@ class Socket(unittest.TestCase):
                 socket.expect('error')
             socket.send({'type': 'ping'})
             socket.expect('pong')
+            for to in ({'status': 'suspended', 'reason': 'complaints'}, {'status': 'approved'}):
+                admin.patch(f'/v1/drivers/{kim.driver_id}', to, expect=200)
+                socket.expect('driver.notice', lambda m: m['data']['kind'] == to['status'])
+            kim.post('/v1/driver/duty', {'duty': 'on'}, expect=200)
+            kim.fix(at, speed_mps=3.5, bearing_deg=90)
 
     def staffs_side(self):
         with WatchedSocket(server, dispatcher.token) as socket:
@@ -784,7 +801,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2)}
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
-              'removeVehicle': None, 'useVehicle': None})
+              'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []}})
 # Of those who book for later.
 KEYED.update({'reschedule': {'pickup_window': {'from': rfc3339(time.time() + 7200), 'to': rfc3339(time.time() + 10800)}}})
 

@@ -65,6 +65,7 @@ struct driver *driver_edit(const struct command *cmd, const struct decide_ctx *c
     copy->phone = arena_str(a, copy->phone);
     copy->status_reason = arena_str(a, copy->status_reason);
     vehicles_copy(copy, cmd->id, a);
+    rota_copy(copy, a);
     copy->claim = claim_copy(a, copy->claim);
     copy->ended = arena_array(a, struct str, ENDED_MAX);
     for (int32_t i = 0; i < copy->ended_count; i++)
@@ -164,7 +165,7 @@ static struct driver_claim claim_of(const struct ev_claim *want, const struct de
 
 /* Why D cannot be claimed for WANT, in A; NULL: he can. */
 static const char *refusal(const struct driver *d, const struct ev_claim *want,
-                           int32_t bigger_classes, struct arena *a) {
+                           const struct driver_options *o, int64_t now_us, struct arena *a) {
     if (d->disabled)
         return "the account is disabled";
     if (d->status != STATUS_APPROVED)
@@ -179,9 +180,10 @@ static const char *refusal(const struct driver *d, const struct ev_claim *want,
     if (d->claim != NULL)
         return "holds another offer";
     if (d->vehicle == NULL || d->vehicle->kind < want->vehicle ||
-        d->vehicle->kind > want->vehicle + bigger_classes)
+        d->vehicle->kind > want->vehicle + o->bigger_classes)
         return "drives another class of vehicle";
-    return vehicle_unfit(vehicle_capacity(d->vehicle), want->load, a).p;
+    const char *bar = rota_bar(d, want, now_us);
+    return bar != NULL ? bar : vehicle_unfit(vehicle_capacity(d->vehicle), want->load, a).p;
 }
 
 static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -194,7 +196,7 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
     if (has_ended(d, want->offer_id) || has_ended(d, want->booking_id) ||
         (d->claim != NULL && str_eq(d->claim->offer_id, want->offer_id)))
         return; /* heard before */
-    const char *why = refusal(d, want, s->o.bigger_classes, ctx->arena);
+    const char *why = refusal(d, want, &s->o, ctx->now_us, ctx->arena);
     struct driver_claim claim = claim_of(want, ctx, s->o.offer_timeout_s);
     if (why != NULL) {
         driver_claim_event(d, &claim, str_from(why), EV_DISPATCH_REFUSED, cmd, ctx, ret);
@@ -315,14 +317,16 @@ static void decide_rated(const struct command *cmd, const struct decide_ctx *ctx
     next->stars_count++;
 }
 
-static void decide_ask(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
-                       struct decision *ret) {
-    const struct driver *d = state;
-    if (d == NULL || d->claim == NULL || d->claim->active || d->claim->ask_at_us > ctx->now_us)
+int64_t claim_wake_at(const struct driver *d) {
+    return d->claim != NULL && !d->claim->active ? d->claim->ask_at_us : 0;
+}
+
+void claim_wake(const struct command *cmd, const struct decide_ctx *ctx, struct driver *d,
+                struct decision *ret) {
+    if (claim_wake_at(d) == 0 || d->claim->ask_at_us > ctx->now_us)
         return;
-    struct driver *next = driver_edit(cmd, ctx, d, ret);
-    next->claim->ask_at_us = ctx->now_us + SPARE_US;
-    driver_claim_event(next, next->claim, STR_NONE, EV_DRIVER_CLAIM_STALE, cmd, ctx, ret);
+    d->claim->ask_at_us = ctx->now_us + SPARE_US;
+    driver_claim_event(d, d->claim, STR_NONE, EV_DRIVER_CLAIM_STALE, cmd, ctx, ret);
 }
 
 /* ---- the roster ---- */
@@ -346,4 +350,3 @@ const struct command_type driver_closed_type = DRIVER_COMMAND("driver.offer_clos
 const struct command_type driver_assigned_type = DRIVER_COMMAND("driver.assigned", decide_assigned);
 const struct command_type driver_ended_type = DRIVER_COMMAND("driver.ended", decide_ended);
 const struct command_type driver_rated_type = DRIVER_COMMAND("driver.rated", decide_rated);
-const struct command_type driver_ask_type = DRIVER_COMMAND("driver.ask", decide_ask);

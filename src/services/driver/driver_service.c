@@ -34,6 +34,10 @@ static const struct route_entry routes[] = {
      ROUTE_IF_MATCH, "removeVehicle", .area = AREA_DRIVING},
     {"POST", "/v1/driver/vehicles/{id}/use", ROLES(ROLE_DRIVER), vehicles_use, NULL, ROUTE_IF_MATCH,
      "useVehicle", .area = AREA_DRIVING},
+    {"GET", "/v1/driver/schedule", ROLES(ROLE_DRIVER), rota_get, NULL, 0, "getSchedule",
+     .area = AREA_DRIVING},
+    {"PUT", "/v1/driver/schedule", ROLES(ROLE_DRIVER), rota_put, &rota_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putSchedule", rota_body_check, AREA_DRIVING},
     {"POST", "/v1/driver/duty", ROLES(ROLE_DRIVER), profile_duty, &duty_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "setDuty", .area = AREA_DRIVING},
     {"POST", "/v1/driver/locations", ROLES(ROLE_DRIVER), locations_post, &locations_body_schema, 0,
@@ -59,6 +63,10 @@ static const struct route_entry routes[] = {
     {"GET", "/v1/drivers", ROLES_STAFF, drivers_list, NULL, 0, "listDrivers", .area = AREA_FLEET},
     {"PATCH", "/v1/drivers/{id}", ROLES(ROLE_ADMIN), profile_status, &driver_status_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "patchDriver", .area = AREA_FLEET},
+    {"GET", "/v1/drivers/{id}/schedule", ROLES_STAFF, rota_get_of, NULL, 0, "getDriverSchedule",
+     .area = AREA_FLEET},
+    {"PUT", "/v1/drivers/{id}/schedule", ROLES(ROLE_ADMIN), rota_put_of, &rota_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putDriverSchedule", rota_body_check, AREA_FLEET},
     {"GET", "/v1/drivers/{id}/trail", ROLES_STAFF, trail_get, NULL, 0, "getTrail",
      .area = AREA_FLEET},
     {"GET", "/v1/drivers/{id}/trail/file", ROLES_STAFF, trail_file, NULL, 0, "getTrailFile",
@@ -93,7 +101,7 @@ static const struct event_entry events[] = {
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
 };
 
-static const struct command_type *const timers[] = {&driver_ask_type, &search_wake_type, NULL};
+static const struct command_type *const timers[] = {&driver_wake_type, &search_wake_type, NULL};
 static const struct store_collection *const collections[] = {&driver_collection,
                                                              &trail_collection,
                                                              &earnings_collection,
@@ -193,6 +201,10 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
         o->search_radius_max_m = o->search_radius_m;
     o->trail_keep_days = or_default(o->trail_keep_days, TRAIL_KEEP_DAYS_DEFAULT);
     o->currency = o->currency != NULL ? o->currency : "SEK";
+    arena_init(&s->zone_arena, 4096);
+    s->zone = zone_utc;
+    if (o->timezone.p == NULL || zone_load(ZONE_DIR, o->timezone, &s->zone_arena, &s->zone) < 0)
+        o->timezone = STR("UTC");
     s->fleet.ops = &driver_fleet_ops;
     s->locations.ops = &driver_locations_ops;
     s->roster = roster_new(o->bus, o->peers != NULL);
@@ -206,6 +218,7 @@ struct driver_service *driver_service_free(struct driver_service *s) {
     if (s == NULL)
         return NULL;
     roster_free(s->roster);
+    arena_free(&s->zone_arena);
     free(s);
     return NULL;
 }

@@ -34,6 +34,8 @@ struct driver_options {
     int64_t search_radius_m;     /* the first circle; 0: 1500 */
     int64_t search_radius_max_m; /* the last one; 0: 12000 */
     int32_t fixes_per_hour_max;  /* of one driver, stored; 0: no limit */
+    bool shifts_required;        /* nobody is on duty outside his shifts */
+    struct str timezone;         /* whose clock shifts go by; absent, or not to be had: UTC */
     int64_t trail_keep_days;     /* trails and traces older than this go; 0: 90 */
     const char *currency;        /* of earnings where there are none yet; NULL: "SEK". Static */
 };

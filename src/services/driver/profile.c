@@ -133,8 +133,8 @@ struct driver *driver_make(const struct command *cmd, const struct decide_ctx *c
 
 /* Off duty at once, or after the booking under way. An open offer is given back; its claim stays
  * until the booking has said so. */
-static void take_off_duty(struct driver *d, const char *why, const struct command *cmd,
-                          const struct decide_ctx *ctx, struct decision *ret) {
+void driver_off_duty(struct driver *d, const char *why, const struct command *cmd,
+                     const struct decide_ctx *ctx, struct decision *ret) {
     if (driver_active(d))
         return;
     if (d->claim != NULL && d->duty != DUTY_OFF)
@@ -157,7 +157,7 @@ static void decide_account(const struct command *cmd, const struct decide_ctx *c
     d->phone = arena_str(ctx->arena, account->phone);
     d->disabled = account->disabled || account->role != ROLE_DRIVER;
     if (d->disabled)
-        take_off_duty(d, "the account is disabled", cmd, ctx, ret);
+        driver_off_duty(d, "the account is disabled", cmd, ctx, ret);
 }
 
 static void decide_open(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -190,7 +190,14 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     d->status = status;
     d->status_reason = arena_str(ctx->arena, body->reason);
     if (d->status == STATUS_SUSPENDED)
-        take_off_duty(d, "suspended", cmd, ctx, ret);
+        driver_off_duty(d, "suspended", cmd, ctx, ret);
+    bool is_news = d->status != old->status;
+    struct ev_notice told = {.kind =
+                                 d->status == STATUS_SUSPENDED ? STR("suspended") : STR("approved"),
+                             .reason = d->status_reason,
+                             .days = I64_ABSENT};
+    if (is_news)
+        driver_notice(d, &told, cmd, ctx, ret);
     decision_audit(
         ret, cmd, ctx, "driver.status", old, d,
         &(struct audit_more){.kept = true, .only = status_members, .reason = body->reason});
@@ -212,6 +219,8 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
         decision_problem(ret, cmd, PROBLEM_NO_VEHICLE, "tell which vehicle you drive first");
         return;
     }
+    if (on && old->duty == DUTY_OFF && rota_refuses(cmd, old, ctx->now_us, ret))
+        return;
     if (!on && old != NULL && driver_active(old)) {
         decision_problem(ret, cmd, PROBLEM_ACTIVE_BOOKING, "finish %.*s first",
                          STR_ARG(old->claim->booking_id));
@@ -227,10 +236,15 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
     }
     struct driver *d = driver_edit(cmd, ctx, old, ret);
     if (on) {
+<<<<<<< HEAD
         driver_set_duty(d, driver_active(d) ? DUTY_BUSY : DUTY_ON, cmd, ctx, ret);
+=======
+        d->duty = driver_active(d) ? DUTY_BUSY : DUTY_ON;
+        rota_begin_duty(cmd, d, ctx->now_us);
+>>>>>>> 02d9b80 (Drivers have weekly shifts and a home zone: reminded before one, off duty at its end once free)
         d->free_since_us = ctx->now_us;
     } else {
-        take_off_duty(d, "went off duty", cmd, ctx, ret);
+        driver_off_duty(d, "went off duty", cmd, ctx, ret);
     }
     driver_answer(cmd, ctx, d, ret);
 }

@@ -2,6 +2,7 @@
 #ifndef LORRY_DRIVER_SERVICE_INTERNAL_H
 #define LORRY_DRIVER_SERVICE_INTERNAL_H
 
+#include "base/zone.h"
 #include "services/driver/driver_service.h"
 #include "services/driver/roster.h"
 #include "services/driver/siphash.h"
@@ -12,6 +13,8 @@
 struct driver_service {
     struct driver_options o;  /* defaults filled in; const once requests come */
     _Atomic bool approve_all; /* the demo city has moved in */
+    struct zone zone;         /* of shifts */
+    struct arena zone_arena;
     struct fleet fleet;
     struct locations locations;
     struct roster *roster;
@@ -34,6 +37,10 @@ void profile_get(struct call *c); /* profile.c */
 void profile_put(struct call *c);
 void profile_status(struct call *c);
 void profile_duty(struct call *c);
+void rota_get(struct call *c); /* rota.c */
+void rota_put(struct call *c);
+void rota_get_of(struct call *c);
+void rota_put_of(struct call *c);
 void vehicles_list(struct call *c); /* vehicles.c */
 void vehicles_add(struct call *c);
 void vehicles_change(struct call *c);
@@ -75,7 +82,7 @@ extern const struct command_type driver_closed_type;   /* [struct ev_booking] */
 extern const struct command_type driver_assigned_type; /* [struct ev_booking] */
 extern const struct command_type driver_ended_type;    /* [struct ev_booking] */
 extern const struct command_type driver_rated_type;    /* [struct ev_booking] */
-extern const struct command_type driver_ask_type;      /* wake-up */
+extern const struct command_type driver_wake_type;     /* wake-up; wake.c */
 /* Of a driver, decided in profile.c. */
 struct account_args {
     const struct ev_account *account;
@@ -118,6 +125,30 @@ int driver_load_position(struct command *cmd, struct store *store, int64_t now_u
 /* 200 with his profile. */
 void driver_answer(const struct command *cmd, const struct decide_ctx *ctx, const struct driver *d,
                    struct decision *ret);
+/* Off duty at once, or after the booking under way. An open offer is given back; its claim stays
+ * until the booking has said so. */
+void driver_off_duty(struct driver *d, const char *why, const struct command *cmd,
+                     const struct decide_ctx *ctx, struct decision *ret);
+/* He (and the office, where it is its business) is told WHAT; who he is is filled in. wake.c */
+void driver_notice(const struct driver *d, const struct ev_notice *what, const struct command *cmd,
+                   const struct decide_ctx *ctx, struct decision *ret);
+/* Parts of the wake-up: when each is due (0: never), and what it does to D if it is. */
+int64_t claim_wake_at(const struct driver *d); /* claims.c */
+void claim_wake(const struct command *cmd, const struct decide_ctx *ctx, struct driver *d,
+                struct decision *ret);
+int64_t rota_wake_at(const struct driver *d); /* rota.c */
+void rota_wake(const struct command *cmd, const struct decide_ctx *ctx, struct driver *d,
+               struct decision *ret);
+/* May he not go on duty now? Then RET says why. */
+bool rota_refuses(const struct command *cmd, const struct driver *d, int64_t now_us,
+                  struct decision *ret);
+void rota_begin_duty(const struct command *cmd, struct driver *d, int64_t now_us);
+/* Why his schedule keeps him from WANT; NULL: it does not. */
+const char *rota_bar(const struct driver *d, const struct ev_claim *want, int64_t now_us);
+void rota_copy(struct driver *copy, struct arena *a); /* of driver_edit */
+void rota_write(struct jw *w, const struct driver_service *s, const struct driver *d,
+                int64_t now_us);
+void rota_body_check(struct call *c, const void *data, struct field_errors *errors);
 /* Of driver_edit: COPY's vehicles come to live in A, with room for VEHICLES_MAX. A document from
  * before there were several gets its only one. */
 void vehicles_copy(struct driver *copy, struct str driver_id, struct arena *a);

@@ -172,7 +172,7 @@ static void test_every_event_in_every_state(void **unused) {
         {"another cancelled", &driver_ended_type, booking(B2, O2, NULL, BOOKING_CANCELLED),
          ".mmmmmmmm"},
         {"rated", &driver_rated_type, booking(B1, O1, NULL, BOOKING_DELIVERED), ".rrrrrrrr"},
-        {"time to ask", &driver_ask_type, NULL, "....qq..q"},
+        {"time to ask", &driver_wake_type, NULL, "....qq..q"},
     };
     for (size_t e = 0; e < sizeof all / sizeof all[0]; e++) {
         for (enum state_name s = NOBODY; s < STATES; s++) {
@@ -218,7 +218,7 @@ static void test_won_and_over_before_it_was_heard(void **unused) {
     (void)unused;
     struct decision d;
     const struct driver *s = make(CLAIMED);
-    s = apply(&driver_ask_type, NULL, s, NOW + 1, &d);
+    s = apply(&driver_wake_type, NULL, s, NOW + 1, &d);
     assert_string_equal(d.events[0].type.p, EV_DRIVER_CLAIM_STALE);
     s = apply(&driver_closed_type, booking(B1, O1, "withdrawn", BOOKING_DELIVERED), s, NOW, &d);
     assert_null(s->claim);
@@ -504,7 +504,7 @@ static void run_world(uint64_t seed) {
             deliver_one(w, false);
         w->now_us += 60 * US_PER_S;
         for (int32_t d = 0; d < DRIVERS; d++) {
-            struct message ask = {.type = &driver_ask_type, .driver = d};
+            struct message ask = {.type = &driver_wake_type, .driver = d};
             driver_hears(w, &ask);
         }
         check_world(w);

@@ -33,6 +33,13 @@ static void hear(void *consumer, struct bus_delivery *d) {
     d->done(d, 0);
 }
 
+static void hear_notice(void *consumer, struct bus_delivery *d) {
+    struct rig *r = consumer;
+    CHECK(schema_load(&ev_notice_schema, r->parser, d->event->data, &r->arena, &r->notice) == 0);
+    r->notice_count++;
+    d->done(d, 0);
+}
+
 static void see(void *consumer, struct str topic, const void *data, size_t len) {
     struct rig *r = consumer;
     CHECK(str_is(topic, SIGNAL_POSITION) && len == sizeof(struct signal_position));
@@ -45,7 +52,9 @@ static void open_house(struct rig *r) {
                                         EV_DISPATCH_REFUSED,   EV_DRIVER_DROPPED,
                                         EV_DRIVER_CLAIM_STALE, NULL};
     struct house *h = r->house;
+    static const char *const notices[] = {EV_DRIVER_NOTICE, NULL};
     CHECK(h->bus->ops->subscribe(h->bus, "ears", types, hear, r) == 0);
+    CHECK(h->bus->ops->subscribe(h->bus, "notices", notices, hear_notice, r) == 0);
     CHECK(h->bus->ops->listen(h->bus, SIGNAL_POSITION, see, r) == 0);
     r->options.clock = &h->clock;
     r->options.entropy = &h->entropy;

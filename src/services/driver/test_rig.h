@@ -21,6 +21,8 @@ struct rig {
     int32_t routed; /* questions to the router */
     struct heard heard[HEARD_MAX];
     int32_t heard_count;
+    struct ev_notice notice; /* the newest */
+    int32_t notice_count;
     struct signal_position signals[SIGNALS_MAX];
     int32_t signal_count;
     struct json_parser *parser;

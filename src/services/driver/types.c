@@ -69,6 +69,33 @@ static const struct schema_field claim_fields[] = {
 };
 static const struct schema claim_schema = SCHEMA(struct driver_claim, "DriverClaim", claim_fields);
 
+static const char *const day_names[] = {NULL,  "mon", "tue", "wed", "thu",
+                                        "fri", "sat", "sun", NULL};
+#define SHIFT(member) .offset = offsetof(struct shift, member)
+static const struct schema_field shift_fields[] = {
+    {"day", S_ENUM, S_ALL | S_REQUIRED, SHIFT(day), .names = day_names, .hint = "day"},
+    {"from", S_LINE, S_ALL | S_REQUIRED, SHIFT(from), .min = 5, .max = 5},
+    {"to", S_LINE, S_ALL | S_REQUIRED, SHIFT(to), .min = 5, .max = 5},
+};
+static const struct schema shift_schema = SCHEMA(struct shift, "Shift", shift_fields);
+#define HOME(member) .offset = offsetof(struct home, member)
+static const struct schema_field home_fields[] = {
+    {"name", S_LINE, S_ALL, HOME(name), .min = 1, .max = HOME_NAME_CHARS_MAX},
+    {"lat", S_DEG7, S_ALL | S_REQUIRED, HOME(lat_e7), .min = -90, .max = 90},
+    {"lng", S_DEG7, S_ALL | S_REQUIRED, HOME(lng_e7), .min = -180, .max = 180},
+    {"radius_m", S_I64, S_ALL | S_REQUIRED, HOME(radius_m), .min = 100, .max = HOME_RADIUS_M_MAX},
+    {"only", S_BOOL, S_ALL, HOME(only)},
+};
+static const struct schema home_schema = SCHEMA(struct home, "HomeZone", home_fields);
+static const struct schema_field rota_fields[] = {
+    {"shifts", S_LIST, S_IN | S_OUT | S_REQUIRED, .offset = offsetof(struct rota_body, shifts),
+     .count_offset = offsetof(struct rota_body, shift_count), .sub = &shift_schema, .min = 0,
+     .max = SHIFTS_MAX},
+    {"home", S_OBJECT_PTR, S_IN | S_OUT | S_NULL, .offset = offsetof(struct rota_body, home),
+     .sub = &home_schema},
+};
+const struct schema rota_schema = SCHEMA(struct rota_body, "ScheduleInput", rota_fields);
+
 static const struct schema_field driver_fields[] = {
     {"id", S_ID, .flags = S_OUT, .offset = offsetof(struct driver, head.id), .hint = "drv"},
     {"version", S_I64, .flags = S_OUT, .offset = offsetof(struct driver, head.version)},
@@ -86,6 +113,11 @@ static const struct schema_field driver_fields[] = {
      .count_offset = offsetof(struct driver, vehicle_count), .sub = &vehicle_schema,
      .max = VEHICLES_MAX},
     {"claim", S_OBJECT_PTR, KEPT(driver, claim), .sub = &claim_schema},
+    {"shifts", S_LIST, KEPT(driver, shifts), .count_offset = offsetof(struct driver, shift_count),
+     .sub = &shift_schema, .max = SHIFTS_MAX},
+    {"home", S_OBJECT_PTR, KEPT(driver, home), .sub = &home_schema},
+    {"shift_end", S_TIME, KEPT(driver, shift_end_us)},
+    {"remind_at", S_TIME, KEPT(driver, remind_at_us)},
     {"ended", S_STR_LIST, KEPT(driver, ended), .count_offset = offsetof(struct driver, ended_count),
      .max = ENDED_MAX},
     {"stars_sum", S_I64, KEPT(driver, stars_sum)},
@@ -112,11 +144,6 @@ static void driver_keys(const void *state, struct arena *a, struct str ret_keys[
     const struct driver *d = state;
     ret_keys[0] = str_from(driver_status_names[d->status]);
     ret_keys[1] = d->duty != DUTY_OFF || d->claim != NULL ? STR("1") : STR_NONE;
-}
-
-static int64_t driver_wake_at(const void *state) {
-    const struct driver *d = state;
-    return d->claim != NULL && !d->claim->active ? d->claim->ask_at_us : 0;
 }
 
 const struct aggregate driver_aggregate = {.collection = &driver_collection,

@@ -13,6 +13,9 @@
 #define CAPACITY_L_MAX 150000 /* 150 m³: a road train */
 #define CAPACITY_ITEMS_MAX 10000
 #define VEHICLES_MAX 8 /* of one driver */
+#define SHIFTS_MAX 21
+#define HOME_RADIUS_M_MAX 200000
+#define HOME_NAME_CHARS_MAX 80
 #define REASON_CHARS_MAX 500
 #define ENDED_MAX 24 /* offers and bookings remembered: what comes late of them changes nothing */
 #define SPARE_US (INT64_C(30) * 1000000) /* an offer's claim may outlive the offer by this */
@@ -44,6 +47,18 @@ struct driver_claim {
     struct str currency;
     struct ev_load *load; /* NULL: nothing was said of it */
 };
+/* Weekly, by the clock of the area; over midnight where TO is not after FROM. */
+struct shift {
+    int32_t day;         /* 1 Monday … 7 Sunday */
+    struct str from, to; /* "08:00", "17:00"; to: also "24:00" */
+};
+/* Where he would rather work: a circle. */
+struct home {
+    struct str name; /* absent: none */
+    int32_t lat_e7, lng_e7;
+    int64_t radius_m;
+    bool only; /* he is asked for nothing that begins outside it */
+};
 struct driver {
     struct aggregate_head head;
     struct str user_id, name, phone; /* name and phone may be absent until auth has told */
@@ -59,7 +74,12 @@ struct driver {
     struct driver_vehicle *vehicles;
     int32_t vehicle_count;      /* ≤ VEHICLES_MAX */
     struct driver_claim *claim; /* NULL: none */
-    struct str *ended;          /* oldest first, ≤ ENDED_MAX */
+    struct shift *shifts;
+    int32_t shift_count;
+    struct home *home;    /* NULL: none */
+    int64_t shift_end_us; /* on duty: when that ends by itself once he is free; 0: it does not */
+    int64_t remind_at_us; /* of the next shift; 0: of none */
+    struct str *ended;    /* oldest first, ≤ ENDED_MAX */
     int32_t ended_count;
     int64_t stars_sum, stars_count;
     int64_t offered, accepted, declined, timed_out, delivered;
@@ -71,6 +91,9 @@ struct driver {
 /* Index keys: his status, and "1" while he is on duty or claimed. */
 extern const struct store_collection driver_collection;
 extern const struct aggregate driver_aggregate;
+
+/* When the document wants its wake-up: wake.c. */
+int64_t driver_wake_at(const void *state);
 
 /* Is a booking of his under way? */
 static inline bool driver_active(const struct driver *d) {
@@ -104,6 +127,12 @@ struct profile_body {
     struct driver_vehicle vehicle;
 };
 extern const struct schema vehicle_schema; /* kept, shown, and said by clients (without its id) */
+struct rota_body {
+    struct shift *shifts;
+    int32_t shift_count;
+    struct home *home;
+};
+extern const struct schema rota_schema;
 struct duty_body {
     int32_t duty; /* DUTY_OFF or DUTY_ON */
 };

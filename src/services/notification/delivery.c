@@ -40,7 +40,9 @@ static const struct schema_field fields[] = {
     {"code", S_STR, S_STORE, AT(code)},
     {"link", S_STR, S_STORE, AT(link)},
     {"booking", S_STR, S_STORE, AT(booking)},
+    {"document", S_STR, S_STORE, AT(document)},
     {"when", S_STR, S_STORE, AT(when)},
+    {"reason", S_STR, S_STORE, AT(reason)},
     {"created_at", S_TIME, S_OUT | S_STORE, AT(created_us)},
     {"expires_at", S_TIME, S_STORE, AT(expires_us)},
     {"next_try_at", S_TIME, S_OUT | S_STORE, AT(next_us)},
@@ -159,7 +161,7 @@ static void end(struct delivery *d, enum delivery_state state, int64_t now_us) {
     d->begun_us = 0;
     d->next_us = 0;
     if (state == DELIVERY_SENT)
-        d->to = d->name = d->code = d->link = STR_NONE;
+        d->to = d->name = d->code = d->link = d->reason = STR_NONE;
 }
 
 /* The endpoint is asked about its others: has it taken any of them? */

@@ -53,9 +53,10 @@ struct delivery {
     struct str event_id, kind; /* kind: the template */
     struct str user_id, to;
     struct str endpoint_id, payload;                /* of a webhook: whose, and the body */
-    struct str language, name, code, link, booking; /* what the template is filled with */
-    struct str when;                                /* the same: times in the receiver's zone */
-    int64_t from_us, to_us;                         /* of WHEN, until it is written; not kept */
+    struct str language, name, code, link, booking; /* what the template is filled with … */
+    struct str when;                                /* … times in the receiver's zone … */
+    int64_t from_us, to_us;                         /* … of WHEN, until it is written; not kept */
+    struct str document, reason;                    /* … and of a driver's notices */
     int64_t created_us, expires_us;                 /* not begun after it */
     int64_t next_us;                                /* PENDING: when it is tried */
     int64_t begun_us;                               /* of the try under way; 0: none */

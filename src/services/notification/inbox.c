@@ -279,6 +279,11 @@ static void add_entry(struct event_turn *t, const struct ev_booking *b, struct s
     event_command(t, &entry_type, STR("new"), entry);
 }
 
+void inbox_add(struct event_turn *t, struct str stream, const char *type, struct str data) {
+    const struct ev_booking nobody = {.stars = I64_ABSENT};
+    add_entry(t, &nobody, stream, type, data);
+}
+
 /* ---- the watchable command ---- */
 
 /* It says that its version is in the inboxes, so it comes after the entries; if one of them could
@@ -444,9 +449,7 @@ static void on_webhook_disabled(struct event_turn *t, const void *data) {
     jw_kv_str(&w, "url", said->url);
     jw_kv_str(&w, "reason", said->gone ? STR("gone") : STR("failing"));
     jw_end(&w);
-    const struct ev_booking nobody = {.stars = I64_ABSENT};
-    add_entry(t, &nobody, said->all ? STREAM_STAFF : said->owner_id, EV_WEBHOOK_DISABLED,
-              buf_str(&out));
+    inbox_add(t, said->all ? STREAM_STAFF : said->owner_id, EV_WEBHOOK_DISABLED, buf_str(&out));
 }
 
 const struct event_entry notification_events[] = {
@@ -469,6 +472,7 @@ const struct event_entry notification_events[] = {
     {EV_MAIL_WANTED, &ev_mail_schema, on_mail_wanted},
     {EV_WEBHOOK_EXHAUSTED, &ev_webhook_schema, on_webhook_exhausted},
     {EV_WEBHOOK_DISABLED, &ev_webhook_schema, on_webhook_disabled},
+    {EV_DRIVER_NOTICE, &ev_notice_schema, on_notice},
 };
 const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
 

@@ -16,8 +16,9 @@
 /* ---- shapes ---- */
 
 static const char *const kinds[] = {
-    "requested", "assigned", "arrived_pickup", "picked_up", "arrived_dropoff", "delivered",
-    "cancelled", "expired",  "failed",         "offer",     "scheduled",       "reminded",
+    "requested", "assigned",  "arrived_pickup", "picked_up", "arrived_dropoff",
+    "delivered", "cancelled", "expired",        "failed",    "offer",
+    "scheduled", "reminded",  "shift",          "document",
 };
 /* By e-mail, for customers who have chosen nothing. */
 static const char *const usual[] = {"assigned", "delivered", "cancelled", "expired",
@@ -91,7 +92,18 @@ static void take_usual(struct recipient *r, struct arena *a) {
         r->email_kinds[i] = str_from(usual[i]);
 }
 
+/* "booking_assigned" → "assigned": what may be chosen. */
+static struct str choice_of(struct str kind) {
+    if (str_starts(kind, "driver_shift_"))
+        return STR("shift");
+    if (str_starts(kind, "driver_"))
+        return STR("document");
+    return str_sub(kind, strlen("booking_"), kind.len);
+}
+
 static bool wants(const struct recipient *r, enum delivery_channel channel, struct str kind) {
+    if (channel == CHANNEL_EMAIL && str_is(kind, "document"))
+        return true; /* without it he may not drive any more: nobody chooses not to know */
     const struct str *list = channel == CHANNEL_EMAIL ? r->email_kinds : r->message_kinds;
     int32_t count = channel == CHANNEL_EMAIL ? r->email_count : r->message_count;
     for (int32_t i = 0; i < count; i++) {
@@ -184,7 +196,7 @@ static int wanted_load(struct command *cmd, struct store *store, int64_t now_us)
     const struct recipient *r = state;
     enum delivery_channel channel = (enum delivery_channel)said->channel;
     struct str to = channel == CHANNEL_EMAIL ? r->email : r->phone;
-    struct str kind = str_sub(said->kind, strlen("booking_"), said->kind.len);
+    struct str kind = choice_of(said->kind);
     if (r->disabled || to.len == 0 || !wants(r, channel, kind))
         return 0;
     struct delivery *d = arena_copy(cmd->arena, said, sizeof(*said));
@@ -218,28 +230,40 @@ struct about {
     int64_t from_us, to_us; /* when it is to be fetched; 0: as soon as can be */
 };
 
-static void add(struct event_turn *t, enum delivery_channel channel, struct str user_id,
-                struct str kind, const struct about *about) {
-    struct delivery *d = arena_new(t->arena, struct delivery);
-    *d = (struct delivery){.channel = (int32_t)channel,
-                           .event_id = t->event->id,
-                           .kind = kind,
-                           .user_id = user_id,
-                           .booking = about->code,
-                           .from_us = about->from_us,
-                           .to_us = about->to_us};
+static void add(struct event_turn *t, enum delivery_channel channel, const struct delivery *what) {
+    struct delivery *d = arena_copy(t->arena, what, sizeof(*what));
+    d->channel = (int32_t)channel;
+    d->event_id = t->event->id;
     struct str receiver =
-        arena_printf(t->arena, "%s:%.*s", delivery_channel_names[channel], STR_ARG(user_id));
+        arena_printf(t->arena, "%s:%.*s", delivery_channel_names[channel], STR_ARG(d->user_id));
     event_command_once(t, &delivery_wanted, delivery_id(t->arena, t->event->id, receiver), d);
+}
+
+static void add_each(struct event_turn *t, const struct delivery *what) {
+    const struct notification_service *n = t->service;
+    if (what->user_id.len > 0 && n->o.mailer != NULL)
+        add(t, CHANNEL_EMAIL, what);
+    if (what->user_id.len > 0 && n->o.message_url.len > 0)
+        add(t, CHANNEL_MESSAGE, what);
 }
 
 static void add_for(struct event_turn *t, struct str user_id, struct str kind,
                     const struct about *about) {
-    const struct notification_service *n = t->service;
-    if (user_id.len > 0 && n->o.mailer != NULL)
-        add(t, CHANNEL_EMAIL, user_id, kind, about);
-    if (user_id.len > 0 && n->o.message_url.len > 0)
-        add(t, CHANNEL_MESSAGE, user_id, kind, about);
+    add_each(t, &(struct delivery){.user_id = user_id,
+                                   .kind = kind,
+                                   .booking = about->code,
+                                   .from_us = about->from_us,
+                                   .to_us = about->to_us});
+}
+
+void recipients_notice(struct event_turn *t, const struct ev_notice *said) {
+    struct str kind = arena_printf(t->arena, "driver_%.*s", STR_ARG(said->kind));
+    if (words_exist(kind)) /* else a later version's, which this one has no words for */
+        add_each(t, &(struct delivery){.user_id = said->user_id,
+                                       .kind = kind,
+                                       .document = said->document,
+                                       .when = said->when,
+                                       .reason = said->reason});
 }
 
 static int64_t time_member(struct json_value object, const char *key) {

@@ -30,6 +30,10 @@ extern const struct schema preferences_schema;
 int64_t recipient_quiet_until(const struct recipient *r, int64_t now_us, struct arena *a);
 /* A delivery over each channel there is, for those whom the event concerns and who want it. */
 void recipients_add(struct event_turn *t, const struct ev_booking *b);
+void recipients_notice(struct event_turn *t, const struct ev_notice *said);
+void on_notice(struct event_turn *t, const void *data); /* notices.c */
+/* Of an event that is no booking's: an entry in the inbox STREAM. inbox.c */
+void inbox_add(struct event_turn *t, struct str stream, const char *type, struct str data);
 void on_recipient_account(struct event_turn *t, const void *data);
 void preferences_check(struct call *c, const void *body, struct field_errors *errors);
 void route_preferences(struct call *c);

@@ -587,13 +587,32 @@ static void test_quiet_until(void **state) {
 /* Every template in every language is whole, and what is filled in cannot become markup. */
 static void test_words(void **state) {
     (void)state;
-    static const char *const kinds[] = {
-        "verify_email",      "reset_password",          "email_changed",
-        "password_changed",  "second_factor_changed",   "new_sign_in",
-        "booking_requested", "booking_assigned",        "booking_arrived_pickup",
-        "booking_picked_up", "booking_arrived_dropoff", "booking_delivered",
-        "booking_cancelled", "booking_expired",         "booking_failed",
-        "booking_offer",     "booking_scheduled",       "booking_reminded"};
+    static const char *const kinds[] = {"verify_email",
+                                        "reset_password",
+                                        "email_changed",
+                                        "password_changed",
+                                        "second_factor_changed",
+                                        "new_sign_in",
+                                        "booking_requested",
+                                        "booking_assigned",
+                                        "booking_arrived_pickup",
+                                        "booking_picked_up",
+                                        "booking_arrived_dropoff",
+                                        "booking_delivered",
+                                        "booking_cancelled",
+                                        "booking_expired",
+                                        "booking_failed",
+                                        "booking_offer",
+                                        "booking_scheduled",
+                                        "booking_reminded",
+                                        "driver_shift_begins",
+                                        "driver_shift_ended",
+                                        "driver_document_expires",
+                                        "driver_document_expired",
+                                        "driver_document_approved",
+                                        "driver_document_rejected",
+                                        "driver_approved",
+                                        "driver_suspended"};
     static const char *const tags[] = {"en", "sv", "hi", "ar", "de", "", "x"};
     struct arena a;
     arena_init(&a, 4096);
@@ -605,14 +624,17 @@ static void test_words(void **state) {
                                        .name = STR("<b>Kim & \"Co\"</b>"),
                                        .link = STR("https://example.com/?a=1&b=\"><x"),
                                        .code = STR("12<3"),
-                                       .booking = STR("ABC123"),
-                                       .when = STR("2026-11-24 10:00–12:00")};
+                                       .document = STR("<i>licence"),
+                                       .when = STR("2026-11-24 10:00–12:00"),
+                                       .reason = STR("<u>blurred"),
+                                       .booking = STR("ABC123")};
             assert_int_equal(words_of(&d, &a, &w), 0);
             assert_true(w.subject.len > 0 && w.text.len > 0);
             assert_false(kit_has(w.text, "{") || kit_has(w.html, "{") || kit_has(w.subject, "{"));
             assert_true(kit_has(w.text, "<b>Kim"));
             assert_false(kit_has(w.html, "<b>Kim") || kit_has(w.html, "><x") ||
-                         kit_has(w.html, "12<3"));
+                         kit_has(w.html, "12<3") || kit_has(w.html, "<i>") ||
+                         kit_has(w.html, "<u>"));
             assert_int_equal(kit_has(w.html, "dir=\"rtl\""), l == 3);
         }
     }

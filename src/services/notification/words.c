@@ -1,7 +1,7 @@
 /* The templates: one table for all channels and languages. A subject is a whole sentence, because
  * it is all that a text message has; a text is paragraphs, from which the HTML is made, so that the
- * two never differ. {name}, {code}, {link}, {booking} and {place} are filled in; a paragraph with
- * something that is not there is left out.
+ * two never differ. {name}, {code}, {link}, {booking}, {document}, {when} and {reason} are filled
+ * in; a paragraph with something that is not there is left out.
  */
 #include "services/notification/delivery.h"
 
@@ -155,6 +155,69 @@ static const struct template templates[] = {
       "बुकिंग {booking} स्वीकार या अस्वीकार करने के लिए Lorry खोलें।",
       "افتح Lorry لقبول الحجز {booking} أو رفضه."},
      NULL},
+    {"driver_shift_begins",
+     {"Your shift begins at {when}", "Ditt pass börjar {when}", "आपकी शिफ़्ट {when} बजे शुरू होती है",
+      "تبدأ ورديتك في {when}"},
+     {"Open Lorry and go on duty when you are ready.",
+      "Öppna Lorry och gå i tjänst när du är redo.", "Lorry खोलें और तैयार होने पर ड्यूटी शुरू करें।",
+      "افتح Lorry وابدأ الخدمة عندما تكون جاهزًا."},
+     NULL},
+    {"driver_shift_ended",
+     {"Your shift has ended", "Ditt pass är slut", "आपकी शिफ़्ट समाप्त हो गई है", "انتهت ورديتك"},
+     {"You are off duty now.", "Du är inte längre i tjänst.", "अब आप ड्यूटी पर नहीं हैं।",
+      "أنت الآن خارج الخدمة."},
+     NULL},
+    {"driver_document_expires",
+     {"Your document expires on {when}: {document}", "Din handling går ut {when}: {document}",
+      "आपका दस्तावेज़ {when} को समाप्त होगा: {document}", "تنتهي صلاحية مستندك في {when}: {document}"},
+     {"Send the new one in good time. Without it you cannot go on duty after that day.",
+      "Skicka in den nya i god tid. Utan den kan du inte gå i tjänst efter den dagen.",
+      "नया दस्तावेज़ समय पर भेजें। उसके बिना आप उस दिन के बाद ड्यूटी पर नहीं जा सकेंगे।",
+      "أرسل المستند الجديد في الوقت المناسب. بدونه لا يمكنك بدء الخدمة بعد ذلك اليوم."},
+     NULL},
+    {"driver_document_expired",
+     {"Your document has expired: {document}", "Din handling har gått ut: {document}",
+      "आपके दस्तावेज़ की अवधि समाप्त हो गई है: {document}", "انتهت صلاحية مستندك: {document}"},
+     {"You are suspended until a new one is approved. A booking that you have begun you may "
+      "finish.",
+      "Du är avstängd tills en ny har godkänts. En bokning som du har påbörjat får du avsluta.",
+      "नया दस्तावेज़ स्वीकृत होने तक आप निलंबित हैं। शुरू की हुई बुकिंग आप पूरी कर सकते हैं।",
+      "تم إيقافك حتى تتم الموافقة على مستند جديد. يمكنك إنهاء الحجز الذي بدأته."},
+     NULL},
+    {"driver_document_approved",
+     {"Your document is approved: {document}", "Din handling är godkänd: {document}",
+      "आपका दस्तावेज़ स्वीकृत है: {document}", "تمت الموافقة على مستندك: {document}"},
+     {"You need not do anything.", "Du behöver inte göra något.", "आपको कुछ करने की आवश्यकता नहीं है।",
+      "لا داعي لفعل أي شيء."},
+     NULL},
+    {"driver_document_rejected",
+     {"Your document was not approved: {document}", "Din handling godkändes inte: {document}",
+      "आपका दस्तावेज़ स्वीकृत नहीं हुआ: {document}", "لم تتم الموافقة على مستندك: {document}"},
+     {"The reason: {reason}\n\nPlease send it again.", "Skälet: {reason}\n\nSkicka in den igen.",
+      "कारण: {reason}\n\nकृपया इसे फिर से भेजें।", "السبب: {reason}\n\nيرجى إرساله مرة أخرى."},
+     NULL},
+    {"driver_approved",
+     {"You are approved", "Du är godkänd", "आप स्वीकृत हैं", "تمت الموافقة عليك"},
+     {"You may go on duty.", "Du får gå i tjänst.", "आप ड्यूटी पर जा सकते हैं।", "يمكنك بدء الخدمة."},
+     NULL},
+    {"driver_suspended",
+     {"You are suspended", "Du är avstängd", "आप निलंबित हैं", "تم إيقافك"},
+     {"The reason: {reason}\n\nA booking that you have begun you may finish.",
+      "Skälet: {reason}\n\nEn bokning som du har påbörjat får du avsluta.",
+      "कारण: {reason}\n\nशुरू की हुई बुकिंग आप पूरी कर सकते हैं।",
+      "السبب: {reason}\n\nيمكنك إنهاء الحجز الذي بدأته."},
+     NULL},
+};
+
+/* Documents of the kinds that the setting has by default; others are called what they are set. */
+static const struct {
+    const char *kind;
+    const char *word[LANGUAGE_COUNT];
+} documents[] = {
+    {"licence", {"driving licence", "körkort", "ड्राइविंग लाइसेंस", "رخصة القيادة"}},
+    {"insurance", {"insurance", "försäkring", "बीमा", "التأمين"}},
+    {"registration",
+     {"vehicle registration", "registreringsbevis", "वाहन पंजीकरण", "تسجيل المركبة"}},
 };
 
 /* ---- languages ---- */
@@ -186,6 +249,14 @@ bool words_exist(struct str kind) {
 
 /* ---- filling in ---- */
 
+static struct str document_word(const struct delivery *d) {
+    for (size_t i = 0; i < COUNT_OF(documents); i++) {
+        if (str_is(d->document, documents[i].kind))
+            return str_from(documents[i].word[language_of(d->language)]);
+    }
+    return d->document;
+}
+
 static struct str value_of(const struct delivery *d, struct str word) {
     const struct {
         const char *word;
@@ -194,7 +265,9 @@ static struct str value_of(const struct delivery *d, struct str word) {
                {"code", d->code},
                {"link", d->link},
                {"booking", d->booking},
-               {"when", d->when}};
+               {"document", document_word(d)},
+               {"when", d->when},
+               {"reason", d->reason}};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         if (str_is(word, all[i].word))
             return all[i].value;
