@@ -10,11 +10,7 @@
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes),
  *                               booking (reports)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
-<<<<<<< HEAD
- *   driver.*    driver        → booking (offers, reports)
-=======
- *   driver.*    driver        → booking; driver.notice → notification
->>>>>>> 02d9b80 (Drivers have weekly shifts and a home zone: reminded before one, off duty at its end once free)
+ *   driver.*    driver        → booking (offers, reports); driver.notice → notification
  *   file.*      all           → files (lets go of what nothing names any more)
  */
 #ifndef LORRY_EVENTS_EVENTS_H
@@ -225,8 +221,9 @@ extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema
     ev_claim_schema, ev_load_schema;
 extern const struct schema ev_notice_schema, ev_mail_schema, ev_webhook_schema, ev_file_schema;
 
-#define EV_DRIVER_SHIFT "driver.shift" /* struct ev_shift: he was on duty until the event's time   \
-                                        */
+#define EV_DRIVER_SHIFT                                                                            \
+    "driver.shift" /* struct ev_shift: he was on duty until the event's time                       \
+                    */
 struct ev_shift {
     struct str driver_id;
     int32_t vehicle;

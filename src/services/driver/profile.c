@@ -236,12 +236,8 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
     }
     struct driver *d = driver_edit(cmd, ctx, old, ret);
     if (on) {
-<<<<<<< HEAD
         driver_set_duty(d, driver_active(d) ? DUTY_BUSY : DUTY_ON, cmd, ctx, ret);
-=======
-        d->duty = driver_active(d) ? DUTY_BUSY : DUTY_ON;
         rota_begin_duty(cmd, d, ctx->now_us);
->>>>>>> 02d9b80 (Drivers have weekly shifts and a home zone: reminded before one, off duty at its end once free)
         d->free_since_us = ctx->now_us;
     } else {
         driver_off_duty(d, "went off duty", cmd, ctx, ret);
