@@ -103,6 +103,22 @@ const struct schema rating_body_schema = SCHEMA(struct rating_body, "RatingReque
 
 static const struct schema_field assign_fields[] = {
     {"driver_id", S_ID, S_IN | S_REQUIRED, AT(assign_body, driver_id), .hint = "drv"},
+    {"reason", S_STR, S_IN, AT(assign_body, reason), .min = 1, .max = REASON_CHARS_MAX},
     VERSION(assign_body),
 };
 const struct schema assign_body_schema = SCHEMA(struct assign_body, "AssignRequest", assign_fields);
+
+static const struct schema_field unassign_fields[] = {
+    {"reason", S_STR, S_IN | S_REQUIRED, AT(leave_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+    {"search", S_TRI, S_IN, AT(leave_body, search)},
+    VERSION(leave_body),
+};
+const struct schema unassign_body_schema =
+    SCHEMA(struct leave_body, "UnassignRequest", unassign_fields);
+
+static const struct schema_field release_fields[] = {
+    {"reason", S_STR, S_IN | S_REQUIRED, AT(leave_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+    VERSION(leave_body),
+};
+const struct schema release_body_schema =
+    SCHEMA(struct leave_body, "ReleaseRequest", release_fields);

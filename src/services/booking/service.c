@@ -11,6 +11,7 @@
 #define QUOTE_TTL_US (600 * US_PER_S)
 #define OFFER_TIMEOUT_US (20 * US_PER_S)
 #define SEARCH_TIMEOUT_US (180 * US_PER_S)
+#define HELD_TIMEOUT_US (3600 * US_PER_S)
 #define TRIP_MAX_KM 200
 #define COMMISSION_PERCENT 20
 #define OPEN_BOOKINGS_MAX 100
@@ -66,6 +67,10 @@ static const struct route_entry routes[] = {
      .area = AREA_BOOKINGS},
     {"GET", "/v1/reports/{name}", ROLES_STAFF, handle_report, NULL, 0, "getReport",
      .area = AREA_REPORTS},
+    {"POST", "/v1/bookings/{id}/unassign", ROLES_STAFF, handle_unassign, &unassign_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "unassignDriver", .area = AREA_BOOKINGS},
+    {"POST", "/v1/bookings/{id}/release", ROLES(ROLE_DRIVER), handle_release, &release_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "releaseBooking", .area = AREA_DRIVING},
     {"GET", "/v1/track/{token}", ROLES_PUBLIC, handle_track, NULL, 0, "trackBooking"},
 };
 
@@ -220,6 +225,8 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.offer_timeout_us = OFFER_TIMEOUT_US;
     if (s->o.search_timeout_us == 0)
         s->o.search_timeout_us = SEARCH_TIMEOUT_US;
+    if (s->o.held_timeout_us == 0)
+        s->o.held_timeout_us = HELD_TIMEOUT_US;
     if (s->o.trip_max_km == 0)
         s->o.trip_max_km = TRIP_MAX_KM;
     if (s->o.commission_percent == 0)

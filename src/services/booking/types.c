@@ -16,8 +16,9 @@ const char *const ledger_account_names[] = {NULL,  "customer", "driver", "house"
                                             "tax", "promo",    NULL};
 const char *const ledger_code_names[] = {NULL,       "charge", "earning", "commission", "tax",
                                          "discount", "cash",   "fee",     NULL};
-const char *const close_reason_names[] = {NULL,        "declined",           "timed_out",
-                                          "withdrawn", "accepted_elsewhere", NULL};
+const char *const close_reason_names[] = {NULL,         "declined",           "timed_out",
+                                          "withdrawn",  "accepted_elsewhere", "unassigned",
+                                          "reassigned", "released",           NULL};
 const char *const entry_type_names[] = {
     NULL,
     EV_BOOKING_REQUESTED,
@@ -34,6 +35,7 @@ const char *const entry_type_names[] = {
     EV_BOOKING_SCHEDULED,
     EV_BOOKING_RESCHEDULED,
     EV_BOOKING_REMINDED,
+    EV_BOOKING_UNASSIGNED,
     NULL,
 };
 
@@ -163,6 +165,7 @@ static const struct schema_field offer_fields[] = {
     {"pickup_distance_m", S_I64, AT(booking_offer, pickup_distance_m)},
     {"pickup_eta_s", S_I64, AT(booking_offer, pickup_eta_s)},
     {"wanted", S_BOOL, AT(booking_offer, wanted)},
+    {"reason", S_STR, AT(booking_offer, reason)},
 };
 static const struct schema offer_schema = SCHEMA(struct booking_offer, "StoredOffer", offer_fields);
 
@@ -243,6 +246,7 @@ static const struct schema_field booking_fields[] = {
     {"dispatch_at", S_TIME, AT(booking, dispatch_at_us)},
     {"remind_at", S_TIME, AT(booking, remind_at_us)},
     {"pickup_due", S_TIME, AT(booking, pickup_due_us)},
+    {"held", S_BOOL, AT(booking, held)},
 };
 const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
 
@@ -268,16 +272,16 @@ static void booking_keys(const void *state, struct arena *a, struct str ret_keys
 }
 
 /* While nobody has it: the beginning of the search, its end, or that of the first offer that runs
- * out. */
+ * out; and that of a dispatcher's wish to give it to another. */
 static int64_t booking_wake_at(const void *state) {
     const struct booking *b = state;
     if (b->state == BOOKING_SCHEDULED) {
         bool remind = b->remind_at_us != 0 && b->remind_at_us < b->dispatch_at_us;
         return remind ? b->remind_at_us : b->dispatch_at_us;
     }
-    if (!booking_is_searching(b->state))
+    if (!booking_is_searching(b->state) && b->offer_count == 0)
         return 0;
-    int64_t at_us = b->search_until_us;
+    int64_t at_us = booking_is_searching(b->state) ? b->search_until_us : INT64_MAX;
     for (int32_t i = 0; i < b->offer_count; i++) {
         if (b->offers[i].expires_at_us < at_us)
             at_us = b->offers[i].expires_at_us;

@@ -23,9 +23,10 @@
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 160 /* entries */
+#define TIMELINE_MAX 200 /* entries */
+#define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    64                  /* of them kept free of offers, for what a booking cannot do without       \
+    104                 /* of them kept free of offers, for what a booking cannot do without       \
                          */
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
@@ -64,7 +65,11 @@ enum close_reason {
     CLOSE_DECLINED,
     CLOSE_TIMED_OUT,
     CLOSE_WITHDRAWN,
-    CLOSE_ACCEPTED_ELSEWHERE
+    CLOSE_ACCEPTED_ELSEWHERE,
+    /* of the offer by which somebody had the booking */
+    CLOSE_UNASSIGNED, /* a dispatcher took it from him */
+    CLOSE_REASSIGNED, /* … and gave it to another */
+    CLOSE_RELEASED    /* he gave it back */
 };
 extern const char *const close_reason_names[];
 
@@ -85,6 +90,7 @@ enum entry_type {
     ENTRY_SCHEDULED,
     ENTRY_RESCHEDULED,
     ENTRY_REMINDED,
+    ENTRY_UNASSIGNED,
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -186,6 +192,7 @@ struct booking_offer {
     int64_t pickup_distance_m, pickup_eta_s;
     bool
         wanted; /* a dispatcher's choice, waiting for the driver to be claimed; not his to accept */
+    struct str reason; /* of a wanted one that takes the booking from another; may be absent */
 };
 struct closed_offer {
     struct str id, driver_id;
@@ -264,6 +271,7 @@ struct booking {
     int64_t dispatch_at_us;       /* while scheduled: when a driver will be looked for */
     int64_t remind_at_us;         /* while scheduled: when its customer is reminded; 0: no more */
     int64_t pickup_due_us; /* what its driver's offer promised; 0: nobody knew, or from before */
+    bool held;             /* it waits for a dispatcher's hand: dispatch does not look */
 };
 
 extern const struct schema quote_set_schema, booking_schema;
@@ -287,6 +295,10 @@ static inline bool booking_is_searching(int32_t state) {
     return state == BOOKING_REQUESTED || state == BOOKING_OFFERED;
 }
 /* On the way to one of its stops? */
+/* Has it a driver who has not picked up yet? Then it may be another's. */
+static inline bool booking_may_change_hands(int32_t state) {
+    return state == BOOKING_ASSIGNED || state == BOOKING_ARRIVED_PICKUP;
+}
 static inline bool booking_is_under_way(int32_t state) {
     return state == BOOKING_ASSIGNED || state == BOOKING_PICKED_UP;
 }

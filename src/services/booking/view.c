@@ -251,6 +251,10 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     jw_kv_time(w, "created_at", b->created_at_us);
     jw_kv_time(w, "updated_at", b->updated_at_us);
     jw_kv_time(w, "ended_at", b->ended_at_us);
+    if (b->held) {
+        jw_key(w, "held");
+        jw_bool(w, true);
+    }
     jw_end(w);
 }
 
@@ -329,7 +333,7 @@ static void write_data(struct jw *w, const struct timeline_entry *t, bool open) 
 /* Who else was asked, and why he did not want it, is staff's business. */
 static bool is_confidential(const struct timeline_entry *t) {
     return t->type == ENTRY_OFFERED || t->type == ENTRY_OFFER_CLOSED ||
-           t->type == ENTRY_ASSIGN_WANTED;
+           t->type == ENTRY_ASSIGN_WANTED || t->type == ENTRY_UNASSIGNED;
 }
 
 struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a) {

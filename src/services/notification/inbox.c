@@ -334,7 +334,9 @@ static void add_watchable(struct event_turn *t, const struct ev_booking *b) {
     const struct notification_service *n = t->service;
     bool who_changes = str_is(t->event->type, EV_BOOKING_REQUESTED) ||
                        str_is(t->event->type, EV_BOOKING_SCHEDULED) ||
-                       str_is(t->event->type, EV_BOOKING_ASSIGNED) || b->state >= BOOKING_DELIVERED;
+                       str_is(t->event->type, EV_BOOKING_ASSIGNED) ||
+                       str_is(t->event->type, EV_BOOKING_UNASSIGNED) ||
+                       b->state >= BOOKING_DELIVERED;
     bool in_order = n->o.peers != NULL && b->view.len > 0;
     if (!who_changes && !in_order)
         return;
@@ -425,6 +427,28 @@ static void add_closed(struct event_turn *t, const struct ev_booking *b) {
     add_entry(t, b, b->offer->driver_user_id, "offer.closed", buf_str(&out));
 }
 
+/* Who had it is told, too: he sees the booking no more. */
+static void on_unassigned(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    if (b->booking_id.p == NULL)
+        return;
+    add_views(t, b);
+    webhooks_add(t, b);
+    if (b->offer != NULL) {
+        struct buf out;
+        buf_init(&out, t->arena, 128);
+        struct jw w;
+        jw_init(&w, &out);
+        jw_object(&w);
+        jw_kv_str(&w, "booking_id", b->booking_id);
+        jw_kv_str(&w, "how", b->offer->reason);
+        jw_kv_str(&w, "reason", b->offer->why);
+        jw_end(&w);
+        add_entry(t, b, b->offer->driver_user_id, "booking.unassigned", buf_str(&out));
+    }
+    add_watchable(t, b);
+}
+
 static void on_offer_closed(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
     if (b->booking_id.p != NULL) {
@@ -458,6 +482,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_OFFER_CLOSED, &ev_booking_schema, on_offer_closed},
     {EV_BOOKING_ASSIGN_WANTED, &ev_booking_schema, on_booking},
     {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_UNASSIGNED, &ev_booking_schema, on_unassigned},
     {EV_BOOKING_PROGRESSED, &ev_booking_schema, on_booking},
     {EV_BOOKING_DELIVERED, &ev_booking_schema, on_booking},
     {EV_BOOKING_CANCELLED, &ev_booking_schema, on_booking},
