@@ -535,6 +535,13 @@ class MainWay(unittest.TestCase):
         dispatcher.problem(409, 'driver-unavailable', 'POST', f'{path}/assign', {'driver_id': driver.driver_id})
         dispatcher.post(f'{path}/assign', {'driver_id': eva.driver_id}, expect=(200, 202))
         dispatcher.get(f'{path}/dispatch', expect=200)
+        for _ in range(2):
+            lorry.until(lambda: customer.get(path, expect=200).json['state'] == 'assigned', 'it is hers')
+            if _ == 0:
+                eva.post(f'{path}/release', {'reason': 'a puncture'}, expect=200)
+                lorry.until(lambda: eva.get('/v1/driver', expect=200).json['duty'] == 'on', 'she is free')
+                dispatcher.post(f'{path}/assign', {'driver_id': eva.driver_id}, expect=(200, 202))
+        dispatcher.post(f'{path}/unassign', {'reason': 'stuck', 'search': False}, expect=200)
         customer.post(f'{path}/cancel', {'reason': 'changed my mind'}, key='cancel-1', expect=200)
         eva.get('/v1/notifications', expect=200)
 
@@ -793,6 +800,7 @@ TARIFFS = {'currency': 'SEK', 'items': [{'vehicle': 'van', 'base': 1, 'per_km': 
 # Bodies that get as far as the headers, which are looked at once the body is sound.
 KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBooking': {'quote_id': f'qte{NOBODY}'},
          'cancelBooking': {}, 'acceptOffer': {'offer_id': f'ofr{NOBODY}'}, 'declineOffer': {'offer_id': f'ofr{NOBODY}'},
+         'unassignDriver': {'reason': 'stuck'}, 'releaseBooking': {'reason': 'a puncture'},
          'setStatus': {'status': 'delivered'}, 'rateBooking': {'stars': 5}, 'assignDriver': {'driver_id': f'drv{NOBODY}'},
          'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
