@@ -11,6 +11,14 @@
 
 static const char *const audited[] = {"state", "driver", "held", NULL};
 
+/* As long as a search lasts, and at least until the pickup's window ends. */
+static int64_t search_end(const struct booking_service *s, const struct booking *b,
+                          int64_t now_us) {
+    int64_t until_us = now_us + (b->held ? s->o.held_timeout_us : s->o.search_timeout_us);
+    bool later = b->pickup_window != NULL && b->pickup_window->to_us > until_us;
+    return later ? b->pickup_window->to_us : until_us;
+}
+
 static void lose_driver(const struct command *cmd, const struct decide_ctx *ctx,
                         enum booking_action action, int32_t reason, const char *wanted,
                         const struct booking *b, struct decision *ret) {
@@ -34,8 +42,8 @@ static void lose_driver(const struct command *cmd, const struct decide_ctx *ctx,
     edit_begin(&e, cmd, ctx, b);
     edit_move(&e, action, hats);
     e.b->held = body->search == TRI_FALSE;
-    e.b->search_until_us =
-        ctx->now_us + (e.b->held ? s->o.held_timeout_us : s->o.search_timeout_us);
+    e.b->search_until_us = search_end(s, e.b, ctx->now_us);
+    e.b->pickup_due_us = 0;
     edit_unassign(&e, reason, body->reason);
     edit_commit(&e, ret);
     if (reason == CLOSE_UNASSIGNED)
