@@ -535,10 +535,15 @@ class MainWay(unittest.TestCase):
         dispatcher.problem(409, 'driver-unavailable', 'POST', f'{path}/assign', {'driver_id': driver.driver_id})
         dispatcher.post(f'{path}/assign', {'driver_id': eva.driver_id}, expect=(200, 202))
         dispatcher.get(f'{path}/dispatch', expect=200)
-        for _ in range(2):
+        for turn in range(2):
             lorry.until(lambda: customer.get(path, expect=200).json['state'] == 'assigned', 'it is hers')
-            if _ == 0:
-                eva.post(f'{path}/release', {'reason': 'a puncture'}, expect=200)
+            if turn == 0:
+                with WatchedSocket(server) as socket:
+                    socket.send({'type': 'auth', 'token': eva.token})
+                    seq = socket.expect('ready')['seq']
+                    socket.send({'type': 'resume', 'after': seq})
+                    eva.post(f'{path}/release', {'reason': 'a puncture'}, expect=200)
+                    socket.expect('booking.unassigned', lambda m: m['data']['how'] == 'released')
                 lorry.until(lambda: eva.get('/v1/driver', expect=200).json['duty'] == 'on', 'she is free')
                 dispatcher.post(f'{path}/assign', {'driver_id': eva.driver_id}, expect=(200, 202))
         dispatcher.post(f'{path}/unassign', {'reason': 'stuck', 'search': False}, expect=200)
