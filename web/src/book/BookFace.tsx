@@ -1,15 +1,20 @@
-/** The customer's face: booking, what is under way, what has been. */
+/** The customer's face: booking, what is under way, what has been. Whoever comes to book loads no more than that. */
+import { lazy, Suspense } from 'react'
 import { Route, Routes } from 'react-router'
-import { BookingPage } from './BookingPage.tsx'
+import { Skeleton } from '@/ui/index.tsx'
 import { BookPage } from './BookPage.tsx'
-import { HistoryPage } from './HistoryPage.tsx'
+
+const BookingPage = lazy(() => import('./BookingPage.tsx').then((m) => ({ default: m.BookingPage })))
+const HistoryPage = lazy(() => import('./HistoryPage.tsx').then((m) => ({ default: m.HistoryPage })))
 
 export function Component() {
   return (
-    <Routes>
-      <Route index element={<BookPage />} />
-      <Route path="history" element={<HistoryPage />} />
-      <Route path=":id" element={<BookingPage />} />
-    </Routes>
+    <Suspense fallback={<Skeleton className="m-4 h-40" />}>
+      <Routes>
+        <Route index element={<BookPage />} />
+        <Route path="history" element={<HistoryPage />} />
+        <Route path=":id" element={<BookingPage />} />
+      </Routes>
+    </Suspense>
   )
 }
