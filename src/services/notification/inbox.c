@@ -109,10 +109,11 @@ int inbox_read(struct store *s, struct json_parser *p, struct str stream, int64_
     struct inbox_entry *entries = arena_array(a, struct inbox_entry, count);
     for (int32_t i = 0; i < count; i++) {
         void *state;
-        err = aggregate_decode(&inbox_aggregate, &docs[i], p, a, &state);
-        if (err < 0)
-            return err;
-        entries[i] = *(struct inbox_entry *)state;
+        if (aggregate_decode(&inbox_aggregate, &docs[i], p, a, &state) == 0)
+            entries[i] = *(struct inbox_entry *)state;
+        else /* one that is damaged must not take all others with it */
+            entries[i] = (struct inbox_entry){.head = {docs[i].id, docs[i].version},
+                                              .seq = inbox_seq_of(docs[i].id)};
     }
     *ret_entries = entries;
     *ret_count = count;
