@@ -1,6 +1,7 @@
 /** What a customer is putting together. It survives Back, a reload and an expired quote; it ends with the booking. */
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Schemas } from '@/api/client.ts'
+import type { Typed } from '@/later/zone.ts'
 
 export type DraftStop = {
   key: string
@@ -15,6 +16,8 @@ export type Draft = {
   notes: string
   payment: Schemas['Payment']
   vehicle: Schemas['Vehicle'] | null
+  /** By the clock of the service area; null: as soon as can be. */
+  when: Typed | null
   /** One act of booking has one key, however often it is sent. */
   key: string
 }
@@ -31,6 +34,7 @@ export function emptyDraft(): Draft {
     notes: '',
     payment: 'cash',
     vehicle: null,
+    when: null,
     key: crypto.randomUUID(),
   }
 }
@@ -38,7 +42,7 @@ export function emptyDraft(): Draft {
 function read(): Draft {
   try {
     const kept = JSON.parse(sessionStorage.getItem(STORED) ?? 'null') as Draft | null
-    return kept?.stops?.length ? kept : emptyDraft()
+    return kept?.stops?.length ? { ...emptyDraft(), ...kept } : emptyDraft()
   } catch {
     return emptyDraft()
   }
