@@ -151,10 +151,30 @@ static void print_line(struct work *w, const struct dead_letter *l) {
         print_row(l);
 }
 
+/* What a terminal would take for more than text is written as \xHH: the data are whatever somebody
+ * has put there. Also the C1 controls, which UTF-8 writes as C2 80 to C2 9F. */
+static void print_escaped(struct str s) {
+    size_t chars;
+    bool text = str_is_utf8(s, &chars);
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.p[i],
+                      next = i + 1 < s.len ? (unsigned char)s.p[i + 1] : 0;
+        bool c1 = c == 0xc2 && next >= 0x80 && next <= 0x9f;
+        bool plain =
+            c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7f && (c < 0x80 || (text && !c1)));
+        if (plain)
+            putchar(c);
+        else
+            printf("\\x%02x", c);
+        if (c1)
+            printf("\\x%02x", (unsigned char)s.p[++i]);
+    }
+}
+
 /* All of it, and the data as they are: for the operator, who may know them. */
 static void print_whole(struct work *w, const struct dead_letter *l) {
     print_json(w, l);
-    fwrite(l->event.data.p, 1, l->event.data.len, stdout);
+    print_escaped(l->event.data);
     putchar('\n');
 }
 

@@ -97,6 +97,7 @@ static const struct schema_field offer_fields[] = {
     {"pickup_distance_m", S_I64, AT(ev_offer, pickup_distance_m)},
     {"pickup_eta_s", S_I64, AT(ev_offer, pickup_eta_s)},
     {"reason", S_STR, AT(ev_offer, reason)},
+    {"why", S_STR, AT(ev_offer, why)},
     {"manual", S_BOOL, AT(ev_offer, manual)},
 };
 static const struct schema ev_offer_schema = SCHEMA(struct ev_offer, "OfferEvent", offer_fields);
@@ -115,8 +116,7 @@ static const struct schema_field booking_fields[] = {
     {"gross", S_I64, AT(ev_booking, gross)},
     {"earned", S_I64, AT(ev_booking, earned)},
     {"search_until", S_TIME, AT(ev_booking, search_until_us)},
-    {"favourites", S_STR_LIST, AT(ev_booking, favourites),
-     .count_offset = offsetof(struct ev_booking, favourite_count), .max = 20},
+    {"held", S_BOOL, AT(ev_booking, held)},
     {"driver_id", S_ID, AT(ev_booking, driver_id), .hint = "drv"},
     {"driver_user_id", S_ID, AT(ev_booking, driver_user_id), .hint = "usr"},
     {"offer", S_OBJECT_PTR, AT(ev_booking, offer), .sub = &ev_offer_schema},

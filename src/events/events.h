@@ -86,6 +86,10 @@ struct ev_webhook {
     "booking.assign_wanted" /* offer (driver_id, id, manual): a dispatcher's choice */
 #define EV_BOOKING_ASSIGNED                                                                        \
     "booking.assigned" /* driver, offer: the claim becomes the active booking */
+#define EV_BOOKING_UNASSIGNED                                                                      \
+    "booking.unassigned" /* offer: of the driver who had it, with reason (unassigned, released,    \
+                            reassigned) and why; stops. Its state says whether it is looked for    \
+                            again; a new driver comes with the same version's booking.assigned */
 #define EV_BOOKING_PROGRESSED                                                                      \
     "booking.progressed" /* arrived_pickup … delivered of a stop that is not the last */
 #define EV_BOOKING_DELIVERED "booking.delivered"     /* driver, earning: final */
@@ -126,6 +130,7 @@ struct ev_offer {
     int64_t expires_at_us;
     int64_t pickup_distance_m, pickup_eta_s;
     struct str reason; /* of a close */
+    struct str why;    /* in people's words */
     bool manual;       /* a dispatcher's assignment: no accept needed */
 };
 struct ev_booking {
@@ -142,8 +147,7 @@ struct ev_booking {
     int64_t gross, earned; /* once it has ended: what driver and house share, and the driver's part;
                               also of a cancellation that costs something */
     int64_t search_until_us;
-    struct str *favourites; /* when it is requested: drivers to be asked before others */
-    int32_t favourite_count;
+    bool held;                            /* a dispatcher will choose: nobody is to be looked for */
     struct str driver_id, driver_user_id; /* once assigned */
     struct ev_offer *offer;
     int64_t stars;

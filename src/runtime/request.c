@@ -412,6 +412,34 @@ void page_reply(struct page *p, bool more, struct str last_id) {
     call_json(p->call, 200, buf_str(&p->text));
 }
 
+bool page_list(struct page *p, struct call *c, const struct aggregate *g, int index, struct str key,
+               void (*write)(struct page *p, const void *state, const void *arg), const void *arg) {
+    struct store *store = c->worker->reader;
+    struct store_query q = {.collection = g->collection};
+    struct store_doc *docs;
+    int32_t count;
+    if (!call_page(c, &q.limit, &q.after))
+        return false;
+    if (index >= 0) {
+        q.index = g->collection->indexes[index];
+        q.key = key;
+    }
+    int err = store->ops->list(store, &q, &c->arena, &docs, &count);
+    if (err < 0) {
+        call_error(c, err);
+        return false;
+    }
+    page_begin(p, c);
+    for (int32_t i = 0; i < count; i++) {
+        void *state;
+        if (aggregate_decode(g, &docs[i], c->worker->parser, &c->arena, &state) == 0)
+            write(p, state, arg);
+    }
+    p->more = count == q.limit;
+    p->last_id = count > 0 ? docs[count - 1].id : STR_NONE;
+    return true;
+}
+
 bool call_query_f64(struct call *c, const char *name, bool required, double low, double high,
                     double *value) {
     struct str text = call_query(c, name);

@@ -82,12 +82,26 @@ static const char *next_step(struct json_value view, int64_t *ret_stop) {
     return str_is(state, "arrived_dropoff") ? "delivered" : NULL;
 }
 
+static void on_released(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409 || a->status == 404,
+               "a driver may give a booking back", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+    d->carrying = false; /* what he has he reads from his profile */
+}
+
 static void step_now(struct sim *sim, void *arg, uint64_t token) {
     struct driver_person *d = arg;
     if (d->p.step != token || !d->carrying)
         return;
     if (d->p.slot.busy) {
         sim_after(sim, US_PER_S, step_now, d, token);
+        return;
+    }
+    if (!sim->calm && sim_chance(sim, sim->profile.release)) {
+        send(d, SIM_BOOKING, "POST",
+             arena_printf(arena_of(d), "/v1/bookings/%s/release", d->booking_id),
+             STR("{\"reason\":\"a puncture\"}"), true, on_released);
         return;
     }
     send(d, SIM_BOOKING, "POST", arena_printf(arena_of(d), "/v1/bookings/%s/status", d->booking_id),

@@ -170,6 +170,7 @@ static void make_services(struct sim_node *n) {
             .peers = n->peers,
             .offer_timeout_us = p->offer_timeout_s * US_PER_S,
             .search_timeout_us = p->search_timeout_s * US_PER_S,
+            .held_timeout_us = p->search_timeout_s * US_PER_S,
             .schedule_lead_us = p->schedule_lead_s * US_PER_S,
             .schedule_remind_us = 2 * p->schedule_lead_s * US_PER_S});
     bool socketed = holds(n, SIM_NOTIFICATION);

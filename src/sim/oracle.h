@@ -24,7 +24,7 @@ struct shadow_booking {
     char driver_id[ID_TEXT_MAX], driver_user_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     int32_t state;
     int64_t weight_g; /* of its goods */
-    int64_t version, assigned_version, earning, total, tariff, earned, search_until_us;
+    int64_t version, earning, total, tariff, earned, search_until_us;
     int64_t pickup_from_us, pickup_to_us; /* 0: as soon as can be */
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
     int32_t offer_count;
@@ -32,6 +32,9 @@ struct shadow_booking {
     uint8_t *to_customer, *to_driver, *to_staff;
     int64_t versions_cap;
     int64_t counts[SHADOW_COUNTS]; /* what it has added to `happened` */
+    const char **driver_at;        /* by version: its driver's user, or NULL */
+    int64_t driver_cap;
+    int32_t losses, losses_told; /* of a driver: that there were, and that he was told of */
     struct shadow_booking *next;
 };
 struct shadow_driver {

@@ -17,8 +17,9 @@ static const unsigned legal[BOOKING_STATE_COUNT] = {
         BIT(REQUESTED) | BIT(OFFERED) | BIT(ASSIGNED) | BIT(EXPIRED) | BIT(CANCELLED),
     [BOOKING_OFFERED] =
         BIT(OFFERED) | BIT(REQUESTED) | BIT(ASSIGNED) | BIT(EXPIRED) | BIT(CANCELLED),
-    [BOOKING_ASSIGNED] = BIT(ASSIGNED) | BIT(ARRIVED_PICKUP) | BIT(CANCELLED),
-    [BOOKING_ARRIVED_PICKUP] = BIT(ARRIVED_PICKUP) | BIT(PICKED_UP) | BIT(FAILED) | BIT(CANCELLED),
+    [BOOKING_ASSIGNED] = BIT(ASSIGNED) | BIT(ARRIVED_PICKUP) | BIT(CANCELLED) | BIT(REQUESTED),
+    [BOOKING_ARRIVED_PICKUP] = BIT(ARRIVED_PICKUP) | BIT(PICKED_UP) | BIT(FAILED) | BIT(CANCELLED) |
+                               BIT(ASSIGNED) | BIT(REQUESTED),
     [BOOKING_PICKED_UP] = BIT(PICKED_UP) | BIT(ARRIVED_DROPOFF) | BIT(CANCELLED),
     [BOOKING_ARRIVED_DROPOFF] =
         BIT(ARRIVED_DROPOFF) | BIT(PICKED_UP) | BIT(DELIVERED) | BIT(FAILED) | BIT(CANCELLED),
@@ -108,21 +109,42 @@ static void check_alone(struct oracle *o, const struct shadow_booking *b, const 
                b->id, driver_id, d->claimed ? d->booking_id : "nothing");
 }
 
+static bool before_pickup(int32_t state) {
+    return state == BOOKING_ASSIGNED || state == BOOKING_ARRIVED_PICKUP;
+}
+
+/* Does CHANGE tell that OLD's driver has it no more? */
+static bool told_lost(struct oracle *o, const struct shadow_booking *old,
+                      const struct store_change *change) {
+    for (int32_t i = 0; i < change->event_count; i++) {
+        struct json_value event, offer;
+        if (str_is(change->events[i].type, EV_BOOKING_UNASSIGNED) &&
+            json_parse(o->parser, change->events[i].data, &event) == 0 &&
+            json_get(event, "offer", &offer) &&
+            str_is(sim_json_str(offer, "driver_id"), old->driver_id))
+            return true;
+    }
+    return false;
+}
+
 static void check_drivers(struct oracle *o, const struct shadow_booking *old,
-                          const struct shadow_booking *b) {
+                          const struct shadow_booking *b, const struct store_change *change) {
     for (int32_t i = 0; i < b->offer_count; i++) {
         if (!b->offers[i].wanted && !holds(old, b->offers[i].driver_id))
             check_alone(o, b, b->offers[i].driver_id);
     }
-    if (active(b->state) && !active(old->state))
+    if (active(b->state) && strcmp(old->driver_id, b->driver_id) != 0)
         check_alone(o, b, b->driver_id);
-    SIM_EXPECT(o->sim,
-               b->offer_count == 0 || b->state == BOOKING_REQUESTED || b->state == BOOKING_OFFERED,
-               "who has a driver asks nobody else", "%s is %s and has %d offers open", b->id,
-               booking_state_names[b->state], b->offer_count);
-    if (old->driver_id[0] != 0)
-        SIM_EXPECT(o->sim, strcmp(old->driver_id, b->driver_id) == 0, "one driver per booking",
-                   "%s went from %s to %s", b->id, old->driver_id, b->driver_id);
+    bool searching = b->state == BOOKING_REQUESTED || b->state == BOOKING_OFFERED;
+    for (int32_t i = 0; i < b->offer_count; i++)
+        SIM_EXPECT(o->sim, searching || (b->offers[i].wanted && before_pickup(b->state)),
+                   "who has a driver asks nobody else", "%s is %s and has %s open", b->id,
+                   booking_state_names[b->state], b->offers[i].id);
+    if (old->driver_id[0] != 0 && strcmp(old->driver_id, b->driver_id) != 0)
+        SIM_EXPECT(o->sim, before_pickup(old->state) && told_lost(o, old, change),
+                   "a driver loses a booking before the pickup, and is told",
+                   "%s went from %s to %s as it was %s", b->id, old->driver_id, b->driver_id,
+                   booking_state_names[old->state]);
 }
 
 /* Who accepted had an open offer that had not run out. */
@@ -174,6 +196,8 @@ static void check_events(struct oracle *o, const struct shadow_booking *b,
                "%s went to version %lld without an event", b->id, (long long)b->version);
     for (int32_t i = 0; i < change->event_count; i++) {
         struct json_value event, view;
+        if (str_is(change->events[i].type, EV_AUDIT_RECORDED))
+            continue; /* audit.c looks after it */
         if (json_parse(o->parser, change->events[i].data, &event) < 0)
             continue;
         bool fits = sim_json_i64(event, "version") == b->version &&
@@ -331,10 +355,25 @@ static void check_window(struct oracle *o, const struct shadow_booking *old,
     SIM_EXPECT(o->sim, !searches || change->at_us >= b->pickup_from_us - lead_us,
                "what is scheduled waits for its time", "%s is looked after %lld us too soon", b->id,
                (long long)(b->pickup_from_us - lead_us - change->at_us));
-    SIM_EXPECT(o->sim, b->search_until_us == b->pickup_to_us,
+    SIM_EXPECT(o->sim, b->search_until_us >= b->pickup_to_us,
                "a search for later lasts until its window's end", "that of %s does not", b->id);
     SIM_EXPECT(o->sim, b->state != BOOKING_EXPIRED || change->at_us >= b->pickup_to_us,
                "nothing expires before its window's end", "%s did", b->id);
+}
+
+/* Whose booking it is as of this version: he is to be told of it, and no other driver. */
+static void note_driver(struct oracle *o, struct shadow_booking *b) {
+    struct arena *a = &o->sim->arena;
+    if (b->version >= b->driver_cap) {
+        int64_t cap = b->version * 2 + 16;
+        const char **more = arena_array(a, const char *, cap);
+        for (int64_t i = 0; i < b->driver_cap; i++)
+            more[i] = b->driver_at[i];
+        b->driver_at = more;
+        b->driver_cap = cap;
+    }
+    bool has = b->driver_user_id[0] != 0;
+    b->driver_at[b->version] = has ? arena_printf(a, "%s", b->driver_user_id).p : NULL;
 }
 
 void oracle_booking(struct oracle *o, const struct store_change *change) {
@@ -362,11 +401,11 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
     check_events(o, b, change);
     check_price(o, &old, b);
     check_window(o, &old, b, change);
-    check_drivers(o, &old, b);
-    if (active(b->state) && !active(old.state)) {
-        b->assigned_version = b->version;
+    check_drivers(o, &old, b, change);
+    note_driver(o, b);
+    b->losses += old.driver_id[0] != 0 && strcmp(old.driver_id, b->driver_id) != 0;
+    if (active(b->state) && strcmp(old.driver_id, b->driver_id) != 0)
         check_assigned(o, &old, b, change);
-    }
     if (b->state == BOOKING_CANCELLED && old.state != BOOKING_CANCELLED)
         check_cancelled(o, &old, change);
     if (b->state >= BOOKING_DELIVERED && old.state < BOOKING_DELIVERED)

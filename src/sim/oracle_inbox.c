@@ -72,7 +72,8 @@ static void count_version(struct oracle *o, const struct stream *s, struct shado
     else if (strcmp(s->name, b->customer_id) == 0)
         list = b->to_customer;
     else
-        SIM_EXPECT(o->sim, strcmp(s->name, b->driver_user_id) == 0,
+        SIM_EXPECT(o->sim,
+                   b->driver_at[version] != NULL && strcmp(s->name, b->driver_at[version]) == 0,
                    "a booking is told to its own people", "%s was told of %s", s->name, b->id);
     SIM_EXPECT(o->sim, list[version] == 0, "a change is told once",
                "version %lld of %s came into the inbox of %s again", (long long)version, b->id,
@@ -101,6 +102,11 @@ void oracle_inbox(struct oracle *o, const struct store_change *change) {
     s->newest = seq;
     struct shadow_entry *e = entry_at(o->sim, s, seq);
     e->exists = true;
+    if (str_is(sim_json_str(root, "type"), "booking.unassigned")) {
+        struct shadow_booking *lost = shadow_booking(o, sim_json_str(data, "booking_id"));
+        if (lost != NULL)
+            lost->losses_told++;
+    }
     if (!str_is(sim_json_str(root, "type"), "booking.updated"))
         return;
     e->booking = shadow_booking(o, sim_json_str(data, "id"));

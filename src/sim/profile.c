@@ -108,6 +108,8 @@ static void draw_dispatch(struct sim *sim) {
     struct sim_profile *p = &sim->profile;
     struct rng *r = &sim->rng;
     p->whole_waves = rng_below(r, 3) == 0;
+    p->release = rng_unit(r) * 0.1;
+    p->unassign = rng_unit(r) * 0.4;
     p->bigger_classes = rng_below(r, 4) == 0 ? (int32_t)rng_between(r, 1, 3) : 0;
     p->weights = dispatch_weights_standard;
     for (int part = PART_ETA; part < DISPATCH_PARTS; part++) {

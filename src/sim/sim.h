@@ -96,6 +96,7 @@ struct sim_profile {
     struct dispatch_weights weights;
     double faults[SIM_FAULT_COUNT]; /* chance of each, where it can happen; or how many a minute */
     struct memory_store_faults store;
+    double release, unassign;
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
     double vehicles, shifts;
     double schedule, reschedule;

@@ -59,6 +59,20 @@ static void suspend_one(struct staff *s) {
 
 /* ---- bookings ---- */
 
+/* Takes a booking from its driver: for another, for whomever dispatch finds, or to think. */
+static void change_hands(struct staff *s, struct str id, const char *driver_id) {
+    struct sim *sim = s->p.sim;
+    struct arena *a = &sim->arena;
+    if (sim_chance(sim, 0.6))
+        send(s, SIM_BOOKING, "POST", arena_printf(a, "/v1/bookings/%.*s/assign", STR_ARG(id)),
+             arena_printf(a, "{\"driver_id\":\"%s\",\"reason\":\"nearer\"}", driver_id), on_done);
+    else
+        send(s, SIM_BOOKING, "POST", arena_printf(a, "/v1/bookings/%.*s/unassign", STR_ARG(id)),
+             sim_chance(sim, 0.8) ? STR("{\"reason\":\"he is stuck\"}")
+                                  : STR("{\"reason\":\"he is stuck\",\"search\":false}"),
+             on_done);
+}
+
 static void on_bookings(struct person *p, const struct sim_answer *a) {
     struct staff *s = (struct staff *)p;
     struct sim *sim = p->sim;
@@ -74,12 +88,15 @@ static void on_bookings(struct person *p, const struct sim_answer *a) {
     struct str id = sim_json_str(it.value, "id");
     struct str state = sim_json_str(it.value, "state");
     bool searching = str_is(state, "requested") || str_is(state, "offered");
+    bool on_its_way = str_is(state, "assigned") || str_is(state, "arrived_pickup");
     const struct driver_person *d =
         &sim->drivers[rng_below(&sim->rng, (uint64_t)sim->profile.drivers)];
     if (searching && d->p.ready)
         send(s, SIM_BOOKING, "POST",
              arena_printf(&sim->arena, "/v1/bookings/%.*s/assign", STR_ARG(id)),
              arena_printf(&sim->arena, "{\"driver_id\":\"%s\"}", d->p.driver_id), on_done);
+    else if (on_its_way && d->p.ready && sim_chance(sim, sim->profile.unassign))
+        change_hands(s, id, d->p.driver_id);
     else if (sim_chance(sim, 0.05))
         send(s, SIM_BOOKING, "POST",
              arena_printf(&sim->arena, "/v1/bookings/%.*s/cancel", STR_ARG(id)),

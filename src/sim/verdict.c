@@ -170,11 +170,13 @@ static void check_told(struct sim *sim, const struct shadow_booking *b) {
                    "version %lld of %s never came into its customer's inbox", (long long)v, b->id);
         SIM_EXPECT(sim, told(b->to_staff, b->versions_cap, v), "a change is told",
                    "version %lld of %s never came into the staff's inbox", (long long)v, b->id);
-        if (b->assigned_version > 0 && v >= b->assigned_version)
+        if (b->driver_at[v] != NULL)
             SIM_EXPECT(sim, told(b->to_driver, b->versions_cap, v), "a change is told",
                        "version %lld of %s never came into its driver's inbox", (long long)v,
                        b->id);
     }
+    SIM_EXPECT(sim, b->losses_told == b->losses, "who loses a booking is told, once",
+               "%s lost %d drivers, %d were told", b->id, b->losses, b->losses_told);
 }
 
 /* What the office does is in its log, and nothing of the log is ever written again. */

@@ -412,7 +412,8 @@ class Driving(unittest.TestCase):
         admin.patch(path, {'status': 'approved'}, expect=200)
         driver.problem(409, 'no-vehicle', 'POST', '/v1/driver/duty', {'duty': 'on'})
         vehicle = {'class': 'van', 'plate': 'ABC123', 'capacity_kg': 800}
-        self.assertEqual(check(driver.put('/v1/driver', {'vehicle': vehicle}, expect=200).json, DRIVER)['vehicle'], vehicle)
+        told = check(driver.put('/v1/driver', {'vehicle': vehicle}, expect=200).json, DRIVER)['vehicle']
+        self.assertEqual({k: told[k] for k in vehicle}, vehicle)
         a = driver.problem(422, 'invalid-request', 'PUT', '/v1/driver', {'vehicle': {'class': 'boat', 'plate': '', 'capacity_kg': 0}})
         self.assertEqual({e['pointer'] for e in a.json['errors']}, {'/vehicle/class', '/vehicle/plate', '/vehicle/capacity_kg'})
         a = driver.problem(422, 'invalid-request', 'PUT', '/v1/driver', {})
@@ -647,8 +648,42 @@ class Driving(unittest.TestCase):
         a = dispatcher.post(f'/v1/bookings/{second["id"]}/assign', {'driver_id': driver.driver_id}, expect=409)
         self.assertEqual(a.type, 'driver-unavailable')
         dispatcher.post(path, {'driver_id': driver.driver_id}, expect=200)  # he is already
-        dispatcher.problem(409, 'illegal-transition', 'POST', path, {'driver_id': bike.driver_id})
+        a = dispatcher.problem(422, 'invalid-request', 'POST', path, {'driver_id': bike.driver_id})
+        self.assertEqual([e['pointer'] for e in a.json['errors']], ['/reason'])
+        dispatcher.problem(409, 'driver-unavailable', 'POST', path, {'driver_id': bike.driver_id, 'reason': 'nearer'})
+        self.assertEqual(self.customer.booking(booking['id'])['driver']['id'], driver.driver_id)
         driver.deliver(booking['id'])
+
+    def test_a_booking_changes_hands(self):
+        first = server.driver(near(self.at, 50_000), admin=admin)
+        second = server.driver(near(self.at, 50_000), admin=admin)
+        booking = self.customer.book(*self.stops)
+        path = f'/v1/bookings/{booking["id"]}'
+
+        def driven_by(who):
+            return lambda: (self.customer.booking(booking['id'])['driver'] or {}).get('id') == who.driver_id
+
+        dispatcher.post(f'{path}/assign', {'driver_id': first.driver_id}, expect=(200, 202))
+        until(driven_by(first), 'the first has it')
+        first.post(f'{path}/status', {'status': 'arrived_pickup', 'stop': 0}, expect=200)
+        dispatcher.post(f'{path}/assign', {'driver_id': second.driver_id, 'reason': 'nearer'}, expect=(200, 202))
+        until(driven_by(second), 'the second has it')
+        first.get(path, expect=404)
+        told = until(lambda: [n['data'] for n in first.get('/v1/notifications', expect=200).json['items']
+                              if n['type'] == 'booking.unassigned'], 'the first is told')
+        self.assertEqual(told, [{'booking_id': booking['id'], 'how': 'reassigned', 'reason': 'nearer'}])
+        until(lambda: first.get('/v1/driver', expect=200).json['duty'] == 'on', 'the first is free')
+        second.post(f'{path}/release', {'reason': 'a puncture'}, expect=200)
+        self.assertIsNone(self.customer.booking(booking['id'])['driver'])
+        until(lambda: second.get('/v1/driver', expect=200).json['duty'] == 'on', 'the second is free')
+        dispatcher.post(f'{path}/assign', {'driver_id': first.driver_id}, expect=(200, 202))
+        until(driven_by(first), 'the first has it again')
+        a = dispatcher.post(f'{path}/unassign', {'reason': 'stuck', 'search': False}, expect=200)
+        self.assertIs(a.json['held'], True)
+        log = until(lambda: admin.get(f'/v1/audit?subject={booking["id"]}', expect=200).json['items'], 'it is in the log')
+        self.assertEqual([(e['action'], e['reason']) for e in log], [('booking.unassigned', 'stuck')])
+        rounds = dispatcher.get(f'{path}/dispatch', expect=200).json['rounds']
+        self.assertIn('left', [c['outcome'] for r in rounds for c in r['candidates']])
 
     def test_a_search_ends(self):
         with Server('--search-timeout-s', 5, '--offer-timeout-s', 2, '--driver-approval', 'auto') as short:

@@ -276,8 +276,8 @@ class Webhooks(unittest.TestCase):
         made = self.hook(api, there.url())
         book(api)
         until(lambda: api.get(f'/v1/webhooks/{made["id"]}', expect=200).json['status'] == 'disabled', 'it is disabled')
-        told = [n for n in until(lambda: api.get('/v1/notifications', expect=200).json['items'], 'its owner is told')
-                if n['type'] == 'webhook.disabled']
+        told = until(lambda: [n for n in api.get('/v1/notifications', expect=200).json['items']
+                              if n['type'] == 'webhook.disabled'], 'its owner is told')
         self.assertEqual([n['data'] for n in told], [{'id': made['id'], 'url': there.url(), 'reason': 'gone'}])
 
 

@@ -412,16 +412,6 @@ class MainWay(unittest.TestCase):
         customer.post(f'{at}/cancel', {}, expect=200)
         customer.problem(409, 'illegal-transition', 'PUT', f'{at}/pickup-window', window(6, 12))
 
-    def again(self, ola, booking):
-        quote = customer.post(f'/v1/bookings/{booking["id"]}/rebook', expect=201).json['quotes'][0]
-        self.assertEqual(quote['again_of'], booking['id'])
-        customer.problem(422, 'invalid-request', 'POST', f'/v1/bookings/{booking["id"]}/rebook', {'pickup_window': {}})
-        at = f'/v1/me/favourite-drivers/{ola.driver_id}'
-        customer.problem(422, 'invalid-request', 'PUT', at, {'booking_id': f'bkg{NOBODY}'})
-        customer.put(at, {'booking_id': booking['id']}, expect=200)
-        self.assertEqual(len(customer.get('/v1/me/favourite-drivers', expect=200).json['items']), 1)
-        customer.delete(at, expect=204)
-
     def drive(self, ola, booking):
         at, offer = f'/v1/bookings/{booking["id"]}', ola.offer(booking['id'])
         ola.post(f'{at}/accept', {'offer_id': offer['id']}, expect=200)
@@ -463,7 +453,6 @@ class MainWay(unittest.TestCase):
         dispatcher.get(f'/v1/drivers/{ola.driver_id}/playback?from={rfc3339(time.time() - 60)}&to={rfc3339(time.time())}&step_s=5', expect=200)
         self.reports()
         self.devices(ola)
-        self.again(ola, booking)
         self.vehicles(ola)
         self.schedule(ola)
         dispatcher.get('/v1/drivers?status=approved', expect=200)
@@ -546,6 +535,18 @@ class MainWay(unittest.TestCase):
         dispatcher.problem(409, 'driver-unavailable', 'POST', f'{path}/assign', {'driver_id': driver.driver_id})
         dispatcher.post(f'{path}/assign', {'driver_id': eva.driver_id}, expect=(200, 202))
         dispatcher.get(f'{path}/dispatch', expect=200)
+        for turn in range(2):
+            lorry.until(lambda: customer.get(path, expect=200).json['state'] == 'assigned', 'it is hers')
+            if turn == 0:
+                with WatchedSocket(server) as socket:
+                    socket.send({'type': 'auth', 'token': eva.token})
+                    seq = socket.expect('ready')['seq']
+                    socket.send({'type': 'resume', 'after': seq})
+                    eva.post(f'{path}/release', {'reason': 'a puncture'}, expect=200)
+                    socket.expect('booking.unassigned', lambda m: m['data']['how'] == 'released')
+                lorry.until(lambda: eva.get('/v1/driver', expect=200).json['duty'] == 'on', 'she is free')
+                dispatcher.post(f'{path}/assign', {'driver_id': eva.driver_id}, expect=(200, 202))
+        dispatcher.post(f'{path}/unassign', {'reason': 'stuck', 'search': False}, expect=200)
         customer.post(f'{path}/cancel', {'reason': 'changed my mind'}, key='cancel-1', expect=200)
         eva.get('/v1/notifications', expect=200)
 
@@ -711,7 +712,7 @@ class Socket(unittest.TestCase):
 
 def filled(path):
     """The path with ids of nothing that there is."""
-    prefix = 'usr' if '/users/' in path else 'drv' if 'drivers/' in path else 'bkg'
+    prefix = 'usr' if '/users/' in path else 'drv' if '/drivers/' in path else 'bkg'
     return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found')
 
 
@@ -804,6 +805,7 @@ TARIFFS = {'currency': 'SEK', 'items': [{'vehicle': 'van', 'base': 1, 'per_km': 
 # Bodies that get as far as the headers, which are looked at once the body is sound.
 KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBooking': {'quote_id': f'qte{NOBODY}'},
          'cancelBooking': {}, 'acceptOffer': {'offer_id': f'ofr{NOBODY}'}, 'declineOffer': {'offer_id': f'ofr{NOBODY}'},
+         'unassignDriver': {'reason': 'stuck'}, 'releaseBooking': {'reason': 'a puncture'},
          'setStatus': {'status': 'delivered'}, 'rateBooking': {'stars': 5}, 'assignDriver': {'driver_id': f'drv{NOBODY}'},
          'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
@@ -813,9 +815,8 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
               'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []}})
-# Of those who book for later, and again.
-KEYED.update({'addFavouriteDriver': {'booking_id': f'bkg{NOBODY}'},
-              'reschedule': {'pickup_window': {'from': rfc3339(time.time() + 7200), 'to': rfc3339(time.time() + 10800)}}})
+# Of those who book for later.
+KEYED.update({'reschedule': {'pickup_window': {'from': rfc3339(time.time() + 7200), 'to': rfc3339(time.time() + 10800)}}})
 
 
 if __name__ == '__main__':

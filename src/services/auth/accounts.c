@@ -8,6 +8,7 @@
 #include "events/events.h"
 #include "runtime/audit.h"
 #include "services/auth/internal.h"
+#include "services/auth/leaving.h"
 #include "services/auth/proofs.h"
 
 #include <sodium.h>
@@ -274,14 +275,14 @@ const struct command_type account_edit = {
  * The last administrator who can sign in must stay. Whether there is another one is a fact about
  * other aggregates, so two such commands in one batch could each rely on the other's subject. The
  * service therefore lets one of them through at a time (`admin_guard`): the next waits for a later
- * batch and sees what the first one did.
+ * batch and sees what the first one did. Between processes leaving.h sees to it.
  */
 
 struct set_facts {
     bool other_admin;
 };
 
-static bool may_lose_admin(const struct set_args *args) {
+bool may_lose_admin(const struct set_args *args) {
     return args->disabled == TRI_TRUE || (args->role != ROLE_NONE && args->role != ROLE_ADMIN);
 }
 
@@ -327,6 +328,19 @@ static int set_load(struct command *cmd, struct store *store, int64_t now_us) {
     return account_other_admin(auth->parser, store, cmd->id, cmd->arena, &facts->other_admin);
 }
 
+/* False: D has the problem. */
+static bool admin_may_leave(struct decision *d, const struct command *cmd,
+                            const struct decide_ctx *ctx, bool other_admin, int64_t leaving_us) {
+    if (!other_admin)
+        decision_problem(d, cmd, PROBLEM_LAST_ADMIN,
+                         "this is the last administrator who can sign in");
+    else if (!leaving_holds(leaving_us, ctx->now_us))
+        decision_problem(d, cmd, PROBLEM_OVERLOADED, "this took too long; try again");
+    else
+        return true;
+    return false;
+}
+
 static void set_decide(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                        struct decision *ret) {
     const struct set_args *args = cmd->args;
@@ -347,11 +361,9 @@ static void set_decide(const struct command *cmd, const struct decide_ctx *ctx, 
     }
     bool was_admin = old->role == ROLE_ADMIN && !old->disabled;
     bool is_admin = next->role == ROLE_ADMIN && !next->disabled;
-    if (was_admin && !is_admin && !facts->other_admin) {
-        decision_problem(ret, cmd, PROBLEM_LAST_ADMIN,
-                         "this is the last administrator who can sign in");
+    if (was_admin && !is_admin &&
+        !admin_may_leave(ret, cmd, ctx, facts->other_admin, args->leaving_us))
         return;
-    }
     bool ends_sessions = next->role != old->role || next->disabled;
     decision_state(ret, cmd, old, next);
     account_event(ret, cmd, ctx, EV_ACCOUNT_CHANGED, next);

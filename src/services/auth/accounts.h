@@ -102,9 +102,16 @@ struct edit_args {
     struct str phone; /* absent: as it is; "": none from now on */
 };
 struct set_args {
-    int32_t role;     /* 0: as it is */
-    int32_t disabled; /* enum tri */
+    int32_t role;       /* 0: as it is */
+    int32_t disabled;   /* enum tri */
+    int64_t leaving_us; /* since when leaving.h is held for it; 0: it is not */
 };
+/* One who can sign in. */
+static inline bool account_is_admin(const struct account *account) {
+    return account->role == ROLE_ADMIN && !account->disabled;
+}
+/* Can it take an administrator away? Then leaving.h comes first, if he is one. */
+bool may_lose_admin(const struct set_args *args);
 extern const struct command_type email_reserve, account_create, account_edit, account_set;
 /* Ends all sessions of the account but the one of who says so. No args. */
 extern const struct command_type account_sessions_end;

@@ -8,6 +8,7 @@
 #include "runtime/audit.h"
 #include "services/auth/factor.h"
 #include "services/auth/internal.h"
+#include "services/auth/leaving.h"
 #include "services/auth/setup.h"
 #include "services/auth/validate.h"
 
@@ -228,10 +229,29 @@ static int find(struct auth_admin *m, struct str who, struct arena *a, struct st
     return 0;
 }
 
+/* If he is an administrator now. */
+static int leave(struct auth_admin *m, struct str id, int64_t *ret_since_us, struct arena *a,
+                 struct str *ret_why) {
+    void *state;
+    struct command *left;
+    int err = aggregate_get(&account_aggregate, m->o.store, m->service->parser, id, a, &state);
+    if (err < 0)
+        return store_failed(err, ret_why);
+    if (!account_is_admin(state))
+        return 0;
+    err = run(m, &admin_leave, STR(LEAVING_ID), &(struct leave_args){.user_id = id}, a, &left,
+              ret_why);
+    if (err == 0)
+        *ret_since_us = ((const struct leaving *)left->decision.state)->since_us;
+    return err;
+}
+
 static int set(struct auth_admin *m, struct str who, struct set_args args, struct arena *a,
                struct str *ret_why) {
     struct str id;
     int err = find(m, who, a, &id, ret_why);
+    if (err == 0 && may_lose_admin(&args))
+        err = leave(m, id, &args.leaving_us, a, ret_why);
     return err < 0 ? err : run(m, &account_set, id, &args, a, NULL, ret_why);
 }
 

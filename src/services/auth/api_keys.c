@@ -208,34 +208,17 @@ void handle_api_key_revoke(struct call *c) {
     call_command(c, &api_key_revoke, c->params[0], NULL);
 }
 
+static void write_item(struct page *p, const void *state, const void *arg) {
+    (void)arg;
+    jw_object(&p->w);
+    write_key(&p->w, state);
+    jw_end(&p->w);
+}
+
 void handle_api_keys(struct call *c) {
-    struct str after;
-    int32_t limit, count = 0;
-    struct store_doc *docs;
-    if (!call_page(c, &limit, &after))
-        return;
-    struct store_query q = {.collection = &api_keys_collection,
-                            .index = api_keys_collection.indexes[0],
-                            .key = c->who.user_id,
-                            .after = after,
-                            .limit = limit};
-    int err = c->worker->reader->ops->list(c->worker->reader, &q, &c->arena, &docs, &count);
-    if (err < 0) {
-        call_error(c, err);
-        return;
-    }
     struct page p;
-    page_begin(&p, c);
-    for (int32_t i = 0; i < count; i++) {
-        void *state;
-        if (aggregate_decode(&api_key_aggregate, &docs[i], c->worker->parser, &c->arena, &state) <
-            0)
-            continue; /* one that cannot be read is left out, not the whole list with it */
-        jw_object(&p.w);
-        write_key(&p.w, state);
-        jw_end(&p.w);
-    }
-    page_reply(&p, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
+    if (page_list(&p, c, &api_key_aggregate, 0, c->who.user_id, write_item, NULL))
+        page_reply(&p, p.more, p.last_id);
 }
 
 /* ---- who a key is ---- */

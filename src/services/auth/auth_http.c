@@ -17,6 +17,7 @@
 #include "services/auth/audit_log.h"
 #include "services/auth/factor.h"
 #include "services/auth/flow.h"
+#include "services/auth/leaving.h"
 #include "services/auth/login_guard.h"
 #include "services/auth/proofs.h"
 #include "services/auth/setup.h"
@@ -429,12 +430,27 @@ static void handle_user(struct call *c) {
                        schema_text(&account_schema, account, S_OUT, &c->arena));
 }
 
+static void set_leaving(struct flow *f, const struct command *left) {
+    struct set_args *args = f->call->body;
+    args->leaving_us = ((const struct leaving *)left->decision.state)->since_us;
+    call_command(f->call, &account_set, f->call->params[0], args);
+}
+
 static void handle_set(struct call *c) {
     if (!id_valid(c->params[0], "usr")) {
         call_problem(c, PROBLEM_NOT_FOUND, "there is no such user");
         return;
     }
-    call_command(c, &account_set, c->params[0], c->body);
+    const struct account *account = call_state(c, &account_aggregate, c->params[0]);
+    if (account == NULL)
+        return;
+    if (!may_lose_admin(c->body) || !account_is_admin(account)) {
+        call_command(c, &account_set, c->params[0], c->body);
+        return;
+    }
+    struct leave_args *leave = arena_new(&c->arena, struct leave_args);
+    leave->user_id = c->params[0];
+    flow_step(flow_new(c, 200), &admin_leave, STR(LEAVING_ID), leave, set_leaving);
 }
 
 const struct route_entry auth_routes[AUTH_ROUTES] = {

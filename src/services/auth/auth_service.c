@@ -14,6 +14,7 @@
 #include "services/auth/api_keys.h"
 #include "services/auth/audit_log.h"
 #include "services/auth/internal.h"
+#include "services/auth/leaving.h"
 #include "services/auth/setup.h"
 
 #include <sodium.h>
@@ -373,8 +374,9 @@ static void auth_metrics(void *self, struct buf *out) {
 static const struct command_type *const auth_timers[] = {&session_forget, &keys_tend,
                                                          &api_key_forget, NULL};
 static const struct store_collection *const auth_collections[] = {
-    &accounts_collection, &emails_collection, &sessions_collection, &keys_collection,
-    &setup_collection,    &audit_collection,  &api_keys_collection, NULL};
+    &accounts_collection, &emails_collection,  &sessions_collection,
+    &keys_collection,     &setup_collection,   &audit_collection,
+    &api_keys_collection, &leaving_collection, NULL};
 
 struct service auth_service(struct auth_service *a) {
     static const struct service_def def = {.name = "auth",

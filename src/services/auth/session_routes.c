@@ -26,37 +26,19 @@ void session_write(struct jw *w, const struct session *s, const struct identity 
     jw_end(w);
 }
 
+static void write_open(struct page *p, const void *state, const void *arg) {
+    const struct session *s = state;
+    const struct call *c = p->call;
+    if (c->now_us < s->expires_us && !account_voids(arg, s->head.id))
+        session_write(&p->w, s, &c->who);
+}
+
 void handle_sessions(struct call *c) {
-    struct str after;
-    int32_t limit, count = 0;
-    struct store_doc *docs;
-    if (!call_page(c, &limit, &after))
-        return;
-    const struct account *account = call_state(c, &account_aggregate, c->who.user_id);
-    if (account == NULL)
-        return;
-    struct store_query q = {.collection = &sessions_collection,
-                            .index = sessions_collection.indexes[1],
-                            .key = c->who.user_id,
-                            .after = after,
-                            .limit = limit};
-    int err = c->worker->reader->ops->list(c->worker->reader, &q, &c->arena, &docs, &count);
-    if (err < 0) {
-        call_error(c, err);
-        return;
-    }
     struct page p;
-    page_begin(&p, c);
-    for (int32_t i = 0; i < count; i++) {
-        void *state;
-        if (aggregate_decode(&session_aggregate, &docs[i], c->worker->parser, &c->arena, &state) <
-            0)
-            continue; /* one that cannot be read is left out, not the whole list with it */
-        const struct session *s = state;
-        if (c->now_us < s->expires_us && !account_voids(account, s->head.id))
-            session_write(&p.w, s, &c->who);
-    }
-    page_reply(&p, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
+    const struct account *account = call_state(c, &account_aggregate, c->who.user_id);
+    if (account != NULL &&
+        page_list(&p, c, &session_aggregate, 1, c->who.user_id, write_open, account))
+        page_reply(&p, p.more, p.last_id);
 }
 
 void handle_session_revoke(struct call *c) {

@@ -1,6 +1,7 @@
 /* Auth in a whole house of one thread: what clients see, what must hold when they race, guess,
  * repeat themselves or come back after a crash.
  */
+#include "services/auth/leaving.h"
 #include "services/auth/login_guard.h"
 #include "services/auth/test_kit.h"
 #include "services/auth/validate.h"
@@ -612,7 +613,9 @@ static void the_last_admin_stays(void **state) {
     }
     house_settle(f->house);
     assert_int_equal(answers[0].status, 200);
-    assert_true(is_problem(f, answers[1], PROBLEM_LAST_ADMIN));
+    assert_true(is_problem(f, answers[1], PROBLEM_OVERLOADED));
+    assert_true(
+        is_problem(f, set_user(f, boss, two.id, "{\"role\":\"customer\"}"), PROBLEM_LAST_ADMIN));
     assert_true(
         is_problem(f, set_user(f, boss, "usr_01J00000000000000000000000", "{\"disabled\":true}"),
                    PROBLEM_NOT_FOUND));
@@ -866,6 +869,95 @@ static void operators_keep_to_the_same_rules(void **state) {
                                       "asha@example.com customer disabled\n"));
     auth_admin_free(m);
     store->ops->close(store);
+}
+
+/* ---- two administrators, each taken away by another process in the same moment ---- */
+
+/* A handle in whose Nth commit, just before it, the other process does the whole of its own. */
+struct raced_store {
+    struct store store;
+    struct store_ops ops;
+    struct store *real;
+    struct auth_admin *other;
+    struct str victim; /* whom the other takes away */
+    struct arena *arena;
+    int commits_until;
+    int outcome; /* of the other's */
+};
+
+static int raced_commit(struct store *s, struct store_change *changes, int32_t count,
+                        const int64_t *seqs, int32_t seq_count) {
+    struct raced_store *r = (struct raced_store *)s;
+    struct str why;
+    if (r->commits_until-- == 0)
+        r->outcome = auth_admin_disable(r->other, r->victim, true, r->arena, &why);
+    return r->real->ops->commit(r->real, changes, count, seqs, seq_count);
+}
+static int raced_get(struct store *s, const struct store_collection *c, struct str id,
+                     struct arena *a, struct store_doc *ret) {
+    struct store *real = ((struct raced_store *)s)->real;
+    return real->ops->get(real, c, id, a, ret);
+}
+static int raced_list(struct store *s, const struct store_query *q, struct arena *a,
+                      struct store_doc **ret_docs, int32_t *ret_count) {
+    struct store *real = ((struct raced_store *)s)->real;
+    return real->ops->list(real, q, a, ret_docs, ret_count);
+}
+
+struct count {
+    int admins;
+};
+static void count_admin(void *arg, const struct account *account) {
+    ((struct count *)arg)->admins += account_is_admin(account) ? 1 : 0;
+}
+
+static void two_processes_leave_one_admin(void **state) {
+    struct fixture *f = *state;
+    for (int at = 0; at < 4; at++) { /* the commit before which the other one comes */
+        struct memory_disk *disk = memory_disk_new();
+        struct store *stores[] = {memory_disk_join(disk, true, 1, NULL),
+                                  memory_disk_join(disk, true, 2, NULL)};
+        struct raced_store raced = {.real = stores[0], .arena = f->arena, .commits_until = -1};
+        raced.ops =
+            (struct store_ops){.get = raced_get, .list = raced_list, .commit = raced_commit};
+        raced.store.ops = &raced.ops;
+        struct auth_admin_options o = {
+            .store = &raced.store, .entropy = &f->house->entropy, .clock = &f->house->clock};
+        struct auth_admin *one = auth_admin_new(&o);
+        o.store = stores[1];
+        raced.other = auth_admin_new(&o);
+        struct str ids[2], why = STR_NONE;
+        for (int i = 0; i < 2; i++) {
+            struct auth_admin_user boss = {.email = arena_printf(f->arena, "boss%d@example.com", i),
+                                           .name = STR("Boss"),
+                                           .password = STR(PASSWORD),
+                                           .role = ROLE_ADMIN};
+            assert_int_equal(auth_admin_add(one, &boss, f->arena, &ids[i], &why), 0);
+        }
+        raced.victim = ids[0];
+        raced.commits_until = at;
+        int err = auth_admin_disable(one, ids[1], true, f->arena, &why);
+        struct count left = {0};
+        assert_int_equal(auth_admin_list(one, ROLE_ADMIN, count_admin, &left, f->arena, &why), 0);
+        assert_int_equal(left.admins, 1);
+        if (at == 0) /* the other was the first, and this one sees it */
+            assert_true(raced.outcome == 0 && err == ERR_DENIED);
+        if (at == 1) /* this one was under way, and the other is told so */
+            assert_true(raced.outcome == ERR_BUSY && err == 0);
+        auth_admin_free(one);
+        auth_admin_free(raced.other);
+        for (int i = 0; i < 2; i++)
+            stores[i]->ops->close(stores[i]);
+        memory_disk_free(disk);
+    }
+}
+
+/* What was taken up and then left lying for long is not done any more. */
+static void an_admin_leaves_in_time(void **state) {
+    (void)state;
+    assert_true(leaving_holds(1, 1 + LEAVING_US / 2));
+    assert_false(leaving_holds(1, 2 + LEAVING_US / 2));
+    assert_false(leaving_holds(0, 1));
 }
 
 /* ---- what people may be called, reached at and let in by ---- */
@@ -1147,6 +1239,8 @@ int main(void) {
         TEST(keys_rotate_and_old_tokens_live_out),
         TEST(others_can_verify_by_the_key_set),
         TEST(operators_keep_to_the_same_rules),
+        TEST(two_processes_leave_one_admin),
+        TEST(an_admin_leaves_in_time),
         TEST(emails_are_looked_at),
         TEST(phones_and_passwords_are_looked_at),
         TEST(schemas_are_sound),

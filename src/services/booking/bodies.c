@@ -32,11 +32,6 @@ static const struct schema_field quote_fields[] = {
 };
 const struct schema quote_body_schema = SCHEMA(struct quote_body, "QuoteRequest", quote_fields);
 
-static const struct schema_field rebook_fields[] = {
-    {"pickup_window", S_OBJECT_PTR, S_IN, AT(rebook_body, pickup_window), .sub = &window_schema},
-};
-const struct schema rebook_body_schema = SCHEMA(struct rebook_body, "RebookRequest", rebook_fields);
-
 static const struct schema_field reschedule_fields[] = {
     {"pickup_window", S_OBJECT_PTR, S_IN | S_REQUIRED, AT(window_body, pickup_window),
      .sub = &window_schema},
@@ -67,7 +62,6 @@ static const struct schema_field create_fields[] = {
      .max = STOPS_MAX, .sub = &stop_schema},
     {"goods", S_LIST, S_IN, AT(create_body, goods), COUNT_AT(create_body, goods_count), .min = 0,
      .max = GOODS_MAX, .sub = &goods_schema},
-    {"prefer_favourites", S_BOOL, S_IN, AT(create_body, prefer_favourites)},
 };
 const struct schema create_body_schema =
     SCHEMA(struct create_body, "BookingRequest", create_fields);
@@ -109,6 +103,22 @@ const struct schema rating_body_schema = SCHEMA(struct rating_body, "RatingReque
 
 static const struct schema_field assign_fields[] = {
     {"driver_id", S_ID, S_IN | S_REQUIRED, AT(assign_body, driver_id), .hint = "drv"},
+    {"reason", S_STR, S_IN, AT(assign_body, reason), .min = 1, .max = REASON_CHARS_MAX},
     VERSION(assign_body),
 };
 const struct schema assign_body_schema = SCHEMA(struct assign_body, "AssignRequest", assign_fields);
+
+static const struct schema_field unassign_fields[] = {
+    {"reason", S_STR, S_IN | S_REQUIRED, AT(leave_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+    {"search", S_TRI, S_IN, AT(leave_body, search)},
+    VERSION(leave_body),
+};
+const struct schema unassign_body_schema =
+    SCHEMA(struct leave_body, "UnassignRequest", unassign_fields);
+
+static const struct schema_field release_fields[] = {
+    {"reason", S_STR, S_IN | S_REQUIRED, AT(leave_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+    VERSION(leave_body),
+};
+const struct schema release_body_schema =
+    SCHEMA(struct leave_body, "ReleaseRequest", release_fields);

@@ -25,6 +25,7 @@ struct booking_options {
     int64_t quote_ttl_us;       /* 10 min */
     int64_t offer_timeout_us;   /* 20 s */
     int64_t search_timeout_us;  /* 180 s */
+    int64_t held_timeout_us;    /* 1 h: how long a dispatcher who will choose himself has for it */
     int32_t trip_max_km;        /* 200: between any two stops */
     int32_t commission_percent; /* 20: what the house keeps where the tariff does
                                    not say; -1: nothing */

@@ -43,6 +43,12 @@ void handle_rating(struct call *c) {
 void handle_assign(struct call *c) {
     send(c, &booking_assign);
 }
+void handle_unassign(struct call *c) {
+    send(c, &booking_unassign);
+}
+void handle_release(struct call *c) {
+    send(c, &booking_release);
+}
 
 void handle_status(struct call *c) {
     const struct status_body *body = c->body;

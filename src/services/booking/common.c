@@ -88,7 +88,7 @@ void booking_refuse(const struct booking *b, const struct command *cmd,
                     d);
         return;
     case VERDICT_NO_REASON:
-        field_errors_add(&errors, cmd->arena, STR("/reason"), "is required with this status");
+        field_errors_add(&errors, cmd->arena, STR("/reason"), "is required for %s", wanted);
         problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
                           STR("1 field is not valid"), &errors, STR_NONE, 0);
         return;
@@ -99,6 +99,18 @@ void booking_refuse(const struct booking *b, const struct command *cmd,
         break;
     }
     UNREACHABLE();
+}
+
+bool booking_may_lose_driver(const struct booking *b, const struct command *cmd, unsigned hats,
+                             struct decision *d) {
+    int32_t lost = 0;
+    for (int32_t i = 0; i < b->timeline_count; i++)
+        lost += b->timeline[i].type == ENTRY_UNASSIGNED;
+    if (lost < HANDS_MAX)
+        return true;
+    refuse_move(b, cmd, hats,
+                arena_printf(cmd->arena, "the booking has lost its driver %d times", HANDS_MAX), d);
+    return false;
 }
 
 void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d) {

@@ -67,6 +67,8 @@ static void assign_wanted(const struct command *cmd, const struct decide_ctx *ct
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_put_offer(&e, &offer);
+    if (b->driver != NULL) /* now that the other one is sure, and not before */
+        edit_unassign(&e, CLOSE_REASSIGNED, wanted >= 0 ? b->offers[wanted].reason : STR_NONE);
     edit_assign(&e, booking_offer_index(e.b, offer.id), ACTION_ASSIGN, HAT_STAFF);
     edit_commit(&e, ret);
     edit_reply(&e, ret, 200);
@@ -112,9 +114,10 @@ static void decide_offered(const struct command *cmd, const struct decide_ctx *c
     int32_t wanted = wanted_offer(b, claim->driver_id);
     const struct closed_offer *closed = booking_closed(b, claim->offer_id);
     bool searching = booking_is_searching(b->state) && ctx->now_us < b->search_until_us;
+    bool changes_hands = wanted >= 0 && booking_may_change_hands(b->state);
     if (closed != NULL)
         refuse_claim(cmd, ctx, b, closed->reason, ret);
-    else if (!searching)
+    else if (!searching && !changes_hands)
         refuse_claim(cmd, ctx, b, b->driver != NULL ? CLOSE_ACCEPTED_ELSEWHERE : CLOSE_WITHDRAWN,
                      ret);
     else if (i < 0 && (b->offer_count == OFFERS_MAX || is_asked(b, claim->driver_id)))

@@ -63,6 +63,7 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
         e.b->reason = body->reason;
     if (move->stop_state == STOP_DONE)
         charge_waiting(&e, ask.next_stop);
+    bool stays = booking_may_change_hands(e.b->state);
     if (e.b->state == BOOKING_DELIVERED)
         ledger_delivered(e.b, ctx->now_us, ctx->arena);
     int32_t type = event_of_move(e.b->state);
@@ -70,6 +71,8 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     entry->stop = ask.next_stop;
     entry->reason = e.b->reason;
     edit_event(&e, type, NULL);
+    if (!stays) /* somebody else was wanted for it: too late */
+        edit_close_offers(&e, CLOSE_WITHDRAWN);
     edit_commit(&e, ret);
     edit_reply(&e, ret, 200);
 }

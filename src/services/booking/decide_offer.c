@@ -115,7 +115,8 @@ static void want_driver(const struct command *cmd, const struct decide_ctx *ctx,
                                   .expires_at_us = ctx->now_us + s->o.offer_timeout_us,
                                   .pickup_distance_m = I64_ABSENT,
                                   .pickup_eta_s = I64_ABSENT,
-                                  .wanted = true};
+                                  .wanted = true,
+                                  .reason = body->reason};
     offer.driver.id = body->driver_id;
     offer.driver.user_id = id_with_prefix(ctx->arena, body->driver_id, "usr");
     offer.driver.rating = NAN;
@@ -125,6 +126,7 @@ static void want_driver(const struct command *cmd, const struct decide_ctx *ctx,
     struct timeline_entry *entry = edit_entry(&e, ENTRY_ASSIGN_WANTED);
     entry->offer_id = offer.id;
     entry->driver_id = offer.driver.id;
+    entry->reason = body->reason;
     edit_event(&e, ENTRY_ASSIGN_WANTED, &offer);
     edit_commit(&e, ret);
     edit_reply(&e, ret, 202);
@@ -155,12 +157,16 @@ static void decide_assign(const struct command *cmd, const struct decide_ctx *ct
         return;
     }
     struct booking_ask ask = booking_ask_of(b, ACTION_ASSIGN, hats);
+    ask.has_reason = body->reason.p != NULL;
     int32_t to;
     enum verdict v = booking_judge(&ask, &to);
     if (v != VERDICT_OK) {
-        booking_refuse(b, cmd, &ask, v, "assigning", ret);
+        booking_refuse(b, cmd, &ask, v, b->driver != NULL ? "giving it to another" : "assigning",
+                       ret);
         return;
     }
+    if (b->driver != NULL && !booking_may_lose_driver(b, cmd, hats, ret))
+        return;
     int32_t i = offer_of_driver(b, body->driver_id);
     if (i >= 0 && b->offers[i].wanted) { /* asked for already: wait with whoever did */
         booking_unchanged(b, cmd, ret);
@@ -214,7 +220,7 @@ static void decide_wake(const struct command *cmd, const struct decide_ctx *ctx,
     edit_begin(&e, cmd, ctx, b);
     if (b->state == BOOKING_SCHEDULED)
         schedule_wake(&e);
-    else if (ctx->now_us >= b->search_until_us)
+    else if (booking_is_searching(b->state) && ctx->now_us >= b->search_until_us)
         expire_search(&e);
     else
         expire_offers(&e);

@@ -167,6 +167,26 @@ void edit_refuse_offer(struct edit *e, struct str offer_id, struct str driver_id
     event->reason = reason;
 }
 
+void edit_unassign(struct edit *e, int32_t reason, struct str why) {
+    const struct booking_driver *driver = e->b->driver;
+    CHECK(driver != NULL);
+    int32_t next = booking_next_stop(e->b);
+    e->b->driver = NULL;
+    if (next < e->b->stop_count && e->b->stops[next].state != STOP_PENDING)
+        edit_stop(e, next)->state = STOP_PENDING;
+    remember_closed(e, driver->offer_id, driver->id, reason);
+    struct edit_event *event = edit_event(e, ENTRY_UNASSIGNED, NULL);
+    event->offer_id = driver->offer_id;
+    event->driver_id = driver->id;
+    event->driver_user_id = driver->user_id;
+    event->reason = reason;
+    event->why = why;
+    struct timeline_entry *entry = edit_entry(e, ENTRY_UNASSIGNED);
+    entry->offer_id = driver->offer_id;
+    entry->driver_id = driver->id;
+    entry->reason = why;
+}
+
 void edit_assign(struct edit *e, int32_t i, enum booking_action action, unsigned hats) {
     struct booking_offer offer = take_offer(e, i);
     struct booking_driver *driver = arena_new(e->ctx->arena, struct booking_driver);
@@ -175,6 +195,7 @@ void edit_assign(struct edit *e, int32_t i, enum booking_action action, unsigned
     e->b->driver = driver;
     bool promised = offer.pickup_eta_s >= 0 && offer.pickup_eta_s <= PICKUP_ETA_S_MAX;
     e->b->pickup_due_us = promised ? e->ctx->now_us + offer.pickup_eta_s * US_PER_S : 0;
+    e->b->held = false;
     edit_move(e, action, hats);
     edit_event(e, ENTRY_ASSIGNED, &offer);
     struct timeline_entry *entry = edit_entry(e, ENTRY_ASSIGNED);
@@ -230,6 +251,7 @@ static void fill_offer(const struct edit_event *from, struct ev_offer *to) {
                             .pickup_distance_m = from->pickup_distance_m,
                             .pickup_eta_s = from->pickup_eta_s,
                             .reason = str_from(close_reason_names[from->reason]),
+                            .why = from->why,
                             .manual = from->manual};
 }
 
@@ -255,6 +277,7 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .earned = b->ledger_count > 0 ? ledger_earned(b) : I64_ABSENT,
                             .gross = b->ledger_count > 0 ? ledger_gross(b) : I64_ABSENT,
                             .search_until_us = b->search_until_us,
+                            .held = b->held,
                             .stars = I64_ABSENT,
                             .actor_kind = (int32_t)e->cmd->who.role,
                             .actor_id = e->cmd->who.user_id,
@@ -262,12 +285,8 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .figures = figures};
     struct ev_offer offer;
     if (from->type == ENTRY_REQUESTED || from->type == ENTRY_OFFERED ||
-        from->type == ENTRY_ASSIGN_WANTED)
+        from->type == ENTRY_ASSIGN_WANTED || from->type == ENTRY_UNASSIGNED)
         fill_trip(b, e->ctx->arena, &ev);
-    if (from->type == ENTRY_REQUESTED) {
-        ev.favourites = b->favourites;
-        ev.favourite_count = b->favourite_count;
-    }
     if (from->type == ENTRY_RATED)
         ev.stars = b->rating->stars;
     if (b->driver != NULL) {

@@ -47,7 +47,6 @@ struct create_body {
     int32_t stop_count;
     struct goods *goods; /* none: the quote's */
     int32_t goods_count;
-    bool prefer_favourites;
 };
 struct cancel_body {
     struct str reason;
@@ -68,20 +67,24 @@ struct rating_body {
 };
 struct assign_body {
     struct str driver_id;
+    struct str reason; /* required where somebody has it already */
     int64_t version;
 };
-struct rebook_body {
-    struct window *pickup_window; /* NULL: as soon as can be */
+/* The end of an assignment: by a dispatcher, or by the driver himself. */
+struct leave_body {
+    struct str reason;
+    int32_t search; /* enum tri; false: dispatch does not look for another */
+    int64_t version;
 };
 struct window_body {
     struct window *pickup_window;
     int64_t total;   /* what it may cost at most; I64_ABSENT: as much as it does */
     int64_t version; /* I64_ABSENT: whatever it is */
 };
-extern const struct schema window_body_schema, rebook_body_schema;
+extern const struct schema window_body_schema;
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
-    assign_body_schema, area_body_schema;
+    assign_body_schema, unassign_body_schema, release_body_schema, area_body_schema;
 
 /* ---- prices ---- */
 
@@ -97,8 +100,6 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
 /* What a create needs beside its booking: gathered by load, or given by the bench. */
 struct create_facts {
     const struct quote_set *set; /* NULL: no such quote */
-    struct str *favourites;      /* of the customer, if they are wanted */
-    int32_t favourite_count;
     char secret[SECRET_LEN + 1];
     bool too_many;   /* the customer has as many open bookings as he may */
     bool reserved;   /* this command counts among those of its batch */
@@ -110,7 +111,8 @@ void open_release(const struct command *cmd);
 
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
     booking_rate, booking_accept, booking_decline, booking_assign, booking_wake, booking_offered,
-    booking_refused, booking_dropped, booking_stale, booking_reschedule;
+    booking_refused, booking_dropped, booking_stale, booking_reschedule, booking_unassign,
+    booking_release;
 /* Counts the events of a decision that has become durable. */
 void booking_applied(const struct command *cmd, const struct decision *d, const void *state);
 
@@ -123,6 +125,7 @@ struct edit_event {
     int32_t reason;                                 /* enum close_reason, of a closed offer */
     struct str offer_id, driver_id, driver_user_id; /* of the offer; absent: none */
     int64_t expires_at_us, pickup_distance_m, pickup_eta_s;
+    struct str why; /* of an end of an assignment, in people's words */
     bool manual;
 };
 struct edit {
@@ -152,6 +155,9 @@ void edit_close_offers(struct edit *e, int32_t reason);
 /* Remembers an offer that never was open here, or no longer is, and tells that it is closed. */
 void edit_refuse_offer(struct edit *e, struct str offer_id, struct str driver_id,
                        struct str driver_user_id, int32_t reason);
+/* Its driver has it no more, for REASON (enum close_reason) and WHY (his offer is remembered as
+ * closed): told, in the timeline, the stop where he was is as before. The state is the caller's. */
+void edit_unassign(struct edit *e, int32_t reason, struct str why);
 /* Open offer I becomes the assignment, by ACTION of HATS; the others are closed. */
 void edit_assign(struct edit *e, int32_t i, enum booking_action action, unsigned hats);
 /* By the machine: the booking's state after ACTION; the caller has judged that it is legal. */
@@ -178,6 +184,9 @@ bool booking_at_hand(const struct booking *b, const struct command *cmd, unsigne
 void booking_refuse(const struct booking *b, const struct command *cmd,
                     const struct booking_ask *ask, enum verdict v, const char *wanted,
                     struct decision *d);
+/* True unless B has lost its driver so often that it is enough; then D has the problem. */
+bool booking_may_lose_driver(const struct booking *b, const struct command *cmd, unsigned hats,
+                             struct decision *d);
 /* 200 with what is there already. */
 void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d);
 
@@ -239,9 +248,9 @@ void handle_status(struct call *c);
 void handle_rating(struct call *c);
 void handle_assign(struct call *c);
 void handle_reschedule(struct call *c);
-void handle_rebook(struct call *c);
-void check_rebook(struct call *c, const void *body, struct field_errors *errors);
 void check_window(struct call *c, const void *body, struct field_errors *errors);
+void handle_unassign(struct call *c);
+void handle_release(struct call *c);
 void handle_track(struct call *c);
 
 #endif

@@ -19,11 +19,21 @@ const char *const booking_action_names[ACTION_COUNT] = {
     [ACTION_RATE] = "rating",
     [ACTION_DISPATCH] = "its time comes",
     [ACTION_RESCHEDULE] = "another time",
+    [ACTION_UNASSIGN] = "unassign",
+    [ACTION_RELEASE] = "release",
 };
 
 #define MOVE(state, ...)                                                                           \
     { .to = BOOKING_##state, __VA_ARGS__ }
 #define PARTIES (HAT_CUSTOMER | HAT_STAFF)
+/* Until the goods are picked up a booking may go to another driver, or to nobody. */
+#define CHANGES_HANDS                                                                              \
+    [ACTION_ASSIGN] =                                                                              \
+        MOVE(ASSIGNED, .who = HAT_STAFF, .conditions = MOVE_REASON, .stop_state = STOP_PENDING),   \
+    [ACTION_UNASSIGN] =                                                                            \
+        MOVE(REQUESTED, .who = HAT_STAFF, .conditions = MOVE_REASON, .stop_state = STOP_PENDING),  \
+    [ACTION_RELEASE] =                                                                             \
+        MOVE(REQUESTED, .who = HAT_DRIVER, .conditions = MOVE_REASON, .stop_state = STOP_PENDING)
 
 const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
     {
@@ -56,6 +66,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                     MOVE(ARRIVED_PICKUP, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP,
                          .stop_state = STOP_ARRIVED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CHANGES_HANDS,
             },
         [BOOKING_ARRIVED_PICKUP] =
             {
@@ -65,6 +76,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                     MOVE(FAILED, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP | MOVE_REASON,
                          .stop_state = STOP_FAILED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CHANGES_HANDS,
             },
         [BOOKING_PICKED_UP] =
             {
@@ -123,6 +135,8 @@ int32_t booking_allowed(int32_t state, unsigned hats, int32_t ret_states[BOOKING
     unsigned found = 0;
     for (int action = 0; action < ACTION_COUNT; action++) {
         const struct booking_move *m = &booking_moves[state][action];
+        if (action == ACTION_UNASSIGN || action == ACTION_RELEASE)
+            continue; /* no status, but ways of their own */
         if ((m->who & seen_by) != 0 && m->to != state)
             found |= 1u << m->to;
     }

@@ -22,6 +22,8 @@ enum booking_action {
     ACTION_RATE,
     ACTION_DISPATCH,   /* the system: it is time to look for a driver */
     ACTION_RESCHEDULE, /* another time for the pickup */
+    ACTION_UNASSIGN,   /* a dispatcher takes it from its driver */
+    ACTION_RELEASE,    /* its driver gives it back */
     ACTION_COUNT
 };
 extern const char *const booking_action_names[ACTION_COUNT];

@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
-#include "services/booking/favourites.h"
 #include "services/booking/report.h"
 #include "services/booking/schedule.h"
 
@@ -12,6 +11,7 @@
 #define QUOTE_TTL_US (600 * US_PER_S)
 #define OFFER_TIMEOUT_US (20 * US_PER_S)
 #define SEARCH_TIMEOUT_US (180 * US_PER_S)
+#define HELD_TIMEOUT_US (3600 * US_PER_S)
 #define TRIP_MAX_KM 200
 #define COMMISSION_PERCENT 20
 #define OPEN_BOOKINGS_MAX 100
@@ -62,19 +62,15 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "rateBooking", .area = AREA_BOOKINGS},
     {"POST", "/v1/bookings/{id}/assign", ROLES_STAFF, handle_assign, &assign_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "assignDriver", .area = AREA_BOOKINGS},
-    {"POST", "/v1/bookings/{id}/rebook", ROLES_CUSTOMERS, handle_rebook, &rebook_body_schema,
-     ROUTE_BODY_OPTIONAL, "rebook", check_rebook, .area = AREA_BOOKINGS},
-    {"GET", "/v1/me/favourite-drivers", ROLES(ROLE_CUSTOMER), handle_favourites, NULL, 0,
-     "listFavouriteDrivers", .area = AREA_BOOKINGS},
-    {"PUT", "/v1/me/favourite-drivers/{id}", ROLES(ROLE_CUSTOMER), handle_put_favourite,
-     &favourite_body_schema, ROUTE_IDEMPOTENT, "addFavouriteDriver", .area = AREA_BOOKINGS},
-    {"DELETE", "/v1/me/favourite-drivers/{id}", ROLES(ROLE_CUSTOMER), handle_delete_favourite, NULL,
-     0, "removeFavouriteDriver", .area = AREA_BOOKINGS},
     {"PUT", "/v1/bookings/{id}/pickup-window", ROLES_CUSTOMERS, handle_reschedule,
      &window_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "reschedule", check_window,
      .area = AREA_BOOKINGS},
     {"GET", "/v1/reports/{name}", ROLES_STAFF, handle_report, NULL, 0, "getReport",
      .area = AREA_REPORTS},
+    {"POST", "/v1/bookings/{id}/unassign", ROLES_STAFF, handle_unassign, &unassign_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "unassignDriver", .area = AREA_BOOKINGS},
+    {"POST", "/v1/bookings/{id}/release", ROLES(ROLE_DRIVER), handle_release, &release_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "releaseBooking", .area = AREA_DRIVING},
     {"GET", "/v1/track/{token}", ROLES_PUBLIC, handle_track, NULL, 0, "trackBooking"},
 };
 
@@ -144,13 +140,9 @@ static const struct event_entry events[] = {
 /* ---- the service ---- */
 
 static const struct command_type *const timers[] = {&booking_wake, NULL};
-static const struct store_collection *const collections[] = {&booking_collection,
-                                                             &quote_collection,
-                                                             &tariff_collection,
-                                                             &area_collection,
-                                                             &report_collection,
-                                                             &favourites_collection,
-                                                             NULL};
+static const struct store_collection *const collections[] = {&booking_collection, &quote_collection,
+                                                             &tariff_collection,  &area_collection,
+                                                             &report_collection,  NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;
@@ -233,6 +225,8 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.offer_timeout_us = OFFER_TIMEOUT_US;
     if (s->o.search_timeout_us == 0)
         s->o.search_timeout_us = SEARCH_TIMEOUT_US;
+    if (s->o.held_timeout_us == 0)
+        s->o.held_timeout_us = HELD_TIMEOUT_US;
     if (s->o.trip_max_km == 0)
         s->o.trip_max_km = TRIP_MAX_KM;
     if (s->o.commission_percent == 0)

@@ -164,39 +164,24 @@ void handle_tariffs(struct call *c) {
     call_json(c, 200, tariffs_json(t, &c->arena));
 }
 
-static void write_version(struct jw *w, const struct tariffs *t) {
-    jw_object(w);
-    jw_kv_i64(w, "version", t->number);
-    jw_kv_time(w, "effective_at", t->effective_us);
-    jw_kv_time(w, "created_at", t->created_us);
-    jw_kv_str(w, "created_by", t->created_by);
-    jw_kv_str(w, "note", t->note);
-    jw_end(w);
+static void write_version(struct page *p, const void *state, const void *arg) {
+    const struct tariffs *t = state;
+    (void)arg;
+    jw_object(&p->w);
+    jw_kv_i64(&p->w, "version", t->number);
+    jw_kv_time(&p->w, "effective_at", t->effective_us);
+    jw_kv_time(&p->w, "created_at", t->created_us);
+    jw_kv_str(&p->w, "created_by", t->created_by);
+    jw_kv_str(&p->w, "note", t->note);
+    jw_end(&p->w);
 }
 
 void handle_tariff_versions(struct call *c) {
     const struct booking_service *s = c->service;
-    int32_t limit, count;
-    struct store_query q = {.collection = &tariff_collection};
-    if (!call_page(c, &limit, &q.after))
+    struct page p;
+    if (!page_list(&p, c, &tariff_aggregate, -1, STR_NONE, write_version, NULL))
         return;
-    struct store_doc *docs;
-    q.limit = limit;
-    int err = c->worker->reader->ops->list(c->worker->reader, &q, &c->arena, &docs, &count);
-    struct page page;
-    page_begin(&page, c);
-    for (int32_t i = 0; i < count && err == 0; i++) {
-        void *state;
-        err = aggregate_decode(&tariff_aggregate, &docs[i], c->worker->parser, &c->arena, &state);
-        if (err == 0)
-            write_version(&page.w, state);
-    }
-    if (err < 0) {
-        call_error(c, err);
-        return;
-    }
-    bool more = count == limit; /* the house's own is no document, and comes last */
-    if (!more)
-        write_version(&page.w, s->o.tariffs);
-    page_reply(&page, more, count > 0 ? docs[count - 1].id : STR_NONE);
+    if (!p.more) /* the house's own is no document, and comes last */
+        write_version(&p, s->o.tariffs, NULL);
+    page_reply(&p, p.more, p.last_id);
 }

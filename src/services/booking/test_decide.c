@@ -133,6 +133,136 @@ static void test_delivery_of_three(void **unused) {
     world_free(w);
 }
 
+static void test_released(void **unused) {
+    (void)unused;
+    struct world *w = world_new(31);
+    create(w, 2);
+    struct str first = offer(w, 0);
+    accept(w, 0, first);
+    status(w, 0, BOOKING_ARRIVED_PICKUP, 0);
+    w->now_us += 300 * US_PER_S;
+    assert_int_equal(release(w, 1), 404); /* not his */
+    assert_int_equal(release(w, 0), 200);
+    assert_int_equal(w->b->state, BOOKING_REQUESTED);
+    assert_null(w->b->driver);
+    assert_int_equal(w->b->search_until_us, w->now_us + 180 * US_PER_S); /* a search of its own */
+    assert_true(told_of(w, EV_BOOKING_UNASSIGNED, first));
+    assert_true(told(w, EV_BOOKING_UNASSIGNED, "\"reason\":\"released\",\"why\":\"a puncture\""));
+    assert_true(told(w, EV_BOOKING_UNASSIGNED, "\"stops\":[{")); /* dispatch may begin */
+    assert_false(told(w, EV_AUDIT_RECORDED, ""));                /* his own affair */
+    assert_int_equal(release(w, 0), 404);
+    assert_int_equal(status(w, 0, BOOKING_PICKED_UP, 0), 404);
+    assert_int_equal(accept(w, 0, first), 409); /* what he had is no offer any more */
+    /* another takes it, and then it is too late to give it back */
+    accept(w, 1, offer(w, 1));
+    status(w, 1, BOOKING_ARRIVED_PICKUP, 0);
+    status(w, 1, BOOKING_PICKED_UP, 0);
+    assert_int_equal(release(w, 1), 409);
+    assert_int_equal(unassign(w, w->staff, TRI_ABSENT), 409);
+    assert_int_equal(reassign(w, 2, "nearer"), 409);
+    world_free(w);
+}
+
+static void test_unassigned(void **unused) {
+    (void)unused;
+    struct world *w = world_new(32);
+    create(w, 2);
+    assert_int_equal(unassign(w, w->staff, TRI_ABSENT), 409); /* nobody has it */
+    struct str first = offer(w, 0);
+    accept(w, 0, first);
+    assert_int_equal(unassign(w, w->customer, TRI_ABSENT), 403);
+    assert_int_equal(unassign(w, w->stranger, TRI_ABSENT), 404);
+    assert_int_equal(unassign(w, w->staff, TRI_FALSE), 200);
+    assert_true(body_has(w, "\"held\":true"));
+    assert_true(told(w, EV_BOOKING_UNASSIGNED, "\"held\":true"));
+    assert_true(told(w, EV_AUDIT_RECORDED, "booking.unassigned"));
+    assert_true(told(w, EV_AUDIT_RECORDED, "he is stuck"));
+    assert_int_equal(w->b->search_until_us, w->now_us + 3600 * US_PER_S);
+    /* old news of the offer that he had it by change nothing */
+    struct ev_claim *claim = claim_of(w, 0, first);
+    run(w, &booking_offered, (struct identity){0}, claim, NULL);
+    assert_true(told_of(w, EV_BOOKING_OFFER_CLOSED, first));
+    assert_int_equal(w->b->state, BOOKING_REQUESTED);
+    assert_int_equal(assign(w, 1), 202);
+    claim = claim_of(w, 1, w->b->offers[0].id);
+    claim->manual = true;
+    assert_int_equal(run(w, &booking_offered, (struct identity){0}, claim, NULL), 200);
+    assert_int_equal(w->b->state, BOOKING_ASSIGNED);
+    assert_false(w->b->held);
+    world_free(w);
+}
+
+/* To another straight away: the first keeps it until the second is claimed. */
+static void test_reassigned(void **unused) {
+    (void)unused;
+    struct world *w = world_new(33);
+    create(w, 2);
+    struct str first = offer(w, 0);
+    accept(w, 0, first);
+    assert_int_equal(assign(w, 1), 422); /* not without a reason */
+    assert_true(body_has(w, "\"/reason\""));
+    assert_int_equal(reassign(w, 0, "again"), 200); /* his already */
+    assert_int_equal(reassign(w, 1, "nearer"), 202);
+    assert_true(str_eq(w->b->driver->user_id, w->drivers[0].user_id));
+    assert_true(booking_aggregate.wake_at(w->b) > 0);
+    struct str wanted = w->b->offers[0].id;
+    struct ev_claim *claim = claim_of(w, 1, wanted);
+    claim->manual = true;
+    claim->reason = STR("off duty");
+    run(w, &booking_refused, (struct identity){0}, claim, NULL); /* he cannot: nothing happens */
+    assert_true(str_eq(w->b->driver->user_id, w->drivers[0].user_id));
+    assert_int_equal(w->b->offer_count, 0);
+    reassign(w, 2, "nearer");
+    claim = claim_of(w, 2, w->b->offers[0].id);
+    claim->manual = true;
+    assert_int_equal(run(w, &booking_offered, (struct identity){0}, claim, NULL), 200);
+    assert_true(str_eq(w->b->driver->user_id, w->drivers[2].user_id));
+    assert_true(told_of(w, EV_BOOKING_UNASSIGNED, first));
+    assert_true(told(w, EV_BOOKING_UNASSIGNED, "\"reason\":\"reassigned\",\"why\":\"nearer\""));
+    assert_true(told_of(w, EV_BOOKING_ASSIGNED, claim->offer_id));
+    /* nobody says anything for too long; or it is picked up before he does */
+    reassign(w, 1, "nearer");
+    w->now_us = booking_aggregate.wake_at(w->b);
+    wake(w);
+    assert_int_equal(w->b->offer_count, 0);
+    assert_int_equal(w->b->state, BOOKING_ASSIGNED);
+    status(w, 2, BOOKING_ARRIVED_PICKUP, 0);
+    reassign(w, 1, "nearer");
+    claim = claim_of(w, 1, w->b->offers[0].id);
+    claim->manual = true;
+    status(w, 2, BOOKING_PICKED_UP, 0);
+    assert_true(told_of(w, EV_BOOKING_OFFER_CLOSED, claim->offer_id));
+    assert_int_equal(run(w, &booking_offered, (struct identity){0}, claim, NULL), 409);
+    assert_true(str_eq(w->b->driver->user_id, w->drivers[2].user_id));
+    world_free(w);
+}
+
+/* Enough is enough; until then there is room in the timeline for all of it. */
+static void test_handed_on_for_ever(void **unused) {
+    (void)unused;
+    struct world *w = world_new(34);
+    create(w, 20);
+    for (int n = 0; n < HANDS_MAX; n++) {
+        for (int m = 0; m < 20; m++)
+            decline(w, m % DRIVERS, offer(w, m % DRIVERS));
+        accept(w, n % DRIVERS, offer(w, n % DRIVERS));
+        status(w, n % DRIVERS, BOOKING_ARRIVED_PICKUP, 0);
+        assert_int_equal(release(w, n % DRIVERS), 200);
+    }
+    accept(w, 0, offer(w, 0));
+    assert_int_equal(release(w, 0), 409);
+    assert_int_equal(unassign(w, w->staff, TRI_ABSENT), 409);
+    assert_int_equal(reassign(w, 1, "nearer"), 409);
+    assert_int_equal(status(w, 0, BOOKING_ARRIVED_PICKUP, 0), 200);
+    assert_int_equal(status(w, 0, BOOKING_PICKED_UP, 0), 200);
+    for (int64_t stop = 1; stop < 20; stop++) {
+        assert_int_equal(status(w, 0, BOOKING_ARRIVED_DROPOFF, stop), 200);
+        assert_int_equal(status(w, 0, BOOKING_DELIVERED, stop), 200);
+    }
+    assert_int_equal(rate(w, w->customer, 5), 200);
+    world_free(w);
+}
+
 static void test_failed(void **unused) {
     (void)unused;
     struct world *w = world_new(5);
@@ -193,7 +323,7 @@ static void test_assign(void **unused) {
     assert_true(str_is(w->b->driver->name, "Ola Berg"));
     assert_true(told_of(w, EV_BOOKING_OFFER_CLOSED, asked));
     assert_int_equal(assign(w, 1), 200);
-    assert_int_equal(assign(w, 2), 409);
+    assert_int_equal(assign(w, 2), 422); /* not without a reason */
     world_free(w);
 }
 
@@ -296,6 +426,10 @@ int main(void) {
         cmocka_unit_test(test_offer_won_and_lost),
         cmocka_unit_test(test_offer_declined_and_timed_out),
         cmocka_unit_test(test_delivery_of_three),
+        cmocka_unit_test(test_released),
+        cmocka_unit_test(test_unassigned),
+        cmocka_unit_test(test_reassigned),
+        cmocka_unit_test(test_handed_on_for_ever),
         cmocka_unit_test(test_failed),
         cmocka_unit_test(test_cancel_closes_offers),
         cmocka_unit_test(test_assign),

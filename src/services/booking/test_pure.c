@@ -18,6 +18,9 @@
 static bool searching(int32_t s) {
     return s == BOOKING_REQUESTED || s == BOOKING_OFFERED;
 }
+static bool before_pickup(int32_t s) {
+    return s == BOOKING_ASSIGNED || s == BOOKING_ARRIVED_PICKUP;
+}
 static bool open_state(int32_t s) {
     return s >= BOOKING_SCHEDULED && s <= BOOKING_ARRIVED_DROPOFF;
 }
@@ -32,7 +35,12 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
     case ACTION_ACCEPT:
         return hat == HAT_ASKED && s == BOOKING_OFFERED ? BOOKING_ASSIGNED : BOOKING_NONE;
     case ACTION_ASSIGN:
-        return hat == HAT_STAFF && searching(s) ? BOOKING_ASSIGNED : BOOKING_NONE;
+        return hat == HAT_STAFF && (searching(s) || before_pickup(s)) ? BOOKING_ASSIGNED
+                                                                      : BOOKING_NONE;
+    case ACTION_UNASSIGN:
+        return hat == HAT_STAFF && before_pickup(s) ? BOOKING_REQUESTED : BOOKING_NONE;
+    case ACTION_RELEASE:
+        return hat == HAT_DRIVER && before_pickup(s) ? BOOKING_REQUESTED : BOOKING_NONE;
     case ACTION_EXPIRE:
         return hat == HAT_SYSTEM && (searching(s) || s == BOOKING_SCHEDULED) ? BOOKING_EXPIRED
                                                                              : BOOKING_NONE;
@@ -112,6 +120,12 @@ static void test_machine_conditions(void **unused) {
     assert_int_equal(booking_judge(&ask, &to), VERDICT_OTHER_STOP);
     ask.hats = HAT_CUSTOMER;
     assert_int_equal(booking_judge(&ask, &to), VERDICT_DENIED);
+    for (int action = ACTION_UNASSIGN; action <= ACTION_RELEASE; action++) {
+        struct booking_ask leave = {.state = BOOKING_ASSIGNED,
+                                    .action = (enum booking_action)action,
+                                    .hats = HAT_STAFF | HAT_DRIVER};
+        assert_int_equal(booking_judge(&leave, &to), VERDICT_NO_REASON);
+    }
     ask.action = ACTION_CANCEL;
     assert_int_equal(booking_judge(&ask, &to), VERDICT_ILLEGAL); /* too late, not never */
     ask = (struct booking_ask){

@@ -156,6 +156,17 @@ static void test_bad_bodies(void **unused) {
     assert_int_equal(a.status, 422);
     assert_true(has(a, "/reason"));
     assert_int_equal(act(t, t->staff, "assign", "{\"driver_id\":\"usr_1\"}").status, 422);
+    a = act(t, t->staff, "assign",
+            "{\"driver_id\":\"drv_01M850A1SK23ZZJRCG4QJ80T26\",\"reason\":\"\"}");
+    assert_true(a.status == 422 && has(a, "/reason"));
+    a = act(t, t->staff, "unassign", "{}");
+    assert_true(a.status == 422 && has(a, "/reason"));
+    a = act(t, t->staff, "unassign", "{\"reason\":7,\"search\":\"no\",\"version\":0}");
+    assert_true(a.status == 422 && has(a, "/reason") && has(a, "/search") && has(a, "/version"));
+    a = act(t, t->driver, "release", "{\"reason\":\"\",\"version\":-1}");
+    assert_true(a.status == 422 && has(a, "/reason") && has(a, "/version"));
+    a = act(t, t->driver, "release", "[]");
+    assert_int_equal(a.status, 422);
     assert_int_equal(act(t, t->driver, "accept", "{\"offer_id\":\"x\"}").status, 422);
     a = ask(
         t, t->customer, "POST", "/v1/bookings",
@@ -276,6 +287,21 @@ static void test_assign(void **unused) {
     assert_int_equal(a.status, 200);
     assert_true(has(a, "\"state\":\"assigned\"") && has(a, "\"name\":\"Ola Berg\""));
     assert_string_equal(header_of(t, a, "ETag"), "\"5\"");
+    /* and taken from him again */
+    const char *stuck = "{\"reason\":\"he is stuck\"}";
+    assert_int_equal(act(t, t->driver, "unassign", stuck).status, 403);
+    assert_int_equal(act(t, t->staff, "release", stuck).status, 403);
+    a = act(t, t->staff, "unassign", "{\"reason\":\"he is stuck\",\"version\":4}");
+    assert_int_equal(a.status, 409);
+    a = act(t, t->staff, "unassign", stuck);
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "\"state\":\"requested\"") && has(a, "\"driver\":null"));
+    assert_int_equal(act(t, t->staff, "unassign", stuck).status, 409);
+    assert_int_equal(act(t, t->driver, "release", stuck).status, 404); /* not his any more */
+    log = ask(t, t->customer, "GET", format(t, "/v1/bookings/%s/timeline", t->booking), NULL);
+    assert_true(has(log, "booking.unassigned") && !has(log, "he is stuck"));
+    log = ask(t, t->staff, "GET", format(t, "/v1/bookings/%s/timeline", t->booking), NULL);
+    assert_true(has(log, "he is stuck"));
     town_free(t);
 }
 

@@ -63,7 +63,11 @@ static void walk_step(struct walk *k) {
         break;
     case 4:
         if (rng_below(&k->rng, 4) == 0)
-            assign(w, driver);
+            reassign(w, driver, rng_below(&k->rng, 4) == 0 ? NULL : "nearer");
+        else if (rng_below(&k->rng, 8) == 0)
+            unassign(w, w->staff, (enum tri)rng_below(&k->rng, 3));
+        else if (rng_below(&k->rng, 8) == 0)
+            release(w, driver);
         break;
     case 5:
     case 6:
@@ -91,7 +95,8 @@ static void walk_step(struct walk *k) {
 static void check_claims(struct walk *k) {
     const struct booking *b = k->w->b;
     for (int i = 0; i < k->count; i++) {
-        if (told_of(k->w, EV_BOOKING_OFFER_CLOSED, k->ids[i]))
+        if (told_of(k->w, EV_BOOKING_OFFER_CLOSED, k->ids[i]) ||
+            told_of(k->w, EV_BOOKING_UNASSIGNED, k->ids[i]))
             k->held[i] = false;
         bool open = booking_offer_index(b, k->ids[i]) >= 0;
         bool won = b->driver != NULL && str_eq(b->driver->offer_id, k->ids[i]);

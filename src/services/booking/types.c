@@ -16,8 +16,9 @@ const char *const ledger_account_names[] = {NULL,  "customer", "driver", "house"
                                             "tax", "promo",    NULL};
 const char *const ledger_code_names[] = {NULL,       "charge", "earning", "commission", "tax",
                                          "discount", "cash",   "fee",     NULL};
-const char *const close_reason_names[] = {NULL,        "declined",           "timed_out",
-                                          "withdrawn", "accepted_elsewhere", NULL};
+const char *const close_reason_names[] = {NULL,         "declined",           "timed_out",
+                                          "withdrawn",  "accepted_elsewhere", "unassigned",
+                                          "reassigned", "released",           NULL};
 const char *const entry_type_names[] = {
     NULL,
     EV_BOOKING_REQUESTED,
@@ -34,6 +35,7 @@ const char *const entry_type_names[] = {
     EV_BOOKING_SCHEDULED,
     EV_BOOKING_RESCHEDULED,
     EV_BOOKING_REMINDED,
+    EV_BOOKING_UNASSIGNED,
     NULL,
 };
 
@@ -116,18 +118,6 @@ static const struct schema_field quote_fields[] = {
 };
 static const struct schema quote_schema = SCHEMA(struct quote, "StoredQuote", quote_fields);
 
-static const struct schema_field contact_fields[] = {
-    {"name", S_STR, AT(contact, name)},
-    {"phone", S_STR, AT(contact, phone)},
-};
-static const struct schema contact_schema = SCHEMA(struct contact, "StoredContact", contact_fields);
-
-static const struct schema_field contact_of_fields[] = {
-    {"contact", S_OBJECT_PTR, AT(contact_of, contact), .sub = &contact_schema},
-};
-static const struct schema contact_of_schema =
-    SCHEMA(struct contact_of, "StoredContactOf", contact_of_fields);
-
 static const struct schema_field quote_set_fields[] = {
     HEAD_FIELDS("qte"),
     {"customer_id", S_ID, AT(quote_set, customer_id), .hint = "usr"},
@@ -138,15 +128,16 @@ static const struct schema_field quote_set_fields[] = {
     {"quotes", S_LIST, AT(quote_set, quotes), COUNT_AT(quote_set, quote_count),
      .sub = &quote_schema, .max = VEHICLE_COUNT},
     {"pickup_window", S_OBJECT_PTR, AT(quote_set, pickup_window), .sub = &window_schema},
-    {"again_of", S_ID, AT(quote_set, again_of), .hint = "bkg"},
-    {"contacts", S_LIST, AT(quote_set, contacts), COUNT_AT(quote_set, contact_count),
-     .sub = &contact_of_schema, .max = STOPS_MAX},
-    {"notes", S_STR, AT(quote_set, notes)},
-    {"payment", S_ENUM, AT(quote_set, payment), .names = payment_names},
     {"goods", S_LIST, AT(quote_set, goods), COUNT_AT(quote_set, goods_count), .sub = &goods_schema,
      .max = GOODS_MAX},
 };
 const struct schema quote_set_schema = SCHEMA(struct quote_set, "StoredQuoteSet", quote_set_fields);
+
+static const struct schema_field contact_fields[] = {
+    {"name", S_STR, AT(contact, name)},
+    {"phone", S_STR, AT(contact, phone)},
+};
+static const struct schema contact_schema = SCHEMA(struct contact, "StoredContact", contact_fields);
 
 static const struct schema_field stop_fields[] = {
     {"place", S_OBJECT, AT(booking_stop, place), .sub = &place_schema},
@@ -174,6 +165,7 @@ static const struct schema_field offer_fields[] = {
     {"pickup_distance_m", S_I64, AT(booking_offer, pickup_distance_m)},
     {"pickup_eta_s", S_I64, AT(booking_offer, pickup_eta_s)},
     {"wanted", S_BOOL, AT(booking_offer, wanted)},
+    {"reason", S_STR, AT(booking_offer, reason)},
 };
 static const struct schema offer_schema = SCHEMA(struct booking_offer, "StoredOffer", offer_fields);
 
@@ -252,10 +244,9 @@ static const struct schema_field booking_fields[] = {
     {"ended_at", S_TIME, AT(booking, ended_at_us)},
     {"pickup_window", S_OBJECT_PTR, AT(booking, pickup_window), .sub = &window_schema},
     {"dispatch_at", S_TIME, AT(booking, dispatch_at_us)},
-    {"favourites", S_STR_LIST, AT(booking, favourites), COUNT_AT(booking, favourite_count),
-     .max = FAVOURITES_MAX},
     {"remind_at", S_TIME, AT(booking, remind_at_us)},
     {"pickup_due", S_TIME, AT(booking, pickup_due_us)},
+    {"held", S_BOOL, AT(booking, held)},
 };
 const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
 
@@ -281,16 +272,16 @@ static void booking_keys(const void *state, struct arena *a, struct str ret_keys
 }
 
 /* While nobody has it: the beginning of the search, its end, or that of the first offer that runs
- * out. */
+ * out; and that of a dispatcher's wish to give it to another. */
 static int64_t booking_wake_at(const void *state) {
     const struct booking *b = state;
     if (b->state == BOOKING_SCHEDULED) {
         bool remind = b->remind_at_us != 0 && b->remind_at_us < b->dispatch_at_us;
         return remind ? b->remind_at_us : b->dispatch_at_us;
     }
-    if (!booking_is_searching(b->state))
+    if (!booking_is_searching(b->state) && b->offer_count == 0)
         return 0;
-    int64_t at_us = b->search_until_us;
+    int64_t at_us = booking_is_searching(b->state) ? b->search_until_us : INT64_MAX;
     for (int32_t i = 0; i < b->offer_count; i++) {
         if (b->offers[i].expires_at_us < at_us)
             at_us = b->offers[i].expires_at_us;

@@ -23,11 +23,11 @@
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 160 /* entries */
+#define TIMELINE_MAX 200 /* entries */
+#define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    64 /* of them kept free of offers, for what a booking cannot do without                        \
-        */
-#define FAVOURITES_MAX 20
+    104                 /* of them kept free of offers, for what a booking cannot do without       \
+                         */
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
 #define SECRET_LEN 22   /* the same as base64url */
@@ -65,7 +65,11 @@ enum close_reason {
     CLOSE_DECLINED,
     CLOSE_TIMED_OUT,
     CLOSE_WITHDRAWN,
-    CLOSE_ACCEPTED_ELSEWHERE
+    CLOSE_ACCEPTED_ELSEWHERE,
+    /* of the offer by which somebody had the booking */
+    CLOSE_UNASSIGNED, /* a dispatcher took it from him */
+    CLOSE_REASSIGNED, /* … and gave it to another */
+    CLOSE_RELEASED    /* he gave it back */
 };
 extern const char *const close_reason_names[];
 
@@ -86,6 +90,7 @@ enum entry_type {
     ENTRY_SCHEDULED,
     ENTRY_RESCHEDULED,
     ENTRY_REMINDED,
+    ENTRY_UNASSIGNED,
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -133,13 +138,6 @@ struct terms {
 
 /* ---- quotes ---- */
 
-struct contact {
-    struct str name, phone;
-};
-struct contact_of {
-    struct contact *contact; /* NULL: none */
-};
-
 struct quote {
     int32_t vehicle;
     bool estimate; /* the route is not by road */
@@ -165,13 +163,7 @@ struct quote_set {
     int32_t quote_count;
     struct window *pickup_window; /* NULL: as soon as can be */
     bool waits;                   /* of the answer only: it is for later */
-    /* Of a booking that is booked again: what is taken over where the new one does not say. */
-    struct str again_of;         /* its id; absent: of none */
-    struct contact_of *contacts; /* one for each stop */
-    int32_t contact_count;
-    struct str notes;
-    int32_t payment;
-    struct goods *goods; /* none: nothing was said */
+    struct goods *goods;          /* none: nothing was said */
     int32_t goods_count;
     struct unfit *unfit; /* of the answer only, not kept */
     int32_t unfit_count;
@@ -179,6 +171,9 @@ struct quote_set {
 
 /* ---- bookings ---- */
 
+struct contact {
+    struct str name, phone;
+};
 struct booking_stop {
     struct place place;
     struct contact *contact; /* NULL: none */
@@ -197,6 +192,7 @@ struct booking_offer {
     int64_t pickup_distance_m, pickup_eta_s;
     bool
         wanted; /* a dispatcher's choice, waiting for the driver to be claimed; not his to accept */
+    struct str reason; /* of a wanted one that takes the booking from another; may be absent */
 };
 struct closed_offer {
     struct str id, driver_id;
@@ -272,11 +268,10 @@ struct booking {
     int64_t created_at_us, updated_at_us, search_until_us;
     int64_t ended_at_us;          /* 0: not ended */
     struct window *pickup_window; /* NULL: as soon as could be */
-    struct str *favourites;       /* drivers who are asked before others */
-    int32_t favourite_count;
-    int64_t dispatch_at_us; /* while scheduled: when a driver will be looked for */
-    int64_t remind_at_us;   /* while scheduled: when its customer is reminded; 0: no more */
-    int64_t pickup_due_us;  /* what its driver's offer promised; 0: nobody knew, or from before */
+    int64_t dispatch_at_us;       /* while scheduled: when a driver will be looked for */
+    int64_t remind_at_us;         /* while scheduled: when its customer is reminded; 0: no more */
+    int64_t pickup_due_us; /* what its driver's offer promised; 0: nobody knew, or from before */
+    bool held;             /* it waits for a dispatcher's hand: dispatch does not look */
 };
 
 extern const struct schema quote_set_schema, booking_schema;
@@ -300,6 +295,10 @@ static inline bool booking_is_searching(int32_t state) {
     return state == BOOKING_REQUESTED || state == BOOKING_OFFERED;
 }
 /* On the way to one of its stops? */
+/* Has it a driver who has not picked up yet? Then it may be another's. */
+static inline bool booking_may_change_hands(int32_t state) {
+    return state == BOOKING_ASSIGNED || state == BOOKING_ARRIVED_PICKUP;
+}
 static inline bool booking_is_under_way(int32_t state) {
     return state == BOOKING_ASSIGNED || state == BOOKING_PICKED_UP;
 }

@@ -106,8 +106,6 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     jw_key(w, "estimate");
     jw_bool(w, q->estimate);
     jw_kv_time(w, "expires_at", s->expires_at_us);
-    if (s->again_of.p != NULL)
-        jw_kv_str(w, "again_of", s->again_of);
     write_window(w, s->pickup_window);
     jw_key(w, "surge_applies");
     jw_bool(w, !s->waits);
@@ -248,13 +246,15 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     if (b->state == BOOKING_CANCELLED && b->cancel_fee != I64_ABSENT)
         jw_kv_i64(w, "cancel_fee", b->cancel_fee);
     write_rating(w, b->rating);
-    jw_key(w, "prefer_favourites");
-    jw_bool(w, b->favourite_count > 0);
     write_window(w, b->pickup_window);
     jw_kv_time(w, "dispatch_at", b->state == BOOKING_SCHEDULED ? b->dispatch_at_us : 0);
     jw_kv_time(w, "created_at", b->created_at_us);
     jw_kv_time(w, "updated_at", b->updated_at_us);
     jw_kv_time(w, "ended_at", b->ended_at_us);
+    if (b->held) {
+        jw_key(w, "held");
+        jw_bool(w, true);
+    }
     jw_end(w);
 }
 
@@ -333,7 +333,7 @@ static void write_data(struct jw *w, const struct timeline_entry *t, bool open) 
 /* Who else was asked, and why he did not want it, is staff's business. */
 static bool is_confidential(const struct timeline_entry *t) {
     return t->type == ENTRY_OFFERED || t->type == ENTRY_OFFER_CLOSED ||
-           t->type == ENTRY_ASSIGN_WANTED;
+           t->type == ENTRY_ASSIGN_WANTED || t->type == ENTRY_UNASSIGNED;
 }
 
 struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a) {

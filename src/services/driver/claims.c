@@ -288,6 +288,14 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     add_load(next, 1000, s->o.fairness_half_life_s, ctx->now_us);
 }
 
+/* His booking is over: he is free, or off duty if he may not drive any more. */
+static void free_driver(struct driver *d, const struct command *cmd, const struct decide_ctx *ctx,
+                        struct decision *ret) {
+    bool may_drive = d->status == STATUS_APPROVED && !d->disabled;
+    if (d->duty == DUTY_BUSY)
+        driver_set_duty(d, may_drive ? DUTY_ON : DUTY_OFF, cmd, ctx, ret);
+}
+
 static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                          struct decision *ret) {
     const struct driver *d = state;
@@ -302,9 +310,28 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
     remember(next, ctx->arena, next->claim->offer_id);
     next->claim = NULL;
     next->free_since_us = ctx->now_us;
-    bool may_drive = next->status == STATUS_APPROVED && !next->disabled;
-    if (next->duty == DUTY_BUSY)
-        driver_set_duty(next, may_drive ? DUTY_ON : DUTY_OFF, cmd, ctx, ret);
+    free_driver(next, cmd, ctx, ret);
+}
+
+/* The booking is his no more, though it is not over. If he gave it back it stays a job of his in
+ * the reckoning of fair shares, and an offer that he did not keep; else it never was one. */
+static void decide_unassigned(const struct command *cmd, const struct decide_ctx *ctx,
+                              const void *state, struct decision *ret) {
+    const struct driver_service *s = cmd->service;
+    const struct driver *d = state;
+    const struct ev_offer *offer = ((const struct ev_booking *)cmd->args)->offer;
+    if (d == NULL || has_ended(d, offer->id))
+        return;
+    struct driver *next = driver_edit(cmd, ctx, d, ret);
+    remember(next, ctx->arena, offer->id); /* not the booking: it may come to him again */
+    if (str_is(offer->reason, "released"))
+        next->released = (next->released > 0 ? next->released : 0) + 1;
+    else
+        add_load(next, -1000, s->o.fairness_half_life_s, ctx->now_us);
+    if (next->claim == NULL || !str_eq(next->claim->offer_id, offer->id))
+        return;
+    next->claim = NULL;
+    free_driver(next, cmd, ctx, ret);
 }
 
 static void decide_rated(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -348,5 +375,7 @@ const struct command_type driver_claim_type = DRIVER_COMMAND("driver.claim", dec
 const struct command_type driver_offered_type = DRIVER_COMMAND("driver.offered", decide_offered);
 const struct command_type driver_closed_type = DRIVER_COMMAND("driver.offer_closed", decide_closed);
 const struct command_type driver_assigned_type = DRIVER_COMMAND("driver.assigned", decide_assigned);
+const struct command_type driver_unassigned_type =
+    DRIVER_COMMAND("driver.unassigned", decide_unassigned);
 const struct command_type driver_ended_type = DRIVER_COMMAND("driver.ended", decide_ended);
 const struct command_type driver_rated_type = DRIVER_COMMAND("driver.rated", decide_rated);

@@ -92,6 +92,7 @@ static const struct event_entry events[] = {
     {EV_BOOKING_OFFER_CLOSED, &ev_booking_schema, on_offer_closed},
     {EV_BOOKING_ASSIGN_WANTED, &ev_booking_schema, on_assign_wanted},
     {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_assigned},
+    {EV_BOOKING_UNASSIGNED, &ev_booking_schema, on_unassigned},
     {EV_BOOKING_DELIVERED, &ev_booking_schema, on_ended},
     {EV_BOOKING_CANCELLED, &ev_booking_schema, on_ended},
     {EV_BOOKING_EXPIRED, &ev_booking_schema, on_ended},

@@ -80,6 +80,15 @@ void on_assigned(struct event_turn *t, const void *data) {
     event_command(t, &search_assigned_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
 }
 
+/* He had it, and has it no more; whether another is looked for its state says. */
+void on_unassigned(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    if (!names_offer(b))
+        return;
+    event_command(t, &driver_unassigned_type, b->offer->driver_id, (void *)(uintptr_t)b);
+    event_command(t, &search_unassigned_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
+}
+
 static void earn(struct event_turn *t, const struct ev_booking *b) {
     char date[11];
     bool known = b->gross > 0; /* else of a booking from before there was a ledger */

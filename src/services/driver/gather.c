@@ -219,6 +219,27 @@ static int load(struct command *cmd, struct store *store, int64_t now_us, bool o
     return 0;
 }
 
+/* As of what the booking says now, and of whom the search as it was had asked. */
+int search_load_anew(struct command *cmd, struct store *store, int64_t now_us) {
+    const struct driver_service *s = cmd->service;
+    const struct ev_booking *b = cmd->args;
+    cmd->facts = arena_new(cmd->arena, struct search_facts);
+    void *state;
+    int err = aggregate_get(&search_aggregate, store, executor_parser(cmd->executor), cmd->id,
+                            cmd->arena, &state);
+    if (err == ERR_NOT_FOUND)
+        return 0;
+    if (err < 0)
+        return err;
+    struct search search = *(const struct search *)state;
+    if (b->state != BOOKING_REQUESTED || b->held || b->stop_count < 2 ||
+        now_us >= b->search_until_us)
+        return 0;
+    search_fill(&search, b, s->o.search_radius_m);
+    gather(cmd, &search, now_us, cmd->facts);
+    return 0;
+}
+
 int search_load(struct command *cmd, struct store *store, int64_t now_us) {
     return load(cmd, store, now_us, false);
 }

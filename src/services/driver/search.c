@@ -53,8 +53,6 @@ void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m)
     s->earning = b->earning;
     s->currency = b->currency;
     s->load = b->load;
-    s->favourites = b->favourites;
-    s->favourite_count = b->favourite_count;
     s->search_until_us = b->search_until_us;
     s->radius_m = radius_m;
 }
@@ -120,6 +118,9 @@ static enum dispatch_standing standing_of(const struct search *s, struct str dri
             return DISPATCH_FRESH;
         *ret_bar = REASON_UNCLAIMED;
         return DISPATCH_BARRED;
+    case OUTCOME_LEFT:
+        *ret_bar = REASON_LEFT;
+        return DISPATCH_BARRED;
     case OUTCOME_DECLINED:
     case OUTCOME_ACCEPTED:
     case OUTCOME_NONE:
@@ -127,14 +128,6 @@ static enum dispatch_standing standing_of(const struct search *s, struct str dri
     }
     *ret_bar = REASON_DECLINED;
     return DISPATCH_BARRED;
-}
-
-static bool is_favourite(const struct search *s, struct str driver_id) {
-    for (int32_t i = 0; i < s->favourite_count; i++) {
-        if (str_eq(s->favourites[i], driver_id))
-            return true;
-    }
-    return false;
 }
 
 int32_t search_plan(const struct driver_options *o, const struct search *s,
@@ -145,7 +138,6 @@ int32_t search_plan(const struct driver_options *o, const struct search *s,
         struct dispatch_candidate *c = &ret_plan[i];
         *c = (struct dispatch_candidate){
             .driver_id = n->driver_id, .distance_m = n->distance_m, .tag = i};
-        c->favourite = is_favourite(s, n->driver_id);
         memcpy(c->value, n->value, sizeof c->value);
         c->standing = standing_of(s, n->driver_id, now_us, &c->bar);
         if (c->standing != DISPATCH_BARRED && (n->bar != REASON_NONE || c->value[PART_ETA] < 0)) {
@@ -238,6 +230,24 @@ static void go_round(struct search *s, const struct command *cmd, const struct d
 
 /* ---- decisions ---- */
 
+/* What the booking says of itself, unless something newer is known. */
+static void hear(struct search *s, const struct ev_booking *b, enum search_status status) {
+    if (b->version <= s->heard_version && s->heard_version > 0)
+        return;
+    s->heard_version = b->version;
+    s->status = (int32_t)status;
+    s->wake_at_us = 0;
+}
+
+static struct str left_words(const struct ev_offer *offer, struct arena *a) {
+    const char *how = str_is(offer->reason, "released")     ? "gave it back"
+                      : str_is(offer->reason, "reassigned") ? "it was given to another"
+                                                            : "it was taken from him";
+    if (offer->why.len == 0)
+        return str_from(how);
+    return arena_printf(a, "%s: %.*s", how, STR_ARG(offer->why));
+}
+
 static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                          struct decision *ret) {
     const struct driver_service *service = cmd->service;
@@ -291,7 +301,7 @@ static void decide_closed(const struct command *cmd, const struct decide_ctx *ct
                                        : OUTCOME_PASSED_OVER;
     struct search_asked *asked = asked_offer(s, offer->id);
     bool waited = asked != NULL && asked->outcome == OUTCOME_OFFERED;
-    if (asked != NULL && asked->outcome != OUTCOME_DECLINED) {
+    if (asked != NULL && asked->outcome != OUTCOME_DECLINED && asked->outcome != OUTCOME_LEFT) {
         asked->outcome = (int32_t)outcome;
         asked->at_us = ctx->now_us;
     }
@@ -340,10 +350,11 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     const struct ev_booking *b = cmd->args;
     struct search *s = state != NULL ? search_edit(cmd, ctx, state, ret)
                                      : search_new(cmd, ctx, b->booking_id, SEARCH_DONE, ret);
-    s->status = SEARCH_DONE;
-    s->wake_at_us = 0;
+    hear(s, b, SEARCH_DONE);
     struct str offer_id = b->offer != NULL ? b->offer->id : STR_NONE;
     struct search_asked *asked = asked_offer(s, offer_id);
+    if (asked != NULL && asked->outcome == OUTCOME_LEFT)
+        return; /* late news: he has it no more */
     if (asked != NULL)
         asked->outcome = OUTCOME_ACCEPTED;
     bool manual = b->offer != NULL && b->offer->manual;
@@ -358,12 +369,35 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
     const struct ev_booking *b = cmd->args;
     const struct search *old = state;
     if (old == NULL) {
-        search_new(cmd, ctx, b->booking_id, SEARCH_DONE, ret);
-    } else if (old->status == SEARCH_OPEN) {
-        struct search *s = search_edit(cmd, ctx, old, ret);
-        s->status = SEARCH_DONE;
-        s->wake_at_us = 0;
+        search_new(cmd, ctx, b->booking_id, SEARCH_DONE, ret)->heard_version = b->version;
+    } else if (old->status == SEARCH_OPEN || b->driver_id.p == NULL) {
+        hear(search_edit(cmd, ctx, old, ret), b, SEARCH_DONE);
     }
+}
+
+/* Its driver has it no more. The trace says so; and unless it has gone to another, or a dispatcher
+ * will choose, dispatch looks again: not at him. */
+static void decide_unassigned(const struct command *cmd, const struct decide_ctx *ctx,
+                              const void *state, struct decision *ret) {
+    const struct driver_service *service = cmd->service;
+    const struct ev_booking *b = cmd->args;
+    if (state == NULL) { /* that it was given is on its way: wait for that */
+        ret->result = ERR_AGAIN;
+        return;
+    }
+    struct search *s = search_edit(cmd, ctx, state, ret);
+    add_asked(s, b->offer->driver_id, b->offer->id, ctx->now_us);
+    s->asked[s->asked_count - 1].outcome = OUTCOME_LEFT;
+    trace_outcome(s, b->offer->id, OUTCOME_LEFT, REASON_LEFT, left_words(b->offer, ctx->arena),
+                  ctx->arena);
+    if (b->version <= s->heard_version)
+        return; /* it has been given or ended since */
+    bool again = b->state == BOOKING_REQUESTED && !b->held && b->stop_count >= 2;
+    hear(s, b, again ? SEARCH_OPEN : SEARCH_DONE);
+    if (!again)
+        return;
+    search_fill(s, b, service->o.search_radius_m);
+    go_round(s, cmd, ctx, ret);
 }
 
 /* ---- around them ---- */
@@ -399,5 +433,7 @@ const struct command_type search_wanted_type =
     SEARCH_COMMAND("dispatch.assign_wanted", search_load_named, decide_wanted);
 const struct command_type search_assigned_type =
     SEARCH_COMMAND("dispatch.assigned", search_load_named, decide_assigned);
+const struct command_type search_unassigned_type =
+    SEARCH_COMMAND("dispatch.unassigned", search_load_anew, decide_unassigned);
 const struct command_type search_ended_type = {
     .name = "dispatch.ended", .aggregate = &search_aggregate, .decide = decide_ended};

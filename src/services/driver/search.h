@@ -31,7 +31,8 @@ enum outcome {
     OUTCOME_DECLINED,
     OUTCOME_TIMED_OUT,
     OUTCOME_ACCEPTED,
-    OUTCOME_PASSED_OVER
+    OUTCOME_PASSED_OVER,
+    OUTCOME_LEFT /* had it, and gave it back or was taken off it */
 };
 
 /* One who was asked, as the search must know it; the trace forgets old rounds, this does not. */
@@ -71,11 +72,10 @@ struct search {
     struct ev_point *pickup, *dropoff;
     int64_t stop_count, earning;
     struct str currency;
-    struct ev_load *load;   /* NULL: nothing was said of it */
-    struct str *favourites; /* ids: the customer wants them asked before others */
-    int32_t favourite_count;
+    struct ev_load *load; /* NULL: nothing was said of it */
     int64_t search_until_us, radius_m;
-    int64_t wake_at_us; /* 0: none */
+    int64_t wake_at_us;    /* 0: none */
+    int64_t heard_version; /* of the booking, when it was last given, taken or ended */
     struct search_asked *asked;
     int32_t asked_count;
     struct search_round *rounds;
@@ -112,6 +112,7 @@ int32_t search_room(const struct driver_options *o, const struct search *s, int6
 int search_load_begin(struct command *cmd, struct store *store, int64_t now_us);
 int search_load(struct command *cmd, struct store *store, int64_t now_us);
 int search_load_wake(struct command *cmd, struct store *store, int64_t now_us);
+int search_load_anew(struct command *cmd, struct store *store, int64_t now_us);
 int search_load_named(struct command *cmd, struct store *store, int64_t now_us);
 /* Lets go those who were reserved for the search of CMD, but for those whom KEEP (may be NULL) is
  * asking. */

@@ -5,7 +5,7 @@
 
 static const char *const search_status_names[] = {NULL, "open", "done", NULL};
 static const char *const outcome_names[] = {NULL,       "offered",     "declined", "timed_out",
-                                            "accepted", "passed_over", NULL};
+                                            "accepted", "passed_over", "left",     NULL};
 
 #define KEPT(type, member) .flags = S_STORE, .offset = offsetof(struct type, member)
 #define SHOWN(type, member) .flags = S_STORE | S_OUT, .offset = offsetof(struct type, member)
@@ -72,11 +72,10 @@ static const struct schema_field search_fields[] = {
     {"earning", S_I64, KEPT(search, earning)},
     {"currency", S_STR, KEPT(search, currency)},
     {"load", S_OBJECT_PTR, KEPT(search, load), .sub = &ev_load_schema},
-    {"favourites", S_STR_LIST, KEPT(search, favourites),
-     .count_offset = offsetof(struct search, favourite_count), .max = 20},
     {"search_until", S_TIME, KEPT(search, search_until_us)},
     {"radius_m", S_I64, KEPT(search, radius_m)},
     {"wake_at", S_TIME, KEPT(search, wake_at_us)},
+    {"heard_version", S_I64, KEPT(search, heard_version)},
     {"asked", S_LIST, KEPT(search, asked), .count_offset = offsetof(struct search, asked_count),
      .sub = &asked_schema, .max = ASKED_MAX},
     {"rounds", S_LIST, KEPT(search, rounds), .count_offset = offsetof(struct search, round_count),

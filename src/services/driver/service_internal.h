@@ -71,18 +71,20 @@ void on_offered(struct event_turn *t, const void *data);
 void on_offer_closed(struct event_turn *t, const void *data);
 void on_assign_wanted(struct event_turn *t, const void *data);
 void on_assigned(struct event_turn *t, const void *data);
+void on_unassigned(struct event_turn *t, const void *data);
 void on_ended(struct event_turn *t, const void *data);
 void on_rated(struct event_turn *t, const void *data);
 
 /* ---- commands ---- */
 /* Of a driver, decided in claims.c; args in brackets. */
-extern const struct command_type driver_claim_type;    /* [struct ev_claim] */
-extern const struct command_type driver_offered_type;  /* [struct ev_booking] */
-extern const struct command_type driver_closed_type;   /* [struct ev_booking] */
-extern const struct command_type driver_assigned_type; /* [struct ev_booking] */
-extern const struct command_type driver_ended_type;    /* [struct ev_booking] */
-extern const struct command_type driver_rated_type;    /* [struct ev_booking] */
-extern const struct command_type driver_wake_type;     /* wake-up; wake.c */
+extern const struct command_type driver_claim_type;      /* [struct ev_claim] */
+extern const struct command_type driver_offered_type;    /* [struct ev_booking] */
+extern const struct command_type driver_closed_type;     /* [struct ev_booking] */
+extern const struct command_type driver_assigned_type;   /* [struct ev_booking] */
+extern const struct command_type driver_unassigned_type; /* [struct ev_booking] */
+extern const struct command_type driver_ended_type;      /* [struct ev_booking] */
+extern const struct command_type driver_rated_type;      /* [struct ev_booking] */
+extern const struct command_type driver_wake_type;       /* wake-up; wake.c */
 /* Of a driver, decided in profile.c. */
 struct account_args {
     const struct ev_account *account;
@@ -102,13 +104,14 @@ struct earning_args {
 extern const struct command_type earnings_add_type; /* [struct earning_args] */
 struct str earnings_id(struct arena *a, struct str driver_id, const char *date);
 /* Of a search, decided in search.c. */
-extern const struct command_type search_begin_type;    /* [struct ev_booking] */
-extern const struct command_type search_wake_type;     /* wake-up */
-extern const struct command_type search_refused_type;  /* [struct ev_claim] */
-extern const struct command_type search_closed_type;   /* [struct ev_booking] */
-extern const struct command_type search_wanted_type;   /* [struct ev_booking] */
-extern const struct command_type search_assigned_type; /* [struct ev_booking] */
-extern const struct command_type search_ended_type;    /* [struct ev_booking] */
+extern const struct command_type search_begin_type;      /* [struct ev_booking] */
+extern const struct command_type search_wake_type;       /* wake-up */
+extern const struct command_type search_refused_type;    /* [struct ev_claim] */
+extern const struct command_type search_closed_type;     /* [struct ev_booking] */
+extern const struct command_type search_wanted_type;     /* [struct ev_booking] */
+extern const struct command_type search_assigned_type;   /* [struct ev_booking] */
+extern const struct command_type search_unassigned_type; /* [struct ev_booking] */
+extern const struct command_type search_ended_type;      /* [struct ev_booking] */
 
 /* ---- shared ---- */
 /* `applied` of every command on a driver: the roster learns of the new state. */

@@ -68,6 +68,17 @@ static void end(struct rig *r, const struct ev_booking *b, const char *type,
     rig_say_booking(r, type, &ended);
 }
 
+/* The booking is its driver's no more, as of VERSION. */
+static void unassign(struct rig *r, const struct ev_booking *b, const struct ev_claim *claim,
+                     const char *reason, enum booking_state state, int64_t version) {
+    struct ev_booking with = rig_with_offer(r, b, claim->offer_id, claim->driver_id, reason);
+    with.offer->why = STR("a puncture");
+    with.state = (int32_t)state;
+    with.version = version;
+    with.search_until_us = r->house->now_us + 180 * US_PER_S;
+    rig_say_booking(r, EV_BOOKING_UNASSIGNED, &with);
+}
+
 static bool is_of(struct rig *r, const struct ev_claim *claim, const char *user) {
     return claim != NULL && str_is(claim->driver_id, rig_driver_id(r, user));
 }
@@ -100,23 +111,6 @@ static void test_too_small(void **state) {
     rig_say_booking(r, EV_BOOKING_ASSIGN_WANTED, &wanted);
     assert_str(rig_last(r, EV_DISPATCH_REFUSED)->reason,
                "too small: takes 800 kg, the goods are 1001");
-    rig_free(r);
-}
-
-/* The customer's favourite is asked first, and alone, though another is nearer. */
-static void test_favourite_first(void **state) {
-    (void)state;
-    struct rig *r = rig_new(32);
-    const char *near = van_at(r, 300), *favourite = van_at(r, 1300);
-    struct str favourites[] = {str_from(rig_driver_id(r, favourite))};
-    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
-    b.favourites = favourites;
-    b.favourite_count = 1;
-    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
-    assert_true(is_of(r, rig_last(r, EV_DISPATCH_OFFERED), favourite));
-    assert_int_equal(rig_count(r, EV_DISPATCH_CLAIM), 1);
-    assert_int_equal(candidate(r, b.booking_id.p, 0, favourite)->reason_code, REASON_FAVOURITE);
-    assert_int_equal(candidate(r, b.booking_id.p, 0, near)->reason_code, REASON_NOT_FAVOURITE);
     rig_free(r);
 }
 
@@ -182,6 +176,77 @@ static void test_the_whole_way(void **state) {
     rig_say_booking(r, EV_BOOKING_RATED, &rated);
     body = rig_expect(r, 200, ROLE_DRIVER, far, "GET", "/v1/driver", NULL);
     assert_non_null(strstr(body.p, "\"rating\":{\"mean\":4.5,\"count\":2}"));
+    rig_free(r);
+}
+
+/* He drops out: he is free, another is looked for, and not he; and fair shares remember it. */
+static void test_given_back(void **state) {
+    (void)state;
+    struct rig *r = rig_new(25);
+    const char *near = van_at(r, 100), *far = van_at(r, 900);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    const struct ev_claim *first = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, first, near));
+    struct ev_booking given = b;
+    given.version = 3;
+    assign(r, &given, first);
+    int64_t load = rig_stored(r, near)->load_milli;
+    assert_int_equal(load, 1000);
+    r->house->now_us += 200 * US_PER_S; /* its first search would be over by now */
+    rig_fix(r, far, LAT + 900 * LAT_M, LNG);
+    unassign(r, &b, first, "released", BOOKING_REQUESTED, 4);
+    assert_int_equal(rig_stored(r, near)->duty, DUTY_ON);
+    assert_null(rig_stored(r, near)->claim);
+    assert_int_equal(rig_stored(r, near)->released, 1);
+    assert_int_equal(rig_stored(r, near)->load_milli, load);
+    const struct ev_claim *second = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, second, far));
+    const struct search_candidate *c = candidate(r, b.booking_id.p, 0, near);
+    assert_int_equal(c->outcome, OUTCOME_LEFT);
+    assert_str(c->reason, "gave it back: a puncture");
+    assert_int_equal(candidate(r, b.booking_id.p, 1, near)->reason_code, REASON_LEFT);
+    /* news of before: that it was his, and that he lost it */
+    assign(r, &given, first);
+    assert_null(rig_stored(r, near)->claim);
+    unassign(r, &b, first, "released", BOOKING_REQUESTED, 4);
+    assert_int_equal(rig_stored(r, near)->released, 1);
+    assert_int_equal(rig_search(r, b.booking_id.p)->status, SEARCH_OPEN);
+    given.version = 6;
+    assign(r, &given, second);
+    assert_int_equal(rig_search(r, b.booking_id.p)->status, SEARCH_DONE);
+    unassign(r, &b, first, "released", BOOKING_REQUESTED, 4);
+    assert_int_equal(rig_search(r, b.booking_id.p)->status, SEARCH_DONE);
+    rig_free(r);
+}
+
+/* Taken from him: not his doing. Given to another, or held: nobody is looked for. */
+static void test_taken_away(void **state) {
+    (void)state;
+    struct rig *r = rig_new(26);
+    const char *near = van_at(r, 100), *other = van_at(r, 300);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    const struct ev_claim *first = rig_last(r, EV_DISPATCH_OFFERED);
+    b.version = 3;
+    assign(r, &b, first);
+    struct ev_claim second = {.offer_id = house_id(r->house, "ofr"),
+                              .driver_id = str_from(rig_driver_id(r, other)),
+                              .driver_user_id = str_from(other)};
+    unassign(r, &b, first, "reassigned", BOOKING_ASSIGNED, 4);
+    b.version = 4; /* of the same commit */
+    assign(r, &b, &second);
+    assert_null(rig_stored(r, near)->claim);
+    assert_int_equal(rig_stored(r, near)->released, 0);
+    assert_int_equal(rig_stored(r, near)->load_milli, 0);
+    assert_true(rig_stored(r, other)->claim->active);
+    assert_int_equal(rig_search(r, b.booking_id.p)->status, SEARCH_DONE);
+    assert_int_equal(rig_count(r, EV_DISPATCH_OFFERED), 1);
+    b.held = true;
+    unassign(r, &b, &second, "unassigned", BOOKING_REQUESTED, 5);
+    house_advance(r->house, 30 * US_PER_S);
+    assert_int_equal(rig_stored(r, other)->duty, DUTY_ON);
+    assert_int_equal(rig_count(r, EV_DISPATCH_OFFERED), 1);
     rig_free(r);
 }
 
@@ -707,13 +772,14 @@ static void test_rough(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_too_small),
-        cmocka_unit_test(test_favourite_first),
         cmocka_unit_test(test_the_whole_way),
         cmocka_unit_test(test_the_trace_over_http),
         cmocka_unit_test(test_wider_and_wider),
         cmocka_unit_test(test_passes_until_somebody_comes),
         cmocka_unit_test(test_waves),
         cmocka_unit_test(test_whole_waves),
+        cmocka_unit_test(test_given_back),
+        cmocka_unit_test(test_taken_away),
         cmocka_unit_test(test_judged_by_more_than_the_way),
         cmocka_unit_test(test_fair_shares),
         cmocka_unit_test(test_bigger_class),

@@ -109,10 +109,11 @@ int inbox_read(struct store *s, struct json_parser *p, struct str stream, int64_
     struct inbox_entry *entries = arena_array(a, struct inbox_entry, count);
     for (int32_t i = 0; i < count; i++) {
         void *state;
-        err = aggregate_decode(&inbox_aggregate, &docs[i], p, a, &state);
-        if (err < 0)
-            return err;
-        entries[i] = *(struct inbox_entry *)state;
+        if (aggregate_decode(&inbox_aggregate, &docs[i], p, a, &state) == 0)
+            entries[i] = *(struct inbox_entry *)state;
+        else /* one that is damaged must not take all others with it */
+            entries[i] = (struct inbox_entry){.head = {docs[i].id, docs[i].version},
+                                              .seq = inbox_seq_of(docs[i].id)};
     }
     *ret_entries = entries;
     *ret_count = count;
@@ -334,7 +335,9 @@ static void add_watchable(struct event_turn *t, const struct ev_booking *b) {
     const struct notification_service *n = t->service;
     bool who_changes = str_is(t->event->type, EV_BOOKING_REQUESTED) ||
                        str_is(t->event->type, EV_BOOKING_SCHEDULED) ||
-                       str_is(t->event->type, EV_BOOKING_ASSIGNED) || b->state >= BOOKING_DELIVERED;
+                       str_is(t->event->type, EV_BOOKING_ASSIGNED) ||
+                       str_is(t->event->type, EV_BOOKING_UNASSIGNED) ||
+                       b->state >= BOOKING_DELIVERED;
     bool in_order = n->o.peers != NULL && b->view.len > 0;
     if (!who_changes && !in_order)
         return;
@@ -425,6 +428,28 @@ static void add_closed(struct event_turn *t, const struct ev_booking *b) {
     add_entry(t, b, b->offer->driver_user_id, "offer.closed", buf_str(&out));
 }
 
+/* Who had it is told, too: he sees the booking no more. */
+static void on_unassigned(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    if (b->booking_id.p == NULL)
+        return;
+    add_views(t, b);
+    webhooks_add(t, b);
+    if (b->offer != NULL) {
+        struct buf out;
+        buf_init(&out, t->arena, 128);
+        struct jw w;
+        jw_init(&w, &out);
+        jw_object(&w);
+        jw_kv_str(&w, "booking_id", b->booking_id);
+        jw_kv_str(&w, "how", b->offer->reason);
+        jw_kv_str(&w, "reason", b->offer->why);
+        jw_end(&w);
+        add_entry(t, b, b->offer->driver_user_id, "booking.unassigned", buf_str(&out));
+    }
+    add_watchable(t, b);
+}
+
 static void on_offer_closed(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
     if (b->booking_id.p != NULL) {
@@ -458,6 +483,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_OFFER_CLOSED, &ev_booking_schema, on_offer_closed},
     {EV_BOOKING_ASSIGN_WANTED, &ev_booking_schema, on_booking},
     {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_UNASSIGNED, &ev_booking_schema, on_unassigned},
     {EV_BOOKING_PROGRESSED, &ev_booking_schema, on_booking},
     {EV_BOOKING_DELIVERED, &ev_booking_schema, on_booking},
     {EV_BOOKING_CANCELLED, &ev_booking_schema, on_booking},

@@ -57,7 +57,7 @@ struct inbox_entry {
     struct aggregate_head head; /* id: "<stream>:<12 digits of seq>" */
     struct str stream, type;
     int64_t seq, at_us;
-    struct str data;        /* JSON text */
+    struct str data;        /* JSON text; absent: inbox_read could not read this one */
     struct str traceparent; /* of what it tells of; absent in those that older versions wrote */
     /* of the event, on its way in only */
     struct str booking_id;
@@ -271,6 +271,7 @@ struct notification_service {
     struct map listeners; /* stream → the threads that have sessions of it; under lock */
     _Atomic int64_t sessions_open;
     _Atomic uint64_t pushed, replayed, positions_sent, slow;
+    _Atomic uint64_t unreadable; /* entries that were left out */
     struct outbound outbound;
     struct webhook_known *webhooks; /* executor thread: WEBHOOKS_MAX of them, or NULL */
     int32_t webhook_count;

@@ -176,8 +176,8 @@ static void fetch(struct notification_part *part, struct str stream, int64_t seq
                    &entries, &count) < 0)
         count = 0;
     for (int32_t i = 0; i < count; i++) {
-        if (!session_follows(least, least->sent_seq, &entries[i]))
-            break;
+        if (!session_follows(least, least->sent_seq, &entries[i]) || entries[i].data.p == NULL)
+            break; /* they read on from the store, and pass by what cannot be read */
         struct push push = push_begin(part->service, &entries[i]);
         struct frame *frame = frame_new(inbox_frame(&entries[i], &a));
         push_end(part, &push, push_all(first, entries[i].seq, frame));

@@ -95,8 +95,12 @@ void route_notifications(struct call *c) {
     }
     struct page p;
     page_begin(&p, c);
-    for (int32_t i = 0; i < count; i++)
-        jw_raw(&p.w, inbox_frame(&entries[i], &c->arena));
+    for (int32_t i = 0; i < count; i++) {
+        if (entries[i].data.p != NULL)
+            jw_raw(&p.w, inbox_frame(&entries[i], &c->arena));
+        else
+            ((struct notification_service *)c->service)->unreadable++;
+    }
     page_reply(&p, count == limit, count > 0 ? entries[count - 1].head.id : STR_NONE);
 }
 
@@ -160,10 +164,12 @@ static void metrics(void *self, struct buf *out) {
                "# HELP lorry_replays_total Resumes that were replayed whole.\n"
                "# TYPE lorry_replays_total counter\nlorry_replays_total %llu\n"
                "# HELP lorry_slow_readers_total Times that a socket's queue was full.\n"
-               "# TYPE lorry_slow_readers_total counter\nlorry_slow_readers_total %llu\n",
+               "# TYPE lorry_slow_readers_total counter\nlorry_slow_readers_total %llu\n"
+               "# HELP lorry_inbox_unreadable_total Times that a damaged entry was left out.\n"
+               "# TYPE lorry_inbox_unreadable_total counter\nlorry_inbox_unreadable_total %llu\n",
                (long long)n->sessions_open, (unsigned long long)n->pushed,
                (unsigned long long)n->positions_sent, (unsigned long long)n->replayed,
-               (unsigned long long)n->slow);
+               (unsigned long long)n->slow, (unsigned long long)n->unreadable);
     outbound_metrics(n, out);
 }
 
@@ -172,7 +178,7 @@ static const struct service_def def = {
     .routes = routes,
     .route_count = (int32_t)COUNT_OF(routes),
     .events = notification_events,
-    .event_count = 20,
+    .event_count = 21,
     .timers = timers,
     .start = start,
     .follow = follow,

@@ -153,7 +153,11 @@ static bool send_range(struct session *s, int64_t *at, int64_t until) {
             return false;
         }
         for (int32_t i = 0; i < count; i++) {
-            if (!session_follows(s, *at, &entries[i]) || !send_entry(s, &entries[i], a))
+            if (!session_follows(s, *at, &entries[i]))
+                return false;
+            if (entries[i].data.p == NULL)
+                s->part->service->unreadable++;
+            else if (!send_entry(s, &entries[i], a))
                 return false;
             *at = entries[i].seq;
         }

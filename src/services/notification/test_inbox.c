@@ -317,6 +317,43 @@ static void a_number_that_is_taken_is_not_given_again(void **state) {
     kit_free(k);
 }
 
+/* One entry is damaged: all others are read, live, again and over HTTP, and its number is passed.
+ */
+static void an_entry_that_cannot_be_read_is_left_out(void **state) {
+    (void)state;
+    struct world w = world_new(16, 0, 0);
+    struct kit *k = w.k;
+    kit_fill(k, w.customer, 3);
+    struct store *other = memory_disk_open(k->h->disk, true, NULL);
+    struct store_change change = {
+        .collection = &inbox_collection,
+        .id = arena_printf(&k->h->arena, "%.*s:%012d", STR_ARG(w.customer), 2),
+        .expected_version = 1,
+        .state = STR("{\"stream\":7,\"seq\":\"two\"}"),
+        .commit_id = STR("damage"),
+        .at_us = k->h->now_us};
+    assert_int_equal(other->ops->commit(other, &change, 1, NULL, 0), 0);
+    assert_int_equal(change.result, 0);
+    other->ops->close(other);
+    struct client *c = client_open(k, ROLE_CUSTOMER, w.customer);
+    expect(c, "{\"type\":\"ready\",\"seq\":3}");
+    house_socket_text(c->s, "{\"type\":\"resume\",\"after\":0}");
+    expect_entry(c, "booking.updated", 1);
+    expect_entry(c, "booking.updated", 3);
+    expect(c, "{\"type\":\"resumed\",\"seq\":3}");
+    struct house_answer a = kit_get(k, ROLE_CUSTOMER, w.customer, "/v1/notifications");
+    assert_int_equal(a.status, 200);
+    assert_non_null(strstr(a.body.p, "\"seq\":1,"));
+    assert_null(strstr(a.body.p, "\"seq\":2,"));
+    assert_non_null(strstr(a.body.p, "\"seq\":3,"));
+    a = kit_get(k, ROLE_CUSTOMER, w.customer, "/v1/notifications?limit=2");
+    assert_null(strstr(a.body.p, "\"next_cursor\":null")); /* a page of two, one of them shown */
+    kit_fill(k, w.customer, 1);
+    house_advance(k->h, US_PER_S);
+    expect_entry(c, "booking.updated", 4);
+    kit_free(k);
+}
+
 /* ---- over HTTP ---- */
 
 static void an_entry_is_the_same_whenever_it_is_sent(void **state) {
@@ -577,6 +614,7 @@ int main(void) {
         cmocka_unit_test(numbers_survive_commits_whose_answer_is_lost),
         cmocka_unit_test(numbers_survive_everything),
         cmocka_unit_test(a_number_that_is_taken_is_not_given_again),
+        cmocka_unit_test(an_entry_that_cannot_be_read_is_left_out),
         cmocka_unit_test(an_entry_is_the_same_whenever_it_is_sent),
         cmocka_unit_test(notifications_come_in_pages),
         cmocka_unit_test(bad_questions_are_refused),

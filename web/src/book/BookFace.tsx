@@ -1,4 +1,4 @@
-/** The customer's face: booking, what is under way, what has been. Booking comes at once, the rest when it is asked for. */
+/** The customer's face: booking, what is under way, what has been. Whoever comes to book loads no more than that. */
 import { lazy, Suspense } from 'react'
 import { Route, Routes } from 'react-router'
 import { Skeleton } from '@/ui/index.tsx'
@@ -9,7 +9,7 @@ const HistoryPage = lazy(() => import('./HistoryPage.tsx').then((m) => ({ defaul
 
 export function Component() {
   return (
-    <Suspense fallback={<Skeleton className="m-4 h-64" />}>
+    <Suspense fallback={<Skeleton className="m-4 h-40" />}>
       <Routes>
         <Route index element={<BookPage />} />
         <Route path="history" element={<HistoryPage />} />

@@ -1,7 +1,6 @@
 /** What a customer is putting together. It survives Back, a reload and an expired quote; it ends with the booking. */
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Schemas } from '@/api/client.ts'
-import type { Typed } from '@/later/zone.ts'
 
 export type DraftStop = {
   key: string
@@ -16,8 +15,6 @@ export type Draft = {
   notes: string
   payment: Schemas['Payment']
   vehicle: Schemas['Vehicle'] | null
-  /** By the clock of the service area; null: as soon as can be. */
-  when: Typed | null
   /** One act of booking has one key, however often it is sent. */
   key: string
 }
@@ -34,7 +31,6 @@ export function emptyDraft(): Draft {
     notes: '',
     payment: 'cash',
     vehicle: null,
-    when: null,
     key: crypto.randomUUID(),
   }
 }
@@ -42,7 +38,7 @@ export function emptyDraft(): Draft {
 function read(): Draft {
   try {
     const kept = JSON.parse(sessionStorage.getItem(STORED) ?? 'null') as Draft | null
-    return kept?.stops?.length ? { ...emptyDraft(), ...kept } : emptyDraft()
+    return kept?.stops?.length ? kept : emptyDraft()
   } catch {
     return emptyDraft()
   }

@@ -1,7 +1,6 @@
 /** The quotes of a draft: asked for when its stops are all placed, and again when the person says so. */
 import { useQuery } from '@tanstack/react-query'
 import { api, data, type Schemas } from '@/api/client.ts'
-import { useDraftWindow } from '@/later/NowOrLater.tsx'
 import { type Draft, isPlaced } from './draft.ts'
 
 export type Quotes = {
@@ -17,13 +16,9 @@ export function useQuotes(draft: Draft, enabled: boolean): Quotes {
     lng: s.lng,
     ...(s.address.trim() ? { address: s.address.trim() } : {}),
   }))
-  const window = useDraftWindow()
   const query = useQuery({
-    queryKey: ['quotes', draft.key, stops, window], // another booking of the same trip has prices of its own
-    queryFn: () =>
-      data(api.POST('/v1/quotes', { body: { stops, ...(window && { pickup_window: window }) } })).then(
-        (answer) => answer.quotes,
-      ),
+    queryKey: ['quotes', draft.key, stops], // another booking of the same trip has prices of its own
+    queryFn: () => data(api.POST('/v1/quotes', { body: { stops } })).then((answer) => answer.quotes),
     enabled: enabled && stops.length >= 2 && stops.length === draft.stops.length,
     staleTime: Number.POSITIVE_INFINITY, // the countdown says when it is over
   })

@@ -1,11 +1,13 @@
 /** The console: jobs, map, detail. What is chosen is in the address, so that it can be sent to a colleague. */
 import { Dialog } from 'radix-ui'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { useSearchParams } from 'react-router'
-import { useNow } from '@/app/hooks.ts'
+import { useNavigate, useSearchParams } from 'react-router'
+import { useNow, useUser } from '@/app/hooks.ts'
+import { chooseTheme } from '@/app/theme.ts'
 import { number } from '@/i18n/format.ts'
-import { RouteLine, StopMarks } from '@/map/layers.tsx'
+import { loadWords } from '@/i18n/parts.ts'
+import { StopMarks } from '@/map/layers.tsx'
 import { LorryMap, useMap } from '@/map/Map.tsx'
 import { Button, cx } from '@/ui/index.tsx'
 import { FleetLayer } from './FleetLayer.tsx'
@@ -14,26 +16,46 @@ import { JobDetail } from './JobDetail.tsx'
 import { JobList } from './JobList.tsx'
 import { isEnded, useJobs } from './jobs.ts'
 import { shortcutOf } from './keys.ts'
+import { MapTools } from './MapTools.tsx'
 import { matches, needOf, ordered } from './order.ts'
-import { useTrail, VehicleDetail } from './VehicleDetail.tsx'
+import type { Command } from './Palette.tsx'
+import { PlaybackLine, PlaybackPanel, type Span, usePlayback } from './Playback.tsx'
+import { Trails, trailChoices } from './Trails.tsx'
+import { VehicleDetail } from './VehicleDetail.tsx'
+import { VehicleList } from './VehicleList.tsx'
+
+const Palette = lazy(() => import('./Palette.tsx'))
 
 const TYPING_MS = 300
 const views = ['all', 'attention', 'unassigned'] as const
 
+export async function loader() {
+  await loadWords('console')
+  return null
+}
+
 export function Component() {
   const { t } = useTranslation()
+  const navigate = useNavigate()
+  const user = useUser()
   const [query, setQuery] = useSearchParams()
   const jobs = useJobs()
   const fleet = useFleet()
   const now = useNow()
   const [follows, setFollows] = useState(false)
   const [help, setHelp] = useState(false)
+  const [palette, setPalette] = useState(false)
   const search = useRef<HTMLInputElement>(null)
   const chosen = query.get('job')
   const vehicleId = query.get('vehicle')
   const [text, setText] = useState(query.get('q') ?? '')
   const view = views.find((v) => v === query.get('view')) ?? 'all'
-  const trail = useTrail(vehicleId)
+  const listsVehicles = query.get('list') === 'vehicles'
+  const trails = trailChoices.find((c) => c === query.get('trails')) ?? 'chosen'
+  const replays = vehicleId !== null && query.get('replay') !== null
+  const span = ([1, 4, 24] as const).find((h) => String(h) === query.get('replay')) ?? 1
+  const playback = usePlayback(replays ? vehicleId : null, span)
+  const [moment, setMoment] = useState(0)
 
   function set(change: Record<string, string | null>) {
     setQuery(
@@ -73,6 +95,7 @@ export function Component() {
   }, [text])
 
   useShortcuts({
+    'Ctrl+k': () => setPalette(true),
     '/': () => search.current?.focus(),
     '?': () => setHelp(true),
     j: () => step(1),
@@ -86,6 +109,31 @@ export function Component() {
     if (next) set({ job: next.id, vehicle: null })
   }
   const booking = chosen === null ? undefined : jobs.bookings.get(chosen)
+
+  const choose = {
+    job: (id: string) => set({ job: id, vehicle: null, replay: null }),
+    vehicle: (id: string) => set({ vehicle: id, job: null, replay: null }),
+  }
+  const commands: Command[] = [
+    ...views.map((v) => ({
+      id: v,
+      label: t(`console.palette.show.${v}`),
+      run: () => set({ view: v === 'all' ? null : v, list: null }),
+    })),
+    { id: 'vehicles', label: t('console.palette.show.vehicles'), run: () => set({ list: 'vehicles' }) },
+    ...trailChoices.map((c) => ({
+      id: `trails-${c}`,
+      label: `${t('console.trails')}: ${t(`console.trailsOf.${c}`)}`,
+      run: () => set({ trails: c }),
+    })),
+    ...(['light', 'dark', 'system'] as const).map((name) => ({
+      id: name,
+      label: t(`console.palette.theme.${name}`),
+      run: () => chooseTheme(name),
+    })),
+    { id: 'keys', label: t('keys.title'), run: () => setHelp(true) },
+    ...(user === null ? [] : [{ id: 'admin', label: t('nav.admin'), run: () => navigate('/admin') }]),
+  ]
 
   return (
     <div className="grid h-full grid-rows-[auto_1fr_auto] md:grid-cols-[20rem_1fr_auto] md:grid-rows-1">
@@ -107,9 +155,9 @@ export function Component() {
               <Button
                 key={v}
                 size="compact"
-                aria-pressed={v === view}
-                className={cx(v === view && 'border-accent text-accent')}
-                onClick={() => set({ view: v === 'all' ? null : v })}
+                aria-pressed={!listsVehicles && v === view}
+                className={cx(!listsVehicles && v === view && 'border-accent text-accent')}
+                onClick={() => set({ view: v === 'all' ? null : v, list: null })}
               >
                 {t(`dispatch.view.${v}`)}
                 {v === 'attention' && attention > 0 && (
@@ -117,6 +165,14 @@ export function Component() {
                 )}
               </Button>
             ))}
+            <Button
+              size="compact"
+              aria-pressed={listsVehicles}
+              className={cx(listsVehicles && 'border-accent text-accent')}
+              onClick={() => set({ list: 'vehicles' })}
+            >
+              {t('console.vehicles')}
+            </Button>
           </fieldset>
           <p className="figures text-sm text-quiet">
             {t('dispatch.counts', {
@@ -129,28 +185,40 @@ export function Component() {
         <p role="status" className="sr-only">
           {attention > 0 && t('dispatch.attention', { count: attention })}
         </p>
-        <JobList
-          jobs={jobs}
-          list={list}
-          chosen={chosen}
-          now={now}
-          filtered={text !== '' || view !== 'all'}
-          onChoose={(id) => set({ job: id, vehicle: null })}
-          onClear={() => {
-            setText('')
-            set({ view: null })
-          }}
-        />
+        {listsVehicles ? (
+          <VehicleList fleet={fleet} text={text} chosen={vehicleId} onChoose={choose.vehicle} />
+        ) : (
+          <JobList
+            jobs={jobs}
+            list={list}
+            chosen={chosen}
+            now={now}
+            filtered={text !== '' || view !== 'all'}
+            onChoose={choose.job}
+            onClear={() => {
+              setText('')
+              set({ view: null })
+            }}
+          />
+        )}
       </div>
       <LorryMap label={t('dispatch.map')} className="min-h-40">
         {fleet && (
           <FleetLayer
             fleet={fleet}
             chosen={vehicleId ?? booking?.driver?.id ?? null}
-            onChoose={(id) => set({ vehicle: id, job: null })}
+            onChoose={choose.vehicle}
           />
         )}
-        <RouteLine line={trail} />
+        <Trails fleet={fleet} choice={trails} chosen={vehicleId ?? booking?.driver?.id ?? null} />
+        {replays && playback.data && <PlaybackLine positions={playback.data.positions} index={moment} />}
+        <MapTools
+          trails={trails}
+          onTrails={(c) => set({ trails: c === 'chosen' ? null : c })}
+          stops={[...jobs.bookings.values()].flatMap((b) =>
+            b.stops.map((s) => [s.lng, s.lat] as [number, number]),
+          )}
+        />
         <StopMarks
           stops={(booking?.stops ?? []).map((s) => ({
             lng: s.lng,
@@ -159,6 +227,7 @@ export function Component() {
             done: s.state === 'done',
           }))}
         />
+        {fleet && vehicleId !== null && <GoToVehicle key={vehicleId} fleet={fleet} id={vehicleId} />}
         <GoTo key={chosen} at={booking?.stops[0] ? [booking.stops[0].lng, booking.stops[0].lat] : null} />
         {fleet && vehicleId && follows && (
           <Follow fleet={fleet} id={vehicleId} onStop={() => setFollows(false)} />
@@ -174,18 +243,48 @@ export function Component() {
               now={now}
               following={follows}
               onFollow={() => setFollows(!follows)}
-              onJob={(id) => set({ job: id, vehicle: null })}
-              onClose={() => set({ vehicle: null })}
-            />
+              onJob={choose.job}
+              replays={replays}
+              onReplay={() => {
+                set({ replay: replays ? null : '1' })
+                setMoment(0)
+              }}
+              onClose={() => set({ vehicle: null, replay: null })}
+            >
+              {replays && (
+                <PlaybackPanel
+                  query={playback}
+                  span={span}
+                  index={moment}
+                  onSpan={(hours: Span) => {
+                    set({ replay: String(hours) })
+                    setMoment(0)
+                  }}
+                  onIndex={setMoment}
+                />
+              )}
+            </VehicleDetail>
           )}
         </aside>
       )}
       <Shortcuts open={help} onOpenChange={setHelp} />
+      {palette && (
+        <Suspense>
+          <Palette
+            commands={commands}
+            bookings={jobs.bookings.values()}
+            fleet={fleet}
+            onJob={choose.job}
+            onVehicle={choose.vehicle}
+            onClose={() => setPalette(false)}
+          />
+        </Suspense>
+      )}
     </div>
   )
 }
 
-/** Keys that work wherever no text is being written. */
+/** Keys that work wherever no text is being written; those with Ctrl (or Command) everywhere. */
 function useShortcuts(keys: Record<string, () => void>): void {
   const now = useRef(keys)
   now.current = keys
@@ -194,8 +293,9 @@ function useShortcuts(keys: Record<string, () => void>): void {
       const writes =
         event.target instanceof HTMLElement &&
         event.target.closest('input, textarea, select, [role=dialog], [role=alertdialog]')
-      if (writes || event.ctrlKey || event.metaKey || event.altKey) return
-      const act = now.current[shortcutOf(event)]
+      const held = event.ctrlKey || event.metaKey
+      if (event.altKey || (writes && !held)) return
+      const act = now.current[`${held ? 'Ctrl+' : ''}${shortcutOf(event)}`]
       if (act === undefined) return
       event.preventDefault()
       act()
@@ -217,7 +317,7 @@ function Shortcuts({ open, onOpenChange }: { open: boolean; onOpenChange: (open:
         >
           <Dialog.Title className="text-lg font-semibold">{t('keys.title')}</Dialog.Title>
           <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1">
-            {(['/', 'j', 'k', 'Esc', '?'] as const).map((key) => (
+            {(['Ctrl+K', '/', 'j', 'k', 'Esc', '?'] as const).map((key) => (
               <div key={key} className="contents">
                 <dt>
                   <kbd className="rounded-control border border-line px-2">{key}</kbd>
@@ -233,6 +333,30 @@ function Shortcuts({ open, onOpenChange }: { open: boolean; onOpenChange: (open:
       </Dialog.Portal>
     </Dialog.Root>
   )
+}
+
+/** Brings a vehicle into view once, when it is chosen: as soon as it is known where it is. */
+function GoToVehicle({ fleet, id }: { fleet: Fleet; id: string }) {
+  const drawn = useMap()
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new style is no new choice
+  useEffect(() => {
+    if (drawn === null) return
+    const look = () => {
+      const v = fleet.vehicles.get(id)
+      if (v === undefined) return
+      clearInterval(timer)
+      if (!drawn.map.getBounds().contains([v.lng, v.lat]) || drawn.map.getZoom() < 12)
+        drawn.map.easeTo({
+          center: [v.lng, v.lat],
+          zoom: Math.max(14, drawn.map.getZoom()),
+          duration: 200,
+        })
+    }
+    const timer = setInterval(look, 200)
+    look()
+    return () => clearInterval(timer)
+  }, [drawn?.map, fleet, id])
+  return null
 }
 
 /** Brings a place into view once. */

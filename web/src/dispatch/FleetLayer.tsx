@@ -1,108 +1,210 @@
-/** All vehicles as one symbol layer. State shows by shape as well as colour: an arrow is busy, a ring is free; who has
- * not been heard of for a while fades. */
-import type { GeoJSONSource, MapLayerMouseEvent, Map as MapLibre } from 'maplibre-gl'
+/** Brings the fleet onto the map: vehicles as one layer (FleetMarks), and numbers where many lie on one another. */
+import type { Map as MapLibre, MapMouseEvent } from 'maplibre-gl'
 import { useEffect, useRef } from 'react'
 import { serverNow } from '@/api/session.ts'
 import { useTheme } from '@/app/theme.ts'
-import { type Theme, themes } from '@/design/tokens.ts'
+import { themes } from '@/design/tokens.ts'
+import { number } from '@/i18n/format.ts'
+import { turn } from '@/map/glide.ts'
+import { fitTo, useDrawn } from '@/map/layers.tsx'
 import { useMap } from '@/map/Map.tsx'
-import type { Fleet } from './fleet.ts'
+import { CLUSTERS_BELOW_ZOOM, type Cluster, clustersOf } from './clusters.ts'
+import { FleetMarks, pictures, reachPx } from './FleetMarks.ts'
+import type { Fleet, Vehicle } from './fleet.ts'
+import { type Row, Slots } from './slots.ts'
 
-const FRAME_MS = 100 // ten times a second is smooth enough at this scale, and leaves the page its time
-const STALE_MS = 60_000
-const SIZE = 48
+const SYNC_MS = 100
+const CLUSTER_MS = 1_000
+const FADE_MS = 5_000 // at the latest then whoever has fallen silent is drawn faint
+const RADIANS = Math.PI / 180
 
-function mark(draw: (c: CanvasRenderingContext2D) => void): ImageData {
-  const canvas = document.createElement('canvas')
-  canvas.width = canvas.height = SIZE
-  const c = canvas.getContext('2d') as CanvasRenderingContext2D
-  draw(c)
-  return c.getImageData(0, 0, SIZE, SIZE)
+/** The map's own square: 0..1 from west to east, and from north to south (spherical Mercator, as every web map has it). */
+function square(lng: number, lat: number): { x: number; y: number } {
+  return {
+    x: lng / 360 + 0.5,
+    y: 0.5 - Math.log(Math.tan(Math.PI / 4 + (lat * RADIANS) / 2)) / (2 * Math.PI),
+  }
 }
-function addMarks(map: MapLibre, theme: Theme): void {
-  const arrow = (colour: string) =>
-    mark((c) => {
-      c.beginPath()
-      c.moveTo(SIZE / 2, 4)
-      c.lineTo(SIZE - 10, SIZE - 8)
-      c.lineTo(SIZE / 2, SIZE - 15)
-      c.lineTo(10, SIZE - 8)
-      c.closePath()
-      c.lineWidth = 4
-      c.lineJoin = 'round'
-      c.strokeStyle = theme.panel
-      c.stroke()
-      c.fillStyle = colour
-      c.fill()
-    })
-  const ring = mark((c) => {
-    c.beginPath()
-    c.arc(SIZE / 2, SIZE / 2, 11, 0, 2 * Math.PI)
-    c.lineWidth = 11
-    c.strokeStyle = theme.panel
-    c.stroke()
-    c.lineWidth = 6
-    c.strokeStyle = theme.good
-    c.stroke()
-    c.beginPath() // where he is heading
-    c.moveTo(SIZE / 2, 2)
-    c.lineTo(SIZE / 2 + 6, 12)
-    c.lineTo(SIZE / 2 - 6, 12)
-    c.closePath()
-    c.fillStyle = theme.good
-    c.fill()
-  })
-  for (const [name, image] of [
-    ['fleet-busy', arrow(theme.going)],
-    ['fleet-on', ring],
-    ['fleet-chosen', arrow(theme.accent)],
-  ] as const)
-    if (!map.hasImage(name)) map.addImage(name, image, { pixelRatio: 2 })
+function degrees({ x, y }: { x: number; y: number }): [number, number] {
+  return [(x - 0.5) * 360, (2 * Math.atan(Math.exp((0.5 - y) * 2 * Math.PI)) - Math.PI / 2) / RADIANS]
+}
+
+/** One map's vehicles, outside React. */
+class Drawing {
+  readonly marks: FleetMarks
+  private readonly slots = new Slots()
+  private readonly epoch = performance.now()
+  private readonly origin: { x: number; y: number }
+  private readonly hidden = new Set<string>() // in a cluster
+  private readonly map: MapLibre
+  private readonly fleet: Fleet
+  private chosen: string | null = null
+
+  constructor(map: MapLibre, fleet: Fleet, theme: keyof typeof themes) {
+    this.map = map
+    this.fleet = fleet
+    const { lng, lat } = map.getCenter()
+    this.origin = square(lng, lat)
+    this.marks = new FleetMarks(themes[theme], this.slots, this.epoch, this.origin)
+    fleet.changeAll()
+  }
+
+  private row(vehicle: Vehicle): Row {
+    const leg = this.fleet.glide.leg(vehicle.id)
+    const still = { lng: vehicle.lng, lat: vehicle.lat, bearing: 0 }
+    const { from, to, start, end } = leg ?? { from: still, to: still, start: 0, end: 0 }
+    const [a, b] = [square(from.lng, from.lat), square(to.lng, to.lat)]
+    const since = (ms: number) => (ms - this.epoch) / 1000
+    this.marks.until = Math.max(this.marks.until, since(end))
+    return {
+      fromX: a.x - this.origin.x,
+      fromY: a.y - this.origin.y,
+      toX: b.x - this.origin.x,
+      toY: b.y - this.origin.y,
+      fromTurn: from.bearing * RADIANS,
+      toTurn: (from.bearing + turn(from.bearing, to.bearing)) * RADIANS,
+      start: since(start),
+      end: since(end),
+      seen: since(performance.now() - (serverNow() - vehicle.at)),
+      picture:
+        vehicle.id === this.chosen ? pictures.chosen : vehicle.duty === 'busy' ? pictures.busy : pictures.on,
+      shown: !this.hidden.has(vehicle.id),
+    }
+  }
+  private draw(ids: Iterable<string>): void {
+    for (const id of ids) {
+      const vehicle = this.fleet.vehicles.get(id)
+      if (vehicle === undefined) this.slots.remove(id)
+      else this.slots.set(id, this.row(vehicle))
+      this.marks.changed = true
+    }
+    if (this.marks.changed && !document.hidden) this.map.triggerRepaint()
+  }
+
+  /** What has changed since; called some times a second. */
+  sync(chosen: string | null): void {
+    const changed = this.fleet.takeChanged()
+    if (chosen !== this.chosen) {
+      for (const id of [chosen, this.chosen]) if (id !== null && this.slots.has(id)) changed.add(id)
+      this.chosen = chosen
+    }
+    if (changed.size > 0) this.draw(changed)
+  }
+
+  /** Those that are too near one another to be told apart are hidden, and returned as clusters. */
+  cluster(): Cluster[] {
+    const zoom = this.map.getZoom()
+    const width = 512 * 2 ** Math.round(zoom)
+    const places = function* (vehicles: Iterable<Vehicle>, chosen: string | null) {
+      for (const v of vehicles) {
+        if (v.id === chosen) continue
+        const { x, y } = square(v.lng, v.lat)
+        yield { id: v.id, x: x * width, y: y * width }
+      }
+    }
+    const found =
+      zoom < CLUSTERS_BELOW_ZOOM ? clustersOf(places(this.fleet.vehicles.values(), this.chosen)) : []
+    const before = new Set(this.hidden)
+    this.hidden.clear()
+    for (const id of found.flatMap((c) => c.ids)) this.hidden.add(id)
+    this.draw([
+      ...[...this.hidden].filter((id) => !before.has(id)),
+      ...[...before].filter((id) => !this.hidden.has(id)),
+    ])
+    const unit = (px: number) => px / width
+    return found.map((c) => ({
+      ids: c.ids,
+      x: unit(c.x),
+      y: unit(c.y),
+      box: c.box.map(unit) as Cluster['box'],
+    }))
+  }
+
+  /** The vehicle under the pointer, the nearest of several. */
+  at(event: MapMouseEvent): string | null {
+    const { lng, lat } = event.lngLat
+    const reach = ((reachPx(this.map.getZoom()) + 4) * 360) / (512 * 2 ** this.map.getZoom())
+    const across = Math.cos(lat * RADIANS)
+    const now = performance.now()
+    let [nearest, distance] = [null as string | null, reach]
+    for (const v of this.fleet.vehicles.values()) {
+      if (Math.abs(v.lng - lng) > 0.1 || this.hidden.has(v.id)) continue
+      const place = this.fleet.glide.at(v.id, now) ?? v
+      const away = Math.hypot(place.lng - lng, (place.lat - lat) / across)
+      if (away < distance) [nearest, distance] = [v.id, away]
+    }
+    return nearest
+  }
 }
 
 type Props = { fleet: Fleet; chosen: string | null; onChoose: (driverId: string) => void }
 export function FleetLayer({ fleet, chosen, onChoose }: Props) {
   const drawn = useMap()
   const theme = useTheme()
-  const choose = useRef(onChoose)
-  choose.current = onChoose
-  const selected = useRef(chosen)
-  selected.current = chosen
+  const handlers = useRef({ onChoose, chosen })
+  handlers.current = { onChoose, chosen }
+  const clusters = useRef<Cluster[]>([])
+  const setClusters = useDrawn('clusters', (t) => [
+    {
+      id: 'clusters-dot',
+      type: 'circle',
+      source: 'clusters',
+      paint: {
+        'circle-radius': ['interpolate', ['linear'], ['get', 'count'], 4, 14, 100, 22, 1000, 30],
+        'circle-color': t.panel,
+        'circle-stroke-color': t.going,
+        'circle-stroke-width': 2,
+      },
+    },
+    {
+      id: 'clusters-count',
+      type: 'symbol',
+      source: 'clusters',
+      layout: {
+        'text-field': ['get', 'label'],
+        'text-font': ['Inter Variable'],
+        'text-size': 14,
+        'text-allow-overlap': true,
+      },
+      paint: { 'text-color': t.text },
+    },
+  ])
+  const show = useRef(setClusters)
+  show.current = setClusters
 
   useEffect(() => {
     if (drawn === null) return
     const { map } = drawn
-    addMarks(map, themes[theme])
-    if (map.getSource('fleet') === undefined) {
-      map.addSource('fleet', { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
-      map.addLayer({
-        id: 'fleet',
-        type: 'symbol',
-        source: 'fleet',
-        layout: {
-          'icon-image': ['get', 'icon'],
-          'icon-size': ['interpolate', ['linear'], ['zoom'], 10, 0.5, 15, 1],
-          'icon-rotate': ['get', 'bearing'],
-          'icon-rotation-alignment': 'map',
-          'icon-allow-overlap': true,
-          'icon-ignore-placement': true,
-        },
-        paint: { 'icon-opacity': ['case', ['get', 'stale'], 0.45, 1] },
+    const drawing = new Drawing(map, fleet, theme)
+    map.addLayer(drawing.marks)
+    const cluster = () => {
+      if (document.hidden) return
+      const found = drawing.cluster()
+      if (found.length === 0 && clusters.current.length === 0) return
+      clusters.current = found
+      show.current({
+        type: 'FeatureCollection',
+        features: found.map((c, index) => ({
+          type: 'Feature',
+          properties: { index, count: c.ids.length, label: number(c.ids.length) },
+          geometry: { type: 'Point', coordinates: degrees(c) },
+        })),
       })
     }
-    const click = (event: MapLayerMouseEvent) => {
-      const id = event.features?.[0]?.properties.id
-      if (typeof id === 'string') choose.current(id)
+    const click = (event: MapMouseEvent) => {
+      const layers = map.getLayer('clusters-dot') ? ['clusters-dot'] : []
+      const [hit] = layers.length > 0 ? map.queryRenderedFeatures(event.point, { layers }) : []
+      const box = clusters.current[Number(hit?.properties.index)]?.box
+      if (hit !== undefined && box !== undefined) {
+        fitTo(map, [degrees({ x: box[0], y: box[1] }), degrees({ x: box[2], y: box[3] })])
+        return
+      }
+      const id = drawing.at(event)
+      if (id !== null) handlers.current.onChoose(id)
     }
-    const over = () => {
-      map.getCanvas().style.cursor = 'pointer'
+    const over = (event: MapMouseEvent) => {
+      map.getCanvas().style.cursor = drawing.at(event) === null ? '' : 'pointer'
     }
-    const out = () => {
-      map.getCanvas().style.cursor = ''
-    }
-    map.on('click', 'fleet', click)
-    map.on('mouseenter', 'fleet', over)
-    map.on('mouseleave', 'fleet', out)
     const look = () => {
       const b = map.getBounds()
       fleet.look([
@@ -111,47 +213,24 @@ export function FleetLayer({ fleet, chosen, onChoose }: Props) {
         Math.min(180, b.getEast()),
         Math.min(90, b.getNorth()),
       ])
+      cluster()
     }
+    const timers = [
+      setInterval(() => drawing.sync(handlers.current.chosen), SYNC_MS),
+      setInterval(cluster, CLUSTER_MS),
+      setInterval(() => !document.hidden && map.triggerRepaint(), FADE_MS),
+    ]
+    map.on('click', click)
+    map.on('mousemove', over)
     map.on('moveend', look)
     look()
     return () => {
-      map.off('click', 'fleet', click)
-      map.off('mouseenter', 'fleet', over)
-      map.off('mouseleave', 'fleet', out)
+      for (const timer of timers) clearInterval(timer)
+      map.off('click', click)
+      map.off('mousemove', over)
       map.off('moveend', look)
+      if (map.style && map.getLayer(drawing.marks.id)) map.removeLayer(drawing.marks.id)
     }
   }, [drawn, fleet, theme])
-
-  useEffect(() => {
-    if (drawn === null) return
-    let last = -1
-    let lastChosen: string | null = null
-    const timer = setInterval(() => {
-      const now = performance.now()
-      const still = fleet.generation === last && lastChosen === selected.current && !fleet.glide.moving(now)
-      const source = drawn.map.getSource('fleet') as GeoJSONSource | undefined
-      if (still || source === undefined || document.hidden) return
-      last = fleet.generation
-      lastChosen = selected.current
-      const stale = serverNow() - STALE_MS
-      source.setData({
-        type: 'FeatureCollection',
-        features: [...fleet.vehicles.values()].map((v) => {
-          const p = fleet.glide.at(v.id, now) ?? { ...v, bearing: 0 }
-          return {
-            type: 'Feature',
-            properties: {
-              id: v.id,
-              icon: v.id === lastChosen ? 'fleet-chosen' : v.duty === 'busy' ? 'fleet-busy' : 'fleet-on',
-              bearing: p.bearing,
-              stale: v.at < stale,
-            },
-            geometry: { type: 'Point', coordinates: [p.lng, p.lat] },
-          }
-        }),
-      })
-    }, FRAME_MS)
-    return () => clearInterval(timer)
-  }, [drawn, fleet])
   return null
 }

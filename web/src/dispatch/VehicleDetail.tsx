@@ -1,35 +1,9 @@
 /** One vehicle: who drives it, what it is doing, where it was. */
-import { useQuery } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
-import { api, data } from '@/api/client.ts'
-import { serverNow } from '@/api/session.ts'
 import { moment } from '@/i18n/format.ts'
 import { Button, Skeleton } from '@/ui/index.tsx'
 import type { Vehicle } from './fleet.ts'
-
-const TRAIL_MS = 60 * 60_000
-
-export function useTrail(driverId: string | null): [number, number][] {
-  const query = useQuery({
-    queryKey: ['trail', driverId],
-    enabled: driverId !== null,
-    refetchInterval: 15_000,
-    queryFn: () =>
-      data(
-        api.GET('/v1/drivers/{id}/trail', {
-          params: {
-            path: { id: driverId ?? '' },
-            query: {
-              from: new Date(serverNow() - TRAIL_MS).toISOString(),
-              to: new Date(serverNow()).toISOString(),
-              limit: 200,
-            },
-          },
-        }),
-      ),
-  })
-  return query.data?.fixes.map((f) => [f.lng, f.lat] as [number, number]) ?? []
-}
 
 type Props = {
   vehicle: Vehicle | undefined
@@ -37,9 +11,14 @@ type Props = {
   following: boolean
   onFollow: () => void
   onJob: (id: string) => void
+  replays: boolean
+  onReplay: () => void
   onClose: () => void
+  /** Below what is known of it now. */
+  children?: ReactNode
 }
-export function VehicleDetail({ vehicle, now, following, onFollow, onJob, onClose }: Props) {
+export function VehicleDetail(props: Props) {
+  const { vehicle, now, following, onFollow, onJob, replays, onReplay, onClose, children } = props
   const { t } = useTranslation()
   return (
     <section aria-label={t('dispatch.vehicle')} className="grid content-start gap-3 p-4">
@@ -59,12 +38,16 @@ export function VehicleDetail({ vehicle, now, following, onFollow, onJob, onClos
             <Button size="compact" aria-pressed={following} onClick={onFollow}>
               {t(following ? 'dispatch.unfollow' : 'dispatch.follow')}
             </Button>
+            <Button size="compact" aria-pressed={replays} onClick={onReplay}>
+              {t('console.replay')}
+            </Button>
             {vehicle.bookingId && (
               <Button size="compact" onClick={() => onJob(vehicle.bookingId as string)}>
                 {t('dispatch.itsJob')}
               </Button>
             )}
           </div>
+          {children}
         </>
       )}
     </section>

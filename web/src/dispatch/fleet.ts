@@ -24,8 +24,8 @@ export class Fleet {
   readonly glide = new Glide(window.matchMedia('(prefers-reduced-motion: reduce)').matches)
   counts = { on: 0, busy: 0 }
   truncated = false
-  /** Rises with every change; the map looks at it before it draws. */
-  generation = 0
+  /** Whose place, duty or presence has changed since the map last asked. */
+  private changed = new Set<string>()
   private box: Box | null = null
   private unwatch: (() => void) | undefined
   private stop: () => void
@@ -40,6 +40,17 @@ export class Fleet {
       status: (status) => status === 'live' && void this.read(),
     })
     this.timer = setInterval(() => void this.read(), REREAD_MS)
+  }
+
+  /** Whose marks have to be made anew; each is told once. */
+  takeChanged(): Set<string> {
+    const changed = this.changed
+    if (changed.size > 0) this.changed = new Set()
+    return changed
+  }
+  /** Everybody is to be drawn again. */
+  changeAll(): void {
+    for (const id of this.vehicles.keys()) this.changed.add(id)
   }
 
   look(box: Box): void {
@@ -72,7 +83,7 @@ export class Fleet {
       })
       this.glide.move(id, p.lng, p.lat, p.bearing_deg, performance.now())
     }
-    this.generation++
+    this.changed.add(id)
   }
 
   private async read(): Promise<void> {
@@ -88,6 +99,7 @@ export class Fleet {
         if (!here.has(id)) {
           this.vehicles.delete(id)
           this.glide.remove(id)
+          this.changed.add(id)
         }
       for (const item of fleet.items) {
         const before = this.vehicles.get(item.driver_id)
@@ -104,10 +116,10 @@ export class Fleet {
         })
         if (before === undefined || before.at < at)
           this.glide.move(item.driver_id, item.lng, item.lat, item.bearing_deg, performance.now())
+        this.changed.add(item.driver_id)
       }
       this.counts = fleet.counts
       this.truncated = fleet.truncated
-      this.generation++
       this.told()
     } catch {
       // The badge says that the server is away; the next read comes by itself.

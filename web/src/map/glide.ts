@@ -1,6 +1,7 @@
 /** Vehicles glide from fix to fix and turn the short way; over a gap they jump, for what lies between is not known. */
 export type Placed = { lng: number; lat: number; bearing: number }
-type Leg = { from: Placed; to: Placed; start: number; end: number }
+/** Times in ms. From its end on it is where it goes. */
+export type Leg = { from: Placed; to: Placed; start: number; end: number }
 
 const GAP_MS = 30_000
 const GAP_M = 2_000
@@ -45,6 +46,10 @@ export class Glide {
   remove(id: string): void {
     this.legs.delete(id)
     this.seen.delete(id)
+  }
+
+  leg(id: string): Leg | undefined {
+    return this.legs.get(id)
   }
 
   at(id: string, now: number): Placed | null {
