@@ -1,6 +1,6 @@
 /** The console: jobs, map, detail. What is chosen is in the address, so that it can be sent to a colleague. */
 import { Dialog } from 'radix-ui'
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
+import { type CSSProperties, lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useSearchParams } from 'react-router'
 import { useNow, useUser } from '@/app/hooks.ts'
@@ -20,6 +20,7 @@ import { MapTools } from './MapTools.tsx'
 import { matches, needOf, ordered } from './order.ts'
 import type { Command } from './Palette.tsx'
 import { PlaybackLine, PlaybackPanel, type Span, usePlayback } from './Playback.tsx'
+import { Splitter, usePaneWidth } from './Splitter.tsx'
 import { Trails, trailChoices } from './Trails.tsx'
 import { VehicleDetail } from './VehicleDetail.tsx'
 import { VehicleList } from './VehicleList.tsx'
@@ -56,6 +57,8 @@ export function Component() {
   const span = ([1, 4, 24] as const).find((h) => String(h) === query.get('replay')) ?? 1
   const playback = usePlayback(replays ? vehicleId : null, span)
   const [moment, setMoment] = useState(0)
+  const left = usePaneWidth('jobs', 320, 240, 560)
+  const right = usePaneWidth('detail', 352, 288, 560)
 
   function set(change: Record<string, string | null>) {
     setQuery(
@@ -136,7 +139,10 @@ export function Component() {
   ]
 
   return (
-    <div className="grid h-full grid-rows-[auto_1fr_auto] md:grid-cols-[20rem_1fr_auto] md:grid-rows-1">
+    <div
+      className="grid h-full grid-rows-[auto_1fr_auto] md:grid-cols-[var(--jobs)_auto_1fr_auto_auto] md:grid-rows-1"
+      style={{ '--jobs': `${left.width}px`, '--detail': `${right.width}px` } as CSSProperties}
+    >
       <h1 className="sr-only">{t('nav.dispatch')}</h1>
       <div className="flex min-h-0 flex-col border-e border-line bg-panel max-md:max-h-64">
         <div className="grid gap-2 border-b border-line p-2">
@@ -202,6 +208,7 @@ export function Component() {
           />
         )}
       </div>
+      <Splitter label={t('console.widthOf', { pane: t('dispatch.jobs') })} pane={left} side="before" />
       <LorryMap label={t('dispatch.map')} className="min-h-40">
         {fleet && (
           <FleetLayer
@@ -234,7 +241,10 @@ export function Component() {
         )}
       </LorryMap>
       {(chosen !== null || vehicleId !== null) && (
-        <aside className="flex min-h-0 flex-col overflow-auto border-s border-line bg-panel md:w-88">
+        <Splitter label={t('console.widthOf', { pane: t('dispatch.detail') })} pane={right} side="after" />
+      )}
+      {(chosen !== null || vehicleId !== null) && (
+        <aside className="flex min-h-0 flex-col overflow-auto border-s border-line bg-panel md:w-(--detail)">
           {chosen !== null ? (
             <JobDetail id={chosen} known={booking} now={now} onClose={() => set({ job: null })} />
           ) : (
