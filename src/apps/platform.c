@@ -262,6 +262,7 @@ static void make_driver(struct platform *p) {
         .shifts_required = config_enum(c, "driver_shifts") == SHIFTS_REQUIRED,
         .timezone = own_zone ? config_text(c, "timezone") : p->tariffs->timezone,
         .offer_wave = (int32_t)config_int(c, "offer_wave"),
+        .auto_accept = (enum auto_accept)config_enum(c, "offer_auto_accept"),
         .offer_whole_waves = config_enum(c, "offer_refill") == OFFER_REFILL_WAVE,
         .weights = &p->weights,
         .fairness_half_life_s = config_int(c, "dispatch_fairness_h") * 3600,

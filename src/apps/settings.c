@@ -341,6 +341,7 @@ static const struct config_setting booking[] = {
 TABLE(booking, "Bookings");
 
 static const char *const approvals[] = {"manual", "auto", NULL};
+static const char *const auto_accepts[] = {"chosen", "never", "always", NULL}; /* as the enum */
 static const char *const offer_refills[] = {"each", "wave", NULL};
 #define WEIGHT(standard, unit)                                                                     \
     .kind = CONFIG_INT, .fallback = (standard), .min = 0, .max = DISPATCH_WEIGHT_MAX,              \
@@ -383,6 +384,12 @@ static const struct config_setting dispatch[] = {
      .min = 1,
      .max = 10,
      .help = "Drivers that are offered a booking at once"},
+    {.key = "offer_auto_accept",
+     .kind = CONFIG_ENUM,
+     .names = auto_accepts,
+     .fallback = "chosen",
+     .help = "Whose offers are taken at once on their behalf: of drivers who have chosen that "
+             "(chosen), nobody's (never), everybody's (always)"},
     {.key = "offer_refill",
      .kind = CONFIG_ENUM,
      .names = offer_refills,

@@ -99,6 +99,7 @@ static const struct schema_field offer_fields[] = {
     {"reason", S_STR, AT(ev_offer, reason)},
     {"why", S_STR, AT(ev_offer, why)},
     {"manual", S_BOOL, AT(ev_offer, manual)},
+    {"at_once", S_BOOL, AT(ev_offer, at_once)},
 };
 static const struct schema ev_offer_schema = SCHEMA(struct ev_offer, "OfferEvent", offer_fields);
 
@@ -148,6 +149,7 @@ static const struct schema_field claim_fields[] = {
     {"pickup_distance_m", S_I64, AT(ev_claim, pickup_distance_m)},
     {"pickup_eta_s", S_I64, AT(ev_claim, pickup_eta_s)},
     {"manual", S_BOOL, AT(ev_claim, manual)},
+    {"at_once", S_BOOL, AT(ev_claim, at_once)},
     {"reason", S_STR, AT(ev_claim, reason)},
     {"pickup", S_OBJECT_PTR, AT(ev_claim, pickup), .sub = &ev_point_schema},
     {"dropoff", S_OBJECT_PTR, AT(ev_claim, dropoff), .sub = &ev_point_schema},

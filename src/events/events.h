@@ -132,6 +132,7 @@ struct ev_offer {
     struct str reason; /* of a close */
     struct str why;    /* in people's words */
     bool manual;       /* a dispatcher's assignment: no accept needed */
+    bool at_once;      /* taken on his behalf */
 };
 struct ev_booking {
     struct str booking_id;
@@ -206,6 +207,7 @@ struct ev_claim {
     double rating; /* NAN: none yet */
     int64_t pickup_distance_m, pickup_eta_s;
     bool manual;
+    bool at_once; /* he takes every offer: no answer of his is waited for */
     struct str reason;
     /* of the offer, so that the driver's own aggregate can show it */
     struct ev_point *pickup, *dropoff;

@@ -158,6 +158,7 @@ static void make_services(struct sim_node *n) {
                                                         .approval_auto = p->approval_auto,
                                                         .offer_wave = p->offer_wave,
                                                         .offer_whole_waves = p->whole_waves,
+                                                        .auto_accept = p->house_accepts,
                                                         .weights = &p->weights,
                                                         .bigger_classes = p->bigger_classes,
                                                         .offer_timeout_s = p->offer_timeout_s});

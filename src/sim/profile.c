@@ -109,6 +109,8 @@ static void draw_dispatch(struct sim *sim) {
     struct rng *r = &sim->rng;
     p->whole_waves = rng_below(r, 3) == 0;
     p->release = rng_unit(r) * 0.1;
+    p->auto_accept = rng_unit(r) * 0.5;
+    p->house_accepts = rng_below(r, 6) == 0 ? AUTO_ACCEPT_ALWAYS : AUTO_ACCEPT_CHOSEN;
     p->unassign = rng_unit(r) * 0.4;
     p->bigger_classes = rng_below(r, 4) == 0 ? (int32_t)rng_between(r, 1, 3) : 0;
     p->weights = dispatch_weights_standard;

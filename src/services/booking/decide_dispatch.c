@@ -81,7 +81,8 @@ static void record_offer(const struct command *cmd, const struct decide_ctx *ctx
     int64_t until_us = ctx->now_us + s->o.offer_timeout_us;
     struct booking_offer offer = {
         .id = claim->offer_id,
-        .expires_at_us = until_us < b->search_until_us ? until_us : b->search_until_us};
+        .expires_at_us = until_us < b->search_until_us ? until_us : b->search_until_us,
+        .at_once = claim->at_once};
     take_driver(claim, &offer);
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
@@ -90,7 +91,10 @@ static void record_offer(const struct command *cmd, const struct decide_ctx *ctx
     struct timeline_entry *entry = edit_entry(&e, ENTRY_OFFERED);
     entry->offer_id = offer.id;
     entry->driver_id = offer.driver.id;
-    edit_event(&e, ENTRY_OFFERED, &offer);
+    if (offer.at_once) /* nothing to show him: it is his */
+        edit_assign(&e, booking_offer_index(e.b, offer.id), ACTION_ACCEPT, HAT_ASKED);
+    else
+        edit_event(&e, ENTRY_OFFERED, &offer);
     edit_commit(&e, ret);
 }
 

@@ -86,6 +86,7 @@ struct edit_event *edit_event(struct edit *e, int32_t type, const struct booking
         event->pickup_distance_m = offer->pickup_distance_m;
         event->pickup_eta_s = offer->pickup_eta_s;
         event->manual = offer->wanted;
+        event->at_once = offer->at_once;
     }
     return event;
 }
@@ -199,6 +200,8 @@ void edit_assign(struct edit *e, int32_t i, enum booking_action action, unsigned
     edit_move(e, action, hats);
     edit_event(e, ENTRY_ASSIGNED, &offer);
     struct timeline_entry *entry = edit_entry(e, ENTRY_ASSIGNED);
+    if (offer.at_once)
+        entry->reason = STR("auto");
     entry->offer_id = offer.id;
     entry->driver_id = driver->id;
     edit_close_offers(e, CLOSE_ACCEPTED_ELSEWHERE);
@@ -252,7 +255,8 @@ static void fill_offer(const struct edit_event *from, struct ev_offer *to) {
                             .pickup_eta_s = from->pickup_eta_s,
                             .reason = str_from(close_reason_names[from->reason]),
                             .why = from->why,
-                            .manual = from->manual};
+                            .manual = from->manual,
+                            .at_once = from->at_once};
 }
 
 /* Which of its events tells what the reports hear of; with none of these there is one more. */

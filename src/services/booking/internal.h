@@ -126,7 +126,7 @@ struct edit_event {
     struct str offer_id, driver_id, driver_user_id; /* of the offer; absent: none */
     int64_t expires_at_us, pickup_distance_m, pickup_eta_s;
     struct str why; /* of an end of an assignment, in people's words */
-    bool manual;
+    bool manual, at_once;
 };
 struct edit {
     const struct command *cmd;

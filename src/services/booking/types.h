@@ -192,6 +192,7 @@ struct booking_offer {
     int64_t pickup_distance_m, pickup_eta_s;
     bool
         wanted; /* a dispatcher's choice, waiting for the driver to be claimed; not his to accept */
+    bool at_once;      /* its driver takes every offer: it never is open */
     struct str reason; /* of a wanted one that takes the booking from another; may be absent */
 };
 struct closed_offer {

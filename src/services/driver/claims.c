@@ -129,6 +129,7 @@ void driver_claim_event(const struct driver *d, const struct driver_claim *claim
         .pickup_distance_m = claim->pickup_distance_m,
         .pickup_eta_s = claim->pickup_eta_s,
         .manual = claim->manual,
+        .at_once = claim->at_once,
         .reason = reason,
         .pickup = claim->pickup,
         .dropoff = claim->dropoff,
@@ -186,6 +187,11 @@ static const char *refusal(const struct driver *d, const struct ev_claim *want,
     return bar != NULL ? bar : vehicle_unfit(vehicle_capacity(d->vehicle), want->load, a).p;
 }
 
+/* Whoever can be claimed is on duty and free: then his word is known. */
+static bool takes_at_once(enum auto_accept of_house, const struct driver *d) {
+    return of_house == AUTO_ACCEPT_ALWAYS || (of_house == AUTO_ACCEPT_CHOSEN && d->auto_accept);
+}
+
 static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                          struct decision *ret) {
     const struct driver_service *s = cmd->service;
@@ -202,6 +208,7 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
         driver_claim_event(d, &claim, str_from(why), EV_DISPATCH_REFUSED, cmd, ctx, ret);
         return;
     }
+    claim.at_once = !want->manual && takes_at_once(s->o.auto_accept, d);
     struct driver *next = driver_edit(cmd, ctx, d, ret);
     next->claim = claim_copy(ctx->arena, &claim);
     next->offered++;

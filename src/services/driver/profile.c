@@ -73,6 +73,8 @@ void driver_write(struct jw *w, const struct driver *d, const struct fleet_posit
     jw_kv_str(w, "status", str_from(driver_status_names[d->status]));
     jw_kv_str(w, "status_reason", d->status_reason);
     jw_kv_str(w, "duty", str_from(duty_names[d->duty]));
+    jw_key(w, "auto_accept");
+    jw_bool(w, d->auto_accept);
     write_vehicle(w, d->vehicle);
     write_rating(w, d);
     write_counters(w, d);
@@ -230,11 +232,18 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
         decide_open(cmd, ctx, NULL, ret);
         return;
     }
-    if (on == (old->duty != DUTY_OFF)) {
+    bool wants = body->auto_accept == TRI_ABSENT ? old->auto_accept : body->auto_accept == TRI_TRUE;
+    bool same_duty = on == (old->duty != DUTY_OFF);
+    if (same_duty && wants == old->auto_accept) {
         driver_answer(cmd, ctx, old, ret);
         return;
     }
     struct driver *d = driver_edit(cmd, ctx, old, ret);
+    d->auto_accept = wants;
+    if (same_duty) { /* only that has changed */
+        driver_answer(cmd, ctx, d, ret);
+        return;
+    }
     if (on) {
         driver_set_duty(d, driver_active(d) ? DUTY_BUSY : DUTY_ON, cmd, ctx, ret);
         rota_begin_duty(cmd, d, ctx->now_us);

@@ -358,7 +358,10 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     if (asked != NULL)
         asked->outcome = OUTCOME_ACCEPTED;
     bool manual = b->offer != NULL && b->offer->manual;
-    enum dispatch_reason reason = manual ? REASON_CHOSEN : REASON_NONE;
+    bool at_once = b->offer != NULL && b->offer->at_once;
+    enum dispatch_reason reason = manual    ? REASON_CHOSEN
+                                  : at_once ? REASON_AUTO
+                                            : REASON_NONE;
     if (!trace_outcome(s, offer_id, OUTCOME_ACCEPTED, reason, STR_NONE, ctx->arena))
         trace_manual(s, b->driver_id, facts->named, offer_id, OUTCOME_ACCEPTED, reason, ctx->now_us,
                      ctx->arena);

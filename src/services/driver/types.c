@@ -55,6 +55,7 @@ static const struct schema_field claim_fields[] = {
     {"offer_id", S_ID, KEPT(driver_claim, offer_id), .hint = "ofr"},
     {"active", S_BOOL, KEPT(driver_claim, active)},
     {"manual", S_BOOL, KEPT(driver_claim, manual)},
+    {"at_once", S_BOOL, KEPT(driver_claim, at_once)},
     {"since", S_TIME, KEPT(driver_claim, since_us)},
     {"expires_at", S_TIME, KEPT(driver_claim, expires_at_us)},
     {"ask_at", S_TIME, KEPT(driver_claim, ask_at_us)},
@@ -130,6 +131,7 @@ static const struct schema_field driver_fields[] = {
     {"released", S_I64, KEPT(driver, released)},
     {"load_milli", S_I64, KEPT(driver, load_milli)},
     {"load_at", S_TIME, KEPT(driver, load_at_us)},
+    {"auto_accept", S_BOOL, KEPT(driver, auto_accept)},
     {"free_since", S_TIME, KEPT(driver, free_since_us)},
     {"created_at", S_TIME, KEPT(driver, created_at_us)},
     {"updated_at", S_TIME, KEPT(driver, updated_at_us)},
@@ -205,6 +207,7 @@ const struct schema profile_body_schema =
 static const char *const duty_body_names[] = {NULL, "off", "on", NULL};
 static const struct schema_field duty_body_fields[] = {
     {"duty", S_ENUM, ASKED(duty_body, duty), .names = duty_body_names},
+    {"auto_accept", S_TRI, MAYBE(duty_body, auto_accept)},
 };
 const struct schema duty_body_schema = SCHEMA(struct duty_body, "DutyInput", duty_body_fields);
 

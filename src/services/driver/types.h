@@ -38,6 +38,7 @@ struct driver_vehicle {
 struct driver_claim {
     struct str booking_id, offer_id;
     bool active, manual;
+    bool at_once; /* the booking is asked to take it as accepted */
     int64_t since_us;
     int64_t
         expires_at_us; /* of the offer; 0: the booking has not recorded it, so it is not shown */
@@ -85,6 +86,7 @@ struct driver {
     int64_t offered, accepted, declined, timed_out, delivered;
     int64_t released;               /* bookings that he gave back */
     int64_t load_milli, load_at_us; /* jobs lately, as dispatch_load_milli has them */
+    bool auto_accept;               /* he takes every offer at once */
     int64_t free_since_us;          /* he came on duty, or his last job ended; 0: not known */
     int64_t created_at_us, updated_at_us;
 };
@@ -134,7 +136,8 @@ struct rota_body {
 };
 extern const struct schema rota_schema;
 struct duty_body {
-    int32_t duty; /* DUTY_OFF or DUTY_ON */
+    int32_t duty;        /* DUTY_OFF or DUTY_ON */
+    int32_t auto_accept; /* enum tri; absent: as it was */
 };
 struct status_body {
     int32_t status; /* index into its own names: 1 approved, 2 suspended */
