@@ -234,9 +234,10 @@ static void on_duty(struct person *p, const struct sim_answer *a) {
 
 static void set_duty(struct driver_person *d, bool on) {
     send(d, SIM_DRIVER, "POST", STR("/v1/driver/duty"),
-         !on                                                ? STR("{\"duty\":\"off\"}")
-         : sim_chance(d->p.sim, d->p.sim->profile.auto_accept) ? STR("{\"duty\":\"on\",\"auto_accept\":true}")
-                                                             : STR("{\"duty\":\"on\"}"),
+         !on ? STR("{\"duty\":\"off\"}")
+         : sim_chance(d->p.sim, d->p.sim->profile.auto_accept)
+             ? STR("{\"duty\":\"on\",\"auto_accept\":true}")
+             : STR("{\"duty\":\"on\"}"),
          true, on_duty);
 }
 

@@ -22,6 +22,7 @@
 #include "dispatch/dispatch.h"
 #include "ports/mailer.h"
 #include "runtime/service.h"
+#include "services/driver/driver_service.h"
 #include "sim/check.h"
 
 #define SIM_START_US (INT64_C(1795428000) * US_PER_S) /* 2026-11-23T10:00:00Z */

@@ -535,6 +535,7 @@ class MainWay(unittest.TestCase):
         dispatcher.problem(409, 'driver-unavailable', 'POST', f'{path}/assign', {'driver_id': driver.driver_id})
         dispatcher.post(f'{path}/assign', {'driver_id': eva.driver_id}, expect=(200, 202))
         dispatcher.get(f'{path}/dispatch', expect=200)
+        dispatcher.get(f'{path}/candidates', expect=200)
         for turn in range(2):
             lorry.until(lambda: customer.get(path, expect=200).json['state'] == 'assigned', 'it is hers')
             if turn == 0:

@@ -79,10 +79,10 @@ static void record_offer(const struct command *cmd, const struct decide_ctx *ctx
     const struct booking_service *s = cmd->service;
     const struct ev_claim *claim = cmd->args;
     int64_t until_us = ctx->now_us + s->o.offer_timeout_us;
-    struct booking_offer offer = {
-        .id = claim->offer_id,
-        .expires_at_us = until_us < b->search_until_us ? until_us : b->search_until_us,
-        .at_once = claim->at_once};
+    struct booking_offer offer = {.id = claim->offer_id,
+                                  .expires_at_us =
+                                      until_us < b->search_until_us ? until_us : b->search_until_us,
+                                  .at_once = claim->at_once};
     take_driver(claim, &offer);
     struct edit e;
     edit_begin(&e, cmd, ctx, b);

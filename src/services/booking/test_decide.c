@@ -133,6 +133,32 @@ static void test_delivery_of_three(void **unused) {
     world_free(w);
 }
 
+/* Who takes every offer has it as soon as he is claimed; nobody else's offer stays open. */
+static void test_taken_at_once(void **unused) {
+    (void)unused;
+    struct world *w = world_new(35);
+    create(w, 2);
+    struct str first = offer(w, 0);
+    struct str id = id_new(&w->arena, "ofr", w->now_us, &w->rng);
+    struct ev_claim *claim = claim_of(w, 1, id);
+    claim->at_once = true;
+    run(w, &booking_offered, (struct identity){0}, claim, NULL);
+    assert_int_equal(w->b->state, BOOKING_ASSIGNED);
+    assert_true(str_eq(w->b->driver->user_id, w->drivers[1].user_id));
+    assert_true(told(w, EV_BOOKING_ASSIGNED, "\"at_once\":true"));
+    assert_false(told(w, EV_BOOKING_OFFERED, ""));
+    assert_true(told_of(w, EV_BOOKING_OFFER_CLOSED, first));
+    run(w, &booking_offered, (struct identity){0}, claim, NULL); /* heard again */
+    assert_null(w->d.state);
+    /* too late for it, like for any */
+    claim = claim_of(w, 2, id_new(&w->arena, "ofr", w->now_us, &w->rng));
+    claim->at_once = true;
+    run(w, &booking_offered, (struct identity){0}, claim, NULL);
+    assert_true(told_of(w, EV_BOOKING_OFFER_CLOSED, claim->offer_id));
+    assert_true(str_eq(w->b->driver->user_id, w->drivers[1].user_id));
+    world_free(w);
+}
+
 static void test_released(void **unused) {
     (void)unused;
     struct world *w = world_new(31);
@@ -426,6 +452,7 @@ int main(void) {
         cmocka_unit_test(test_offer_won_and_lost),
         cmocka_unit_test(test_offer_declined_and_timed_out),
         cmocka_unit_test(test_delivery_of_three),
+        cmocka_unit_test(test_taken_at_once),
         cmocka_unit_test(test_released),
         cmocka_unit_test(test_unassigned),
         cmocka_unit_test(test_reassigned),

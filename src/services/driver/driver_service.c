@@ -80,6 +80,8 @@ static const struct route_entry routes[] = {
     {"DELETE", "/v1/drivers/{id}/devices/{device_id}", ROLES_STAFF, devices_remove, NULL, 0,
      "removeDevice"},
     {"GET", "/v1/fleet", ROLES_STAFF, fleet_get, NULL, 0, "getFleet", .area = AREA_FLEET},
+    {"GET", "/v1/bookings/{id}/candidates", ROLES_STAFF, candidates_get, NULL, 0, "listCandidates",
+     .area = AREA_FLEET},
     {"GET", "/v1/bookings/{id}/dispatch", ROLES_STAFF, dispatch_get, NULL, 0, "getDispatch",
      .area = AREA_FLEET},
 };

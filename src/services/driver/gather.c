@@ -19,14 +19,26 @@
 #define GUESS_MPS 8 /* in a straight line, before the router is asked */
 #define NEAR_MAX (FREE_MAX + BUSY_MAX)
 
-/* Why M cannot be asked by the search ID for LOAD now; REASON_NONE: he can. */
-static enum dispatch_reason bar_of(const struct member *m, bool free, struct str id,
-                                   const struct ev_load *load, int64_t now_us) {
+/* Where the near are looked for, and by whom. */
+struct look {
+    const struct driver_options *o;
+    const struct fleet_index *index;
+    const struct search *search;
+    struct str id; /* of the search, on the executor's thread: others' reservations are kept;
+                      absent elsewhere, where they may not be read */
+    int64_t now_us, radius_m;
+    struct arena *arena;
+};
+
+/* Why M cannot be asked now; REASON_NONE: he can. */
+static enum dispatch_reason bar_of(const struct look *l, const struct member *m, bool free) {
+    const struct ev_load *load = l->search->load;
     if (m->booking_id[0] != '\0')
         return REASON_BUSY;
     if (!free)
         return REASON_HOLDS_OFFER;
-    if (m->reserved_until_us > now_us && !str_eq(str_from(m->reserved_for), id))
+    if (l->id.p != NULL && m->reserved_until_us > l->now_us &&
+        !str_eq(str_from(m->reserved_for), l->id))
         return REASON_RESERVED;
     return vehicle_fits(m->capacity, load) ? REASON_NONE : REASON_TOO_SMALL;
 }
@@ -57,42 +69,38 @@ static bool is_near(const struct search_facts *f, struct str driver_id) {
     return false;
 }
 
-static void add_near(struct search_facts *f, const struct fleet_hit *hit, struct command *cmd,
-                     const struct search *search, int64_t now_us) {
-    const struct driver_service *s = cmd->service;
+static void add_near(const struct look *l, const struct fleet_hit *hit, struct search_facts *f) {
     const struct member *m = hit->item->owner;
     if (is_near(f, str_from(m->id)))
         return;
     struct search_near *n = &f->near[f->near_count++];
-    *n = (struct search_near){.driver_id = arena_str(cmd->arena, str_from(m->id)),
-                              .name = arena_str(cmd->arena, m->name),
+    *n = (struct search_near){.driver_id = arena_str(l->arena, str_from(m->id)),
+                              .name = arena_str(l->arena, m->name),
+                              .at = hit->item->at,
                               .distance_m = llround(hit->distance_m),
-                              .bar = bar_of(m, hit->item->free, cmd->id, search->load, now_us)};
-    fill_values(&s->o, search, m, now_us, n->value);
+                              .bar = bar_of(l, m, hit->item->free)};
+    fill_values(l->o, l->search, m, l->now_us, n->value);
 }
 
 /* How long by road, for the first CANDIDATES_MAX of those who can be asked. */
-static void ask_router(struct driver_service *s, const struct search *search,
-                       const struct search_facts *may, const struct dispatch_candidate *plan,
-                       const struct fleet_index *index) {
+static void ask_router(const struct look *l, const struct dispatch_candidate *plan,
+                       struct search_facts *f) {
     struct point from[CANDIDATES_MAX];
     int32_t who[CANDIDATES_MAX], count = 0;
-    for (int32_t i = 0; i < may->near_count && count < CANDIDATES_MAX; i++) {
+    for (int32_t i = 0; i < f->near_count && count < CANDIDATES_MAX; i++) {
         if (plan[i].standing == DISPATCH_BARRED)
             continue;
-        const struct fleet_item *item = fleet_index_get(index, plan[i].driver_id);
-        CHECK(item != NULL);
-        from[count] = item->at;
+        from[count] = f->near[plan[i].tag].at;
         who[count++] = plan[i].tag;
     }
     if (count == 0)
         return;
     struct router_leg legs[CANDIDATES_MAX];
-    struct point to = {search->pickup->lat_e7, search->pickup->lng_e7};
-    s->o.router->ops->many_to_one(s->o.router, from, count, to, (enum vehicle)search->vehicle,
-                                  legs);
+    struct point to = {l->search->pickup->lat_e7, l->search->pickup->lng_e7};
+    l->o->router->ops->many_to_one(l->o->router, from, count, to, (enum vehicle)l->search->vehicle,
+                                   legs);
     for (int32_t i = 0; i < count; i++)
-        may->near[who[i]].value[PART_ETA] = legs[i].duration_s > 0 ? legs[i].duration_s : 0;
+        f->near[who[i]].value[PART_ETA] = legs[i].duration_s > 0 ? legs[i].duration_s : 0;
 }
 
 static void reserve(struct driver_service *s, const struct command *cmd,
@@ -136,39 +144,72 @@ static int32_t load_kg(const struct ev_load *load) {
     return kg < CAPACITY_KG_MAX ? (int32_t)kg : CAPACITY_KG_MAX;
 }
 
-static void gather(struct command *cmd, const struct search *search, int64_t now_us,
-                   struct search_facts *f) {
-    struct driver_service *s = cmd->service;
-    const struct fleet_index *index = roster_index(s->roster);
-    struct fleet_filter filter = {.vehicles = vehicles_that_serve(&s->o, search->vehicle),
+/* The nearest of the index: those who can be asked, and a few of the others. */
+static void find_near(const struct look *l, struct search_facts *f) {
+    struct fleet_filter filter = {.vehicles = vehicles_that_serve(l->o, l->search->vehicle),
                                   .free_only = true,
-                                  .newer_than_us = now_us - POSITION_FRESH_US,
-                                  .carries_kg = load_kg(search->load)};
-    struct point to = {search->pickup->lat_e7, search->pickup->lng_e7};
-    double radius_m = (double)search->radius_m;
+                                  .newer_than_us = l->now_us - POSITION_FRESH_US,
+                                  .carries_kg = load_kg(l->search->load)};
+    struct point to = {l->search->pickup->lat_e7, l->search->pickup->lng_e7};
+    double radius_m = (double)l->radius_m;
     struct fleet_hit hits[FREE_MAX];
-    f->near = arena_array(cmd->arena, struct search_near, NEAR_MAX);
-    int32_t count = fleet_index_nearest(index, to, radius_m, &filter, FREE_MAX, hits);
+    f->near = arena_array(l->arena, struct search_near, NEAR_MAX);
+    int32_t count = fleet_index_nearest(l->index, to, radius_m, &filter, FREE_MAX, hits);
     for (int32_t i = 0; i < count; i++)
-        add_near(f, &hits[i], cmd, search, now_us);
+        add_near(l, &hits[i], f);
     filter.free_only = false;
     filter.carries_kg = 0; /* the trace says who was too small */
-    count = fleet_index_nearest(index, to, radius_m, &filter, BUSY_MAX, hits);
+    count = fleet_index_nearest(l->index, to, radius_m, &filter, BUSY_MAX, hits);
     for (int32_t i = 0; i < count; i++)
-        add_near(f, &hits[i], cmd, search, now_us);
-    struct dispatch_candidate *plan = arena_array(cmd->arena, struct dispatch_candidate, NEAR_MAX);
-    /* First by a guess of the way, to see who is worth asking the router about; then for good. */
+        add_near(l, &hits[i], f);
+}
+
+/* First by a guess of the way, to see who is worth asking the router about; then for good. */
+static struct dispatch_candidate *measure(const struct look *l, struct search_facts *f) {
+    struct dispatch_candidate *plan = arena_array(l->arena, struct dispatch_candidate, NEAR_MAX);
     for (int32_t i = 0; i < f->near_count; i++)
         f->near[i].value[PART_ETA] =
             f->near[i].bar == REASON_NONE ? f->near[i].distance_m / GUESS_MPS : -1;
-    search_plan(&s->o, search, f, 0, now_us, cmd->arena, plan);
+    search_plan(l->o, l->search, f, 0, l->now_us, l->arena, plan);
     for (int32_t i = 0; i < f->near_count; i++)
         f->near[i].value[PART_ETA] = -1;
-    ask_router(s, search, f, plan, index);
+    ask_router(l, plan, f);
     keep_best(f);
+    return plan;
+}
+
+static void gather(struct command *cmd, const struct search *search, int64_t now_us,
+                   struct search_facts *f) {
+    struct driver_service *s = cmd->service;
+    struct look l = {.o = &s->o,
+                     .index = roster_index(s->roster),
+                     .search = search,
+                     .id = cmd->id,
+                     .now_us = now_us,
+                     .radius_m = search->radius_m,
+                     .arena = cmd->arena};
+    find_near(&l, f);
+    struct dispatch_candidate *plan = measure(&l, f);
     int32_t room = search_room(&s->o, search, now_us);
     int32_t chosen = search_plan(&s->o, search, f, room, now_us, cmd->arena, plan);
     reserve(s, cmd, plan, chosen, now_us);
+}
+
+struct dispatch_candidate *search_candidates(struct driver_service *s, const struct search *search,
+                                             int64_t radius_m, int64_t now_us, struct arena *a,
+                                             struct search_facts *ret_facts) {
+    struct look l = {.o = &s->o,
+                     .index = roster_lock(s->roster),
+                     .search = search,
+                     .now_us = now_us,
+                     .radius_m = radius_m,
+                     .arena = a};
+    find_near(&l, ret_facts);
+    roster_unlock(s->roster);
+    l.index = NULL; /* what was found is ours */
+    struct dispatch_candidate *plan = measure(&l, ret_facts);
+    search_plan(&s->o, search, ret_facts, 1, now_us, a, plan);
+    return plan;
 }
 
 void search_release(const struct command *cmd, const struct search *keep) {

@@ -170,7 +170,6 @@ static bool take(struct roster *r, struct member *m, const struct signal_driver 
     if (d->version <= m->version)
         return false; /* a commit whose answer was lost is heard of late */
     m->version = d->version;
-    m->merits = d->merits;
     if (d->claimed)
         m->reserved_until_us = 0; /* what he was reserved for has come */
     pthread_rwlock_wrlock(&r->lock);
@@ -180,6 +179,7 @@ static bool take(struct roster *r, struct member *m, const struct signal_driver 
     m->vehicle = d->vehicle;
     m->capacity = d->capacity;
     m->claimed = d->claimed;
+    m->merits = d->merits;
     memcpy(m->booking_id, d->booking_id, sizeof m->booking_id);
     if (!str_is(m->name, d->name)) {
         free((void *)(uintptr_t)m->name.p);

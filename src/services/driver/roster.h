@@ -53,8 +53,8 @@ struct member {
     uint8_t duty, vehicle;        /* enum duty, enum vehicle */
     bool claimed, placed;         /* placed: stands in the index */
     struct capacity capacity;     /* of the vehicle in use */
-    /* the executor's */
     struct merits merits;
+    /* the executor's */
     int64_t version;  /* of the document this was made from */
     bool known;       /* newest is what the store has, or had … */
     int64_t known_us; /* … at this time: others may write this driver's trail */

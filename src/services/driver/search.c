@@ -359,9 +359,7 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
         asked->outcome = OUTCOME_ACCEPTED;
     bool manual = b->offer != NULL && b->offer->manual;
     bool at_once = b->offer != NULL && b->offer->at_once;
-    enum dispatch_reason reason = manual    ? REASON_CHOSEN
-                                  : at_once ? REASON_AUTO
-                                            : REASON_NONE;
+    enum dispatch_reason reason = manual ? REASON_CHOSEN : at_once ? REASON_AUTO : REASON_NONE;
     if (!trace_outcome(s, offer_id, OUTCOME_ACCEPTED, reason, STR_NONE, ctx->arena))
         trace_manual(s, b->driver_id, facts->named, offer_id, OUTCOME_ACCEPTED, reason, ctx->now_us,
                      ctx->arena);

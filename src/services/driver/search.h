@@ -83,11 +83,12 @@ struct search {
 };
 extern const struct store_collection search_collection;
 extern const struct aggregate search_aggregate;
-extern const struct schema search_round_schema;
+extern const struct schema search_round_schema, search_candidate_schema;
 
 /* Who is near, as load found him. */
 struct search_near {
     struct str driver_id, name;
+    struct point at;
     int64_t distance_m;
     int64_t value[DISPATCH_PARTS]; /* eta -1: he cannot be asked now */
     enum dispatch_reason bar;      /* why not; REASON_NONE: he is free */
@@ -114,6 +115,11 @@ int search_load(struct command *cmd, struct store *store, int64_t now_us);
 int search_load_wake(struct command *cmd, struct store *store, int64_t now_us);
 int search_load_anew(struct command *cmd, struct store *store, int64_t now_us);
 int search_load_named(struct command *cmd, struct store *store, int64_t now_us);
+/* As of now, for somebody who looks: those near the pickup of SEARCH, in order,
+ * RET_FACTS->near_count of them. Any thread. */
+struct dispatch_candidate *search_candidates(struct driver_service *s, const struct search *search,
+                                             int64_t radius_m, int64_t now_us, struct arena *a,
+                                             struct search_facts *ret_facts);
 /* Lets go those who were reserved for the search of CMD, but for those whom KEEP (may be NULL) is
  * asking. */
 void search_release(const struct command *cmd, const struct search *keep);
@@ -123,6 +129,9 @@ void search_release(const struct command *cmd, const struct search *keep);
 struct search_round *trace_round(struct search *s, const struct dispatch_candidate *plan,
                                  int32_t count, const struct search_near *near, int64_t now_us,
                                  struct arena *a);
+/* C as the trace keeps it. */
+struct search_candidate trace_candidate(const struct dispatch_candidate *c, struct str name,
+                                        struct arena *a);
 /* How the offer ended, in the round where it was made; REASON_NONE: as it was. WORDS absent: those
  * of the reason. False: it is not in the trace. */
 bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome,

@@ -43,7 +43,7 @@ static const struct schema_field candidate_fields[] = {
      .max = DISPATCH_PARTS},
     {"offer_id", S_ID, SHOWN(search_candidate, offer_id), .hint = "ofr"},
 };
-static const struct schema candidate_schema =
+const struct schema search_candidate_schema =
     SCHEMA(struct search_candidate, "DispatchCandidate", candidate_fields);
 
 static const struct schema_field round_fields[] = {
@@ -53,8 +53,8 @@ static const struct schema_field round_fields[] = {
     {"radius_m", S_I64, NULLED(search_round, radius_m)},
     {"candidates", S_LIST, .flags = S_STORE | S_OUT | S_REQUIRED,
      .offset = offsetof(struct search_round, candidates),
-     .count_offset = offsetof(struct search_round, candidate_count), .sub = &candidate_schema,
-     .max = CANDIDATES_MAX},
+     .count_offset = offsetof(struct search_round, candidate_count),
+     .sub = &search_candidate_schema, .max = CANDIDATES_MAX},
 };
 const struct schema search_round_schema =
     SCHEMA(struct search_round, "DispatchRound", round_fields);

@@ -61,6 +61,7 @@ void trail_file(struct call *c);
 void trail_playback(struct call *c);
 void earnings_get(struct call *c); /* earnings.c */
 void dispatch_get(struct call *c); /* trace.c */
+void candidates_get(struct call *c);
 
 /* ---- events, by file ---- */
 void on_account(struct event_turn *t, const void *data); /* profile.c */

@@ -179,6 +179,45 @@ static void test_the_whole_way(void **state) {
     rig_free(r);
 }
 
+/* His word is known: the booking is told to take the offer as accepted. */
+static void test_taken_at_once(void **state) {
+    (void)state;
+    struct rig *r = rig_new(27);
+    const char *user = van_at(r, 100);
+    struct str body = rig_expect(r, 200, ROLE_DRIVER, user, "POST", "/v1/driver/duty",
+                                 "{\"duty\":\"on\",\"auto_accept\":true}");
+    assert_non_null(strstr(body.p, "\"auto_accept\":true"));
+    rig_expect(r, 422, ROLE_DRIVER, user, "POST", "/v1/driver/duty",
+               "{\"duty\":\"on\",\"auto_accept\":\"yes\"}");
+    body = rig_expect(r, 200, ROLE_DRIVER, user, "POST", "/v1/driver/duty", "{\"duty\":\"on\"}");
+    assert_non_null(strstr(body.p, "\"auto_accept\":true")); /* as it was */
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    const struct ev_claim *claim = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, claim, user) && claim->at_once);
+    struct ev_booking with = rig_with_offer(r, &b, claim->offer_id, claim->driver_id, NULL);
+    with.state = BOOKING_ASSIGNED;
+    with.driver_id = claim->driver_id;
+    with.offer->at_once = true;
+    rig_say_booking(r, EV_BOOKING_ASSIGNED, &with);
+    assert_int_equal(rig_stored(r, user)->duty, DUTY_BUSY);
+    assert_int_equal(candidate(r, b.booking_id.p, 0, user)->reason_code, REASON_AUTO);
+    end(r, &b, EV_BOOKING_DELIVERED, BOOKING_DELIVERED, claim->driver_id);
+    /* the house may forbid it, or want it of all */
+    for (int of_house = AUTO_ACCEPT_NEVER; of_house <= AUTO_ACCEPT_ALWAYS; of_house++) {
+        r->options.auto_accept = (enum auto_accept)of_house;
+        rig_reopen(r);
+        struct ev_booking next = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+        rig_say_booking(r, EV_BOOKING_REQUESTED, &next);
+        claim = rig_last(r, EV_DISPATCH_OFFERED);
+        assert_true(str_eq(claim->booking_id, next.booking_id));
+        assert_int_equal(claim->at_once, of_house == AUTO_ACCEPT_ALWAYS);
+        end(r, &next, EV_BOOKING_CANCELLED, BOOKING_CANCELLED, STR_NONE);
+        close_offer(r, &next, claim, "withdrawn");
+    }
+    rig_free(r);
+}
+
 /* He drops out: he is free, another is looked for, and not he; and fair shares remember it. */
 static void test_given_back(void **state) {
     (void)state;
@@ -269,6 +308,32 @@ static void test_the_trace_over_http(void **state) {
     rig_expect(r, 403, ROLE_CUSTOMER, NULL, "GET", path, NULL);
     rig_expect(r, 403, ROLE_DRIVER, NULL, "GET", path, NULL);
     rig_expect(r, 404, ROLE_ADMIN, NULL, "GET", "/v1/bookings/x/dispatch", NULL);
+    rig_free(r);
+}
+
+/* Who could take it now: in order, whoever the trace has seen, and with whom the dispatcher may not
+ * reckon. */
+static void test_candidates_now(void **state) {
+    (void)state;
+    struct rig *r = rig_new(28);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    char path[96];
+    snprintf(path, sizeof path, "/v1/bookings/%s/candidates", b.booking_id.p);
+    rig_expect(r, 404, ROLE_DISPATCHER, NULL, "GET", path, NULL);
+    rig_expect(r, 404, ROLE_DISPATCHER, NULL, "GET", "/v1/bookings/x/candidates", NULL);
+    rig_expect(r, 403, ROLE_CUSTOMER, NULL, "GET", path, NULL);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    struct str body = rig_expect(r, 200, ROLE_DISPATCHER, NULL, "GET", path, NULL);
+    assert_str(body, "{\"items\":[]}");
+    const char *far = van_at(r, 30000), *near = van_at(r, 20000);
+    body = rig_expect(r, 200, ROLE_DISPATCHER, NULL, "GET", path, NULL);
+    const char *first = strstr(body.p, rig_driver_id(r, near));
+    const char *second = strstr(body.p, rig_driver_id(r, far));
+    assert_true(first != NULL && second != NULL && first < second);
+    assert_non_null(strstr(first, "\"reason_code\":\"soonest\""));
+    assert_non_null(strstr(second, "\"reason_code\":\"farther\""));
+    assert_null(strstr(body.p, "\"outcome\""));
+    assert_int_equal(rig_count(r, EV_DISPATCH_CLAIM), 0);
     rig_free(r);
 }
 
@@ -778,6 +843,8 @@ int main(void) {
         cmocka_unit_test(test_passes_until_somebody_comes),
         cmocka_unit_test(test_waves),
         cmocka_unit_test(test_whole_waves),
+        cmocka_unit_test(test_candidates_now),
+        cmocka_unit_test(test_taken_at_once),
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_taken_away),
         cmocka_unit_test(test_judged_by_more_than_the_way),

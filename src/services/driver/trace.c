@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define STAFF_RADIUS_M 50000 /* wider than any search: a dispatcher may choose whom he will */
+
 static bool asked_anyone(const struct search_round *r) {
     for (int32_t i = 0; i < r->candidate_count; i++) {
         if (r->candidates[i].offer_id.p != NULL)
@@ -42,8 +44,8 @@ static void keep_parts(const struct dispatch_candidate *c, struct search_candida
     }
 }
 
-static struct search_candidate candidate_of(const struct dispatch_candidate *c, struct str name,
-                                            struct arena *a) {
+struct search_candidate trace_candidate(const struct dispatch_candidate *c, struct str name,
+                                        struct arena *a) {
     bool ranked = c->rank > 0;
     struct search_candidate kept = {.driver_id = c->driver_id,
                                     .name = name,
@@ -77,7 +79,7 @@ struct search_round *trace_round(struct search *s, const struct dispatch_candida
     r->candidate_count = count < CANDIDATES_MAX ? count : CANDIDATES_MAX;
     r->candidates = arena_array(a, struct search_candidate, r->candidate_count);
     for (int32_t i = 0; i < r->candidate_count; i++)
-        r->candidates[i] = candidate_of(&plan[i], near[plan[i].tag].name, a);
+        r->candidates[i] = trace_candidate(&plan[i], near[plan[i].tag].name, a);
     return r;
 }
 
@@ -151,4 +153,38 @@ void dispatch_get(struct call *c) {
     jw_end(&w);
     jw_end(&w);
     call_json_etag(c, s->head.version, buf_str(&out));
+}
+
+/* GET /v1/bookings/{id}/candidates: who could take it now. In the order and by the reasons of
+ * dispatch, as if it looked this moment, in a wide circle; nothing is kept of it. */
+void candidates_get(struct call *c) {
+    struct driver_service *service = c->service;
+    if (!id_valid(c->params[0], "bkg")) {
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such booking");
+        return;
+    }
+    const struct search *s =
+        call_state(c, &search_aggregate, id_with_prefix(&c->arena, c->params[0], "dsp"));
+    if (s == NULL)
+        return;
+    struct search_facts f = {0};
+    const struct dispatch_candidate *plan = NULL;
+    if (s->begun)
+        plan = search_candidates(service, s, STAFF_RADIUS_M, c->now_us, &c->arena, &f);
+    struct buf out;
+    buf_init(&out, &c->arena, 4096);
+    struct jw w;
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_key(&w, "items");
+    jw_array(&w);
+    for (int32_t i = 0; i < f.near_count; i++) {
+        struct search_candidate k = trace_candidate(&plan[i], f.near[plan[i].tag].name, &c->arena);
+        k.outcome = OUTCOME_NONE; /* nobody has been asked */
+        schema_write(&search_candidate_schema, &k, S_OUT, &w);
+    }
+    jw_end(&w);
+    jw_end(&w);
+    response_header(&c->response, "Cache-Control", STR("no-store"));
+    call_json(c, 200, buf_str(&out));
 }
