@@ -65,6 +65,13 @@ static const struct schema_field webhook_fields[] = {
 };
 const struct schema ev_webhook_schema = SCHEMA(struct ev_webhook, "WebhookEvent", webhook_fields);
 
+static const struct schema_field promo_fields[] = {
+    {"code", S_STR, AT(ev_promo, code)},
+    {"booking_id", S_ID, AT(ev_promo, booking_id), .hint = "bkg"},
+    {"customer_id", S_ID, AT(ev_promo, customer_id), .hint = "usr"},
+};
+const struct schema ev_promo_schema = SCHEMA(struct ev_promo, "PromoEvent", promo_fields);
+
 static const struct schema_field point_fields[] = {
     {"lat", S_DEG7, AT(ev_point, lat_e7), .min = -90, .max = 90},
     {"lng", S_DEG7, AT(ev_point, lng_e7), .min = -180, .max = 180},

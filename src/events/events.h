@@ -103,6 +103,15 @@ struct ev_webhook {
 #define EV_BOOKING_COUNTED                                                                         \
     "booking.counted" /* figures, of a change that none of the above tells of */
 
+/* ---- booking, to itself: a promo code's use (services/booking/promo.h); key: the code ---- */
+#define EV_PROMO_TAKEN "promo.taken"           /* a booking with it is made */
+#define EV_PROMO_GIVEN_BACK "promo.given_back" /* its booking was cancelled, or has expired */
+#define EV_PROMO_USED "promo.used"             /* the customer's document knows it */
+#define EV_PROMO_FREED "promo.freed"           /* … and that it was given back */
+struct ev_promo {
+    struct str code, booking_id, customer_id;
+};
+
 struct ev_point {
     int32_t lat_e7, lng_e7;
     struct str address;
@@ -226,7 +235,7 @@ struct ev_file {
 };
 
 extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
-    ev_claim_schema, ev_load_schema;
+    ev_claim_schema, ev_load_schema, ev_promo_schema;
 extern const struct schema ev_notice_schema, ev_mail_schema, ev_webhook_schema, ev_file_schema;
 
 #define EV_DRIVER_SHIFT                                                                            \

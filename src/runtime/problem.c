@@ -137,6 +137,22 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
     ROW(PRICE_CHANGED, "price-changed", 409, "The price has changed",
         "What was asked for costs more than the booking does, and more than the request agreed to "
         "with `total`. `price` says how much; ask again with it, or leave the booking as it is."),
+    ROW(PROMO_UNKNOWN, "promo-unknown", 422, "Unknown promo code",
+        "There is no such promo code. Look for a letter too many; after ten tries an account has "
+        "to "
+        "wait for some minutes."),
+    ROW(PROMO_EXPIRED, "promo-expired", 409, "Promo code not valid now",
+        "The code has ended, or its time has not come yet. Ask for the price without it."),
+    ROW(PROMO_USED_UP, "promo-used-up", 409, "Promo code used up",
+        "The code has been used as often as it may be, by all together or by this account. A use "
+        "comes back when its booking is cancelled or finds no driver. Ask for the price without "
+        "it."),
+    ROW(PROMO_NOT_FOR_THIS, "promo-not-for-this", 422, "Promo code not for this",
+        "The code is for other trips: another class, another place, a higher price, or a first "
+        "booking. `errors` says which. Ask for the price without it."),
+    ROW(PROMO_EXISTS, "promo-exists", 409, "Promo code exists",
+        "There is such a code, perhaps one that has ended. Codes are given out once; think of "
+        "another word."),
     ROW(DRIVER_UNAVAILABLE, "driver-unavailable", 409, "Driver not available",
         "This driver cannot take the booking now. The detail says why."),
     ROW(NOT_APPROVED, "not-approved", 403, "Not approved",

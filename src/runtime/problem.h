@@ -49,6 +49,11 @@ enum problem {
     PROBLEM_ALREADY_RATED,          /* 409 */
     PROBLEM_FEE_CHANGED,            /* 409: cancelling costs more than was agreed to */
     PROBLEM_PRICE_CHANGED,          /* 409: a change costs more than was agreed to */
+    PROBLEM_PROMO_UNKNOWN,          /* 422: there is no such code */
+    PROBLEM_PROMO_EXPIRED,          /* 409: ended, past its time or before it */
+    PROBLEM_PROMO_USED_UP,          /* 409: by all, or by this customer */
+    PROBLEM_PROMO_NOT_FOR_THIS,     /* 422: not for this trip or customer */
+    PROBLEM_PROMO_EXISTS,           /* 409: there is such a code already */
     PROBLEM_DRIVER_UNAVAILABLE,     /* 409: assign */
     PROBLEM_NOT_APPROVED,           /* 403 */
     PROBLEM_NO_VEHICLE,             /* 409: duty on without a vehicle */

@@ -264,7 +264,7 @@ size_t runtime_body_max(struct runtime *r, struct str method, struct str path) {
 
 /* ---- commands ---- */
 
-static void call_finish(struct command *cmd, int result, struct response *response) {
+void call_command_finish(struct command *cmd, int result, struct response *response) {
     struct call *c = cmd->finish_arg;
     if (result < 0) {
         call_error(c, result);
@@ -316,7 +316,8 @@ static bool take_if_match(struct call *c, struct command *cmd) {
     return true;
 }
 
-void call_command(struct call *c, const struct command_type *type, struct str id, void *args) {
+struct command *call_command_new(struct call *c, const struct command_type *type, struct str id,
+                                 void *args) {
     struct command *cmd = arena_new(&c->arena, struct command);
     cmd->type = type;
     cmd->service = c->service;
@@ -326,13 +327,23 @@ void call_command(struct call *c, const struct command_type *type, struct str id
     cmd->request_id = c->request_id;
     cmd->trace = c->trace;
     cmd->arena = &c->arena;
-    cmd->finish = call_finish;
+    cmd->finish = call_command_finish;
     cmd->finish_arg = c;
     cmd->refusable = true;
     if (!take_idempotency_key(c, cmd) || !take_if_match(c, cmd))
-        return;
+        return NULL;
+    return cmd;
+}
+
+void call_command_send(struct call *c, struct command *cmd) {
     if (executor_submit(c->runtime->o.executor, cmd) < 0)
         call_problem(c, PROBLEM_OVERLOADED, "too many requests wait to be written");
+}
+
+void call_command(struct call *c, const struct command_type *type, struct str id, void *args) {
+    struct command *cmd = call_command_new(c, type, id, args);
+    if (cmd != NULL)
+        call_command_send(c, cmd);
 }
 
 /* ---- reads ---- */

@@ -159,6 +159,13 @@ int32_t runtime_routes(const struct runtime *r, const struct route_entry **ret_e
  * If-Match from the call; the reply is the decision's response. After it the call is not the
  * handler's any more. */
 void call_command(struct call *c, const struct command_type *type, struct str id, void *args);
+/* The parts of it, for a handler that needs more than one command before it replies: NEW (NULL:
+ * replied) may be given another `finish`, which sends the next one, from the executor's thread, or
+ * ends with FINISH as it would have ended. */
+struct command *call_command_new(struct call *c, const struct command_type *type, struct str id,
+                                 void *args);
+void call_command_send(struct call *c, struct command *cmd);
+void call_command_finish(struct command *cmd, int result, struct response *response);
 /* The aggregate ID for a read; replies itself (404 or an error) and returns NULL when there is
  * none. */
 void *call_state(struct call *c, const struct aggregate *g, struct str id);

@@ -184,7 +184,8 @@ static void on_other_body(struct person *p, const struct sim_answer *a) {
 static void on_booked(struct person *p, const struct sim_answer *a) {
     struct customer *c = (struct customer *)p;
     struct sim *sim = p->sim;
-    if (a->status == 409) { /* the quote ran out meanwhile */
+    bool promo_gone = c->saving && a->status == 422; /* he has booked before by now */
+    if (a->status == 409 || promo_gone) {            /* the quote ran out, or the code is used up */
         c->left++;
         finish(c);
         return;
@@ -211,6 +212,11 @@ static void on_booked(struct person *p, const struct sim_answer *a) {
 static void on_quoted(struct person *p, const struct sim_answer *a) {
     struct customer *c = (struct customer *)p;
     struct json_value quotes;
+    if (c->saving && (a->status == 409 || a->status == 422 || a->status == 429)) {
+        c->left++; /* the code is not there yet, or no longer for him: he thinks again */
+        finish(c);
+        return;
+    }
     if (a->status == 422 && c->scheduling) { /* its time has gone by before it was heard */
         c->left++;
         finish(c);
@@ -279,6 +285,12 @@ static void next_booking(struct customer *c) {
     c->scheduling = sim_chance(sim, sim->profile.schedule);
     if (c->scheduling)
         add_window(sim, &body);
+    c->saving = sim_chance(sim, 0.3);
+    if (c->saving)
+        buf_printf(&body, ",\"promo_code\":\"%s\"",
+                   sim_chance(sim, 0.5)   ? "few"
+                   : sim_chance(sim, 0.5) ? "first"
+                                          : "many");
     buf_add_char(&body, '}');
     send(c, "POST", STR("/v1/quotes"), buf_str(&body), true, on_quoted);
 }

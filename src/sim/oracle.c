@@ -31,6 +31,7 @@ void oracle_free(struct oracle *o) {
     map_free(&o->streams);
     map_free(&o->letters);
     map_free(&o->reports);
+    map_free(&o->promos);
     map_free(&o->dedupes);
     map_free(&o->answers);
     for (struct shadow_driver *d = o->first_driver; d != NULL; d = d->next)
@@ -152,10 +153,10 @@ static void by_collection(struct oracle *o, const struct store_change *c) {
     static const struct {
         const char *collection;
         void (*see)(struct oracle *o, const struct store_change *change);
-    } eyes[] = {{"inbox", oracle_inbox},       {"deliveries", oracle_delivery},
-                {"bookings", oracle_booking},  {"drivers", oracle_driver},
-                {"trails", oracle_trail},      {"earnings", oracle_earnings},
-                {"report_days", oracle_report}};
+    } eyes[] = {{"inbox", oracle_inbox},         {"promo_codes", oracle_promo},
+                {"deliveries", oracle_delivery}, {"bookings", oracle_booking},
+                {"drivers", oracle_driver},      {"trails", oracle_trail},
+                {"earnings", oracle_earnings},   {"report_days", oracle_report}};
     for (size_t i = 0; i < COUNT_OF(eyes); i++) {
         if (strcmp(c->collection->name, eyes[i].collection) == 0)
             eyes[i].see(o, c);

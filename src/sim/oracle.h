@@ -9,6 +9,7 @@
 
 #define SHADOW_OFFERS_MAX 16
 #define SHADOW_COUNTS 9 /* of what reports count: oracle_report.c */
+#define SHADOW_HOLDS_MAX 200
 
 struct shadow_doc { /* of any collection */
     int64_t version;
@@ -24,6 +25,8 @@ struct shadow_booking {
     char driver_id[ID_TEXT_MAX], driver_user_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     int32_t state;
     int64_t weight_g; /* of its goods */
+    int64_t discount;
+    char promo[48]; /* id of its code; "": none */
     int64_t version, earning, total, tariff, earned, search_until_us;
     int64_t pickup_from_us, pickup_to_us; /* 0: as soon as can be */
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
@@ -77,6 +80,13 @@ struct shadow_letter { /* of deliveries */
 struct shadow_report { /* a day of a class and a zone */
     int64_t counts[SHADOW_COUNTS];
 };
+struct shadow_promo {
+    char id[48];
+    int64_t used, uses_max, customer_max;
+    char holds[SHADOW_HOLDS_MAX][ID_TEXT_MAX]; /* bookings */
+    int32_t hold_count, open;                  /* open: not settled yet */
+    struct shadow_promo *next;
+};
 struct shadow_note { /* of the audit log */
     char id[ID_TEXT_MAX];
     struct shadow_note *next;
@@ -104,6 +114,8 @@ struct oracle {
     struct shadow_outbox outboxes[SIM_NODES_MAX];
     int64_t open_bookings;
     struct shadow_note *first_note;
+    struct map promos; /* → shadow_promo */
+    struct shadow_promo *first_promo;
     struct map letters; /* → shadow_letter */
     struct shadow_letter *first_letter;
     struct map reports; /* → shadow_report */
@@ -121,6 +133,10 @@ void oracle_driver(struct oracle *o, const struct store_change *change);   /* or
 void oracle_trail(struct oracle *o, const struct store_change *change);    /* oracle_driver.c */
 void oracle_earnings(struct oracle *o, const struct store_change *change); /* oracle_driver.c */
 void oracle_delivery(struct oracle *o, const struct store_change *change); /* oracle_mail.c */
+void oracle_promo(struct oracle *o, const struct store_change *change);    /* oracle_promo.c */
+void oracle_promo_taken(struct oracle *o, const struct shadow_booking *b); /* B is new */
+bool oracle_promo_settled(struct oracle *o, struct str *ret_why);
+void oracle_promo_verdict(struct oracle *o);
 /* Is nothing waiting to be sent? And when all has settled: has each been told? */
 bool oracle_mail_settled(struct oracle *o, struct str *ret_why);
 void oracle_mail_verdict(struct sim *sim);

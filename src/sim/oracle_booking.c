@@ -198,6 +198,8 @@ static void check_events(struct oracle *o, const struct shadow_booking *b,
         struct json_value event, view;
         if (str_is(change->events[i].type, EV_AUDIT_RECORDED))
             continue; /* audit.c looks after it */
+        if (str_is(str_sub(change->events[i].type, 0, 6), "promo."))
+            continue; /* of another matter */
         if (json_parse(o->parser, change->events[i].data, &event) < 0)
             continue;
         bool fits = sim_json_i64(event, "version") == b->version &&
@@ -228,13 +230,17 @@ static void read_price(struct oracle *o, struct json_value root, struct shadow_b
     }
     b->total = sim_json_i64(price, "total");
     b->tariff = sim_json_i64(terms, "tariff_version");
-    for (struct json_iter it = json_iter(items); json_next(&it);)
-        sum += sim_json_i64(it.value, "amount");
+    b->discount = 0;
+    for (struct json_iter it = json_iter(items); json_next(&it);) {
+        int64_t amount = sim_json_i64(it.value, "amount");
+        sum += amount;
+        b->discount -= str_is(sim_json_str(it.value, "code"), "promo") ? amount : 0;
+    }
     SIM_EXPECT(o->sim, sum == b->total && b->total >= 0, "the items of a price add up",
                "%s costs %lld, its items are %lld", b->id, (long long)b->total, (long long)sum);
-    SIM_EXPECT(o->sim, b->earning >= 0 && b->earning <= b->total, "nobody earns more than is paid",
-               "%s costs %lld, its driver gets %lld", b->id, (long long)b->total,
-               (long long)b->earning);
+    SIM_EXPECT(o->sim, b->earning >= 0 && b->earning <= b->total + b->discount,
+               "nobody earns more than is paid", "%s costs %lld, its driver gets %lld", b->id,
+               (long long)b->total, (long long)b->earning);
     SIM_EXPECT(o->sim, b->tariff == 1 || shadow_version(o, "tariffs", tariff_doc(o, b)) == 1,
                "a price is of a tariff that there is", "%s is of version %lld", b->id,
                (long long)b->tariff);
@@ -291,7 +297,9 @@ static void check_ledger(struct oracle *o, struct json_value root, struct shadow
                k.cash_taken == k.cash_held && k.cash_taken == (delivered && cash ? b->total : 0),
                "cash is owed by who took it", "%s: %lld taken, %lld held", b->id,
                (long long)k.cash_taken, (long long)k.cash_held);
-    SIM_EXPECT(o->sim, k.earned <= k.charged + k.fees && (!delivered || k.earned == b->earning),
+    SIM_EXPECT(o->sim,
+               k.earned <= k.charged + k.fees + (delivered ? b->discount : 0) &&
+                   (!delivered || k.earned == b->earning),
                "nobody earns more than is paid", "%s: %lld earned", b->id, (long long)k.earned);
     b->earned = k.earned;
 }
@@ -310,7 +318,7 @@ static int64_t weight_of(struct json_value root) {
 
 static void read_booking(struct oracle *o, struct json_value root,
                          const struct store_change *change, struct shadow_booking *b) {
-    struct json_value driver, window;
+    struct json_value driver, window, promo;
     b->version = change->expected_version + 1;
     b->state = state_named(sim_json_str(root, "state"));
     b->earning = sim_json_i64(root, "earning");
@@ -330,6 +338,11 @@ static void read_booking(struct oracle *o, struct json_value root,
     } else {
         b->driver_id[0] = b->driver_user_id[0] = b->offer_id[0] = 0;
     }
+    b->promo[0] = 0;
+    if (json_get(root, "promo", &promo) && json_kind(promo) == JSON_IS_OBJECT)
+        snprintf(b->promo, sizeof(b->promo), "prm_%.*s", STR_ARG(sim_json_str(promo, "code")));
+    SIM_EXPECT(o->sim, (b->promo[0] != 0) == (b->discount > 0), "a discount is a promo code's",
+               "%s has %lld by %s", b->id, (long long)b->discount, b->promo);
     read_offers(root, b);
 }
 
@@ -398,6 +411,8 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
                "%s went from %s to %s", b->id,
                old.state != BOOKING_NONE ? booking_state_names[old.state] : "nothing",
                b->state != BOOKING_NONE ? booking_state_names[b->state] : "nothing");
+    if (old.state == BOOKING_NONE)
+        oracle_promo_taken(o, b);
     check_events(o, b, change);
     check_price(o, &old, b);
     check_window(o, &old, b, change);

@@ -280,6 +280,7 @@ struct customer {
     char quote_id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX];
     int32_t state;   /* of the booking, as he knows it */
     bool scheduling; /* it is to be for later */
+    bool saving;     /* with a promo code */
     bool rated, done;
 };
 void sim_customer_start(struct customer *c);

@@ -103,6 +103,24 @@ static void on_bookings(struct person *p, const struct sim_answer *a) {
              STR("{\"reason\":\"the office knows why\"}"), on_done);
 }
 
+/* ---- promo codes ---- */
+
+/* Made early; made again they are refused, which does no harm. One that the other half of the time
+ * is ended does not change what has been taken off. */
+static void mind_promos(struct staff *s) {
+    static const char *const codes[] = {
+        "{\"code\":\"FEW\",\"percent\":30,\"cap\":3000,\"uses_max\":2,\"uses_per_customer_max\":1}",
+        "{\"code\":\"FIRST\",\"amount\":2500,\"first_only\":true,\"uses_per_customer_max\":1}",
+        "{\"code\":\"MANY\",\"percent\":100,\"uses_per_customer_max\":2}",
+    };
+    struct sim *sim = s->p.sim;
+    if (sim_chance(sim, 0.1))
+        send(s, SIM_BOOKING, "POST", STR("/v1/promo-codes/MANY/end"), STR_NONE, on_done);
+    else
+        send(s, SIM_BOOKING, "POST", STR("/v1/promo-codes"),
+             str_from(codes[rng_below(&sim->rng, 3)]), on_done);
+}
+
 /* ---- tariffs ---- */
 
 /* Another version: other rates and taxes each time, at once or in a while. */
@@ -160,7 +178,9 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
     sim_after(sim, LOOK_US, look, s, token + 1);
     if (s->p.slot.busy)
         return;
-    if (!sim->calm && sim_chance(sim, sim->profile.suspend))
+    if (!sim->calm && sim_chance(sim, token < 4 ? 0.6 : 0.05))
+        mind_promos(s);
+    else if (!sim->calm && sim_chance(sim, sim->profile.suspend))
         suspend_one(s);
     else if (!sim->calm && sim_chance(sim, sim->profile.tariffs))
         change_tariffs(s);

@@ -155,7 +155,8 @@ void oracle_watch(struct sim *sim) {
 bool oracle_settled(struct sim *sim, struct str *ret_why) {
     struct oracle *o = sim->oracle;
     return bookings_over(o, ret_why) && claims_gone(o, ret_why) && shifts_ended(o, ret_why) &&
-           people_done(sim, ret_why) && oracle_mail_settled(o, ret_why) && nodes_idle(sim, ret_why);
+           people_done(sim, ret_why) && oracle_mail_settled(o, ret_why) &&
+           oracle_promo_settled(o, ret_why) && nodes_idle(sim, ret_why);
 }
 
 /* ---- and what is left ---- */
@@ -216,5 +217,6 @@ void oracle_verdict(struct sim *sim) {
     check_disks(sim);
     oracle_reports_verdict(o);
     oracle_mail_verdict(sim);
+    oracle_promo_verdict(o);
     oracle_audit(sim);
 }

@@ -343,10 +343,37 @@ class MainWay(unittest.TestCase):
         customer.get('/v1/drivers/nearby?lat=57.7089&lng=11.9746&radius_m=3000&vehicle=van&limit=5', expect=200)
         dispatcher.get('/v1/drivers/nearby?lat=57.7089&lng=11.9746', expect=200)
         self.tariffs()
+        self.promos()
         self.service_area()
         booking = self.book(ola)
         self.drive(ola, booking)
         self.look_back(ola, booking)
+
+    def promos(self):
+        stops = [{'lat': 57.7089, 'lng': 11.9746}, {'lat': 57.6969, 'lng': 11.9865}]
+        ask = {'stops': stops, 'vehicle': 'van', 'goods': [{'name': 'Sofa', 'weight_g': 70000, 'count': 2, 'handling': ['two_people']}]}
+        admin.post('/v1/promo-codes', {'code': 'live', 'percent': 20, 'cap': 5000, 'uses_max': 1, 'vehicles': ['van']}, expect=201)
+        admin.problem(409, 'promo-exists', 'POST', '/v1/promo-codes', {'code': 'LIVE', 'amount': 1})
+        admin.problem(422, 'invalid-request', 'POST', '/v1/promo-codes', {'code': 'L V', 'amount': 0})
+        etag = admin.get('/v1/promo-codes/LIVE', expect=200).header('etag')
+        admin.patch('/v1/promo-codes/LIVE', {'note': 'for a test'}, if_match=etag, expect=200)
+        admin.problem(412, 'precondition-failed', 'PATCH', '/v1/promo-codes/LIVE', {'note': 'x'}, if_match=etag)
+        admin.get('/v1/promo-codes?limit=1', expect=200)
+        customer.problem(422, 'promo-unknown', 'POST', '/v1/quotes', ask | {'promo_code': 'nothing'})
+        customer.problem(422, 'promo-not-for-this', 'POST', '/v1/quotes', {'stops': stops, 'vehicle': 'bike', 'promo_code': 'live'})
+        customer.problem(422, 'invalid-request', 'POST', '/v1/quotes', ask | {'vehicle': 'bike'})
+        all_of_them = {'stops': stops, 'goods': ask['goods'], 'promo_code': 'live'}
+        self.assertEqual({u['vehicle'] for u in customer.post('/v1/quotes', all_of_them, expect=201).json['unfit']}, {'bike'})
+        late = customer.post('/v1/quotes', ask | {'promo_code': 'live'}, expect=201).json['quotes'][0]
+        quote = customer.post('/v1/quotes', ask | {'promo_code': ' Live '}, expect=201).json['quotes'][0]
+        booking = customer.post('/v1/bookings', {'quote_id': quote['id']}, expect=201).json
+        self.assertEqual((booking['promo_code'], booking['goods'][0]['count']), ('LIVE', 2))
+        self.assertEqual(admin.get('/v1/promo-codes/LIVE').json['used'], 1)
+        customer.problem(409, 'promo-used-up', 'POST', '/v1/bookings', {'quote_id': late['id']})
+        customer.problem(409, 'promo-used-up', 'POST', '/v1/quotes', ask | {'promo_code': 'LIVE'})
+        customer.post(f'/v1/bookings/{booking["id"]}/cancel', expect=200)
+        admin.post('/v1/promo-codes/LIVE/end', expect=200)
+        customer.problem(409, 'promo-expired', 'POST', '/v1/quotes', ask | {'promo_code': 'LIVE'})
 
     def tariffs(self):
         now = customer.get('/v1/tariffs', expect=200)
@@ -714,7 +741,7 @@ class Socket(unittest.TestCase):
 def filled(path):
     """The path with ids of nothing that there is."""
     prefix = 'usr' if '/users/' in path else 'drv' if '/drivers/' in path else 'bkg'
-    return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found')
+    return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found').replace('{code}', 'NONE')
 
 
 class Everywhere(unittest.TestCase):
@@ -816,6 +843,8 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
               'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []}})
+# Of those who give something off.
+KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})
 # Of those who book for later.
 KEYED.update({'reschedule': {'pickup_window': {'from': rfc3339(time.time() + 7200), 'to': rfc3339(time.time() + 10800)}}})
 

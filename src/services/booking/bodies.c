@@ -29,6 +29,7 @@ static const struct schema_field quote_fields[] = {
     {"pickup_window", S_OBJECT_PTR, S_IN, AT(quote_body, pickup_window), .sub = &window_schema},
     {"goods", S_LIST, S_IN, AT(quote_body, goods), COUNT_AT(quote_body, goods_count), .min = 0,
      .max = GOODS_MAX, .sub = &goods_schema},
+    {"promo_code", S_LINE, S_IN, AT(quote_body, promo_code), .min = 1, .max = 40},
 };
 const struct schema quote_body_schema = SCHEMA(struct quote_body, "QuoteRequest", quote_fields);
 

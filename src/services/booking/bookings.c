@@ -2,6 +2,7 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "services/booking/internal.h"
+#include "services/booking/promo.h"
 
 /* A booking's id from the path. False: replied. */
 static bool path_id(struct call *c) {
@@ -23,9 +24,52 @@ void check_create(struct call *c, const void *body, struct field_errors *errors)
     goods_check(b->goods, b->goods_count, &c->arena, errors);
 }
 
+/* A booking whose price has a promo code's discount is made in two commands: the first try finds
+ * that the quote has one, then a use of the code is taken, then the booking is made. All on the
+ * executor's thread, which owns the call until the answer. */
+static void make_booking(struct call *c, int64_t promo_until_us);
+
+static void promo_reserved(struct command *cmd, int result, struct response *response) {
+    const struct promo_facts *facts = cmd->facts;
+    bool refused = response != NULL && response->status >= 400;
+    if (result < 0 || refused || facts == NULL)
+        call_command_finish(cmd, result, response);
+    else
+        make_booking(cmd->finish_arg, facts->create_until_us);
+}
+
+static void booking_made(struct command *cmd, int result, struct response *response) {
+    const struct create_facts *facts = cmd->facts;
+    struct call *c = cmd->finish_arg;
+    const struct create_body *body = cmd->args;
+    bool first = facts != NULL && facts->wants_promo && body->promo_until_us == 0;
+    if (result < 0 || !first || response->status != 503) {
+        call_command_finish(cmd, result, response);
+        return;
+    }
+    struct ev_promo *use = arena_new(&c->arena, struct ev_promo);
+    *use = (struct ev_promo){facts->set->promo->code, cmd->id, c->who.user_id};
+    struct command *take = call_command_new(c, &promo_reserve, promo_id(use->code, &c->arena), use);
+    if (take == NULL)
+        return;
+    take->answer_key = STR_NONE; /* the answer is the booking's */
+    take->finish = promo_reserved;
+    call_command_send(c, take);
+}
+
+static void make_booking(struct call *c, int64_t promo_until_us) {
+    struct create_body *body = arena_copy(&c->arena, c->body, sizeof(*body));
+    body->promo_until_us = promo_until_us;
+    struct str id = id_with_prefix(&c->arena, body->quote_id, "bkg");
+    struct command *cmd = call_command_new(c, &booking_create, id, body);
+    if (cmd == NULL)
+        return;
+    cmd->finish = booking_made;
+    call_command_send(c, cmd);
+}
+
 void handle_create(struct call *c) {
-    const struct create_body *body = c->body;
-    call_command(c, &booking_create, id_with_prefix(&c->arena, body->quote_id, "bkg"), c->body);
+    make_booking(c, 0);
 }
 
 void handle_cancel(struct call *c) {

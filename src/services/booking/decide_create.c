@@ -28,8 +28,10 @@ static int load_create(struct command *cmd, struct store *store, int64_t now_us)
     void *set;
     err = aggregate_get(&quote_aggregate, store, executor_parser(cmd->executor),
                         id_variant(cmd->arena, body->quote_id, 0), cmd->arena, &set);
-    if (err == 0)
+    if (err == 0) {
         facts->set = set;
+        facts->wants_promo = facts->set->promo != NULL;
+    }
     return err == ERR_NOT_FOUND ? 0 : err;
 }
 
@@ -154,13 +156,29 @@ static void fill_stops(const struct create_body *body, const struct quote_set *s
     }
 }
 
+/* The discount of QUOTE, or NULL. */
+static struct discount *discount_of(const struct quote_set *set, const struct quote *quote) {
+    return quote != NULL && price_discount(&quote->price) > 0 ? set->promo : NULL;
+}
+
+/* False: its promo code's use is not taken, or no longer; the handler sees to that (bookings.c). */
+static bool promo_taken(const struct command *cmd, const struct decide_ctx *ctx,
+                        struct decision *ret) {
+    const struct create_body *body = cmd->args;
+    const struct create_facts *facts = cmd->facts;
+    if (discount_of(facts->set, find_quote(cmd)) == NULL || ctx->now_us < body->promo_until_us)
+        return true;
+    decision_problem(ret, cmd, PROBLEM_OVERLOADED, "the promo code was not taken in time");
+    return false;
+}
+
 static void decide_create(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
     const struct booking_service *s = cmd->service;
     const struct create_body *body = cmd->args;
     const struct create_facts *facts = cmd->facts;
     const struct quote *quote = find_quote(cmd);
-    if (!may_create(cmd, ctx, state, quote, ret))
+    if (!may_create(cmd, ctx, state, quote, ret) || !promo_taken(cmd, ctx, ret))
         return;
     struct edit e;
     edit_begin(&e, cmd, ctx, NULL);
@@ -175,6 +193,7 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     b->goods = body->goods_count > 0 ? body->goods : facts->set->goods;
     b->goods_count = body->goods_count > 0 ? body->goods_count : facts->set->goods_count;
     b->price = quote->price;
+    b->promo = discount_of(facts->set, quote);
     b->distance_m = quote->distance_m;
     b->duration_s = quote->duration_s;
     b->terms = quote->terms;

@@ -305,6 +305,18 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
     decision_event(d, e->cmd, e->ctx, type, b->head.id, &ev_booking_schema, &ev);
 }
 
+/* A promo code's use begins with its booking, and comes back when nothing was carried for it. */
+static void tell_promo(struct edit *e, struct decision *d) {
+    const struct booking *b = e->b;
+    bool ends = e->old != NULL && !booking_is_final(e->old->state) &&
+                (b->state == BOOKING_CANCELLED || b->state == BOOKING_EXPIRED);
+    if (b->promo == NULL || (e->old != NULL && !ends))
+        return;
+    struct ev_promo ev = {b->promo->code, b->head.id, b->customer_id};
+    decision_event(d, e->cmd, e->ctx, ends ? EV_PROMO_GIVEN_BACK : EV_PROMO_TAKEN, ev.code,
+                   &ev_promo_schema, &ev);
+}
+
 void edit_commit(struct edit *e, struct decision *d) {
     CHECK(e->event_count > 0);
     decision_state(d, e->cmd, e->old, e->b);
@@ -316,6 +328,7 @@ void edit_commit(struct edit *e, struct decision *d) {
                     i == counted ? figures : STR_NONE);
     if (counted == e->event_count)
         write_event(e, d, &(struct edit_event){.type = ENTRY_NONE}, STR_NONE, figures);
+    tell_promo(e, d);
 }
 
 void edit_reply(struct edit *e, struct decision *d, int status) {

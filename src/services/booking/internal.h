@@ -36,6 +36,7 @@ struct quote_body {
     struct window *pickup_window; /* NULL: as soon as can be */
     struct goods *goods;
     int32_t goods_count;
+    struct str promo_code;
 };
 struct stop_body {
     struct contact *contact;
@@ -47,6 +48,7 @@ struct create_body {
     int32_t stop_count;
     struct goods *goods; /* none: the quote's */
     int32_t goods_count;
+    int64_t promo_until_us; /* not from the client: its use is taken until then; 0: it is not */
 };
 struct cancel_body {
     struct str reason;
@@ -101,9 +103,10 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
 struct create_facts {
     const struct quote_set *set; /* NULL: no such quote */
     char secret[SECRET_LEN + 1];
-    bool too_many;   /* the customer has as many open bookings as he may */
-    bool reserved;   /* this command counts among those of its batch */
-    int32_t opening; /* of a batch's first for its customer: how many they are */
+    bool wants_promo; /* its use has to be taken first */
+    bool too_many;    /* the customer has as many open bookings as he may */
+    bool reserved;    /* this command counts among those of its batch */
+    int32_t opening;  /* of a batch's first for its customer: how many they are */
 };
 /* open.c: for load (ERR of the store); for applied and undone. */
 int open_reserve(const struct command *cmd, struct store *store);
@@ -113,6 +116,13 @@ extern const struct command_type quote_create, booking_create, booking_cancel, b
     booking_rate, booking_accept, booking_decline, booking_assign, booking_wake, booking_offered,
     booking_refused, booking_dropped, booking_stale, booking_reschedule, booking_unassign,
     booking_release;
+/* The saga of a promo code's use, promo_use.c. */
+extern const struct command_type promo_reserve; /* [struct ev_promo] */
+extern const struct command_type promo_wake;
+void on_promo_taken(struct event_turn *t, const void *data);
+void on_promo_given_back(struct event_turn *t, const void *data);
+void on_promo_used(struct event_turn *t, const void *data);
+void on_promo_freed(struct event_turn *t, const void *data);
 /* Counts the events of a decision that has become durable. */
 void booking_applied(const struct command *cmd, const struct decision *d, const void *state);
 
@@ -227,6 +237,17 @@ bool tracking_split(struct str token, struct arena *a, struct str *ret_booking_i
 void handle_quotes(struct call *c);
 void check_quote(struct call *c, const void *body, struct field_errors *errors);
 void handle_tariffs(struct call *c);
+void handle_promos(struct call *c);
+void handle_promo(struct call *c);
+void handle_promo_make(struct call *c);
+void handle_promo_patch(struct call *c);
+void handle_promo_end(struct call *c);
+void check_promo(struct call *c, const void *body, struct field_errors *errors);
+struct promo;
+/* The promo code CODE, if C's caller may use it now. NULL: *RET_REFUSED says why not, or (NULL)
+ * replied. */
+const struct promo *promo_named(struct call *c, struct str code,
+                                const struct promo_refusal **ret_refused);
 void handle_put_tariffs(struct call *c);
 void handle_preview(struct call *c);
 void handle_tariff_versions(struct call *c);

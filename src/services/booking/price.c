@@ -124,6 +124,31 @@ void price_add(const struct price *old, int32_t code, int64_t quantity, int64_t 
     *ret_price = p;
 }
 
+void price_promo(const struct price *old, const struct discount *d, struct arena *a,
+                 struct price *ret_price) {
+    struct price p = {.currency = old->currency,
+                      .taxes_included = old->taxes_included,
+                      .tax_count = old->tax_count,
+                      .items = arena_array(a, struct price_item, PRICE_ITEMS_MAX)};
+    if (old->tax_count > 0)
+        p.taxes = arena_copy(a, old->taxes, (size_t)old->tax_count * sizeof(struct price_tax));
+    for (int32_t i = 0; i < old->item_count; i++) {
+        struct price_item item = old->items[i];
+        if (item.code != ITEM_TAX && item.code != ITEM_PROMO)
+            add_item(&p, item.code, item.quantity, item.amount);
+    }
+    int64_t off = d->amount != I64_ABSENT ? d->amount : 0;
+    if (d->percent != I64_ABSENT)
+        off = price_part(p.total, d->percent, 100);
+    if (d->percent != I64_ABSENT && d->cap != I64_ABSENT && off > d->cap)
+        off = d->cap;
+    off = off < p.total ? off : p.total;
+    if (off > 0)
+        add_item(&p, ITEM_PROMO, d->percent, -off);
+    add_taxes(&p);
+    *ret_price = p;
+}
+
 int64_t price_tax(const struct price *p) {
     int64_t sum = 0;
     for (int32_t i = 0; i < p->tax_count; i++)

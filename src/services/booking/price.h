@@ -68,6 +68,11 @@ void price_compute(const struct pricing *in, struct arena *a, struct price *ret_
 void price_add(const struct price *old, int32_t code, int64_t quantity, int64_t amount,
                struct arena *a, struct price *ret_price);
 
+/* OLD with what D takes off (in place of what it has of a promo), never below zero; the taxes are
+ * those of OLD, reckoned anew. In A. */
+void price_promo(const struct price *old, const struct discount *d, struct arena *a,
+                 struct price *ret_price);
+
 int64_t price_tax(const struct price *p);      /* all taxes, included or on top */
 int64_t price_discount(const struct price *p); /* of a promo, ≥ 0 */
 int64_t price_gross(const struct price *p);    /* what driver and house share */

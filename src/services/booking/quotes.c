@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "geo/geo.h"
+#include "services/booking/promo.h"
 #include "services/booking/schedule.h"
 
 /* ---- the decision ---- */
@@ -21,6 +22,15 @@ static void decide_quote(const struct command *cmd, const struct decide_ctx *ctx
         return;
     }
     struct quote_set *set = arena_copy(ctx->arena, cmd->args, sizeof(struct quote_set));
+    if (set->refused != NULL) {
+        struct field_errors errors = {0};
+        enum problem problem = (enum problem)set->refused->problem;
+        field_errors_add(&errors, cmd->arena, STR("/promo_code"), "%.*s",
+                         STR_ARG(set->refused->why));
+        problem_fill_more(&ret->response, cmd->arena, cmd->request_id, problem,
+                          str_from(promo_words(problem)), &errors, STR_NONE, 0);
+        return;
+    }
     decision_state(ret, cmd, NULL, set);
     decision_json(ret, 201, quote_set_view(set, ctx->arena));
 }
@@ -208,6 +218,35 @@ static bool fill_quote(struct call *c, const struct tariff_version *v, const str
     return true;
 }
 
+/* The price of Q with what P takes off, or why it takes nothing. */
+static void discount_quote(const struct promo *p, const struct discount *d, struct arena *a,
+                           struct quote *q) {
+    q->promo_unfit = promo_unfit(p, q->vehicle, q->terms.zone, &q->price, a);
+    if (q->promo_unfit.p == NULL)
+        price_promo(&q->price, d, a, &q->price);
+}
+
+static void discount_set(const struct promo *p, struct arena *a, struct quote_set *set) {
+    if (p == NULL)
+        return;
+    set->promo = arena_new(a, struct discount);
+    *set->promo = promo_discount(p);
+    for (int32_t i = 0; i < set->quote_count; i++)
+        discount_quote(p, set->promo, a, &set->quotes[i]);
+}
+
+/* The code of SET is for none of its quotes: that is the answer. */
+static void refuse_useless(struct arena *a, struct quote_set *set) {
+    struct promo_refusal *r = arena_new(a, struct promo_refusal);
+    *r = (struct promo_refusal){PROBLEM_PROMO_NOT_FOR_THIS, STR("takes nothing off")};
+    for (int32_t i = 0; i < set->quote_count; i++) {
+        if (price_discount(&set->quotes[i].price) > 0)
+            return;
+        r->why = set->quotes[i].promo_unfit.p != NULL ? set->quotes[i].promo_unfit : r->why;
+    }
+    set->refused = r;
+}
+
 /* Takes the class what is to be carried? If it is on offer there and does not, SET remembers why.
  */
 static bool carries(const struct tariffs *t, struct point pickup, int32_t vehicle,
@@ -290,6 +329,13 @@ static void refuse_quotes(struct call *c, const struct quote_set *set, struct st
 void handle_quotes(struct call *c) {
     struct booking_service *s = c->service;
     const struct quote_body *body = c->body;
+    const struct promo *promo = NULL;
+    const struct promo_refusal *refused = NULL;
+    if (body->promo_code.p != NULL) {
+        promo = promo_named(c, body->promo_code, &refused);
+        if (promo == NULL && refused == NULL)
+            return;
+    }
     struct tariff_book *book = tariff_book_take(&s->tariffs);
     const struct window *window = body->pickup_window;
     const struct tariff_version *v =
@@ -308,6 +354,10 @@ void handle_quotes(struct call *c) {
         refuse_quotes(c, set, fit);
         return;
     }
+    discount_set(promo, &c->arena, set);
+    set->refused = refused;
+    if (promo != NULL)
+        refuse_useless(&c->arena, set);
     struct str id = id_new(&c->arena, "qte", c->now_us, c->worker->rng);
     call_command(c, &quote_create, id_variant(&c->arena, id, 0), set);
 }

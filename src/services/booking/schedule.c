@@ -137,6 +137,8 @@ static bool price_then(struct call *c, const struct booking *b, int64_t at_us,
                                at_us, b->stop_count, 0, &c->arena, &q);
     tariff_book_give(&s->tariffs, book);
     r->price = q.price;
+    if (b->promo != NULL) /* what was promised holds for the other time, too */
+        price_promo(&q.price, b->promo, &c->arena, &r->price);
     r->terms = q.terms;
     return offered;
 }

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
+#include "services/booking/promo.h"
 #include "services/booking/report.h"
 #include "services/booking/schedule.h"
 
@@ -38,6 +39,14 @@ static const struct route_entry routes[] = {
      .area = AREA_BOOKINGS},
     {"PUT", "/v1/service-area", ROLES(ROLE_ADMIN), handle_put_area, &area_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putServiceArea", check_area},
+    {"POST", "/v1/promo-codes", ROLES(ROLE_ADMIN), handle_promo_make, &promo_schema,
+     ROUTE_IDEMPOTENT, "createPromoCode", check_promo},
+    {"GET", "/v1/promo-codes", ROLES(ROLE_ADMIN), handle_promos, NULL, 0, "listPromoCodes"},
+    {"GET", "/v1/promo-codes/{code}", ROLES(ROLE_ADMIN), handle_promo, NULL, 0, "getPromoCode"},
+    {"PATCH", "/v1/promo-codes/{code}", ROLES(ROLE_ADMIN), handle_promo_patch, &promo_patch_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "patchPromoCode"},
+    {"POST", "/v1/promo-codes/{code}/end", ROLES(ROLE_ADMIN), handle_promo_end, NULL,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "endPromoCode"},
     {"POST", "/v1/bookings", ROLES_CUSTOMERS, handle_create, &create_body_schema, ROUTE_IDEMPOTENT,
      "createBooking", check_create, AREA_BOOKINGS},
     {"GET", "/v1/bookings", ROLES_ANY, handle_list, NULL, 0, "listBookings", .area = AREA_BOOKINGS},
@@ -135,14 +144,18 @@ static const struct event_entry events[] = {
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
     {EV_DRIVER_DROPPED, &ev_claim_schema, on_dropped},
     {EV_DRIVER_CLAIM_STALE, &ev_claim_schema, on_stale},
+    {EV_PROMO_TAKEN, &ev_promo_schema, on_promo_taken},
+    {EV_PROMO_GIVEN_BACK, &ev_promo_schema, on_promo_given_back},
+    {EV_PROMO_USED, &ev_promo_schema, on_promo_used},
+    {EV_PROMO_FREED, &ev_promo_schema, on_promo_freed},
 };
 
 /* ---- the service ---- */
 
-static const struct command_type *const timers[] = {&booking_wake, NULL};
-static const struct store_collection *const collections[] = {&booking_collection, &quote_collection,
-                                                             &tariff_collection,  &area_collection,
-                                                             &report_collection,  NULL};
+static const struct command_type *const timers[] = {&booking_wake, &promo_wake, NULL};
+static const struct store_collection *const collections[] = {
+    &booking_collection, &quote_collection, &tariff_collection,     &area_collection,
+    &report_collection,  &promo_collection, &promo_uses_collection, NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;

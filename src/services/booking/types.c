@@ -99,6 +99,15 @@ static const struct schema_field window_fields[] = {
 static const struct schema window_schema =
     SCHEMA(struct window, "StoredPickupWindow", window_fields);
 
+static const struct schema_field discount_fields[] = {
+    {"code", S_STR, AT(discount, code)},
+    {"percent", S_I64, AT(discount, percent)},
+    {"amount", S_I64, AT(discount, amount)},
+    {"cap", S_I64, AT(discount, cap)},
+};
+static const struct schema discount_schema =
+    SCHEMA(struct discount, "StoredDiscount", discount_fields);
+
 static const struct schema_field capacity_fields[] = {
     {"kg", S_I64, AT(capacity, kg)},
     {"l", S_I64, AT(capacity, l)},
@@ -128,6 +137,7 @@ static const struct schema_field quote_set_fields[] = {
     {"quotes", S_LIST, AT(quote_set, quotes), COUNT_AT(quote_set, quote_count),
      .sub = &quote_schema, .max = VEHICLE_COUNT},
     {"pickup_window", S_OBJECT_PTR, AT(quote_set, pickup_window), .sub = &window_schema},
+    {"promo", S_OBJECT_PTR, AT(quote_set, promo), .sub = &discount_schema},
     {"goods", S_LIST, AT(quote_set, goods), COUNT_AT(quote_set, goods_count), .sub = &goods_schema,
      .max = GOODS_MAX},
 };
@@ -223,6 +233,7 @@ static const struct schema_field booking_fields[] = {
     {"distance_m", S_I64, AT(booking, distance_m)},
     {"duration_s", S_I64, AT(booking, duration_s)},
     {"earning", S_I64, AT(booking, earning)},
+    {"promo", S_OBJECT_PTR, AT(booking, promo), .sub = &discount_schema},
     {"terms", S_OBJECT, AT(booking, terms), .sub = &terms_schema},
     {"notes", S_STR, AT(booking, notes), .max = NOTES_CHARS_MAX},
     {"driver", S_OBJECT_PTR, AT(booking, driver), .sub = &driver_schema},

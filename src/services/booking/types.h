@@ -125,6 +125,11 @@ struct price {
 struct window {
     int64_t from_us, to_us;
 };
+/* What a promo code takes off: a percentage, at most cap, or an amount. I64_ABSENT: not that. */
+struct discount {
+    struct str code;
+    int64_t percent, amount, cap;
+};
 /* What else was agreed with the price: copied from the tariff, so that a newer one changes nothing
  * for whoever has booked. I64_ABSENT: nothing of that kind was. */
 struct terms {
@@ -146,7 +151,14 @@ struct quote {
     struct price price;
     struct terms terms;
     struct capacity capacity; /* as its tariff has it */
+    struct str promo_unfit;   /* of the answer only: why the promo code is not for it */
     struct str polyline;      /* of the answer only, not kept */
+};
+/* Why a promo code is refused. It is for the decision to say, not for the handler: who asks again
+ * with the same Idempotency-Key is answered as he was, also when the code is used up by now. */
+struct promo_refusal {
+    int32_t problem; /* enum problem */
+    struct str why;
 };
 /* A class that is on offer and does not take the goods. */
 struct unfit {
@@ -165,7 +177,9 @@ struct quote_set {
     bool waits;                   /* of the answer only: it is for later */
     struct goods *goods;          /* none: nothing was said */
     int32_t goods_count;
-    struct unfit *unfit; /* of the answer only, not kept */
+    struct discount *promo;              /* in those prices that have one; NULL: none was named */
+    const struct promo_refusal *refused; /* of the answer only: instead of the quotes */
+    struct unfit *unfit;                 /* of the answer only, not kept */
     int32_t unfit_count;
 };
 
@@ -250,7 +264,8 @@ struct booking {
     int32_t goods_count;
     struct price price;
     int64_t distance_m, duration_s;
-    int64_t earning; /* minor units: the driver's part */
+    int64_t earning;        /* minor units: the driver's part */
+    struct discount *promo; /* of its price; NULL: none */
     struct terms terms;
     struct str notes;
     struct booking_driver *driver; /* NULL until assigned */

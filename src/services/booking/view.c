@@ -97,6 +97,10 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     write_items(w, &q->price);
     write_taxes(w, &q->price);
     write_tariff(w, &q->terms);
+    if (price_discount(&q->price) > 0)
+        jw_kv_str(w, "promo_code", s->promo->code);
+    if (q->promo_unfit.p != NULL)
+        jw_kv_str(w, "promo_unfit", q->promo_unfit);
     jw_key(w, "pickup_eta_s");
     if (q->pickup_eta_s != I64_ABSENT)
         jw_i64(w, q->pickup_eta_s);
@@ -237,6 +241,8 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     jw_kv_i64(w, "duration_s", b->duration_s);
     jw_key(w, "estimate");
     jw_bool(w, b->estimate);
+    if (b->promo != NULL)
+        jw_kv_str(w, "promo_code", b->promo->code);
     jw_key(w, "payment");
     jw_cstr(w, payment_names[b->payment]);
     jw_kv_str(w, "notes", b->notes);
