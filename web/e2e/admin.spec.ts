@@ -155,6 +155,7 @@ test('whom it is not for sees nothing of it, and is told', async ({ page, server
 })
 
 test('the accounts fit a narrow phone, dark and light, in every language', async ({ page, server }) => {
+  test.slow()
   const admin = await server.staff('admin')
   const who = await server.register('customer', 'Wilhelmina Längrenavnsson af Sandeberg')
   await signIn(page, admin, '/admin/accounts')

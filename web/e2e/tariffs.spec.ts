@@ -101,6 +101,7 @@ test('a dispatcher reads the tariffs and changes nothing', async ({ page, server
 })
 
 test('the tariffs fit a narrow phone, dark and light, in every language', async ({ page, server }) => {
+  test.slow()
   await signIn(page, await server.staff('admin'), '/admin/tariffs')
   for (const path of ['/admin/tariffs', '/admin/tariffs/1', '/admin/tariffs/new'])
     await looksRight(page, path)

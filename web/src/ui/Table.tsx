@@ -35,6 +35,8 @@ type Props<T> = {
   filtered?: boolean
   onClear?: () => void
   empty: ReactNode
+  /** ROWS are already fewer than what was read: all must be read before there is said to be none. */
+  whole?: boolean
   /** Before the names of its parts in the address, where a page has more than one table. */
   name?: string
   className?: string
@@ -71,7 +73,7 @@ export function Table<T>(props: Props<T>) {
     [rows.items, columns, text, sortText, i18n.language],
   )
   // What is sorted or searched must be there as a whole.
-  const whole = text !== '' || sort !== null
+  const whole = text !== '' || sort !== null || props.whole === true
   const failed = rows.error !== null
   useEffect(() => {
     if (whole && rows.more && !rows.fetching && !failed) rows.fetchMore()

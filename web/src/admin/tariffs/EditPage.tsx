@@ -100,7 +100,7 @@ function Editor({ base, newest, refresh }: Props) {
             void refresh()
           }}
         />
-        {form.formState.isSubmitted && !form.formState.isValid && (
+        {Object.keys(form.formState.errors).length > 0 && (
           <p role="alert" className="text-bad">
             {t('tariffs.faults')}
           </p>
