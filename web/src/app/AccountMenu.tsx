@@ -26,7 +26,13 @@ export default function AccountMenu() {
           className="z-40 min-w-56 rounded-panel border border-line bg-panel py-2"
         >
           {user && (
-            <DropdownMenu.Label className="px-3 py-1 text-sm text-quiet">{user.name}</DropdownMenu.Label>
+            <>
+              <DropdownMenu.Label className="px-3 py-1 text-sm text-quiet">{user.name}</DropdownMenu.Label>
+              <DropdownMenu.Item className={item} onSelect={() => navigate('/account')}>
+                {t('menu.account')}
+              </DropdownMenu.Item>
+              <DropdownMenu.Separator className="my-1 h-px bg-line" />
+            </>
           )}
           <DropdownMenu.RadioGroup
             value={themeChoice()}

@@ -41,6 +41,10 @@ export const router = createBrowserRouter([
       { path: '/setup', lazy: () => import('./SetupPage.tsx') },
       { path: '/docs', lazy: () => import('@/docs/DocsPage.tsx') },
       {
+        element: <Only roles={['customer', 'driver', 'dispatcher', 'admin']} />,
+        children: [{ path: '/account/*', lazy: () => import('@/account/AccountPages.tsx') }],
+      },
+      {
         element: <Only roles={['customer']} />,
         children: [{ path: '/book/*', lazy: () => import('@/book/BookFace.tsx') }],
       },
