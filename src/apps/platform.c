@@ -209,6 +209,7 @@ static void ask_for_city(void *arg) {
 
 static void make_auth(struct platform *p) {
     struct auth_options o = auth_options_default();
+    o.engaged = booking_engaged;
     o.hasher = p->hasher;
     o.cache = p->links.cache;
     o.bus = p->links.bus;

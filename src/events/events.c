@@ -136,6 +136,13 @@ static const struct schema_field booking_fields[] = {
 };
 const struct schema ev_booking_schema = SCHEMA(struct ev_booking, "BookingEvent", booking_fields);
 
+static const struct schema_field erased_fields[] = {
+    {"user_id", S_ID, AT(ev_erased, user_id), .hint = "usr"},
+    {"role", S_ENUM, AT(ev_erased, role), .names = role_names},
+    {"email_id", S_STR, AT(ev_erased, email_id)},
+};
+const struct schema ev_erased_schema = SCHEMA(struct ev_erased, "ErasedEvent", erased_fields);
+
 static const struct schema_field shift_fields[] = {
     {"driver_id", S_ID, AT(ev_shift, driver_id), .hint = "drv"},
     {"vehicle", S_ENUM, AT(ev_shift, vehicle), .names = vehicle_names},

@@ -2,7 +2,8 @@
  * never renamed. Each struct's schema is what travels as `data` (JSON). Event type names are the
  * constants below; `key` of an event is the booking's (or user's, driver's) id.
  *
- *   account.*   auth          → driver (profile)
+ *   account.*   auth          → driver (profile); that one is erased: auth, booking, driver,
+ *                               notification
  *   audit.*     all           → auth (the audit log; written by decision_audit, runtime/audit.h)
  *   mail.*      auth          → notification (sends it)
  *   webhook.*   notification  → notification (one that fails is disabled, its owner told)
@@ -28,6 +29,13 @@ struct ev_account {
     struct str user_id, name, phone, email;
     int32_t role; /* enum role */
     bool disabled;
+};
+#define EV_ACCOUNT_ERASED                                                                          \
+    "account.erased" /* struct ev_erased: each service forgets who he was (runtime/eraser.h) */
+struct ev_erased {
+    struct str user_id;
+    int32_t role;        /* enum role: which he had */
+    struct str email_id; /* of the reservation of his e-mail, which says nothing of it */
 };
 struct ev_session {
     struct str user_id;
@@ -246,7 +254,7 @@ struct ev_shift {
     int32_t vehicle;
     int64_t since_us;
 };
-extern const struct schema ev_shift_schema;
+extern const struct schema ev_shift_schema, ev_erased_schema;
 
 /* ---- signals: newest counts, may be lost ----
  * C structs as they lie in memory: replicas run on machines of one kind. A struct that changes gets

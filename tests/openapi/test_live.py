@@ -251,6 +251,7 @@ class MainWay(unittest.TestCase):
         admin.patch(f'/v1/users/{asha.user["id"]}', {'disabled': True}, expect=200)
         anybody.problem(403, 'account-disabled', 'POST', '/v1/auth/login', {'email': 'asha@example.com', 'password': PASSWORD})
         self.audited(asha)
+        self.erased()
         admin.problem(409, 'last-admin', 'PATCH', f'/v1/users/{admin.user["id"]}', {'role': 'customer'})
         admin.problem(404, 'not-found', 'PATCH', f'/v1/users/usr{NOBODY}', {'role': 'customer'})
         anybody.post('/v1/auth/logout', {'refresh_token': asha.refresh_token}, expect=204)
@@ -258,6 +259,17 @@ class MainWay(unittest.TestCase):
         for _ in range(6):
             last = anybody.post('/v1/auth/login', {'email': 'nobody@example.com', 'password': 'wrong horse'})
         self.assertEqual(last.status, 429)
+
+    def erased(self):
+        for by_admin in False, True:
+            leaver = server.register('customer')
+            leaver.problem(403, 'not-confirmed', 'DELETE', '/v1/me', {'password': 'not this one'})
+            if by_admin:
+                admin.call('DELETE', f'/v1/users/{leaver.user["id"]}', expect=204)
+            else:
+                leaver.call('DELETE', '/v1/me', {'password': PASSWORD}, expect=204)
+            self.assertIn('erased_at', admin.get(f'/v1/users/{leaver.user["id"]}', expect=200).json)
+            admin.problem(404, 'not-found', 'DELETE', f'/v1/users/{leaver.user["id"]}')
 
     def test_second_factor(self):
         ingrid = server.register('customer', name='Ingrid')
@@ -627,7 +639,7 @@ class MainWay(unittest.TestCase):
         api.get('/problems/rain', expect=404)
         api.problem(426, 'upgrade-required', 'GET', '/v1/ws')
         api.problem(404, 'not-found', 'GET', '/v1/nothing')
-        api.problem(405, 'method-not-allowed', 'DELETE', '/v1/me')
+        api.problem(405, 'method-not-allowed', 'DELETE', '/v1/me/export')
         api.problem(400, 'malformed-json', 'POST', '/v1/auth/login', b'{')
         api.problem(415, 'unsupported-media-type', 'POST', '/v1/auth/login', b'a', headers=[('Content-Type', 'text/plain')])
 

@@ -61,7 +61,7 @@ IN_DOCUMENT = {
     'a route that is not documented': (
         lambda d: d['paths'].pop('/v1/fleet'), 'GET /v1/fleet: a route of driver'),
     'an operation without a route': (
-        lambda d: d['paths']['/v1/me'].update(delete=copy.deepcopy(op(d, 'get', '/v1/me'))), 'DELETE /v1/me: documented'),
+        lambda d: d['paths']['/v1/audit'].update(delete=copy.deepcopy(op(d, 'get', '/v1/audit'))), 'DELETE /v1/audit: documented'),
     'another operationId': (
         lambda d: op(d, 'get', '/v1/me').update(operationId='me'), 'GET /v1/me: operationId is me'),
     'an operationId that comes twice': (

@@ -59,6 +59,7 @@ static const struct schema_field account_fields[] = {
     {"session_kept", S_ID, S_STORE, OF(session_kept), .hint = "ses"},
     {"version", S_I64, S_OUT, OF(head.version)},
     {"created_at", S_TIME, S_OUT | S_STORE, OF(created_us)},
+    {"erased_at", S_TIME, S_OUT | S_STORE, OF(erased_us)},
 };
 const struct schema account_schema = SCHEMA(struct account, "User", account_fields);
 
@@ -328,9 +329,8 @@ static int set_load(struct command *cmd, struct store *store, int64_t now_us) {
     return account_other_admin(auth->parser, store, cmd->id, cmd->arena, &facts->other_admin);
 }
 
-/* False: D has the problem. */
-static bool admin_may_leave(struct decision *d, const struct command *cmd,
-                            const struct decide_ctx *ctx, bool other_admin, int64_t leaving_us) {
+bool admin_may_leave(struct decision *d, const struct command *cmd, const struct decide_ctx *ctx,
+                     bool other_admin, int64_t leaving_us) {
     if (!other_admin)
         decision_problem(d, cmd, PROBLEM_LAST_ADMIN,
                          "this is the last administrator who can sign in");
@@ -346,7 +346,7 @@ static void set_decide(const struct command *cmd, const struct decide_ctx *ctx, 
     const struct set_args *args = cmd->args;
     const struct set_facts *facts = cmd->facts;
     const struct account *old = state;
-    if (old == NULL) {
+    if (old == NULL || old->erased_us != 0) {
         decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such user");
         return;
     }

@@ -54,6 +54,7 @@ struct account {
     bool second_factor;            /* there is one in force */
     struct account_factor *factor; /* NULL: never was */
     int64_t created_us;
+    int64_t erased_us; /* 0: not; else all above but role and created_us says nothing of anybody */
     /* All sessions that were opened until then have ended; 0: never happened. */
     int64_t sessions_void_us;
     struct str session_kept; /* but for this one, which goes on; absent: none does */
@@ -116,6 +117,9 @@ extern const struct command_type email_reserve, account_create, account_edit, ac
 /* Ends all sessions of the account but the one of who says so. No args. */
 extern const struct command_type account_sessions_end;
 
+/* For decide of what takes an administrator away. False: D has the problem. */
+bool admin_may_leave(struct decision *d, const struct command *cmd, const struct decide_ctx *ctx,
+                     bool other_admin, int64_t leaving_us);
 /* For decide: EV_ACCOUNT_REGISTERED or _CHANGED. */
 void account_event(struct decision *d, const struct command *cmd, const struct decide_ctx *ctx,
                    const char *type, const struct account *account);

@@ -441,10 +441,10 @@ static void handle_set(struct call *c) {
         call_problem(c, PROBLEM_NOT_FOUND, "there is no such user");
         return;
     }
-    const struct account *account = call_state(c, &account_aggregate, c->params[0]);
-    if (account == NULL)
-        return;
-    if (!may_lose_admin(c->body) || !account_is_admin(account)) {
+    void *account;
+    int err = aggregate_get(&account_aggregate, c->worker->reader, c->worker->parser, c->params[0],
+                            &c->arena, &account);
+    if (err < 0 || !may_lose_admin(c->body) || !account_is_admin(account)) {
         call_command(c, &account_set, c->params[0], c->body);
         return;
     }
@@ -469,6 +469,8 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
     {"GET", "/v1/me", ROLES_ANY, handle_me, NULL, 0, "getMe", .area = AREA_ACCOUNT},
     {"PATCH", "/v1/me", ROLES_ANY, handle_edit, &edit_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH,
      "updateMe", edit_check, .area = AREA_ACCOUNT},
+    {"DELETE", "/v1/me", ROLES_ANY, handle_erase, &password_schema, 0, "eraseMe",
+     .area = AREA_ACCOUNT},
     {"POST", "/v1/me/password", ROLES_ANY, handle_password, &change_password_schema, 0,
      "changePassword", password_check, .area = AREA_ACCOUNT},
     {"POST", "/v1/me/email", ROLES_ANY, handle_email_begin, &change_email_schema, 0, "changeEmail",
@@ -497,6 +499,8 @@ const struct route_entry auth_routes[AUTH_ROUTES] = {
     {"DELETE", "/v1/api-keys/{id}", ROLES_ANY, handle_api_key_revoke, NULL, 0, "revokeApiKey"},
     {"GET", "/v1/users", ROLES(ROLE_ADMIN), handle_users, NULL, 0, "listUsers", .area = AREA_USERS},
     {"GET", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_user, NULL, 0, "getUser",
+     .area = AREA_USERS},
+    {"DELETE", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_erase_user, NULL, 0, "eraseUser",
      .area = AREA_USERS},
     {"PATCH", "/v1/users/{id}", ROLES(ROLE_ADMIN), handle_set, &set_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "updateUser", .area = AREA_USERS},

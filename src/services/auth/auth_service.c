@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "events/events.h"
+#include "runtime/eraser.h"
 #include "runtime/metrics.h"
 #include "services/auth/api_keys.h"
 #include "services/auth/audit_log.h"
@@ -70,6 +71,7 @@ struct auth_service *auth_service_new(const struct auth_options *o) {
     a->registers_per_hour_max = o->registers_per_hour_max;
     a->require_factor = o->require_factor;
     a->sends_mail = o->sends_mail;
+    a->engaged = o->engaged;
     a->public_url = str_from(o->public_url);
     a->audit_keep_us = o->audit_days * US_PER_DAY;
     a->parser = json_parser_new();
@@ -329,14 +331,16 @@ static void on_audit(struct event_turn *t, const void *data) {
 static const struct event_entry auth_events[] = {
     {EV_SESSION_ENDED, &ev_session_schema, on_session_ended},
     {EV_AUDIT_RECORDED, &ev_audit_schema, on_audit},
+    {EV_ACCOUNT_ERASED, &ev_erased_schema, on_erased},
 };
 
 /* ---- once a second ---- */
 
 static void auth_tick(void *self, struct store *writer, int64_t now_us) {
-    const struct auth_service *a = self;
+    struct auth_service *a = self;
     if (a->audit_keep_us > 0)
         audit_prune(writer, now_us - a->audit_keep_us);
+    eraser_tick(&auth_eraser, writer, &a->erase_next_us, now_us);
 }
 
 /* ---- tables ---- */
@@ -374,9 +378,11 @@ static void auth_metrics(void *self, struct buf *out) {
 static const struct command_type *const auth_timers[] = {&session_forget, &keys_tend,
                                                          &api_key_forget, NULL};
 static const struct store_collection *const auth_collections[] = {
-    &accounts_collection, &emails_collection,  &sessions_collection,
-    &keys_collection,     &setup_collection,   &audit_collection,
-    &api_keys_collection, &leaving_collection, NULL};
+    &accounts_collection,     &emails_collection,
+    &sessions_collection,     &keys_collection,
+    &setup_collection,        &audit_collection,
+    &api_keys_collection,     &leaving_collection,
+    &auth_erasure_collection, NULL};
 
 struct service auth_service(struct auth_service *a) {
     static const struct service_def def = {.name = "auth",

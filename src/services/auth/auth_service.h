@@ -15,6 +15,13 @@
 
 enum factor_rule { FACTOR_NOBODY, FACTOR_ADMIN, FACTOR_STAFF }; /* who must have a second factor */
 
+/* Ids of open bookings of a user, as customer or driver: in A, at most so many. 0 or an error of
+ * STORE. On the executor's thread. */
+#define ENGAGED_MAX 20
+typedef int (*auth_engaged_fn)(struct store *store, struct json_parser *parser, struct str user_id,
+                               struct arena *a, struct str ret_ids[ENGAGED_MAX],
+                               int32_t *ret_count);
+
 struct auth_options {
     struct hasher *hasher; /* the caller's: closed after the network, before the executor */
     struct cache *cache;
@@ -39,6 +46,7 @@ struct auth_options {
     bool sends_mail;                /* who listens to EV_MAIL_WANTED sends it on its way */
     const char *public_url; /* where people reach the web app, for links in mails; NULL: none */
     enum factor_rule require_factor; /* FACTOR_NOBODY */
+    auth_engaged_fn engaged;         /* who has any cannot be erased; NULL: nobody has */
     int64_t audit_days; /* 730: how long entries of the audit log are kept; 0: for ever */
 };
 /* The defaults above, and no ports. */

@@ -42,6 +42,8 @@ bool factor_missing(const struct auth_service *auth, const struct account *accou
 struct str recovery_hash(struct str code, struct arena *a);
 
 extern const struct schema password_schema, code_schema;
+/* Of a body by password_schema. */
+struct str password_of(const void *body);
 void handle_factor_begin(struct call *c);
 void handle_factor_confirm(struct call *c);
 void handle_factor_remove(struct call *c);

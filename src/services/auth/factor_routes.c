@@ -15,6 +15,9 @@ static const struct schema_field password_fields[] = {
 };
 const struct schema password_schema =
     SCHEMA(struct password_body, "PasswordRequest", password_fields);
+struct str password_of(const void *body) {
+    return ((const struct password_body *)body)->password;
+}
 
 static const struct schema_field code_fields[] = {
     {"code", S_LINE, S_IN | S_REQUIRED, offsetof(struct code_args, code), .min = 6,

@@ -48,6 +48,8 @@ struct auth_service {
     _Atomic uint64_t logins[LOGIN_OUTCOMES], registers, refreshes, reuses, audited;
     int64_t audit_keep_us;
     enum factor_rule require_factor;
+    auth_engaged_fn engaged;
+    int64_t erase_next_us; /* executor's thread: eraser_tick */
     bool sends_mail;
     struct str public_url; /* absent: no links in mails */
 };
@@ -68,6 +70,13 @@ struct str auth_jwks(struct auth_service *a, struct arena *arena);
 
 /* export.c */
 void handle_export(struct call *c);
+/* erase.c */
+void handle_erase(struct call *c);
+void handle_erase_user(struct call *c);
+void on_erased(struct event_turn *t, const void *data);
+extern const struct store_collection auth_erasure_collection;
+struct eraser;
+extern const struct eraser auth_eraser;
 /* session_routes.c */
 void session_write(struct jw *w, const struct session *s, const struct identity *who);
 void handle_sessions(struct call *c);
@@ -78,7 +87,7 @@ void handle_sessions_revoke(struct call *c);
 void auth_check_field(struct call *c, struct field_errors *errors, const char *pointer,
                       const char *fault);
 
-#define AUTH_ROUTES 31
+#define AUTH_ROUTES 33
 extern const struct route_entry auth_routes[AUTH_ROUTES];
 
 #endif

@@ -40,6 +40,11 @@ struct booking_options {
 struct booking_service;
 struct booking_service *booking_service_new(const struct booking_options *o);
 struct booking_service *booking_service_free(struct booking_service *s); /* NULL ok; returns NULL */
+/* Ids of bookings of a user that have not ended, as customer or driver: in A, at most so many. 0 or
+ * an error of STORE. Any thread that STORE and PARSER belong to. */
+#define ENGAGED_BOOKINGS_MAX 20
+int booking_engaged(struct store *store, struct json_parser *parser, struct str user_id,
+                    struct arena *a, struct str ret_ids[ENGAGED_BOOKINGS_MAX], int32_t *ret_count);
 /* For runtime_new. */
 struct service booking_service(struct booking_service *s);
 

@@ -24,6 +24,7 @@ struct booking_service {
     _Atomic uint64_t quotes;
     struct histogram assigned_after; /* from the request to its driver */
     int64_t next_prune_us;           /* executor thread */
+    int64_t erase_next_us;           /* executor thread: eraser_tick */
     struct map opening; /* executor thread: customers whom this batch opens bookings for */
 };
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
+#include "services/booking/erase.h"
 #include "services/booking/promo.h"
 #include "services/booking/report.h"
 #include "services/booking/schedule.h"
@@ -140,6 +141,7 @@ static const struct event_entry events[] = {
     {EV_BOOKING_RATED, &report_event_schema, on_counted},
     {EV_BOOKING_COUNTED, &report_event_schema, on_counted},
     {EV_DRIVER_SHIFT, &ev_shift_schema, on_shift},
+    {EV_ACCOUNT_ERASED, &ev_erased_schema, booking_on_erased},
     {EV_DISPATCH_OFFERED, &ev_claim_schema, on_offered},
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
     {EV_DRIVER_DROPPED, &ev_claim_schema, on_dropped},
@@ -154,8 +156,9 @@ static const struct event_entry events[] = {
 
 static const struct command_type *const timers[] = {&booking_wake, &promo_wake, NULL};
 static const struct store_collection *const collections[] = {
-    &booking_collection, &quote_collection, &tariff_collection,     &area_collection,
-    &report_collection,  &promo_collection, &promo_uses_collection, NULL};
+    &booking_collection,    &quote_collection,           &tariff_collection,
+    &area_collection,       &report_collection,          &promo_collection,
+    &promo_uses_collection, &booking_erasure_collection, NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;
@@ -178,6 +181,7 @@ static void follow(void *self, struct store *writer, int64_t now_us) {
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
     struct booking_service *s = self;
+    eraser_tick(&booking_eraser, writer, &s->erase_next_us, now_us);
     if (now_us < s->next_prune_us)
         return;
     s->next_prune_us = now_us + PRUNE_EVERY_US;

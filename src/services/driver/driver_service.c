@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
 #include "services/driver/devices.h"
+#include "services/driver/erase.h"
 #include "services/driver/search.h"
 #include "services/driver/trail.h"
 
@@ -89,6 +90,7 @@ static const struct route_entry routes[] = {
 static const struct event_entry events[] = {
     {EV_ACCOUNT_REGISTERED, &ev_account_schema, on_account},
     {EV_ACCOUNT_CHANGED, &ev_account_schema, on_account},
+    {EV_ACCOUNT_ERASED, &ev_erased_schema, driver_on_erased},
     {EV_BOOKING_REQUESTED, &ev_booking_schema, on_requested},
     {EV_BOOKING_OFFERED, &ev_booking_schema, on_offered},
     {EV_BOOKING_OFFER_CLOSED, &ev_booking_schema, on_offer_closed},
@@ -105,13 +107,9 @@ static const struct event_entry events[] = {
 };
 
 static const struct command_type *const timers[] = {&driver_wake_type, &search_wake_type, NULL};
-static const struct store_collection *const collections[] = {&driver_collection,
-                                                             &trail_collection,
-                                                             &earnings_collection,
-                                                             &search_collection,
-                                                             &secret_collection,
-                                                             &device_collection,
-                                                             NULL};
+static const struct store_collection *const collections[] = {
+    &driver_collection, &trail_collection,  &earnings_collection,       &search_collection,
+    &secret_collection, &device_collection, &driver_erasure_collection, NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     return follow_start(self, reader, now_us);
@@ -138,6 +136,7 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
                                 PRUNE_SEARCHES_MAX);
     }
     arena_free(&arena);
+    eraser_tick(&driver_eraser, writer, &s->erase_next_us, now_us);
 }
 
 static void metrics(void *self, struct buf *out) {

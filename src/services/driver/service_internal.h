@@ -18,6 +18,7 @@ struct driver_service {
     struct fleet fleet;
     struct locations locations;
     struct roster *roster;
+    int64_t erase_next_us; /* executor's thread: eraser_tick */
     struct driver_follow { /* executor's thread; follow.c */
         char after[STORE_ID_MAX + 1];
         int64_t began_us; /* of the round through all who are live; 0: none is under way */

@@ -6,6 +6,7 @@
  *
  * A watchable says who may watch a booking: the facts of its events that this service needs later.
  */
+#include "services/notification/erase.h"
 #include "services/notification/internal.h"
 #include "services/notification/recipients.h"
 #include "services/notification/webhooks.h"
@@ -495,6 +496,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_REMINDED, &ev_booking_schema, on_booking},
     {EV_ACCOUNT_REGISTERED, &ev_account_schema, on_recipient_account},
     {EV_ACCOUNT_CHANGED, &ev_account_schema, on_recipient_account},
+    {EV_ACCOUNT_ERASED, &ev_erased_schema, notification_on_erased},
     {EV_MAIL_WANTED, &ev_mail_schema, on_mail_wanted},
     {EV_WEBHOOK_EXHAUSTED, &ev_webhook_schema, on_webhook_exhausted},
     {EV_WEBHOOK_DISABLED, &ev_webhook_schema, on_webhook_disabled},

@@ -57,7 +57,7 @@ struct inbox_entry {
     struct aggregate_head head; /* id: "<stream>:<12 digits of seq>" */
     struct str stream, type;
     int64_t seq, at_us;
-    struct str data;        /* JSON text; absent: inbox_read could not read this one */
+    struct str data;        /* JSON text; absent: erased, or (without a type) not readable */
     struct str traceparent; /* of what it tells of; absent in those that older versions wrote */
     /* of the event, on its way in only */
     struct str booking_id;
@@ -272,6 +272,7 @@ struct notification_service {
     _Atomic int64_t sessions_open;
     _Atomic uint64_t pushed, replayed, positions_sent, slow;
     _Atomic uint64_t unreadable; /* entries that were left out */
+    int64_t erase_next_us;       /* executor thread: eraser_tick */
     struct outbound outbound;
     struct webhook_known *webhooks; /* executor thread: WEBHOOKS_MAX of them, or NULL */
     int32_t webhook_count;

@@ -1,4 +1,5 @@
 /* The service's tables, its own life, and its two routes. */
+#include "services/notification/erase.h"
 #include "services/notification/internal.h"
 #include "services/notification/recipients.h"
 #include "services/notification/webhooks.h"
@@ -96,9 +97,9 @@ void route_notifications(struct call *c) {
     struct page p;
     page_begin(&p, c);
     for (int32_t i = 0; i < count; i++) {
-        if (entries[i].data.p != NULL)
+        if (entries[i].data.p != NULL) /* else it was erased, or is damaged */
             jw_raw(&p.w, inbox_frame(&entries[i], &c->arena));
-        else
+        else if (entries[i].type.p == NULL)
             ((struct notification_service *)c->service)->unreadable++;
     }
     page_reply(&p, count == limit, count > 0 ? entries[count - 1].head.id : STR_NONE);
@@ -133,14 +134,20 @@ static const struct route_entry routes[] = {
     {"POST", "/v1/deliveries/{id}/retry", WEBHOOK_ROLES, route_delivery_retry, NULL, 0,
      "retryDelivery"},
 };
-static const struct store_collection *const collections[] = {
-    &inbox_collection,   &watchable_collection, &delivery_collection,
-    &webhook_collection, &recipient_collection, NULL};
+static const struct store_collection *const collections[] = {&inbox_collection,
+                                                             &watchable_collection,
+                                                             &delivery_collection,
+                                                             &webhook_collection,
+                                                             &recipient_collection,
+                                                             &notification_erasure_collection,
+                                                             NULL};
 static const struct command_type *const timers[] = {&delivery_wake, NULL};
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
     inbox_tick(self, writer, now_us);
     outbound_tick(self, writer, now_us);
+    eraser_tick(&notification_eraser, writer, &((struct notification_service *)self)->erase_next_us,
+                now_us);
 }
 
 static int start(void *self, struct store *reader, int64_t now_us) {
@@ -178,7 +185,7 @@ static const struct service_def def = {
     .routes = routes,
     .route_count = (int32_t)COUNT_OF(routes),
     .events = notification_events,
-    .event_count = 21,
+    .event_count = 22,
     .timers = timers,
     .start = start,
     .follow = follow,

@@ -155,8 +155,8 @@ static bool send_range(struct session *s, int64_t *at, int64_t until) {
         for (int32_t i = 0; i < count; i++) {
             if (!session_follows(s, *at, &entries[i]))
                 return false;
-            if (entries[i].data.p == NULL)
-                s->part->service->unreadable++;
+            if (entries[i].data.p == NULL) /* erased, or damaged */
+                s->part->service->unreadable += entries[i].type.p == NULL;
             else if (!send_entry(s, &entries[i], a))
                 return false;
             *at = entries[i].seq;

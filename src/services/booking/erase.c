@@ -1,0 +1,128 @@
+/* What becomes of the bookings of somebody who is erased: they stay, with what they cost and where
+ * they went to about a kilometre, and say nothing of who that was. */
+#include "services/booking/erase.h"
+
+#include "base/check.h"
+#include "base/err.h"
+
+#include <string.h>
+
+#define COARSE_E7 100000 /* 0.01 degrees: about a kilometre */
+
+/* ---- who is engaged ---- */
+
+static bool is_open(const void *state) {
+    return !booking_is_final(((const struct booking *)state)->state);
+}
+
+/* Adds those under KEY of the index that are open. */
+static int add_open(struct store *store, struct json_parser *parser, int index, struct str key,
+                    struct arena *a, struct str ret_ids[ENGAGED_BOOKINGS_MAX], int32_t *count) {
+    struct store_query q = {.collection = &booking_collection,
+                            .index = booking_collection.indexes[index],
+                            .key = key,
+                            .limit = STORE_LIST_MAX};
+    struct store_doc *docs;
+    int32_t found;
+    int err = store->ops->list(store, &q, a, &docs, &found);
+    for (int32_t i = 0; i < found && err == 0 && *count < ENGAGED_BOOKINGS_MAX; i++) {
+        void *state;
+        if (aggregate_decode(&booking_aggregate, &docs[i], parser, a, &state) == 0 &&
+            is_open(state))
+            ret_ids[(*count)++] = docs[i].id;
+    }
+    return err;
+}
+
+int booking_engaged(struct store *store, struct json_parser *parser, struct str user_id,
+                    struct arena *a, struct str ret_ids[ENGAGED_BOOKINGS_MAX], int32_t *ret_count) {
+    *ret_count = 0;
+    int err = add_open(store, parser, 0, customer_open_key(a, user_id), a, ret_ids, ret_count);
+    if (err == 0) /* a driver's open one is among his newest */
+        err = add_open(store, parser, 1, id_with_prefix(a, user_id, "drv"), a, ret_ids, ret_count);
+    return err;
+}
+
+/* ---- as a customer ---- */
+
+static int32_t coarse(int32_t e7) {
+    return e7 / COARSE_E7 * COARSE_E7;
+}
+
+static void erase_stops(struct booking *b) {
+    for (int32_t i = 0; i < b->stop_count; i++) {
+        struct booking_stop *s = &b->stops[i];
+        s->contact = NULL;
+        s->place.address = STR_NONE;
+        s->place.lat_e7 = coarse(s->place.lat_e7);
+        s->place.lng_e7 = coarse(s->place.lng_e7);
+    }
+}
+
+/* What people have typed. */
+static void erase_words(struct booking *b) {
+    b->notes = b->reason = STR_NONE;
+    if (b->rating != NULL)
+        b->rating->comment = STR_NONE;
+    for (int32_t i = 0; i < b->timeline_count; i++) {
+        struct timeline_entry *e = &b->timeline[i];
+        if (e->type == ENTRY_CANCELLED || e->type == ENTRY_FAILED || e->type == ENTRY_PROGRESSED)
+            e->reason = STR_NONE;
+    }
+}
+
+static struct str text_of(const struct booking *b, struct arena *a) {
+    return schema_text(&booking_schema, b, S_STORE, a);
+}
+
+/* It is written again only if that changes something. */
+static enum eraser_verdict compared(const struct booking *b, struct str before, struct arena *a) {
+    return str_eq(text_of(b, a), before) ? ERASE_KEEP : ERASE_WRITE;
+}
+
+static enum eraser_verdict judge_customer(void *state, struct str user_id, struct arena *a) {
+    struct booking *b = state;
+    if (!str_eq(b->customer_id, user_id))
+        return ERASE_KEEP;
+    struct str before = text_of(b, a);
+    erase_stops(b);
+    erase_words(b);
+    return compared(b, before, a);
+}
+
+static struct str open_key(struct arena *a, struct str user_id) {
+    return customer_open_key(a, user_id);
+}
+
+/* ---- as a driver ---- */
+
+static struct str driver_key(struct arena *a, struct str user_id) {
+    return id_with_prefix(a, user_id, "drv");
+}
+
+static enum eraser_verdict judge_driver(void *state, struct str user_id, struct arena *a) {
+    struct booking *b = state;
+    if (b->driver == NULL || !str_eq(b->driver->user_id, user_id))
+        return ERASE_KEEP;
+    struct str before = text_of(b, a);
+    b->driver->name = b->driver->phone = b->driver->plate = STR_NONE;
+    return compared(b, before, a);
+}
+
+static const struct eraser_target targets[] = {
+    {&booking_aggregate, 0, NULL, judge_customer},
+    {&booking_aggregate, 0, open_key, judge_customer},
+    {&booking_aggregate, 1, driver_key, judge_driver},
+    {&quote_aggregate, -1, NULL, NULL}, /* there are those of an hour */
+};
+const struct store_collection booking_erasure_collection = {.name = "booking_erasures"};
+static const struct aggregate erasure_aggregate = {.collection = &booking_erasure_collection,
+                                                   .schema = &erasure_schema};
+static const struct command_type erasure_begin = {
+    .name = "booking.erase", .aggregate = &erasure_aggregate, .decide = eraser_begin};
+const struct eraser booking_eraser = {&erasure_aggregate, &erasure_begin, targets,
+                                      COUNT_OF(targets)};
+
+void booking_on_erased(struct event_turn *t, const void *data) {
+    eraser_take(t, data, &erasure_begin);
+}
