@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/timestamp.h"
+#include "ports/blobs.h"
 #include "services/auth/auth_service.h"
 #include "services/booking/booking_service.h"
 #include "services/booking/tariff.h"
@@ -302,6 +303,8 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .commission_percent = commission > 0 ? (int32_t)commission : -1,
         .trip_max_km = (int32_t)config_int(c, "trip_max_km"),
         .open_bookings_max = open_max > 0 ? (int32_t)open_max : -1,
+        .files = files_service_port(p->files),
+        .proof_default = (int32_t)config_list(c, "proof") & ~1, /* without "none" */
         .schedule_lead_us = config_int(c, "schedule_lead_s") * US_PER_S,
         .schedule_remind_us = remind_us > 0 ? remind_us : -1,
         .schedule_days_max = (int32_t)config_int(c, "schedule_days_max"),
@@ -312,6 +315,8 @@ static int make_booking(struct platform *p, struct str *ret_why) {
             return refuse_file(p, "area", ret_why);
     }
     p->booking = booking_service_new(&o);
+    const struct file_viewer viewer = booking_service_viewer(p->booking);
+    files_service_viewer(p->files, &viewer);
     return 0;
 }
 
@@ -372,15 +377,12 @@ static int make_files(struct platform *p, struct str *ret_why) {
                               .threads = here ? FILES_THREADS : 0,
                               .bytes_per_day_max = config_int(p->config, "files_mb_per_day_max")
                                                    << 20};
-    int err = here ? blobs_open(p->config, &p->arena, &o.blobs, ret_why) : 0;
+    int err = here ? blobs_open(p->config, &p->arena, &p->blobs, ret_why) : 0;
     if (err < 0)
         return err;
+    o.blobs = p->blobs;
     p->files = files_service_new(&o);
-    if (p->files != NULL)
-        return 0;
-    if (o.blobs != NULL)
-        o.blobs->ops->close(o.blobs);
-    return ERR_LIMIT;
+    return p->files != NULL ? 0 : ERR_LIMIT;
 }
 
 static int make_services(struct platform *p, struct str *ret_why) {
@@ -628,6 +630,8 @@ void platform_close(struct platform *p) {
     auth_service_free(p->auth);
     map_service_free(p->map);
     files_service_free(p->files);
+    if (p->blobs != NULL)
+        p->blobs->ops->close(p->blobs);
     if (p->atlas != NULL)
         p->atlas->ops->close(p->atlas);
     streets_close(p->streets);

@@ -43,6 +43,7 @@ struct platform {
     struct notification_service *notification;
     struct map_service *map;
     struct files_service *files;
+    struct blobs *blobs; /* NULL: files are not kept here */
     struct executor *executor;
     struct runtime *runtime;
     struct http_server *http;

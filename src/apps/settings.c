@@ -278,6 +278,8 @@ static const struct config_setting auth[] = {
 };
 TABLE(auth, "Accounts");
 
+/* As enum proof_kind has them. */
+static const char *const proof_names[] = {"none", "pin", "photo", "signature", "name", NULL};
 static const struct config_setting booking[] = {
     {.key = "tariffs",
      .kind = CONFIG_PATH,
@@ -307,6 +309,13 @@ static const struct config_setting booking[] = {
      .min = 0,
      .max = 10000,
      .help = "Bookings that one customer may have open at once; 0 for no limit"},
+    {.key = "proof",
+     .kind = CONFIG_LIST,
+     .fallback = "none",
+     .names = proof_names,
+     .help =
+         "What a dropoff asks for before it is done, where its booking does not say: pin, photo, "
+         "signature, name"},
     {.key = "schedule_days_max",
      .kind = CONFIG_INT,
      .fallback = "30",

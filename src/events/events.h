@@ -104,6 +104,8 @@ struct ev_webhook {
 #define EV_BOOKING_CANCELLED "booking.cancelled"     /* driver if there was one; final */
 #define EV_BOOKING_EXPIRED "booking.expired"         /* final */
 #define EV_BOOKING_FAILED "booking.failed"           /* driver; final */
+#define EV_BOOKING_PROOF "booking.proof_given"       /* of a stop */
+#define EV_BOOKING_PIN_REFUSED "booking.pin_refused" /* a wrong PIN was tried at a stop */
 #define EV_BOOKING_RATED "booking.rated"             /* driver, stars */
 #define EV_BOOKING_SCHEDULED "booking.scheduled"     /* made for later: booking.requested follows */
 #define EV_BOOKING_RESCHEDULED "booking.rescheduled" /* for another time than before */

@@ -131,6 +131,11 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "or "
         "was declined."),
     ROW(ALREADY_RATED, "already-rated", 409, "Already rated", "A booking is rated once."),
+    ROW(PROOF_MISSING, "proof-missing", 409, "Proof is missing",
+        "The booking asks for proof before this stop counts as done. `missing` says what: a PIN "
+        "that "
+        "the recipient has, a photo, a signature, or the recipient's name. Send it first "
+        "(POST /v1/bookings/{id}/proof)."),
     ROW(FEE_CHANGED, "fee-changed", 409, "The fee has changed",
         "Cancelling costs more by now than the request agreed to. `fee` says how much; ask again "
         "with it, or keep the booking."),

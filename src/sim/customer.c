@@ -209,6 +209,26 @@ static void on_booked(struct person *p, const struct sim_answer *a) {
     wait_for_it(c);
 }
 
+/* What the first two stops ask for: nothing, or this and that. */
+static struct str proofs_wanted(struct sim *sim) {
+    static const char *const kinds[] = {"pin", "photo", "signature", "name"};
+    struct buf out;
+    buf_init(&out, &sim->arena, 128);
+    for (int stop = 0; stop < 2; stop++) {
+        buf_printf(&out, "%s{", stop > 0 ? "," : "");
+        uint64_t wanted = sim_chance(sim, sim->profile.proof) ? rng_below(&sim->rng, 16) : 0;
+        const char *comma = "";
+        for (int k = 0; k < 4; k++) {
+            if ((wanted & 1u << k) != 0) {
+                buf_printf(&out, "%s\"%s\"", comma[0] != 0 ? comma : "\"proof\":[", kinds[k]);
+                comma = ",";
+            }
+        }
+        buf_add_cstr(&out, comma[0] != 0 ? "]}" : "}");
+    }
+    return buf_str(&out);
+}
+
 static void on_quoted(struct person *p, const struct sim_answer *a) {
     struct customer *c = (struct customer *)p;
     struct json_value quotes;
@@ -230,8 +250,11 @@ static void on_quoted(struct person *p, const struct sim_answer *a) {
     if (!json_next(&first))
         return;
     snprintf(c->quote_id, sizeof(c->quote_id), "%.*s", STR_ARG(sim_json_str(first.value, "id")));
+    struct str proofs = proofs_wanted(p->sim);
     send(c, "POST", STR("/v1/bookings"),
-         arena_printf(arena_of(c), "{\"quote_id\":\"%s\",\"notes\":\"ring twice\"}", c->quote_id),
+         arena_printf(arena_of(c),
+                      "{\"quote_id\":\"%s\",\"notes\":\"ring twice\",\"stops\":[%.*s]}",
+                      c->quote_id, STR_ARG(proofs)),
          true, on_booked);
 }
 

@@ -90,6 +90,78 @@ static void on_released(struct person *p, const struct sim_answer *a) {
     d->carrying = false; /* what he has he reads from his profile */
 }
 
+/* ---- proof ---- */
+
+/* A picture of one grey point. */
+#define PICTURE                                                                                    \
+    STR("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0\x3a\x7e\x9b\x55\0\0\0\x0aIDA" \
+        "T"                                                                                        \
+        "\x78\x9c\x63\x68\0\0\0\x82\0\x81\x77\xcd\x72\xb6\0\0\0\0IEND\xae\x42\x60\x82")
+
+/* A proof may come too late (its picture has gone, the booking moved on), or the PIN be wrong. */
+static void on_proof(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim,
+               a->status == 200 || a->status == 404 || a->status == 409 || a->status == 422 ||
+                   a->status == 429,
+               "a proof is answered", "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    if (a->status == 200 && a->is_json)
+        carry(d, a->json);
+    else
+        read_booking(d);
+}
+
+static void give(struct driver_person *d, const char *member, struct str value) {
+    send(d, SIM_BOOKING, "POST", arena_printf(arena_of(d), "/v1/bookings/%s/proof", d->booking_id),
+         arena_printf(arena_of(d), "{\"stop\":%lld,\"%s\":\"%.*s\"}", (long long)d->next_stop,
+                      member, STR_ARG(value)),
+         true, on_proof);
+}
+
+static void on_uploaded(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 201 && a->is_json, "a picture is kept", "%s got %d: %.*s",
+               p->user_id, a->status, STR_ARG(a->body));
+    if (a->status == 201 && a->is_json)
+        give(d, str_is(d->missing, "photo") ? "photo_id" : "signature_id",
+             sim_json_str(a->json, "id"));
+}
+
+static void prove(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    if (str_is(d->missing, "pin")) {
+        bool right = !sim_chance(sim, 0.1);
+        struct str pin = right ? oracle_pin(sim, d->booking_id, d->next_stop) : STR("0000");
+        give(d, "pin", pin);
+    } else if (str_is(d->missing, "name")) {
+        give(d, "name", STR("Bo Ek"));
+    } else {
+        struct sim_request r = {.service = SIM_BOOKING,
+                                .method = "POST",
+                                .path = STR("/v1/files"),
+                                .body = PICTURE,
+                                .type = "image/png",
+                                .key = sim_new_key(sim)};
+        sim_slot_send(&d->p.slot, &r, on_uploaded);
+    }
+}
+
+/* The first thing that the stop still lacks; absent: nothing. */
+static struct str missing_at(struct driver_person *d, struct json_value view, int64_t stop) {
+    struct json_value stops, proof, missing;
+    if (!json_get(view, "stops", &stops))
+        return STR_NONE;
+    struct json_iter it = json_iter(stops);
+    for (int64_t i = 0; i <= stop; i++) {
+        if (!json_next(&it))
+            return STR_NONE;
+    }
+    if (!json_get(it.value, "proof", &proof) || !json_get(proof, "missing", &missing))
+        return STR_NONE;
+    struct json_iter first = json_iter(missing);
+    return json_next(&first) ? arena_str(arena_of(d), json_text(first.value)) : STR_NONE;
+}
+
 static void step_now(struct sim *sim, void *arg, uint64_t token) {
     struct driver_person *d = arg;
     if (d->p.step != token || !d->carrying)
@@ -102,6 +174,10 @@ static void step_now(struct sim *sim, void *arg, uint64_t token) {
         send(d, SIM_BOOKING, "POST",
              arena_printf(arena_of(d), "/v1/bookings/%s/release", d->booking_id),
              STR("{\"reason\":\"a puncture\"}"), true, on_released);
+        return;
+    }
+    if (d->missing.p != NULL && !sim_chance(sim, 0.1)) {
+        prove(d);
         return;
     }
     send(d, SIM_BOOKING, "POST", arena_printf(arena_of(d), "/v1/bookings/%s/status", d->booking_id),
@@ -135,6 +211,9 @@ static void carry(struct driver_person *d, struct json_value view) {
     if (status == NULL)
         return;
     set_id(d->booking_id, sim_json_str(view, "id"));
+    bool at_stop = strcmp(status, "picked_up") == 0 || strcmp(status, "delivered") == 0;
+    d->next_stop = stop;
+    d->missing = at_stop ? missing_at(d, view, stop) : STR_NONE;
     d->next_status = say_status(d, status, stop, sim_json_i64(view, "version"));
     d->p.step++;
     sim_after(sim, (int64_t)rng_exponential(&sim->rng, STEP_MEAN_US), step_now, d, d->p.step);

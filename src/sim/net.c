@@ -84,7 +84,8 @@ void sim_call_enter(struct sim *sim, struct sim_call *c, struct sim_node *node) 
     r->peer = STR("127.0.0.1");
     r->headers = arena_array(&call->arena, struct header, 4);
     if (from->body.p != NULL)
-        add_header(call, "content-type", STR("application/json"));
+        add_header(call, "content-type",
+                   from->type != NULL ? str_from(from->type) : STR("application/json"));
     if (from->key.p != NULL)
         add_header(call, "idempotency-key", from->key);
     if (from->token.p != NULL)

@@ -11,6 +11,7 @@
 #include "services/auth/auth_service.h"
 #include "services/booking/booking_service.h"
 #include "services/driver/driver_service.h"
+#include "services/files/files_service.h"
 #include "services/notification/notification_service.h"
 #include "sim/sim.h"
 
@@ -21,6 +22,7 @@
 #define CACHE_ENTRIES_MAX 4096
 #define FIXES_PER_HOUR_MAX 100000 /* out of reach: what is not stored must come back to it */
 #define BUSY_TURN_US INT64_C(50)
+#define FILES_KEPT_US (72 * US_PER_S) /* some are too late */
 
 struct sim_posted {
     struct sim_posted *next;
@@ -141,6 +143,11 @@ static void make_auth(struct sim_node *n) {
     n->auth = auth_service_new(&o);
 }
 
+static void make_files(struct sim_node *n) {
+    n->files = files_service_new(&(struct files_options){
+        .blobs = n->sim->blobs, .clock = &n->clock, .cache = n->cache, .kept_us = FILES_KEPT_US});
+}
+
 static void make_services(struct sim_node *n) {
     const struct sim_profile *p = &n->sim->profile;
     n->router = crow_new(NULL);
@@ -162,8 +169,10 @@ static void make_services(struct sim_node *n) {
                                                         .weights = &p->weights,
                                                         .bigger_classes = p->bigger_classes,
                                                         .offer_timeout_s = p->offer_timeout_s});
-    if (has(n, SIM_BOOKING))
+    if (has(n, SIM_BOOKING)) {
+        make_files(n);
         n->booking = booking_service_new(&(struct booking_options){
+            .files = files_service_port(n->files),
             .router = n->router,
             .entropy = &n->entropy,
             .fleet = n->driver != NULL ? driver_service_fleet(n->driver) : NULL,
@@ -174,6 +183,9 @@ static void make_services(struct sim_node *n) {
             .held_timeout_us = p->search_timeout_s * US_PER_S,
             .schedule_lead_us = p->schedule_lead_s * US_PER_S,
             .schedule_remind_us = 2 * p->schedule_lead_s * US_PER_S});
+        const struct file_viewer viewer = booking_service_viewer(n->booking);
+        files_service_viewer(n->files, &viewer);
+    }
     bool socketed = holds(n, SIM_NOTIFICATION);
     n->mailer = socketed ? sim_mailer_new(n) : NULL;
     if (has(n, SIM_NOTIFICATION))
@@ -189,7 +201,7 @@ static void make_services(struct sim_node *n) {
         driver_service_placed(n->driver, on_placed, n->notification);
 }
 
-static int32_t list_services(struct sim_node *n, struct service out[SIM_SERVICE_COUNT]) {
+static int32_t list_services(struct sim_node *n, struct service out[SIM_SERVICE_COUNT + 1]) {
     int32_t count = 0;
     if (n->auth != NULL)
         out[count++] = auth_service(n->auth);
@@ -201,11 +213,15 @@ static int32_t list_services(struct sim_node *n, struct service out[SIM_SERVICE_
         out[count++] = notification_service(n->notification);
     for (int32_t i = 0; n->peers != NULL && i < count; i++)
         out[i].passive = !holds(n, (enum sim_service)i);
+    if (n->files != NULL) {
+        out[count] = files_service(n->files);
+        out[count++].passive = !holds(n, SIM_BOOKING);
+    }
     return count;
 }
 
 static void make_runtime(struct sim_node *n) {
-    struct service services[SIM_SERVICE_COUNT];
+    struct service services[SIM_SERVICE_COUNT + 1];
     n->executor = executor_new(
         &(struct executor_options){.store = memory_disk_join(n->disk, true, n->index, &n->faults),
                                    .bus = n->bus,
@@ -218,6 +234,8 @@ static void make_runtime(struct sim_node *n) {
         driver_service_executor(n->driver, n->executor);
     if (n->notification != NULL)
         notification_service_executor(n->notification, n->executor);
+    if (n->files != NULL)
+        files_service_executor(n->files, n->executor);
     int32_t count = list_services(n, services);
     n->runtime = runtime_new(&(struct runtime_options){.clock = &n->clock,
                                                        .entropy = &n->entropy,
@@ -292,6 +310,7 @@ static void close_down(struct sim_node *n) {
     runtime_free(n->runtime);
     n->notification = notification_service_free(n->notification);
     n->booking = booking_service_free(n->booking);
+    n->files = files_service_free(n->files);
     n->driver = driver_service_free(n->driver);
     n->auth = auth_service_free(n->auth);
     if (n->hasher != NULL)
@@ -382,6 +401,7 @@ static void strike_node(struct sim *sim, struct sim_node *n) {
 }
 
 static void end_faults(struct sim *sim) {
+    sim->profile.blobs = (struct memory_blob_faults){0};
     sim->calm = true;
     sim_trace(sim, "calm", -1, STR_NONE, STR_NONE, 0, 0);
     for (int32_t i = 0; i < sim->node_count; i++) {

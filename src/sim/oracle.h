@@ -10,6 +10,7 @@
 #define SHADOW_OFFERS_MAX 16
 #define SHADOW_COUNTS 9 /* of what reports count: oracle_report.c */
 #define SHADOW_HOLDS_MAX 200
+#define SHADOW_STOPS_MAX 20
 
 struct shadow_doc { /* of any collection */
     int64_t version;
@@ -31,6 +32,7 @@ struct shadow_booking {
     int64_t pickup_from_us, pickup_to_us; /* 0: as soon as can be */
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
     int32_t offer_count;
+    char pins[SHADOW_STOPS_MAX][8]; /* of each stop; "": none */
     /* by version: how often it was put into each inbox */
     uint8_t *to_customer, *to_driver, *to_staff;
     int64_t versions_cap;
@@ -87,6 +89,10 @@ struct shadow_promo {
     int32_t hold_count, open;                  /* open: not settled yet */
     struct shadow_promo *next;
 };
+struct shadow_blob { /* that a proof names */
+    char sha256[BLOB_NAME_LEN + 1], booking_id[ID_TEXT_MAX];
+    struct shadow_blob *next;
+};
 struct shadow_note { /* of the audit log */
     char id[ID_TEXT_MAX];
     struct shadow_note *next;
@@ -116,6 +122,7 @@ struct oracle {
     struct shadow_note *first_note;
     struct map promos; /* → shadow_promo */
     struct shadow_promo *first_promo;
+    struct shadow_blob *first_blob;
     struct map letters; /* → shadow_letter */
     struct shadow_letter *first_letter;
     struct map reports; /* → shadow_report */
@@ -137,6 +144,9 @@ void oracle_promo(struct oracle *o, const struct store_change *change);    /* or
 void oracle_promo_taken(struct oracle *o, const struct shadow_booking *b); /* B is new */
 bool oracle_promo_settled(struct oracle *o, struct str *ret_why);
 void oracle_promo_verdict(struct oracle *o);
+void oracle_proofs(struct oracle *o, struct json_value root, struct shadow_booking *b);
+/* Is what proofs name still there? oracle_proof.c */
+void oracle_proof_verdict(struct sim *sim);
 /* Is nothing waiting to be sent? And when all has settled: has each been told? */
 bool oracle_mail_settled(struct oracle *o, struct str *ret_why);
 void oracle_mail_verdict(struct sim *sim);

@@ -101,6 +101,8 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->schedule_lead_s = rng_between(r, 20, 120);
     p->schedule = rng_unit(r) * 0.4;
     p->reschedule = rng_unit(r) * 0.4;
+    p->proof = rng_unit(r) * 0.6;
+    p->blobs = (struct memory_blob_faults){(int32_t)rng_below(r, 100), (int32_t)rng_below(r, 100)};
 }
 
 /* Whom dispatch prefers is none of the oracle's business; that all holds whomever it does, is. */

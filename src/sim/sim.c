@@ -89,10 +89,16 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
         sim_after(sim, US_PER_S, look, over, 0);
 }
 
+static int64_t virtual_now(const struct clock *c) {
+    return ((const struct sim *)((const char *)c - offsetof(struct sim, clock)))->now_us;
+}
+
 static void run(struct sim *sim, const struct sim_options *o) {
     bool over = false;
     sim->oracle = oracle_new(sim);
     sim_profile_draw(sim, o);
+    sim->clock.now_us = virtual_now;
+    sim->blobs = memory_blobs_new(&sim->clock, &sim->profile.blobs, &sim->rng);
     make_nodes(sim);
     make_people(sim);
     sim_disasters(sim);
@@ -117,6 +123,7 @@ static void end(struct sim *sim) {
     sim_bus_free(sim->bus);
     if (sim->cache != NULL)
         sim->cache->ops->close(sim->cache);
+    sim->blobs->ops->close(sim->blobs);
     sim_queue_free(&sim->queue);
     oracle_free(sim->oracle);
     json_parser_free(sim->parser);

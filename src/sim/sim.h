@@ -15,6 +15,7 @@
 #ifndef LORRY_SIM_SIM_H
 #define LORRY_SIM_SIM_H
 
+#include "adapters/memory/memory_blobs.h"
 #include "adapters/memory/memory_store.h"
 #include "base/id.h"
 #include "base/map.h"
@@ -102,6 +103,8 @@ struct sim_profile {
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
     double vehicles, shifts;
     double schedule, reschedule;
+    double proof; /* stops that ask for some */
+    struct memory_blob_faults blobs;
 };
 void sim_profile_draw(struct sim *sim, const struct sim_options *o);
 /* Does FAULT strike now? Draws, counts and traces. Never after the faults have ended. */
@@ -159,6 +162,7 @@ struct sim_node {
     struct booking_service *booking;
     struct driver_service *driver;
     struct notification_service *notification;
+    struct files_service *files;
     struct sim_posted *posted, *posted_last;
     struct sim_socket *sockets;
 };
@@ -188,6 +192,7 @@ struct sim_request {
     const char *method;
     struct str path;  /* with the query */
     struct str body;  /* absent: none */
+    const char *type; /* of the body; NULL: JSON */
     struct str key;   /* Idempotency-Key; absent: none */
     struct str token; /* access token; absent: the caller is vouched for */
     bool device;      /* the token is a device's: without it nobody vouches for the request */
@@ -210,6 +215,8 @@ struct sim_slot {
     int64_t sent_at_us;
 };
 void sim_slot_send(struct sim_slot *s, const struct sim_request *r, sim_answer_fn on_answer);
+/* The PIN of a stop, as its customer would say it; absent: it has none. */
+struct str oracle_pin(struct sim *sim, const char *booking_id, int64_t stop);
 struct str sim_new_key(struct sim *sim);
 struct sim_call {
     struct call call;
@@ -305,7 +312,9 @@ struct driver_person {
     enum vehicle vehicle;
     bool carrying, answering;
     char booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX], offer_booking[ID_TEXT_MAX];
-    struct str next_status; /* the body that says it */
+    struct str next_status;
+    int64_t next_stop;
+    struct str missing; /* what it lacks; absent: nothing */ /* the body that says it */
 };
 void sim_driver_start(struct driver_person *d);
 bool sim_driver_quiet(const struct driver_person *d);
@@ -358,6 +367,8 @@ struct sim {
     struct cache *cache;
     struct sim_node nodes[SIM_NODES_MAX];
     int32_t node_count;
+    struct clock clock;       /* its virtual time */
+    struct blobs *blobs;      /* survive everybody */
     struct sim_node *turning; /* whose executor commits now; NULL: the one of the disk */
     struct customer *customers;
     struct driver_person *drivers;

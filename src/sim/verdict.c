@@ -218,5 +218,6 @@ void oracle_verdict(struct sim *sim) {
     oracle_reports_verdict(o);
     oracle_mail_verdict(sim);
     oracle_promo_verdict(o);
+    oracle_proof_verdict(sim);
     oracle_audit(sim);
 }

@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,13 @@ static void nothing_half_written_is_there(void **state) {
     b->ops->close(b);
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
 int main(void) {
     const struct blobs_factory in_folder = {"blobs folder", open_folder, open_folder, age_file};
     const struct blobs_factory in_memory = {"blobs memory", open_memory, NULL, age_memory};
@@ -108,13 +116,12 @@ int main(void) {
         cmocka_unit_test(put_and_remove_exclude_each_other),
         cmocka_unit_test(nothing_half_written_is_there),
     };
-    char remove[64];
     arena_init(&arena, 4096);
     if (mkdtemp(folder) == NULL)
         return 1;
     int failed = blobs_contract(&in_folder) + blobs_contract(&in_memory) +
                  cmocka_run_group_tests_name("blobs folder alone", tests, NULL, NULL);
-    snprintf(remove, sizeof remove, "rm -rf %s", folder);
+    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     arena_free(&arena);
-    return system(remove) != 0 || failed != 0;
+    return failed;
 }

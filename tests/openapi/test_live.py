@@ -421,7 +421,8 @@ class MainWay(unittest.TestCase):
         customer.problem(422, 'outside-service-area', 'POST', '/v1/quotes', {'stops': [STOPS[0], {'lat': 0, 'lng': 0}]})
         customer.problem(422, 'invalid-request', 'POST', '/v1/quotes', {'stops': [{}], 'vehicle': 'plane'})
         quote = customer.post('/v1/quotes', {'stops': STOPS, 'vehicle': 'van'}, expect=201).json['quotes'][0]
-        body = {'quote_id': quote['id'], 'notes': 'ring twice', 'stops': [{'contact': {'name': 'Asha', 'phone': '+46701234567'}}]}
+        body = {'quote_id': quote['id'], 'notes': 'ring twice',
+                'stops': [{'contact': {'name': 'Asha', 'phone': '+46701234567'}}, {'proof': ['pin', 'photo']}]}
         booking = customer.post('/v1/bookings', body, key='order-1', expect=201).json
         customer.post('/v1/bookings', body, key='order-1', expect=201)
         customer.problem(409, 'quote-used', 'POST', '/v1/bookings', body)
@@ -467,10 +468,28 @@ class MainWay(unittest.TestCase):
         self.assertEqual(fee, (booking['price']['total'] + 1) // 2)
         customer.problem(409, 'fee-changed', 'POST', f'{at}/cancel', {'fee': fee - 1})
         dispatcher.get('/v1/fleet?bbox=11.9,57.6,12.1,57.8', expect=200)
-        ola.status(booking['id'], 'picked_up', 'arrived_dropoff', 'delivered')
+        ola.status(booking['id'], 'picked_up', 'arrived_dropoff')
+        self.prove(ola, booking, at)
+        ola.status(booking['id'], 'delivered')
+        self.look_at_proof(booking, at)
         customer.problem(409, 'illegal-transition', 'POST', f'{at}/cancel')
         customer.post(f'{at}/rating', {'stars': 5, 'comment': 'Careful with the boxes'}, expect=200)
         customer.problem(409, 'already-rated', 'POST', f'{at}/rating', {'stars': 4})
+
+    def prove(self, ola, booking, at):
+        ola.problem(409, 'proof-missing', 'POST', f'{at}/status', {'status': 'delivered', 'stop': 1})
+        pin = customer.get(f'{at}/pins', expect=200).json['items'][0]
+        self.assertEqual(server.api().get(f'/v1/track/{pin["tracking_token"]}', expect=200).json['stops'][1]['proof']['pin'], pin['pin'])
+        photo = ola.post('/v1/files', png(4, 4), headers=[('Content-Type', 'image/png')], expect=201).json
+        ola.post(f'{at}/proof', {'stop': 1, 'pin': pin['pin'], 'name': 'Bo Ek', 'photo_id': photo['id'],
+                                 'signature_id': photo['id']}, expect=200)
+        ola.problem(422, 'invalid-request', 'POST', f'{at}/proof', {'stop': 1})
+        ola.problem(409, 'illegal-transition', 'POST', f'{at}/proof', {'stop': 0, 'name': 'Bo'})
+
+    def look_at_proof(self, booking, at):
+        photo = customer.get(at, expect=200).json['stops'][1]['proof']['given']['photo']
+        picture = server.api().get(f'/v1/track/{booking["tracking_token"]}/files/{photo["id"]}', expect=200)
+        self.assertEqual(hashlib.sha256(picture.body).hexdigest(), photo['sha256'])
 
     def look_back(self, ola, booking):
         at = f'/v1/bookings/{booking["id"]}'
@@ -851,7 +870,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
          'putNotificationPreferences': {'email': [], 'message': []},
          'putServiceArea': {'area': None}, 'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
-         'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2)}
+         'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2), 'giveProof': {'stop': 0, 'name': 'Bo'}}
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
               'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []}})

@@ -132,7 +132,6 @@ void handle_area(struct call *c) {
     int64_t number = book->number;
     area_book_give(&s->area, book);
     response_header(&c->response, "Cache-Control", STR("private, no-cache"));
-    response_header(&c->response, "ETag",
-                    arena_printf(&c->arena, "\"%lld\"", (long long)number));
+    response_header(&c->response, "ETag", arena_printf(&c->arena, "\"%lld\"", (long long)number));
     call_json(c, 200, json); /* never 304: another file may be version 1 after a restart */
 }

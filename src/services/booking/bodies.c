@@ -50,6 +50,8 @@ static const struct schema contact_schema = SCHEMA(struct contact, "Contact", co
 
 static const struct schema_field stop_fields[] = {
     {"contact", S_OBJECT_PTR, S_IN, AT(stop_body, contact), .sub = &contact_schema},
+    {"proof", S_STR_LIST, S_IN, AT(stop_body, proof), COUNT_AT(stop_body, proof_count), .min = 1,
+     .max = PROOF_KIND_COUNT - 1},
 };
 static const struct schema stop_schema =
     SCHEMA(struct stop_body, "BookingRequestStop", stop_fields);
@@ -94,6 +96,16 @@ static const struct schema_field status_fields[] = {
     {"reason", S_STR, S_IN, AT(status_body, reason), .min = 1, .max = REASON_CHARS_MAX},
 };
 const struct schema status_body_schema = SCHEMA(struct status_body, "StatusRequest", status_fields);
+
+static const struct schema_field proof_fields[] = {
+    {"stop", S_I64, S_IN | S_REQUIRED, AT(proof_body, stop), .min = 0, .max = STOPS_MAX - 1},
+    VERSION(proof_body),
+    {"pin", S_LINE, S_IN, AT(proof_body, pin), .min = PIN_LEN, .max = PIN_LEN},
+    {"name", S_LINE, S_IN, AT(proof_body, name), .min = 1, .max = RECIPIENT_CHARS_MAX},
+    {"photo_id", S_ID, S_IN, AT(proof_body, photo_id), .hint = "fil"},
+    {"signature_id", S_ID, S_IN, AT(proof_body, signature_id), .hint = "fil"},
+};
+const struct schema proof_body_schema = SCHEMA(struct proof_body, "ProofRequest", proof_fields);
 
 static const struct schema_field rating_fields[] = {
     {"stars", S_I64, S_IN | S_REQUIRED, AT(rating_body, stars), .min = 1, .max = 5},

@@ -6,6 +6,7 @@
 #ifndef LORRY_BOOKING_SERVICE_H
 #define LORRY_BOOKING_SERVICE_H
 
+#include "ports/files.h"
 #include "runtime/service.h"
 
 struct tariffs;
@@ -31,6 +32,9 @@ struct booking_options {
                                    not say; -1: nothing */
     int32_t open_bookings_max;  /* 100: of one customer; staff may have any number; -1: no limit.
                                    Several executors on one store may pass it by as many times */
+    struct files *files;        /* pictures of proofs; NULL: none are taken */
+    int32_t proof_default;      /* bits of 1 << kind (pin 1, photo 2, signature 3, name 4): what a
+                                   dropoff asks for whose booking does not say */
     int64_t schedule_lead_us;   /* 15 min: so long before its window a driver is looked for */
     int64_t schedule_remind_us; /* 2 h: so long before its window its customer is reminded; -1:
                                    not at all */
@@ -47,6 +51,9 @@ int booking_engaged(struct store *store, struct json_parser *parser, struct str 
                     struct arena *a, struct str ret_ids[ENGAGED_BOOKINGS_MAX], int32_t *ret_count);
 /* For runtime_new. */
 struct service booking_service(struct booking_service *s);
+
+/* Who may see a booking may read the files that are attached to it. */
+struct file_viewer booking_service_viewer(struct booking_service *s);
 
 /* Configuration from files; what is returned lives in A. NULL: *RET_COMPLAINT (in A) says all that
  * is wrong, one line each, with the file's name. */

@@ -22,6 +22,7 @@ static void send(struct call *c, const struct command_type *type) {
 void check_create(struct call *c, const void *body, struct field_errors *errors) {
     const struct create_body *b = body;
     goods_check(b->goods, b->goods_count, &c->arena, errors);
+    check_proofs(c, b, errors);
 }
 
 /* A booking whose price has a promo code's discount is made in two commands: the first try finds

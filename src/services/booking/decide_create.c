@@ -25,6 +25,7 @@ static int load_create(struct command *cmd, struct store *store, int64_t now_us)
         return err;
     if (facts->set != NULL) /* decided once already, or the bench's */
         return 0;
+    facts->stops = proof_secrets(s, body, STOPS_MAX, cmd->arena);
     void *set;
     err = aggregate_get(&quote_aggregate, store, executor_parser(cmd->executor),
                         id_variant(cmd->arena, body->quote_id, 0), cmd->arena, &set);
@@ -192,6 +193,7 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     fill_stops(body, facts->set, ctx->arena, b);
     b->goods = body->goods_count > 0 ? body->goods : facts->set->goods;
     b->goods_count = body->goods_count > 0 ? body->goods_count : facts->set->goods_count;
+    proof_demand(s, body, facts, ctx->arena, b);
     b->price = quote->price;
     b->promo = discount_of(facts->set, quote);
     b->distance_m = quote->distance_m;

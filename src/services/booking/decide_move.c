@@ -54,9 +54,11 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
         booking_refuse(b, cmd, &ask, v, wanted, ret);
         return;
     }
+    const struct booking_move *move = &booking_moves[b->state][action];
+    if (move->stop_state == STOP_DONE && proof_lacking(b, ask.next_stop, cmd, ret))
+        return;
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
-    const struct booking_move *move = &booking_moves[b->state][action];
     edit_move(&e, action, hats);
     edit_stop(&e, ask.next_stop)->state = move->stop_state;
     if (move->conditions & MOVE_REASON)

@@ -35,9 +35,17 @@ struct booking_stop *edit_stop(struct edit *e, int32_t i) {
     return &e->b->stops[i];
 }
 
+struct stop_proof *edit_proof(struct edit *e, int32_t i) {
+    struct booking_stop *s = edit_stop(e, i);
+    CHECK(s->proof != NULL);
+    s->proof = arena_copy(e->ctx->arena, s->proof, sizeof(*s->proof));
+    return s->proof;
+}
+
 /* Entries that can come any number of times: they are kept only as far as there is room. */
 static bool is_routine(int32_t type) {
-    return type == ENTRY_OFFERED || type == ENTRY_OFFER_CLOSED || type == ENTRY_ASSIGN_WANTED;
+    return type == ENTRY_OFFERED || type == ENTRY_OFFER_CLOSED || type == ENTRY_ASSIGN_WANTED ||
+           type == ENTRY_PIN_REFUSED;
 }
 
 /* Room for one more entry, in a list of our own. */

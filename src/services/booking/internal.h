@@ -41,6 +41,8 @@ struct quote_body {
 };
 struct stop_body {
     struct contact *contact;
+    struct str *proof; /* names of what is asked for; NULL: as the house has it */
+    int32_t proof_count;
 };
 struct create_body {
     struct str quote_id, notes;
@@ -63,6 +65,14 @@ struct status_body {
     int32_t status; /* enum booking_state */
     int64_t stop, version;
     struct str reason;
+};
+struct proof_body {
+    int64_t stop, version;
+    struct str pin, name, photo_id, signature_id;
+};
+struct proof_args {
+    struct proof_body body;    /* first */
+    struct file_claim *claims; /* of the photo, then of the signature, as far as they are named */
 };
 struct rating_body {
     int64_t stars, version;
@@ -87,7 +97,8 @@ struct window_body {
 extern const struct schema window_body_schema;
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
-    assign_body_schema, unassign_body_schema, release_body_schema, area_body_schema;
+    assign_body_schema, unassign_body_schema, release_body_schema, area_body_schema,
+    proof_body_schema;
 
 /* ---- prices ---- */
 
@@ -104,6 +115,9 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
 struct create_facts {
     const struct quote_set *set; /* NULL: no such quote */
     char secret[SECRET_LEN + 1];
+    struct stop_secret {
+        char pin[PIN_LEN + 1], secret[SECRET_LEN + 1];
+    } * stops;       /* for each of STOPS_MAX; NULL: none is asked for a PIN */
     bool wants_promo; /* its use has to be taken first */
     bool too_many;    /* the customer has as many open bookings as he may */
     bool reserved;    /* this command counts among those of its batch */
@@ -116,7 +130,7 @@ void open_release(const struct command *cmd);
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
     booking_rate, booking_accept, booking_decline, booking_assign, booking_wake, booking_offered,
     booking_refused, booking_dropped, booking_stale, booking_reschedule, booking_unassign,
-    booking_release;
+    booking_release, booking_proof;
 /* The saga of a promo code's use, promo_use.c. */
 extern const struct command_type promo_reserve; /* [struct ev_promo] */
 extern const struct command_type promo_wake;
@@ -153,6 +167,8 @@ struct edit {
 void edit_begin(struct edit *e, const struct command *cmd, const struct decide_ctx *ctx,
                 const struct booking *old);
 struct booking_stop *edit_stop(struct edit *e, int32_t i);
+/* Its proof, to be changed; it has one. */
+struct stop_proof *edit_proof(struct edit *e, int32_t i);
 /* A timeline entry of now and of whoever sent the command. Fill in what it has to tell. */
 struct timeline_entry *edit_entry(struct edit *e, int32_t type);
 /* An event without an offer, or of OFFER. */
@@ -220,10 +236,37 @@ struct str booking_view(const struct booking *b, int64_t eta_us, struct arena *a
 struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a);
 /* The lines that concern whoever wears HATS. */
 struct str booking_ledger_view(const struct booking *b, unsigned hats, struct arena *a);
-struct str booking_tracking_view(const struct booking *b, const struct live *live, struct arena *a);
+/* STOP: whose link it is, and whose PIN is shown; -1: the booking's. */
+struct str booking_tracking_view(const struct booking *b, const struct live *live, int32_t stop,
+                                 struct arena *a);
 struct str quote_set_view(const struct quote_set *s, struct arena *a);
 
+/* What stop I asks for and has got, as members of an object; OPEN: also whose name and which files.
+ */
+void proof_write(struct jw *w, const struct booking *b, int32_t i, bool open);
+/* The names of KINDS (PROOF() bits) as a JSON array. */
+void proof_write_kinds(struct jw *w, int64_t kinds);
+
+/* ---- proof ---- */
+
+/* What stop I of BODY's booking must show: PROOF() bits. */
+int64_t proof_asked(const struct booking_service *s, const struct create_body *body, int32_t i);
+/* PINs and links, drawn from the entropy port, if any of STOP_COUNT stops asks for a PIN; else
+ * NULL. */
+struct stop_secret *proof_secrets(const struct booking_service *s, const struct create_body *body,
+                                  int32_t stop_count, struct arena *a);
+/* Of a new booking whose stops are filled in. */
+void proof_demand(const struct booking_service *s, const struct create_body *body,
+                  const struct create_facts *facts, struct arena *a, struct booking *b);
+/* 409 with what is missing, if stop I of B cannot be done yet. True: it is so. */
+bool proof_lacking(const struct booking *b, int32_t i, const struct command *cmd,
+                   struct decision *d);
+
 /* ---- tracking links ---- */
+
+/* The link of one stop, in ROOM; absent: it has none. */
+struct str tracking_stop_token(const struct booking *b, int32_t i,
+                               char room[ULID_TEXT_LEN + SECRET_LEN]);
 
 /* 16 random bytes as 22 characters of base64url. */
 void tracking_secret(const unsigned char bytes[SECRET_BYTES], char ret_text[SECRET_LEN + 1]);
@@ -274,5 +317,10 @@ void check_window(struct call *c, const void *body, struct field_errors *errors)
 void handle_unassign(struct call *c);
 void handle_release(struct call *c);
 void handle_track(struct call *c);
+void handle_track_file(struct call *c);
+void handle_proof(struct call *c);
+void check_proof(struct call *c, const void *body, struct field_errors *errors);
+void check_proofs(struct call *c, const struct create_body *b, struct field_errors *errors);
+void handle_pins(struct call *c);
 
 #endif

@@ -81,7 +81,13 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "unassignDriver", .area = AREA_BOOKINGS},
     {"POST", "/v1/bookings/{id}/release", ROLES(ROLE_DRIVER), handle_release, &release_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "releaseBooking", .area = AREA_DRIVING},
+    {"POST", "/v1/bookings/{id}/proof", ROLES(ROLE_DRIVER), handle_proof, &proof_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "giveProof", check_proof, .area = AREA_DRIVING},
+    {"GET", "/v1/bookings/{id}/pins", ROLES_CUSTOMERS, handle_pins, NULL, 0, "listPins",
+     .area = AREA_BOOKINGS},
     {"GET", "/v1/track/{token}", ROLES_PUBLIC, handle_track, NULL, 0, "trackBooking"},
+    {"GET", "/v1/track/{token}/files/{id}", ROLES_PUBLIC, handle_track_file, NULL, 0,
+     "getTrackedFile"},
 };
 
 /* ---- events ---- */
@@ -276,6 +282,18 @@ struct booking_service *booking_service_free(struct booking_service *s) {
     surge_free(&s->surge);
     free(s);
     return NULL;
+}
+
+static bool may_see(void *arg, struct call *c, struct str subject) {
+    void *state;
+    (void)arg;
+    return aggregate_get(&booking_aggregate, c->worker->reader, c->worker->parser, subject,
+                         &c->arena, &state) == 0 &&
+           booking_visible(booking_hats(state, &c->who));
+}
+
+struct file_viewer booking_service_viewer(struct booking_service *s) {
+    return (struct file_viewer){"bkg", may_see, s};
 }
 
 struct service booking_service(struct booking_service *s) {

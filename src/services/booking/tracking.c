@@ -68,27 +68,80 @@ void booking_live(const struct booking_service *s, const struct booking *b, int6
     ret->eta_us = now_us + leg.duration_s * US_PER_S;
 }
 
-void handle_track(struct call *c) {
-    const struct booking_service *s = c->service;
+struct str tracking_stop_token(const struct booking *b, int32_t i,
+                               char room[ULID_TEXT_LEN + SECRET_LEN]) {
+    const struct stop_proof *p = b->stops[i].proof;
+    if (p == NULL || p->secret.p == NULL)
+        return STR_NONE;
+    (void)tracking_token(b, room);
+    CHECK(p->secret.len == SECRET_LEN);
+    memcpy(room + ULID_TEXT_LEN, p->secret.p, SECRET_LEN);
+    return (struct str){room, ULID_TEXT_LEN + SECRET_LEN};
+}
+
+/* Whose link SECRET makes: a stop's, or -1: the booking's. False: nobody's. All are compared,
+ * whichever it is. */
+static bool link_of(const struct booking *b, struct str secret, int32_t *ret_stop) {
+    bool found = str_eq_secret(b->secret, secret);
+    *ret_stop = -1;
+    for (int32_t i = 0; i < b->stop_count; i++) {
+        const struct stop_proof *p = b->stops[i].proof;
+        if (p != NULL && p->secret.p != NULL && str_eq_secret(p->secret, secret)) {
+            found = true;
+            *ret_stop = i;
+        }
+    }
+    return found;
+}
+
+/* The booking of the link in the path, or NULL: replied. */
+static const struct booking *linked(struct call *c, int32_t *ret_stop) {
     struct str id, secret;
     if (!tracking_split(c->params[0], &c->arena, &id, &secret)) {
         call_problem(c, PROBLEM_NOT_FOUND, "there is no such link");
-        return;
+        return NULL;
     }
     const struct booking *b = call_state(c, &booking_aggregate, id);
     if (b == NULL)
-        return;
-    if (!str_eq_secret(b->secret, secret)) {
+        return NULL;
+    if (!link_of(b, secret, ret_stop)) {
         call_problem(c, PROBLEM_NOT_FOUND, "there is nothing here"); /* as for no booking at all */
-        return;
+        return NULL;
     }
     if (b->ended_at_us != 0 && c->now_us > b->ended_at_us + LINK_KEPT_US) {
         call_problem(c, PROBLEM_LINK_EXPIRED, "the booking ended more than %d days ago",
                      (int)(LINK_KEPT_US / US_PER_DAY));
-        return;
+        return NULL;
     }
+    return b;
+}
+
+void handle_track(struct call *c) {
+    const struct booking_service *s = c->service;
+    int32_t stop;
+    const struct booking *b = linked(c, &stop);
+    if (b == NULL)
+        return;
     struct live live;
     booking_live(s, b, c->now_us, &live);
     response_header(&c->response, "Cache-Control", STR("no-store"));
-    call_json(c, 200, booking_tracking_view(b, &live, &c->arena));
+    call_json(c, 200, booking_tracking_view(b, &live, stop, &c->arena));
+}
+
+/* What shows a stop that is done, to whoever has the link. */
+void handle_track_file(struct call *c) {
+    const struct booking_service *s = c->service;
+    int32_t stop;
+    const struct booking *b = linked(c, &stop);
+    if (b == NULL)
+        return;
+    for (int32_t i = 0; s->o.files != NULL && i < b->stop_count; i++) {
+        const struct stop_proof *p = b->stops[i].proof;
+        if (p != NULL && b->stops[i].state == STOP_DONE &&
+            (str_eq(p->photo.id, c->params[1]) || str_eq(p->signature.id, c->params[1]))) {
+            s->o.files->ops->serve(s->o.files, c, c->params[1], b->head.id);
+            return;
+        }
+    }
+    call_problem(c, PROBLEM_NOT_FOUND, "there is no such file");
 }

@@ -16,6 +16,7 @@ const char *const ledger_account_names[] = {NULL,  "customer", "driver", "house"
                                             "tax", "promo",    NULL};
 const char *const ledger_code_names[] = {NULL,       "charge", "earning", "commission", "tax",
                                          "discount", "cash",   "fee",     NULL};
+const char *const proof_kind_names[] = {"none", "pin", "photo", "signature", "name", NULL};
 const char *const close_reason_names[] = {NULL,         "declined",           "timed_out",
                                           "withdrawn",  "accepted_elsewhere", "unassigned",
                                           "reassigned", "released",           NULL};
@@ -36,6 +37,8 @@ const char *const entry_type_names[] = {
     EV_BOOKING_RESCHEDULED,
     EV_BOOKING_REMINDED,
     EV_BOOKING_UNASSIGNED,
+    EV_BOOKING_PROOF,
+    EV_BOOKING_PIN_REFUSED,
     NULL,
 };
 
@@ -149,10 +152,33 @@ static const struct schema_field contact_fields[] = {
 };
 static const struct schema contact_schema = SCHEMA(struct contact, "StoredContact", contact_fields);
 
+static const struct schema_field proof_file_fields[] = {
+    {"id", S_ID, AT(proof_file, id), .hint = "fil"},
+    {"sha256", S_STR, AT(proof_file, sha256)},
+};
+static const struct schema proof_file_schema =
+    SCHEMA(struct proof_file, "StoredProofFile", proof_file_fields);
+
+static const struct schema_field proof_fields[] = {
+    {"required", S_I64, AT(stop_proof, required)},
+    {"given", S_I64, AT(stop_proof, given)},
+    {"pin", S_STR, AT(stop_proof, pin)},
+    {"secret", S_STR, AT(stop_proof, secret)},
+    {"tries", S_I64, AT(stop_proof, tries)},
+    {"pause_until", S_TIME, AT(stop_proof, pause_until_us)},
+    {"changes", S_I64, AT(stop_proof, changes)},
+    {"name", S_STR, AT(stop_proof, name)},
+    {"photo", S_OBJECT, AT(stop_proof, photo), .sub = &proof_file_schema},
+    {"signature", S_OBJECT, AT(stop_proof, signature), .sub = &proof_file_schema},
+    {"at", S_TIME, AT(stop_proof, at_us)},
+};
+static const struct schema proof_schema = SCHEMA(struct stop_proof, "StoredProof", proof_fields);
+
 static const struct schema_field stop_fields[] = {
     {"place", S_OBJECT, AT(booking_stop, place), .sub = &place_schema},
     {"contact", S_OBJECT_PTR, AT(booking_stop, contact), .sub = &contact_schema},
     {"state", S_ENUM, AT(booking_stop, state), .names = stop_state_names},
+    {"proof", S_OBJECT_PTR, AT(booking_stop, proof), .sub = &proof_schema},
 };
 static const struct schema stop_schema = SCHEMA(struct booking_stop, "StoredStop", stop_fields);
 
@@ -198,6 +224,7 @@ static const struct schema_field entry_fields[] = {
     {"reason", S_STR, AT(timeline_entry, reason)},
     {"driver_id", S_STR, AT(timeline_entry, driver_id)},
     {"offer_id", S_STR, AT(timeline_entry, offer_id)},
+    {"proof", S_RAW, AT(timeline_entry, proof)},
 };
 static const struct schema entry_schema =
     SCHEMA(struct timeline_entry, "StoredTimelineEntry", entry_fields);
@@ -309,6 +336,11 @@ int32_t booking_next_stop(const struct booking *b) {
     while (i < b->stop_count && b->stops[i].state >= STOP_DONE)
         i++;
     return i;
+}
+
+int64_t booking_proof_missing(const struct booking *b, int32_t i) {
+    const struct stop_proof *p = b->stops[i].proof;
+    return p != NULL ? p->required & ~p->given : 0;
 }
 
 int32_t booking_offer_index(const struct booking *b, struct str id) {

@@ -23,16 +23,20 @@
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 200 /* entries */
+#define TIMELINE_MAX 328 /* entries */
 #define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    104                 /* of them kept free of offers, for what a booking cannot do without       \
-                         */
+    232                 /* of them kept free of offers, for what a booking cannot do without */
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
 #define SECRET_LEN 22   /* the same as base64url */
 #define NOTES_CHARS_MAX 1000
 #define REASON_CHARS_MAX 500
+#define RECIPIENT_CHARS_MAX 100
+#define PIN_LEN 4
+#define PIN_TRIES_MAX 5                          /* wrong ones, then … */
+#define PIN_PAUSE_US (INT64_C(5) * 60 * 1000000) /* … none is looked at for so long */
+#define PROOF_CHANGES_MAX 6                      /* of one stop */
 #define ADDRESS_CHARS_MAX 200
 
 enum payment { PAYMENT_NONE, PAYMENT_CASH, PAYMENT_CARD, PAYMENT_INVOICE };
@@ -91,6 +95,8 @@ enum entry_type {
     ENTRY_RESCHEDULED,
     ENTRY_REMINDED,
     ENTRY_UNASSIGNED,
+    ENTRY_PROOF,
+    ENTRY_PIN_REFUSED,
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -188,10 +194,38 @@ struct quote_set {
 struct contact {
     struct str name, phone;
 };
+/* What shows that goods changed hands at a stop. */
+enum proof_kind {
+    PROOF_NONE,
+    PROOF_PIN,
+    PROOF_PHOTO,
+    PROOF_SIGNATURE,
+    PROOF_NAME,
+    PROOF_KIND_COUNT
+};
+extern const char *const proof_kind_names[];
+#define PROOF(kind) (INT64_C(1) << (kind))
+
+struct proof_file { /* no id: none */
+    struct str id, sha256;
+};
+/* Of one stop: what must be shown before it is done, and what has been. */
+struct stop_proof {
+    int64_t required, given; /* PROOF() bits */
+    struct str pin;          /* digits; absent: none is asked for */
+    struct str secret;       /* of the stop's own link, which shows its PIN */
+    int64_t tries;           /* wrong ones since the last pause */
+    int64_t pause_until_us;  /* 0: none */
+    int64_t changes;         /* times that something was given */
+    struct str name;         /* of who took it; may be absent */
+    struct proof_file photo, signature;
+    int64_t at_us; /* of the last that was given; 0: nothing yet */
+};
 struct booking_stop {
     struct place place;
-    struct contact *contact; /* NULL: none */
-    int32_t state;           /* enum stop_state */
+    struct contact *contact;  /* NULL: none */
+    int32_t state;            /* enum stop_state */
+    struct stop_proof *proof; /* NULL: nothing is asked for, nothing was given */
 };
 /* Its driver, as he was when he took it. */
 struct booking_driver {
@@ -223,6 +257,7 @@ struct timeline_entry { /* its seq is its place + 1 */
     int64_t stars;                  /* I64_ABSENT: none */
     struct str reason;              /* may be absent */
     struct str driver_id, offer_id; /* may be absent */
+    struct str proof;               /* JSON text: what was given; may be absent */
 };
 enum ledger_account {
     LEDGER_NONE,
@@ -320,6 +355,8 @@ static inline bool booking_is_under_way(int32_t state) {
 }
 /* The first stop that is neither done nor failed; stop_count when there is none. */
 int32_t booking_next_stop(const struct booking *b);
+/* What stop I still lacks before it can be done: PROOF() bits. */
+int64_t booking_proof_missing(const struct booking *b, int32_t i);
 /* The open offer ID, or -1. */
 int32_t booking_offer_index(const struct booking *b, struct str id);
 const struct closed_offer *booking_closed(const struct booking *b, struct str id); /* or NULL */

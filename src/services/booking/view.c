@@ -154,7 +154,7 @@ struct str quote_set_view(const struct quote_set *s, struct arena *a) {
 /* ---- bookings ---- */
 
 static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool contact,
-                       int64_t eta_us) {
+                       int64_t eta_us, int32_t pin_of) {
     const struct booking_stop *s = &b->stops[i];
     jw_object(w);
     write_place(w, i, &s->place);
@@ -172,15 +172,24 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool co
     jw_key(w, "state");
     jw_cstr(w, stop_state_names[s->state]);
     jw_kv_time(w, "eta", eta_us);
+    if (s->proof != NULL) {
+        jw_key(w, "proof");
+        jw_object(w);
+        proof_write(w, b, i, contact || s->state == STOP_DONE);
+        if (i == pin_of)
+            jw_kv_str(w, "pin", s->proof->pin);
+        jw_end(w);
+    }
     jw_end(w);
 }
 
-static void write_stops(struct jw *w, const struct booking *b, bool contacts, int64_t eta_us) {
+static void write_stops(struct jw *w, const struct booking *b, bool contacts, int64_t eta_us,
+                        int32_t pin_of) {
     int32_t next = booking_next_stop(b);
     jw_key(w, "stops");
     jw_array(w);
     for (int32_t i = 0; i < b->stop_count; i++)
-        write_stop(w, b, i, contacts, i == next ? eta_us : 0);
+        write_stop(w, b, i, contacts, i == next ? eta_us : 0, pin_of);
     jw_end(w);
 }
 
@@ -234,7 +243,7 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     jw_key(w, "vehicle");
     jw_cstr(w, vehicle_names[b->vehicle]);
     jw_kv_i64(w, "version", b->head.version);
-    write_stops(w, b, true, eta_us);
+    write_stops(w, b, true, eta_us, -1); /* its driver sees this, too */
     write_goods(w, b->goods, b->goods_count);
     write_price(w, &b->price, &b->terms);
     jw_kv_i64(w, "distance_m", b->distance_m);
@@ -333,6 +342,10 @@ static void write_data(struct jw *w, const struct timeline_entry *t, bool open) 
         jw_kv_str(w, "driver_id", t->driver_id);
     if (open && t->offer_id.p != NULL)
         jw_kv_str(w, "offer_id", t->offer_id);
+    if (open && t->proof.p != NULL) {
+        jw_key(w, "proof");
+        jw_raw(w, t->proof);
+    }
     jw_end(w);
 }
 
@@ -395,7 +408,7 @@ static void write_position(struct jw *w, const struct live *live) {
     jw_end(w);
 }
 
-struct str booking_tracking_view(const struct booking *b, const struct live *live,
+struct str booking_tracking_view(const struct booking *b, const struct live *live, int32_t stop,
                                  struct arena *a) {
     struct buf out;
     struct jw w;
@@ -405,7 +418,7 @@ struct str booking_tracking_view(const struct booking *b, const struct live *liv
     jw_kv_str(&w, "code", b->code);
     jw_key(&w, "state");
     jw_cstr(&w, booking_state_names[b->state]);
-    write_stops(&w, b, false, live->eta_us);
+    write_stops(&w, b, false, live->eta_us, stop);
     jw_key(&w, "driver");
     if (b->driver != NULL) {
         jw_object(&w);

@@ -78,6 +78,8 @@ struct files_service *files_service_new(const struct files_options *o) {
     struct files_service *s = xcalloc(1, sizeof *s);
     s->port.ops = &port_ops;
     s->o = *o;
+    if (s->o.kept_us == 0)
+        s->o.kept_us = FILE_KEPT_US;
     s->crew = crew_new(o->threads, o->queue_max > 0 ? o->queue_max : FILES_QUEUE_MAX);
     if (s->crew != NULL)
         return s;
@@ -106,8 +108,6 @@ struct files_service *files_service_free(struct files_service *s) {
     if (s == NULL)
         return NULL;
     s->crew = crew_free(s->crew);
-    if (s->o.blobs != NULL)
-        s->o.blobs->ops->close(s->o.blobs);
     free(s);
     return NULL;
 }

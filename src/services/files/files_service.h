@@ -14,18 +14,20 @@
 #include "ports/files.h"
 #include "runtime/service.h"
 
+#define FILE_KEPT_US (INT64_C(24) * 3600 * 1000000)
 #define FILES_VIEWERS_MAX 4
 #define FILES_QUEUE_MAX 64
 #define FILES_THREADS 2
 #define FILES_BYTES_PER_DAY_MAX (INT64_C(256) << 20)
 
 struct files_options {
-    struct blobs *blobs; /* the service closes it */
+    struct blobs *blobs; /* outlives the service */
     const struct clock *clock;
     struct cache *cache;
     const struct log *log;
     int32_t threads;           /* 0: everything at once (the simulator) */
     int32_t queue_max;         /* work that may wait; 0: FILES_QUEUE_MAX */
+    int64_t kept_us;           /* what nothing is attached to; 0: FILE_KEPT_US */
     int64_t bytes_per_day_max; /* uploads of one account; 0: no limit */
 };
 struct files_service;

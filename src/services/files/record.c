@@ -28,6 +28,7 @@ static const struct schema_field file_fields[] = {
     {"ready", S_BOOL, KEPT(ready)},
     {"subject", S_ID, KEPT(subject)},
     {"created_at", S_TIME, SHOWN(created_at_us)},
+    {"expires_at", S_TIME, KEPT(expires_at_us)},
     {"dropped_at", S_TIME, KEPT(dropped_at_us)},
     {"again_at", S_TIME, KEPT(again_at_us)},
 };
@@ -45,7 +46,7 @@ static int64_t file_wake_at(const void *state) {
     const struct file *f = state;
     if (f->dropped_at_us != 0)
         return f->again_at_us;
-    return f->subject.p != NULL ? 0 : f->created_at_us + FILE_KEPT_US;
+    return f->subject.p != NULL ? 0 : f->expires_at_us;
 }
 
 const struct aggregate file_aggregate = {.collection = &file_collection,
@@ -72,6 +73,7 @@ static void decide_make(const struct command *cmd, const struct decide_ctx *ctx,
     }
     struct file *f = edited(ctx, &args->file);
     f->created_at_us = ctx->now_us;
+    f->expires_at_us = ctx->now_us + ((const struct files_service *)cmd->service)->o.kept_us;
     decision_state(ret, cmd, NULL, f);
     decision_json(ret, 201, file_view(ctx->arena, f));
 }
@@ -131,6 +133,15 @@ static void decide_attach(const struct command *cmd, const struct decide_ctx *ct
     decision_state(ret, cmd, old, f);
 }
 
+/* Nothing; but what has loaded is told of decisions that change nothing, too: of a file that is
+ * attached already. */
+static int load_attach(struct command *cmd, struct store *store, int64_t now_us) {
+    (void)cmd;
+    (void)store;
+    (void)now_us;
+    return 0;
+}
+
 static void applied_attach(const struct command *cmd, const struct decision *d, const void *state) {
     const struct file_attach_args *args = cmd->args;
     const struct file *f = state;
@@ -154,6 +165,7 @@ static void decide_release(const struct command *cmd, const struct decide_ctx *c
 
 const struct command_type file_attach_type = {.name = "file.attach",
                                               .aggregate = &file_aggregate,
+                                              .load = load_attach,
                                               .decide = decide_attach,
                                               .applied = applied_attach};
 const struct command_type file_release_type = {

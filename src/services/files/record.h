@@ -13,16 +13,16 @@ struct file {
     bool ready;                  /* its blob is known to be there */
     struct str subject;          /* what it is attached to: "bkg_…"; absent: nothing */
     int64_t created_at_us;
+    int64_t expires_at_us; /* unless something names it before */
     int64_t dropped_at_us; /* 0: it is there. Else nobody gets it, and what is left goes */
     int64_t again_at_us;   /* of what is dropped: the next try */
 };
 extern const struct store_collection file_collection;
 extern const struct aggregate file_aggregate;
 
-/* Attached to nothing for so long: dropped. */
-#define FILE_KEPT_US (INT64_C(24) * 3600 * 1000000)
-/* A blob that was put so lately is not removed: whoever put it may not have heard of it yet. */
-#define FILE_BLOB_YOUNG_S 3600
+/* A blob that was put within this part of the time that files are kept is not removed: whoever put
+ * it may not have heard of it yet. */
+#define FILE_YOUNG_PART 24
 
 struct file_make_args {
     struct file file; /* what to keep; head apart */

@@ -2,6 +2,7 @@
  * next wake-up does again. */
 #include "base/check.h"
 #include "base/err.h"
+#include "base/timestamp.h"
 #include "services/files/internal.h"
 
 #include <stdlib.h>
@@ -28,7 +29,8 @@ static void forgotten(struct command *cmd, int result, struct response *response
 static void run(struct crew_job *job, bool closing) {
     struct sweep *w = (struct sweep *)job;
     struct blobs *b = w->service->o.blobs;
-    int err = closing ? ERR_BUSY : b->ops->remove(b, w->sha256, FILE_BLOB_YOUNG_S);
+    int64_t young_s = w->service->o.kept_us / FILE_YOUNG_PART / US_PER_S;
+    int err = closing ? ERR_BUSY : b->ops->remove(b, w->sha256, young_s);
     if (err < 0 && err != ERR_BUSY)
         log_warn(w->service->o.log, "a file could not be taken away yet: %s", err_text(err));
     if (err == 0)

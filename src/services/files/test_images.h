@@ -61,9 +61,8 @@ static inline struct str test_png(struct arena *a, int width, int height, bool i
     png_set_IHDR(p, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB,
                  interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE,
-                     .key = (char[]){"Comment"},
-                     .text = (char[]){"secret place"}};
+    char key[] = "Comment", secret[] = "secret place";
+    png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = key, .text = secret};
     png_set_text(p, info, &text, 1);
     png_write_info(p, info);
     int passes = png_set_interlace_handling(p);

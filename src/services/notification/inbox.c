@@ -494,6 +494,8 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_SCHEDULED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RESCHEDULED, &ev_booking_schema, on_booking},
     {EV_BOOKING_REMINDED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_PROOF, &ev_booking_schema, on_booking},
+    {EV_BOOKING_PIN_REFUSED, &ev_booking_schema, on_booking},
     {EV_ACCOUNT_REGISTERED, &ev_account_schema, on_recipient_account},
     {EV_ACCOUNT_CHANGED, &ev_account_schema, on_recipient_account},
     {EV_ACCOUNT_ERASED, &ev_erased_schema, notification_on_erased},

@@ -1,0 +1,106 @@
+"""Proof of delivery over HTTP: what a booking asks for, who is shown the PIN, what is refused, who sees the pictures."""
+import struct
+import unittest
+import zlib
+
+import lorry
+from lorry import Server
+
+APPROVE = ('--driver-approval', 'auto', *lorry.UNLIMITED)
+PNG = [('Content-Type', 'image/png')]
+
+
+def png(shade):
+    def chunk(kind, data):
+        return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>2I5B', 1, 1, 8, 0, 0, 0, 0)) +
+            chunk(b'IDAT', zlib.compress(bytes([0, shade]))) + chunk(b'IEND', b''))
+
+
+class Proof(unittest.TestCase):
+    def arrived(self, server, proof, stop=1):
+        """A customer, his driver at STOP, the booking's path."""
+        customer, driver = server.register(), server.driver()
+        quote = customer.quote()
+        booking = customer.post('/v1/bookings', {'quote_id': quote['id'], 'stops': [{}, {'proof': proof}] if proof else []},
+                                expect=201).json
+        driver.offer(booking['id'])
+        driver.accept(booking['id'])
+        driver.status(booking['id'], *('arrived_pickup', 'picked_up', 'arrived_dropoff')[:1 + 2 * stop])
+        return customer, driver, f'/v1/bookings/{booking["id"]}', booking
+
+    def test_all_kinds(self):
+        with Server(*APPROVE) as server:
+            customer, driver, at, booking = self.arrived(server, ['pin', 'photo', 'signature', 'name'])
+            missing = driver.problem(409, 'proof-missing', 'POST', f'{at}/status', {'status': 'delivered', 'stop': 1}).json
+            self.assertEqual(missing['missing'], ['pin', 'photo', 'signature', 'name'])
+            pins = customer.get(f'{at}/pins', expect=200).json['items']
+            self.assertEqual([p['stop'] for p in pins], [1])
+            pin, link = pins[0]['pin'], pins[0]['tracking_token']
+            driver.problem(403, 'forbidden', 'GET', f'{at}/pins')
+            server.register().problem(404, 'not-found', 'GET', f'{at}/pins')
+            # What the driver sees has no PIN in it, the link of the booking neither; the stop's own has.
+            anybody = server.api()
+            self.assertNotIn('"pin":"', str(driver.get(at, expect=200).body))
+            self.assertNotIn('"pin":"', str(anybody.get(f'/v1/track/{booking["tracking_token"]}', expect=200).body))
+            self.assertEqual(anybody.get(f'/v1/track/{link}', expect=200).json['stops'][1]['proof']['pin'], pin)
+            photo, signature = (driver.post('/v1/files', png(n), headers=PNG, expect=201).json for n in (1, 2))
+            customer.problem(404, 'not-found', 'GET', f'/v1/files/{photo["id"]}')
+            theirs = customer.post('/v1/files', png(3), headers=PNG, expect=201).json
+            for body, pointer in (({'stop': 1}, ''), ({'stop': 1, 'pin': '12a4'}, '/pin'), ({'stop': 1, 'pin': '123'}, '/pin'),
+                                  ({'pin': pin}, '/stop'), ({'stop': 20, 'pin': pin}, '/stop'), ({'stop': 1, 'name': ''}, '/name'),
+                                  ({'stop': 1, 'photo_id': 'fil_1'}, '/photo_id'),
+                                  ({'stop': 1, 'photo_id': theirs['id']}, '/photo_id'),
+                                  ({'stop': 1, 'signature_id': 'fil_01M850A1E7QCRB3XG104WRR17N'}, '/signature_id')):
+                with self.subTest(body):
+                    a = driver.problem(422, 'invalid-request', 'POST', f'{at}/proof', body).json
+                    self.assertEqual([e['pointer'] for e in a['errors']], [pointer])
+            given = {'stop': 1, 'photo_id': photo['id'], 'signature_id': signature['id'], 'name': 'Bo Ek', 'pin': pin}
+            view = driver.post(f'{at}/proof', given, key='p-1', expect=200).json
+            again = driver.post(f'{at}/proof', given, key='p-1', expect=200)
+            self.assertEqual((again.json['version'], again.header('idempotency-replayed')), (view['version'], 'true'))
+            proof = view['stops'][1]['proof']
+            self.assertEqual((proof['missing'], proof['given']['name'], proof['given']['pin']), ([], 'Bo Ek', True))
+            self.assertEqual(proof['given']['photo'], {'id': photo['id'], 'sha256': photo['sha256']})
+            self.assertEqual(customer.get(f'/v1/files/{photo["id"]}', expect=200).body, png(1))
+            server.register().problem(404, 'not-found', 'GET', f'/v1/files/{photo["id"]}')
+            picture = f'/v1/track/{link}/files/{photo["id"]}'
+            anybody.problem(404, 'not-found', 'GET', picture)  # not before it is done
+            self.assertIsNone(anybody.get(f'/v1/track/{link}', expect=200).json['stops'][1]['proof']['given'])
+            driver.status(booking['id'], 'delivered')
+            self.assertEqual(anybody.get(picture, expect=200).body, png(1))
+            anybody.problem(404, 'not-found', 'GET', f'/v1/track/{link}/files/{theirs["id"]}')
+            self.assertEqual(anybody.get(f'/v1/track/{link}', expect=200).json['stops'][1]['proof']['given']['name'], 'Bo Ek')
+            entry = next(e for e in customer.get(f'{at}/timeline', expect=200).json['items'] if e['type'] == 'booking.proof_given')
+            self.assertEqual((entry['data']['stop'], entry['data']['proof']['photo']['sha256']), (1, photo['sha256']))
+
+    def test_wrong_pins(self):
+        with Server(*APPROVE) as server:
+            customer, driver, at, _ = self.arrived(server, ['pin'])
+            pin = customer.get(f'{at}/pins', expect=200).json['items'][0]['pin']
+            wrong = '0000' if pin != '0000' else '0001'
+            for _ in range(5):
+                driver.problem(422, 'invalid-request', 'POST', f'{at}/proof', {'stop': 1, 'pin': wrong})
+            a = driver.problem(429, 'too-many-requests', 'POST', f'{at}/proof', {'stop': 1, 'pin': pin})
+            self.assertTrue(200 < int(a.header('retry-after')) <= 301)
+            types = [e['type'] for e in customer.get(f'{at}/timeline', expect=200).json['items']]
+            self.assertEqual(types.count('booking.pin_refused'), 5)
+
+    def test_policy_of_the_house(self):
+        with Server(*APPROVE, '--proof', 'name') as server:
+            _, driver, at, booking = self.arrived(server, None)
+            self.assertNotIn('proof', booking['stops'][0])
+            self.assertEqual(booking['stops'][1]['proof']['required'], ['name'])
+            driver.problem(409, 'proof-missing', 'POST', f'{at}/status', {'status': 'delivered', 'stop': 1})
+            driver.post(f'{at}/proof', {'stop': 1, 'name': 'Bo'}, expect=200)
+            driver.status(booking['id'], 'delivered')
+            customer, _, _, booking = self.arrived(server, ['none'])
+            self.assertNotIn('proof', booking['stops'][1])
+            for proof in ([], ['fingerprint'], ['none', 'pin'], 'pin', ['pin'] * 5):
+                with self.subTest(proof):
+                    customer.problem(422, 'invalid-request', 'POST', '/v1/bookings',
+                                     {'quote_id': customer.quote()['id'], 'stops': [{}, {'proof': proof}]})
+
+
+if __name__ == '__main__':
+    lorry.main(at_once=3)
