@@ -25,18 +25,23 @@ extern const char *const file_type_names[]; /* [0] is NULL, "image/jpeg", …, e
 
 #define FILE_CLAIMS_MAX 4 /* files of one request */
 
+struct call;
+struct response;
 /* One file of a request. */
 struct file_claim {
     struct str id;       /* "fil_…", as the client sent it */
     const char *pointer; /* where in the body it stood: "/file_id" */
     unsigned types;      /* FILE_TYPES that will do */
+    /* NULL: attach replies if it cannot be. Else what it would reply is put here, no more of the
+     * claims are tried, and THEN goes on: for who must look first whether the request was answered
+     * before. */
+    struct response *refusal;
     /* filled */
     struct str sha256;
     int32_t type; /* enum file_type */
     int64_t size;
 };
 
-struct call;
 struct files;
 /* All are attached, durably: the claims are filled, and the call is the service's again, on the
  * executor's thread: it goes on with call_command(), or replies. */

@@ -72,7 +72,8 @@ struct proof_body {
 };
 struct proof_args {
     struct proof_body body;    /* first */
-    struct file_claim *claims; /* of the photo, then of the signature, as far as they are named */
+    struct file_claim *claims; /* of the photo, then of the signature, as far as they are named;
+                                  NULL: none was attached */
 };
 struct rating_body {
     int64_t stars, version;

@@ -261,12 +261,31 @@ static void take(struct edit *e, int32_t stop, struct decision *ret) {
     entry->proof = given_text(p, body, e->ctx->arena);
 }
 
+/* Are the pictures that BODY names attached? False: RET has what was in the way. */
+static bool has_files(const struct command *cmd, struct decision *ret) {
+    const struct proof_args *args = cmd->args;
+    int32_t count = (args->body.photo_id.p != NULL) + (args->body.signature_id.p != NULL);
+    if (count > 0 && args->claims == NULL) {
+        decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such booking");
+        return false;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        const struct response *refusal = args->claims[i].refusal;
+        if (refusal != NULL && refusal->status != 0) {
+            ret->response = *refusal;
+            return false;
+        }
+    }
+    return true;
+}
+
 static void decide_proof(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                          struct decision *ret) {
     const struct booking *b = state;
     const struct proof_body *body = cmd->args;
     unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
-    if (!booking_at_hand(b, cmd, hats, body->version, ret) || !may_give(b, cmd, hats, ret))
+    if (!booking_at_hand(b, cmd, hats, body->version, ret) || !may_give(b, cmd, hats, ret) ||
+        !has_files(cmd, ret))
         return;
     struct edit e;
     int32_t stop = booking_next_stop(b);

@@ -1,5 +1,6 @@
 /* What comes in of proofs, and who is shown the PINs. */
 #include "base/check.h"
+#include "base/err.h"
 #include "base/id.h"
 #include "services/booking/internal.h"
 
@@ -49,37 +50,37 @@ static void attached(struct call *c, struct file_claim *claims, int32_t count, v
     call_command(c, &booking_proof, c->params[0], args);
 }
 
-static void add_claim(struct file_claim *claims, int32_t *count, struct str id,
-                      const char *pointer) {
+static void add_claim(struct file_claim *claims, int32_t *count, struct str id, const char *pointer,
+                      struct arena *a) {
     if (id.p != NULL)
-        claims[(*count)++] =
-            (struct file_claim){.id = id, .pointer = pointer, .types = FILE_IMAGES};
+        claims[(*count)++] = (struct file_claim){.id = id,
+                                                 .pointer = pointer,
+                                                 .types = FILE_IMAGES,
+                                                 .refusal = arena_new(a, struct response)};
 }
 
 /* Pictures are attached to the booking first; so nothing that is named can be gone. Only its driver
- * attaches anything. */
+ * attaches anything. Whatever stands in the way, the command is sent: the request may be one that
+ * was answered before. */
 void handle_proof(struct call *c) {
     const struct booking_service *s = c->service;
     struct proof_args *args = arena_new(&c->arena, struct proof_args);
     struct file_claim *claims = arena_array(&c->arena, struct file_claim, FILE_CLAIMS_MAX);
     int32_t count = 0;
     args->body = *(const struct proof_body *)c->body;
-    add_claim(claims, &count, args->body.photo_id, "/photo_id");
-    add_claim(claims, &count, args->body.signature_id, "/signature_id");
-    if (count == 0) {
-        if (id_valid(c->params[0], "bkg"))
-            attached(c, NULL, 0, args);
-        else
-            call_problem(c, PROBLEM_NOT_FOUND, "there is no such booking");
-        return;
-    }
-    const struct booking *b = visible_booking(c);
-    if (b == NULL)
-        return;
-    if (s->o.files == NULL)
-        call_problem(c, PROBLEM_NOT_FOUND, "this server keeps no files");
+    add_claim(claims, &count, args->body.photo_id, "/photo_id", &c->arena);
+    add_claim(claims, &count, args->body.signature_id, "/signature_id", &c->arena);
+    void *b = NULL;
+    int err = id_valid(c->params[0], "bkg")
+                  ? aggregate_get(&booking_aggregate, c->worker->reader, c->worker->parser,
+                                  c->params[0], &c->arena, &b)
+                  : ERR_NOT_FOUND;
+    if (err < 0)
+        call_error(c, err);
+    else if (count == 0 || s->o.files == NULL || (booking_hats(b, &c->who) & HAT_DRIVER) == 0)
+        attached(c, NULL, 0, args);
     else
-        s->o.files->ops->attach(s->o.files, c, b->head.id, claims, count, attached, args);
+        s->o.files->ops->attach(s->o.files, c, c->params[0], claims, count, attached, args);
 }
 
 /* ---- PINs ---- */

@@ -21,6 +21,9 @@ static void attached(struct command *cmd, int result, struct response *response)
     struct call *c = t->call;
     if (result < 0) {
         call_error(c, result);
+    } else if (response->status >= 400 && t->claims[t->done].refusal != NULL) {
+        *t->claims[t->done].refusal = *response;
+        t->then(c, t->claims, t->count, t->arg);
     } else if (response->status >= 400) {
         c->response = *response;
         c->reply(c);
