@@ -70,14 +70,17 @@ void handle_proof(struct call *c) {
     args->body = *(const struct proof_body *)c->body;
     add_claim(claims, &count, args->body.photo_id, "/photo_id", &c->arena);
     add_claim(claims, &count, args->body.signature_id, "/signature_id", &c->arena);
+    if (!id_valid(c->params[0], "bkg")) {
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such booking");
+        return;
+    }
     void *b = NULL;
-    int err = id_valid(c->params[0], "bkg")
-                  ? aggregate_get(&booking_aggregate, c->worker->reader, c->worker->parser,
-                                  c->params[0], &c->arena, &b)
-                  : ERR_NOT_FOUND;
-    if (err < 0)
+    int err = count > 0 ? aggregate_get(&booking_aggregate, c->worker->reader, c->worker->parser,
+                                        c->params[0], &c->arena, &b)
+                        : 0;
+    if (err < 0 && err != ERR_NOT_FOUND)
         call_error(c, err);
-    else if (count == 0 || s->o.files == NULL || (booking_hats(b, &c->who) & HAT_DRIVER) == 0)
+    else if (b == NULL || s->o.files == NULL || (booking_hats(b, &c->who) & HAT_DRIVER) == 0)
         attached(c, NULL, 0, args);
     else
         s->o.files->ops->attach(s->o.files, c, c->params[0], claims, count, attached, args);
