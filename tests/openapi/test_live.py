@@ -852,7 +852,7 @@ class Everywhere(unittest.TestCase):
                     who, body = people[op['x-roles'][0]], KEYED[op['operationId']]
                     kind = [('Content-Type', 'image/png')] if isinstance(body, bytes) else []
                     a = who.call(method, filled(path), body, key='no spaces', headers=kind)
-                    self.assertEqual((a.status, a.type), (422, 'bad-parameter'))
+                    self.assertEqual((a.status, a.type), (422, 'bad-parameter'), (method, path))
             if 'If-Match' in surface.parameters(doc, op, 'header'):
                 with self.subTest(f'{method} {path} If-Match'):
                     who, body = people[op['x-roles'][0]], KEYED[op['operationId']]
