@@ -5,9 +5,10 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
 import { takeBooking, useNow } from '@/app/hooks.ts'
 import { countdown, latinDigits, money } from '@/i18n/format.ts'
-import { Button, Failure, Field } from '@/ui/index.tsx'
-import { type Draft, type DraftStop, emptyDraft, setDraft, useDraft } from './draft.ts'
+import { Button, Failure, Field, Skeleton } from '@/ui/index.tsx'
+import { type Draft, type DraftStop, emptyDraft, goodsOf, setDraft, useDraft } from './draft.ts'
 import { PriceItems } from './PriceItems.tsx'
+import { isOfPromo } from './PromoField.tsx'
 import type { Quotes } from './quotes.ts'
 
 function contactOf(stop: DraftStop): Schemas['BookingRequestStop'] {
@@ -47,6 +48,7 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
       onBooked(booking)
     },
   })
+  if (quote === undefined && quotes.isPending) return <Skeleton className="h-16" />
   if (quote === undefined)
     return (
       <div className="grid gap-3">
@@ -116,6 +118,16 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
           </label>
         ))}
       </fieldset>
+      {goodsOf(draft).length > 0 && (
+        <p className="text-sm text-quiet">
+          {t('parcel.title')}:{' '}
+          <bdi>
+            {goodsOf(draft)
+              .map((g) => g.name)
+              .join(', ')}
+          </bdi>
+        </p>
+      )}
       <PriceItems items={quote.items} taxes={quote.taxes} total={quote.total} currency={quote.currency} />
       {left > 0 ? (
         <p className="figures text-sm text-quiet">{t('book.holds', { left: countdown(left) })}</p>
@@ -128,7 +140,21 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
           <Button onClick={quotes.again}>{t('book.again')}</Button>
         </div>
       )}
-      {book.error !== null && <Failure error={book.error} />}
+      {isOfPromo(book.error) ? (
+        <div role="alert" className="grid justify-items-start gap-2 rounded-control border border-bad p-3">
+          <p>{t(`promo.${book.error.kind}`)}</p>
+          <Button
+            onClick={() => {
+              book.reset()
+              change({ promo: '' })
+            }}
+          >
+            {t('promo.without')}
+          </Button>
+        </div>
+      ) : (
+        book.error !== null && <Failure error={book.error} />
+      )}
       <div className="grid grid-cols-[auto_1fr] gap-2">
         <Button onClick={onBack}>{t('back')}</Button>
         <Button kind="primary" type="submit" busy={book.isPending} disabled={left <= 0}>

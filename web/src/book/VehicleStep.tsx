@@ -5,6 +5,8 @@ import { useNow } from '@/app/hooks.ts'
 import { countdown, distance, duration, money } from '@/i18n/format.ts'
 import { Button, cx, Failure, Skeleton } from '@/ui/index.tsx'
 import { useDraft } from './draft.ts'
+import { Parcel } from './Parcel.tsx'
+import { isOfPromo, PromoField } from './PromoField.tsx'
 import type { Quotes } from './quotes.ts'
 
 export function VehicleStep({
@@ -25,15 +27,13 @@ export function VehicleStep({
   const left = first ? Date.parse(first.expires_at) - now : 0
 
   return (
-    <form
-      className="grid gap-4"
-      onSubmit={(event) => {
-        event.preventDefault()
-        onNext()
-      }}
-    >
+    <div className="grid gap-4">
       <h1 className="text-lg font-semibold">{t('book.which')}</h1>
-      {quotes.error !== null && <Failure error={quotes.error} retry={quotes.again} />}
+      <Parcel unfit={quotes.unfit} />
+      <PromoField error={quotes.error} />
+      {quotes.error !== null && !isOfPromo(quotes.error) && (
+        <Failure error={quotes.error} retry={quotes.again} />
+      )}
       {quotes.isPending && [0, 1, 2, 3].map((n) => <Skeleton key={n} className="h-16" />)}
       {first && (
         <p className="text-sm text-quiet">
@@ -68,7 +68,7 @@ export function VehicleStep({
       )}
       <div className="grid grid-cols-[auto_1fr] gap-2">
         <Button onClick={onBack}>{t('back')}</Button>
-        <Button kind="primary" type="submit" disabled={chosen === undefined || left <= 0}>
+        <Button kind="primary" onClick={onNext} disabled={chosen === undefined || left <= 0}>
           {chosen
             ? t('book.take', {
                 vehicle: t(`vehicle.${chosen.vehicle}`),
@@ -77,7 +77,7 @@ export function VehicleStep({
             : t('book.choose')}
         </Button>
       </div>
-    </form>
+    </div>
   )
 }
 
@@ -113,6 +113,9 @@ function VehicleCard({
             ? t('book.nobodyFree')
             : t('book.pickupIn', { time: duration(quote.pickup_eta_s) })}
         </span>
+        {quote.promo_unfit !== undefined && (
+          <span className="block text-sm text-waits">{t('promo.notThis')}</span>
+        )}
       </span>
       <span className="figures text-lg font-semibold">{money(quote.total, quote.currency)}</span>
     </label>

@@ -10,20 +10,27 @@ export type DraftStop = {
   contactName: string
   contactPhone: string
 }
+export type DraftGoods = { key: string; name: string; kg: string; count: string; handling: string[] }
 export type Draft = {
   stops: DraftStop[]
   notes: string
   payment: Schemas['Payment']
   vehicle: Schemas['Vehicle'] | null
+  goods?: DraftGoods[] // absent in drafts from before there were any
+  promo?: string // the code as it was typed; '': none
   /** One act of booking has one key, however often it is sent. */
   key: string
 }
 
 export const STOPS_MAX = 20
+export const GOODS_MAX = 20
 const STORED = 'lorry.draft'
 
 export function emptyStop(): DraftStop {
   return { key: crypto.randomUUID(), lat: null, lng: null, address: '', contactName: '', contactPhone: '' }
+}
+export function emptyGoods(): DraftGoods {
+  return { key: crypto.randomUUID(), name: '', kg: '', count: '1', handling: [] }
 }
 export function emptyDraft(): Draft {
   return {
@@ -74,6 +81,22 @@ export function movedStop(stops: DraftStop[], from: number, to: number): DraftSt
   return next
 }
 
+/** What is said of the goods, as the API takes it; those without a name are not said yet. */
+export function goodsOf(draft: Draft): Schemas['Goods'][] {
+  return (draft.goods ?? [])
+    .filter((g) => g.name.trim() !== '')
+    .map((g) => {
+      const grams = Math.round(Number(g.kg.replace(',', '.')) * 1000)
+      const count = Math.round(Number(g.count))
+      return {
+        name: g.name.trim(),
+        ...(grams > 0 && grams <= 40_000_000 ? { weight_g: grams } : {}),
+        ...(count > 1 && count <= 1000 ? { count } : {}),
+        ...(g.handling.length > 0 ? { handling: g.handling } : {}),
+      }
+    })
+}
+
 /** The same trip once more, as a new draft. */
 export function draftOf(booking: Schemas['Booking']): Draft {
   return {
@@ -89,5 +112,12 @@ export function draftOf(booking: Schemas['Booking']): Draft {
     notes: booking.notes ?? '',
     payment: booking.payment,
     vehicle: booking.vehicle,
+    goods: (booking.goods ?? []).map((g) => ({
+      ...emptyGoods(),
+      name: g.name,
+      kg: g.weight_g === undefined ? '' : String(g.weight_g / 1000),
+      count: String(g.count ?? 1),
+      handling: g.handling ?? [],
+    })),
   }
 }
