@@ -275,6 +275,10 @@ static void make_driver(struct platform *p) {
         .cache = p->links.cache,
         .fixes_per_hour_max = (int32_t)config_int(c, "fixes_per_hour_max"),
         .trail_keep_days = config_int(c, "trail_days"),
+        .arrival_radius_m = config_int(c, "arrival_radius_m"),
+        .stale_after_s = config_int(c, "stale_after_s"),
+        .unassigned_after_s = config_int(c, "unassigned_after_s"),
+        .off_route_m = config_int(c, "off_route_m"),
         .currency = p->tariffs->currency.p,
     });
 }
@@ -302,6 +306,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .search_timeout_us = config_int(c, "search_timeout_s") * US_PER_S,
         .commission_percent = commission > 0 ? (int32_t)commission : -1,
         .trip_max_km = (int32_t)config_int(c, "trip_max_km"),
+        .status_by_position = config_enum(c, "arrival_status") == ARRIVAL_AUTO,
         .open_bookings_max = open_max > 0 ? (int32_t)open_max : -1,
         .files = files_service_port(p->files),
         .proof_default = (int32_t)config_list(c, "proof") & ~1, /* without "none" */

@@ -349,6 +349,7 @@ static const struct config_setting booking[] = {
 };
 TABLE(booking, "Bookings");
 
+static const char *const arrivals[] = {"suggest", "auto", NULL};
 static const char *const approvals[] = {"manual", "auto", NULL};
 static const char *const auto_accepts[] = {"chosen", "never", "always", NULL}; /* as the enum */
 static const char *const offer_refills[] = {"each", "wave", NULL};
@@ -453,6 +454,35 @@ static const struct config_setting dispatch[] = {
      .min = 1,
      .max = 3660,
      .help = "Days that drivers' positions are kept"},
+    {.key = "arrival_radius_m",
+     .kind = CONFIG_INT,
+     .fallback = "120",
+     .min = 20,
+     .max = 5000,
+     .help = "How near a stop a driver has come to it; twice as far he has left it"},
+    {.key = "arrival_status",
+     .kind = CONFIG_ENUM,
+     .fallback = "suggest",
+     .names = arrivals,
+     .help = "Whether coming to a stop is suggested as the driver's status, or is it"},
+    {.key = "stale_after_s",
+     .kind = CONFIG_DURATION,
+     .fallback = "180",
+     .min = 30,
+     .max = 86400,
+     .help = "Alert when a driver under way has sent no position for so long"},
+    {.key = "off_route_m",
+     .kind = CONFIG_INT,
+     .fallback = "300",
+     .min = 50,
+     .max = 100000,
+     .help = "Alert when a driver is farther than that from his way for a while"},
+    {.key = "unassigned_after_s",
+     .kind = CONFIG_DURATION,
+     .fallback = "60",
+     .min = 5,
+     .max = 86400,
+     .help = "Alert when a driver has been looked for that long"},
 };
 TABLE(dispatch, "Drivers and dispatch");
 

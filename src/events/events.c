@@ -129,6 +129,8 @@ static const struct schema_field booking_fields[] = {
     {"driver_user_id", S_ID, AT(ev_booking, driver_user_id), .hint = "usr"},
     {"offer", S_OBJECT_PTR, AT(ev_booking, offer), .sub = &ev_offer_schema},
     {"stars", S_I64, AT(ev_booking, stars)},
+    {"next_stop", S_I64, AT(ev_booking, next_stop)},
+    {"pickup_until", S_TIME, AT(ev_booking, pickup_until_us)},
     {"actor_kind", S_ENUM, AT(ev_booking, actor_kind), .names = role_names},
     {"actor_id", S_STR, AT(ev_booking, actor_id)},
     {"view", S_RAW, AT(ev_booking, view)},
@@ -193,6 +195,43 @@ static const struct schema_field notice_fields[] = {
     {"office_only", S_BOOL, AT(ev_notice, office_only)},
 };
 const struct schema ev_notice_schema = SCHEMA(struct ev_notice, "NoticeEvent", notice_fields);
+static const struct schema_field tracking_fields[] = {
+    {"booking_id", S_ID, AT(ev_tracking, booking_id), .hint = "bkg"},
+    {"driver_id", S_ID, AT(ev_tracking, driver_id), .hint = "drv"},
+    {"stop", S_I64, AT(ev_tracking, stop)},
+    {"at", S_TIME, AT(ev_tracking, at_us)},
+};
+const struct schema ev_tracking_schema =
+    SCHEMA(struct ev_tracking, "TrackingEvent", tracking_fields);
+
+const char *const alert_kind_names[] = {NULL, "unassigned", "late", "stale", "off_route", NULL};
+static const struct schema_field alert_fields[] = {
+    {"booking_id", S_ID, AT(ev_alert, booking_id), .hint = "bkg"},
+    {"driver_id", S_ID, AT(ev_alert, driver_id), .hint = "drv"},
+    {"kind", S_ENUM, AT(ev_alert, kind), .names = alert_kind_names},
+    {"number", S_I64, AT(ev_alert, number)},
+    {"at", S_TIME, AT(ev_alert, at_us)},
+    {"stop", S_I64, AT(ev_alert, stop)},
+    {"eta", S_TIME, AT(ev_alert, eta_us)},
+    {"promised", S_TIME, AT(ev_alert, promised_us)},
+    {"distance_m", S_I64, AT(ev_alert, distance_m)},
+    {"seen", S_TIME, AT(ev_alert, seen_us)},
+    {"over", S_BOOL, AT(ev_alert, over)},
+};
+const struct schema ev_alert_schema = SCHEMA(struct ev_alert, "AlertEvent", alert_fields);
+
+bool signal_eta_read(const void *data, size_t len, struct signal_eta *ret) {
+    if (len != sizeof(*ret))
+        return false;
+    struct signal_eta s;
+    memcpy(&s, data, sizeof(s));
+    if (!memchr(s.driver_id, 0, sizeof(s.driver_id)) || s.driver_id[0] == 0 ||
+        !memchr(s.booking_id, 0, sizeof(s.booking_id)) || s.booking_id[0] == 0 ||
+        s.stop_count < 0 || s.stop_count > SIGNAL_ETA_STOPS_MAX)
+        return false;
+    *ret = s;
+    return true;
+}
 
 bool signal_position_read(const void *data, size_t len, struct signal_position *ret) {
     if (len != sizeof(*ret))

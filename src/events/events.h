@@ -13,6 +13,8 @@
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
  *   driver.*    driver        → booking (offers, reports); driver.notice → notification
  *   file.*      all           → files (lets go of what nothing names any more)
+ *   tracking.*  driver        → booking (its timeline): what positions say of a stop
+ *   alert.*     driver        → notification (GET /v1/alerts): what needs somebody
  */
 #ifndef LORRY_EVENTS_EVENTS_H
 #define LORRY_EVENTS_EVENTS_H
@@ -112,6 +114,8 @@ struct ev_webhook {
 #define EV_BOOKING_REMINDED "booking.reminded"       /* its time is near */
 #define EV_BOOKING_COUNTED                                                                         \
     "booking.counted" /* figures, of a change that none of the above tells of */
+#define EV_BOOKING_REACHED "booking.reached" /* the driver's positions say that he is there … */
+#define EV_BOOKING_LEFT "booking.left"       /* … and that he has left */
 
 /* ---- booking, to itself: a promo code's use (services/booking/promo.h); key: the code ---- */
 #define EV_PROMO_TAKEN "promo.taken"           /* a booking with it is made */
@@ -171,6 +175,9 @@ struct ev_booking {
     struct str driver_id, driver_user_id; /* once assigned */
     struct ev_offer *offer;
     int64_t stars;
+    int64_t pickup_until_us; /* of one that was made for later: the end of its window; 0: none */
+    int64_t next_stop;  /* the first that is neither done nor failed; I64_ABSENT: from before it was
+                           told */
     int32_t actor_kind; /* enum role; ROLE_NONE: the system */
     struct str actor_id;
     struct str view; /* JSON text: the booking as GET /v1/bookings/{id} shows it to its customer */
@@ -244,6 +251,32 @@ struct ev_file {
     struct str subject; /* what it was attached to */
 };
 
+/* ---- where he is, and what of that needs somebody ---- */
+#define EV_TRACKING_REACHED "tracking.reached" /* struct ev_tracking; key: the booking's id */
+#define EV_TRACKING_LEFT "tracking.left"
+struct ev_tracking {
+    struct str booking_id, driver_id;
+    int64_t stop;
+    int64_t at_us; /* by his fixes */
+};
+
+#define EV_ALERT_RAISED "alert.raised" /* struct ev_alert; key: the booking's id */
+#define EV_ALERT_CLEARED "alert.cleared"
+#define EV_ALERT_ACKNOWLEDGED "alert.acknowledged" /* by somebody of the staff */
+enum alert_kind { ALERT_NONE, ALERT_UNASSIGNED, ALERT_LATE, ALERT_STALE, ALERT_OFF_ROUTE };
+extern const char *const alert_kind_names[]; /* [0] NULL, "unassigned", …, NULL */
+/* Of one booking and kind, the one with the higher number is newer. Numbers: I64_ABSENT: none. */
+struct ev_alert {
+    struct str booking_id, driver_id;
+    int32_t kind; /* enum alert_kind */
+    int64_t number, at_us, stop;
+    int64_t eta_us, promised_us; /* late */
+    int64_t distance_m;          /* off_route: from the way that was planned */
+    int64_t seen_us;             /* stale: his newest fix */
+    bool over; /* unassigned: nobody is looked for any more, so nothing will clear it */
+};
+
+extern const struct schema ev_tracking_schema, ev_alert_schema;
 extern const struct schema ev_account_schema, ev_session_schema, ev_audit_schema, ev_booking_schema,
     ev_claim_schema, ev_load_schema, ev_promo_schema;
 extern const struct schema ev_notice_schema, ev_mail_schema, ev_webhook_schema, ev_file_schema;
@@ -272,6 +305,20 @@ struct signal_position {
     uint8_t vehicle; /* enum vehicle */
     bool off;        /* off duty: he leaves the map */
 };
+/* When he will be at the stops of a booking, as it is shown now. */
+#define SIGNAL_ETA "eta" /* struct signal_eta */
+#define SIGNAL_ETA_STOPS_MAX 20
+struct signal_eta {
+    char driver_id[ID_TEXT_MAX];
+    char booking_id[ID_TEXT_MAX];
+    int64_t at_us;
+    int32_t stop_count;
+    struct {
+        int64_t eta_us, early_us, late_us; /* 0: none */
+    } stops[SIGNAL_ETA_STOPS_MAX];
+};
+bool signal_eta_read(const void *data, size_t len, struct signal_eta *ret);
+
 /* What was heard, if it can be one: its length is right, its texts end, its enums exist, and it is
  * a place on the globe. */
 bool signal_position_read(const void *data, size_t len, struct signal_position *ret);

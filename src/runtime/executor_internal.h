@@ -28,7 +28,7 @@
 #define TIMER_REST_US                                                                              \
     (INT64_C(1) * 1000000) /* of a source with a document that cannot be woken                     \
                             */
-#define TIMERS_MAX 16
+#define TIMERS_MAX 24
 #define TIMER_PAGE_MAX 128
 
 /* What prepare and settle say of a command (cmd->outcome is 0, an error, or one of these). */

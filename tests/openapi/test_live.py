@@ -171,7 +171,8 @@ def setUpModule():
     doc = surface.load(ROOT / 'api/openapi.yaml')
     witness = Witness(doc)
     lorry.Connection = Watched
-    server = Server('--streets', write_streets(), '--mail', f'file:{post_box()}', '--public-url', 'https://lorry.example.com', '--offer-timeout-s', 10, '--search-timeout-s', 20, '--quote-ttl-s', 10, '--webhook-allow-private')
+    server = Server('--streets', write_streets(), '--mail', f'file:{post_box()}', '--public-url', 'https://lorry.example.com', '--offer-timeout-s', 10, '--search-timeout-s', 20, '--quote-ttl-s', 10, '--webhook-allow-private',
+                    '--unassigned-after-s', 5)
     admin, dispatcher = server.staff('admin'), server.staff('dispatcher')
     customer = server.register('customer')
     driver = server.driver(vehicle='car', at=(1.0, 1.0), admin=admin)
@@ -502,6 +503,9 @@ class MainWay(unittest.TestCase):
         self.assertLess(len(ola.get(f'{at}/ledger', expect=200).json['items']), len(lines))
         customer.problem(404, 'not-found', 'GET', f'/v1/bookings/bkg{NOBODY}/ledger')
         dispatcher.get(f'{at}/dispatch', expect=200)
+        dispatcher.get('/v1/alerts', expect=200)
+        dispatcher.get('/v1/alerts?state=past&limit=1', expect=200)
+        dispatcher.problem(404, 'not-found', 'POST', f'/v1/alerts/alr{NOBODY}_late/ack', {'note': 'seen'})
         server.api().get(f'/v1/track/{booking["tracking_token"]}', expect=200)
         server.api().problem(404, 'not-found', 'GET', '/v1/track/nothing')
         dispatcher.get(f'/v1/drivers/{ola.driver_id}/trail?limit=1', expect=200)
@@ -614,6 +618,20 @@ class MainWay(unittest.TestCase):
         time.sleep(10.2)
         customer.problem(409, 'quote-expired', 'POST', '/v1/bookings', {'quote_id': quote['id']})
 
+    def test_nobody_comes(self):
+        who = server.register()
+        quote = who.post('/v1/quotes', {'stops': STOPS, 'vehicle': 'truck'}, expect=201).json['quotes'][0]
+        booking = who.post('/v1/bookings', {'quote_id': quote['id']}, expect=201).json
+        alert = f'alr_{booking["id"][4:]}_unassigned'
+        for _ in range(100):
+            active = dispatcher.get('/v1/alerts', expect=200).json['items']
+            if any(a['id'] == alert for a in active):
+                break
+            time.sleep(0.2)
+        seen = dispatcher.post(f'/v1/alerts/{alert}/ack', {'note': 'is being called'}, expect=200).json
+        self.assertEqual((seen['state'], seen['kind'], seen['note']), ('acknowledged', 'unassigned', 'is being called'))
+        dispatcher.problem(422, 'invalid-request', 'POST', f'/v1/alerts/{alert}/ack', {'note': ''})
+
     def test_preferences(self):
         api = server.register()
         path = '/v1/notifications/preferences'
@@ -724,6 +742,7 @@ class Socket(unittest.TestCase):
             kim.accept(booking['id'])
             kim.fix(at, speed_mps=3.5, bearing_deg=90)
             socket.expect('position')
+            self.assertEqual(len(socket.expect('eta')['data']['stops']), 2)
             socket.send({'type': 'unwatch', 'booking_id': booking['id']})
             socket.expect('unwatched')
             buyer.post(f'/v1/bookings/{booking["id"]}/cancel', expect=200)
@@ -767,6 +786,14 @@ class Socket(unittest.TestCase):
             socket.expect('position', lambda m: 'driver_id' in m['data'])
             socket.send({'type': 'resume', 'after': seq + 1000})
             socket.expect('gap')
+        with WatchedSocket(server, dispatcher.token) as socket:
+            socket.expect('ready')
+            self.nobody_takes()
+            socket.expect('alert.updated', lambda m: m['data']['kind'] == 'unassigned')
+
+    def nobody_takes(self):
+        who = server.register('customer')
+        return who.book((-41.0, -71.0), (-41.01, -71.01), vehicle='truck')
 
 
 def filled(path):
@@ -870,7 +897,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
          'putNotificationPreferences': {'email': [], 'message': []},
          'putServiceArea': {'area': None}, 'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
-         'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2), 'giveProof': {'stop': 0, 'name': 'Bo'}}
+         'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2), 'acknowledgeAlert': {}, 'giveProof': {'stop': 0, 'name': 'Bo'}}
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
               'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []}})

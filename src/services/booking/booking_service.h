@@ -30,6 +30,8 @@ struct booking_options {
     int32_t trip_max_km;        /* 200: between any two stops */
     int32_t commission_percent; /* 20: what the house keeps where the tariff does
                                    not say; -1: nothing */
+    bool status_by_position;    /* a driver who comes to his next stop has arrived; else that is
+                                   suggested to him */
     int32_t open_bookings_max;  /* 100: of one customer; staff may have any number; -1: no limit.
                                    Several executors on one store may pass it by as many times */
     struct files *files;        /* pictures of proofs; NULL: none are taken */

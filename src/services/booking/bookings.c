@@ -123,8 +123,8 @@ void handle_get(struct call *c) {
     if (b == NULL)
         return;
     struct live live;
-    booking_live(c->service, b, c->now_us, &live);
-    struct str view = booking_view(b, live.eta_us, &c->arena);
+    booking_live(c, b, &live);
+    struct str view = booking_view(b, &live, &c->arena);
     if (live.eta_us == 0) {
         call_json_etag(c, b->head.version, view);
         return;

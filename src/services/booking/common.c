@@ -114,7 +114,7 @@ bool booking_may_lose_driver(const struct booking *b, const struct command *cmd,
 }
 
 void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d) {
-    decision_json(d, 200, booking_view(b, 0, cmd->arena));
+    decision_json(d, 200, booking_view(b, NULL, cmd->arena));
     decision_etag(d, cmd, b->head.version);
 }
 

@@ -45,7 +45,7 @@ struct stop_proof *edit_proof(struct edit *e, int32_t i) {
 /* Entries that can come any number of times: they are kept only as far as there is room. */
 static bool is_routine(int32_t type) {
     return type == ENTRY_OFFERED || type == ENTRY_OFFER_CLOSED || type == ENTRY_ASSIGN_WANTED ||
-           type == ENTRY_PIN_REFUSED;
+           type == ENTRY_PIN_REFUSED || type == ENTRY_REACHED || type == ENTRY_LEFT;
 }
 
 /* Room for one more entry, in a list of our own. */
@@ -240,7 +240,8 @@ void edit_lapse(struct edit *e) {
 /* ---- events ---- */
 
 /* Dispatch needs to know the way, and what is to be carried, when it begins to look, and when it is
- * told whom to ask; the driver who is asked is shown where it begins and ends. */
+ * told whom to ask; the driver who is asked is shown where it begins and ends; and who has it is
+ * watched on his way. */
 static void fill_trip(const struct booking *b, struct arena *a, struct ev_booking *ev) {
     ev->stops = arena_array(a, struct ev_point, b->stop_count);
     ev->stop_count = b->stop_count;
@@ -291,13 +292,17 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .search_until_us = b->search_until_us,
                             .held = b->held,
                             .stars = I64_ABSENT,
+                            .next_stop = booking_next_stop(b),
+                            .pickup_until_us =
+                                b->pickup_window != NULL ? b->pickup_window->to_us : 0,
                             .actor_kind = (int32_t)e->cmd->who.role,
                             .actor_id = e->cmd->who.user_id,
                             .view = view,
                             .figures = figures};
     struct ev_offer offer;
     if (from->type == ENTRY_REQUESTED || from->type == ENTRY_OFFERED ||
-        from->type == ENTRY_ASSIGN_WANTED || from->type == ENTRY_UNASSIGNED)
+        from->type == ENTRY_ASSIGN_WANTED || from->type == ENTRY_ASSIGNED ||
+        from->type == ENTRY_UNASSIGNED)
         fill_trip(b, e->ctx->arena, &ev);
     if (from->type == ENTRY_RATED)
         ev.stars = b->rating->stars;
@@ -328,7 +333,7 @@ static void tell_promo(struct edit *e, struct decision *d) {
 void edit_commit(struct edit *e, struct decision *d) {
     CHECK(e->event_count > 0);
     decision_state(d, e->cmd, e->old, e->b);
-    e->view = booking_view(e->b, 0, e->ctx->arena);
+    e->view = booking_view(e->b, NULL, e->ctx->arena);
     struct str figures = figures_more(e->old, e->b, e->ctx->arena);
     int32_t counted = figures.p != NULL ? counted_by(e) : -1;
     for (int32_t i = 0; i < e->event_count; i++)

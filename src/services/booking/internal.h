@@ -118,7 +118,7 @@ struct create_facts {
     char secret[SECRET_LEN + 1];
     struct stop_secret {
         char pin[PIN_LEN + 1], secret[SECRET_LEN + 1];
-    } * stops;       /* for each of STOPS_MAX; NULL: none is asked for a PIN */
+    } * stops;        /* for each of STOPS_MAX; NULL: none is asked for a PIN */
     bool wants_promo; /* its use has to be taken first */
     bool too_many;    /* the customer has as many open bookings as he may */
     bool reserved;    /* this command counts among those of its batch */
@@ -131,7 +131,7 @@ void open_release(const struct command *cmd);
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
     booking_rate, booking_accept, booking_decline, booking_assign, booking_wake, booking_offered,
     booking_refused, booking_dropped, booking_stale, booking_reschedule, booking_unassign,
-    booking_release, booking_proof;
+    booking_release, booking_proof, booking_reached, booking_left;
 /* The saga of a promo code's use, promo_use.c. */
 extern const struct command_type promo_reserve; /* [struct ev_promo] */
 extern const struct command_type promo_wake;
@@ -227,13 +227,13 @@ const struct booking *visible_booking(struct call *c);
 struct live {
     bool known;
     struct fleet_position position;
-    int64_t eta_us; /* at the next stop; 0: unknown */
+    int64_t eta_us;         /* at the next stop; 0: unknown */
+    struct fleet_etas etas; /* at all that are left */
 };
-void booking_live(const struct booking_service *s, const struct booking *b, int64_t now_us,
-                  struct live *ret);
-void booking_write(struct jw *w, const struct booking *b, int64_t eta_us);
-/* The booking as GET /v1/bookings/{id} shows it to all who may see it. ETA_US 0: unknown. */
-struct str booking_view(const struct booking *b, int64_t eta_us, struct arena *a);
+void booking_live(struct call *c, const struct booking *b, struct live *ret);
+void booking_write(struct jw *w, const struct booking *b, const struct live *live);
+/* The booking as GET /v1/bookings/{id} shows it to all who may see it. LIVE may be NULL. */
+struct str booking_view(const struct booking *b, const struct live *live, struct arena *a);
 struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a);
 /* The lines that concern whoever wears HATS. */
 struct str booking_ledger_view(const struct booking *b, unsigned hats, struct arena *a);

@@ -105,7 +105,7 @@ static int write_docs(struct call *c, struct walk *walk, unsigned mask,
             return 0;
         }
         if (fits) {
-            booking_write(&walk->page.w, b, 0);
+            booking_write(&walk->page.w, b, NULL);
             walk->written++;
         }
         walk->scanned++;

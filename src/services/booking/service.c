@@ -112,6 +112,17 @@ static void on_dropped(struct event_turn *t, const void *data) {
 static void on_stale(struct event_turn *t, const void *data) {
     on_claim(t, data, &booking_stale);
 }
+static void on_tracking(struct event_turn *t, const void *data, const struct command_type *type) {
+    const struct ev_tracking *said = data;
+    if (id_valid(said->booking_id, "bkg") && said->driver_id.p != NULL)
+        event_command(t, type, said->booking_id, arena_copy(t->arena, said, sizeof(*said)));
+}
+static void on_reached(struct event_turn *t, const void *data) {
+    on_tracking(t, data, &booking_reached);
+}
+static void on_left(struct event_turn *t, const void *data) {
+    on_tracking(t, data, &booking_left);
+}
 
 /* What the reports hear of; on the clock of the tariff that held then. */
 static void count(struct event_turn *t, const struct figure *figures, int32_t figure_count,
@@ -156,6 +167,8 @@ static const struct event_entry events[] = {
     {EV_PROMO_GIVEN_BACK, &ev_promo_schema, on_promo_given_back},
     {EV_PROMO_USED, &ev_promo_schema, on_promo_used},
     {EV_PROMO_FREED, &ev_promo_schema, on_promo_freed},
+    {EV_TRACKING_REACHED, &ev_tracking_schema, on_reached},
+    {EV_TRACKING_LEFT, &ev_tracking_schema, on_left},
 };
 
 /* ---- the service ---- */

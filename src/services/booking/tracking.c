@@ -48,24 +48,46 @@ bool tracking_split(struct str token, struct arena *a, struct str *ret_booking_i
     return true;
 }
 
-void booking_live(const struct booking_service *s, const struct booking *b, int64_t now_us,
-                  struct live *ret) {
+/* The journey's, smoothed; or, before it has any (or where nobody keeps it), reckoned now. */
+static void live_etas(struct call *c, const struct booking *b, int32_t next, struct live *ret) {
+    const struct booking_service *s = c->service;
+    struct fleet *fleet = s->o.fleet;
+    struct router_leg leg;
+    if (fleet->ops->etas != NULL &&
+        fleet->ops->etas(fleet, c->worker->reader, c->worker->parser, b->head.id, &c->arena,
+                         &ret->etas) == 0 &&
+        ret->etas.stop_count == b->stop_count && ret->etas.stops[next].at_us != 0) {
+        ret->eta_us = ret->etas.stops[next].at_us;
+        return;
+    }
+    ret->etas = (struct fleet_etas){0};
+    s->o.router->ops->many_to_one(s->o.router, &ret->position.at, 1,
+                                  place_point(&b->stops[next].place), (enum vehicle)b->vehicle,
+                                  &leg);
+    ret->eta_us = c->now_us + leg.duration_s * US_PER_S;
+    ret->etas.stop_count = next + 1;
+    ret->etas.stops[next].at_us = ret->eta_us;
+}
+
+void booking_live(struct call *c, const struct booking *b, struct live *ret) {
+    const struct booking_service *s = c->service;
     *ret = (struct live){0};
     struct fleet *fleet = s->o.fleet;
     int32_t next = booking_next_stop(b);
-    if (fleet == NULL || b->driver == NULL || !booking_is_under_way(b->state) ||
-        next == b->stop_count)
+    bool arrived = b->state == BOOKING_ARRIVED_PICKUP || b->state == BOOKING_ARRIVED_DROPOFF;
+    if (fleet == NULL || b->driver == NULL || next == b->stop_count)
+        return;
+    if (arrived && fleet->ops->etas != NULL) /* at those after this one; where he is is known */
+        fleet->ops->etas(fleet, c->worker->reader, c->worker->parser, b->head.id, &c->arena,
+                         &ret->etas);
+    if (!booking_is_under_way(b->state))
         return;
     if (fleet->ops->position(fleet, b->driver->id, &ret->position) < 0)
         return;
     ret->known = true;
-    if (now_us - ret->position.at_us > POSITION_FRESH_US)
+    if (c->now_us - ret->position.at_us > POSITION_FRESH_US)
         return;
-    struct router_leg leg;
-    s->o.router->ops->many_to_one(s->o.router, &ret->position.at, 1,
-                                  place_point(&b->stops[next].place), (enum vehicle)b->vehicle,
-                                  &leg);
-    ret->eta_us = now_us + leg.duration_s * US_PER_S;
+    live_etas(c, b, next, ret);
 }
 
 struct str tracking_stop_token(const struct booking *b, int32_t i,
@@ -117,13 +139,12 @@ static const struct booking *linked(struct call *c, int32_t *ret_stop) {
 }
 
 void handle_track(struct call *c) {
-    const struct booking_service *s = c->service;
     int32_t stop;
     const struct booking *b = linked(c, &stop);
     if (b == NULL)
         return;
     struct live live;
-    booking_live(s, b, c->now_us, &live);
+    booking_live(c, b, &live);
     response_header(&c->response, "Cache-Control", STR("no-store"));
     call_json(c, 200, booking_tracking_view(b, &live, stop, &c->arena));
 }

@@ -39,6 +39,8 @@ const char *const entry_type_names[] = {
     EV_BOOKING_UNASSIGNED,
     EV_BOOKING_PROOF,
     EV_BOOKING_PIN_REFUSED,
+    EV_BOOKING_REACHED,
+    EV_BOOKING_LEFT,
     NULL,
 };
 
@@ -179,6 +181,8 @@ static const struct schema_field stop_fields[] = {
     {"contact", S_OBJECT_PTR, AT(booking_stop, contact), .sub = &contact_schema},
     {"state", S_ENUM, AT(booking_stop, state), .names = stop_state_names},
     {"proof", S_OBJECT_PTR, AT(booking_stop, proof), .sub = &proof_schema},
+    {"reached_at", S_TIME, AT(booking_stop, reached_at_us)},
+    {"left_at", S_TIME, AT(booking_stop, left_at_us)},
 };
 static const struct schema stop_schema = SCHEMA(struct booking_stop, "StoredStop", stop_fields);
 
@@ -341,6 +345,26 @@ int32_t booking_next_stop(const struct booking *b) {
 int64_t booking_proof_missing(const struct booking *b, int32_t i) {
     const struct stop_proof *p = b->stops[i].proof;
     return p != NULL ? p->required & ~p->given : 0;
+}
+
+int32_t booking_suggested(const struct booking *b) {
+    int32_t next = booking_next_stop(b);
+    if (next == b->stop_count)
+        return BOOKING_NONE;
+    const struct booking_stop *s = &b->stops[next];
+    bool reached = s->reached_at_us != 0, left = s->left_at_us != 0;
+    switch (b->state) {
+    case BOOKING_ASSIGNED:
+        return reached && !left ? BOOKING_ARRIVED_PICKUP : BOOKING_NONE;
+    case BOOKING_ARRIVED_PICKUP:
+        return left && booking_proof_missing(b, next) == 0 ? BOOKING_PICKED_UP : BOOKING_NONE;
+    case BOOKING_PICKED_UP:
+        return reached && !left ? BOOKING_ARRIVED_DROPOFF : BOOKING_NONE;
+    case BOOKING_ARRIVED_DROPOFF:
+        return left && booking_proof_missing(b, next) == 0 ? BOOKING_DELIVERED : BOOKING_NONE;
+    default:
+        return BOOKING_NONE;
+    }
 }
 
 int32_t booking_offer_index(const struct booking *b, struct str id) {

@@ -97,6 +97,8 @@ enum entry_type {
     ENTRY_UNASSIGNED,
     ENTRY_PROOF,
     ENTRY_PIN_REFUSED,
+    ENTRY_REACHED, /* by the driver's positions */
+    ENTRY_LEFT,
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -226,6 +228,8 @@ struct booking_stop {
     struct contact *contact;  /* NULL: none */
     int32_t state;            /* enum stop_state */
     struct stop_proof *proof; /* NULL: nothing is asked for, nothing was given */
+    /* By the driver's positions; 0: not. left_at_us is of the last time that he was there. */
+    int64_t reached_at_us, left_at_us;
 };
 /* Its driver, as he was when he took it. */
 struct booking_driver {
@@ -357,6 +361,8 @@ static inline bool booking_is_under_way(int32_t state) {
 int32_t booking_next_stop(const struct booking *b);
 /* What stop I still lacks before it can be done: PROOF() bits. */
 int64_t booking_proof_missing(const struct booking *b, int32_t i);
+/* The state that the driver's positions suggest to say next, or BOOKING_NONE. */
+int32_t booking_suggested(const struct booking *b);
 /* The open offer ID, or -1. */
 int32_t booking_offer_index(const struct booking *b, struct str id);
 const struct closed_offer *booking_closed(const struct booking *b, struct str id); /* or NULL */

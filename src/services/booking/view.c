@@ -153,8 +153,14 @@ struct str quote_set_view(const struct quote_set *s, struct arena *a) {
 
 /* ---- bookings ---- */
 
+/* What is not known is left out: a booking is told often, and most of the time none of it is. */
+static void write_known_time(struct jw *w, const char *key, int64_t at_us) {
+    if (at_us != 0)
+        jw_kv_time(w, key, at_us);
+}
+
 static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool contact,
-                       int64_t eta_us, int32_t pin_of) {
+                       const struct fleet_eta *eta, int32_t pin_of) {
     const struct booking_stop *s = &b->stops[i];
     jw_object(w);
     write_place(w, i, &s->place);
@@ -171,7 +177,11 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool co
     }
     jw_key(w, "state");
     jw_cstr(w, stop_state_names[s->state]);
-    jw_kv_time(w, "eta", eta_us);
+    jw_kv_time(w, "eta", eta->at_us);
+    write_known_time(w, "eta_from", eta->early_us);
+    write_known_time(w, "eta_to", eta->late_us);
+    write_known_time(w, "reached_at", s->reached_at_us);
+    write_known_time(w, "left_at", s->left_at_us);
     if (s->proof != NULL) {
         jw_key(w, "proof");
         jw_object(w);
@@ -183,13 +193,28 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool co
     jw_end(w);
 }
 
-static void write_stops(struct jw *w, const struct booking *b, bool contacts, int64_t eta_us,
-                        int32_t pin_of) {
-    int32_t next = booking_next_stop(b);
+static void write_stops(struct jw *w, const struct booking *b, bool contacts,
+                        const struct live *live, int32_t pin_of) {
+    static const struct fleet_eta unknown;
     jw_key(w, "stops");
     jw_array(w);
     for (int32_t i = 0; i < b->stop_count; i++)
-        write_stop(w, b, i, contacts, i == next ? eta_us : 0, pin_of);
+        write_stop(w, b, i, contacts,
+                   live != NULL && i < live->etas.stop_count ? &live->etas.stops[i] : &unknown,
+                   pin_of);
+    jw_end(w);
+}
+
+/* What his positions say that the driver will say next: one tap for him. */
+static void write_suggestion(struct jw *w, const struct booking *b) {
+    int32_t next = booking_next_stop(b), state = booking_suggested(b);
+    if (state == BOOKING_NONE)
+        return;
+    jw_key(w, "suggestion");
+    jw_object(w);
+    jw_key(w, "status");
+    jw_cstr(w, booking_state_names[state]);
+    jw_kv_i64(w, "stop", next);
     jw_end(w);
 }
 
@@ -232,7 +257,7 @@ static void write_rating(struct jw *w, const struct rating *r) {
     jw_end(w);
 }
 
-void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
+void booking_write(struct jw *w, const struct booking *b, const struct live *live) {
     char token[ULID_TEXT_LEN + SECRET_LEN];
     jw_object(w);
     jw_kv_str(w, "id", b->head.id);
@@ -243,7 +268,8 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     jw_key(w, "vehicle");
     jw_cstr(w, vehicle_names[b->vehicle]);
     jw_kv_i64(w, "version", b->head.version);
-    write_stops(w, b, true, eta_us, -1); /* its driver sees this, too */
+    write_stops(w, b, true, live, -1); /* its driver sees this, too */
+    write_suggestion(w, b);
     write_goods(w, b->goods, b->goods_count);
     write_price(w, &b->price, &b->terms);
     jw_kv_i64(w, "distance_m", b->distance_m);
@@ -273,12 +299,12 @@ void booking_write(struct jw *w, const struct booking *b, int64_t eta_us) {
     jw_end(w);
 }
 
-struct str booking_view(const struct booking *b, int64_t eta_us, struct arena *a) {
+struct str booking_view(const struct booking *b, const struct live *live, struct arena *a) {
     struct buf out;
     struct jw w;
     buf_init(&out, a, VIEW_CAP_FIRST);
     jw_init(&w, &out);
-    booking_write(&w, b, eta_us);
+    booking_write(&w, b, live);
     return buf_str(&out);
 }
 
@@ -418,7 +444,7 @@ struct str booking_tracking_view(const struct booking *b, const struct live *liv
     jw_kv_str(&w, "code", b->code);
     jw_key(&w, "state");
     jw_cstr(&w, booking_state_names[b->state]);
-    write_stops(&w, b, false, live->eta_us, stop);
+    write_stops(&w, b, false, live, stop);
     jw_key(&w, "driver");
     if (b->driver != NULL) {
         jw_object(&w);
@@ -432,6 +458,11 @@ struct str booking_tracking_view(const struct booking *b, const struct live *liv
     }
     write_position(&w, live);
     jw_kv_time(&w, "eta", live->eta_us);
+    if (live->eta_us != 0) {
+        const struct fleet_eta *eta = &live->etas.stops[booking_next_stop(b)];
+        write_known_time(&w, "eta_from", eta->early_us);
+        write_known_time(&w, "eta_to", eta->late_us);
+    }
     jw_end(&w);
     return buf_str(&out);
 }

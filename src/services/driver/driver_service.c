@@ -7,6 +7,7 @@
 #include "runtime/metrics.h"
 #include "services/driver/devices.h"
 #include "services/driver/erase.h"
+#include "services/driver/journey.h"
 #include "services/driver/search.h"
 #include "services/driver/trail.h"
 
@@ -17,6 +18,10 @@
 #define SEARCH_RADIUS_M_DEFAULT 1500
 #define SEARCH_RADIUS_MAX_M_DEFAULT 12000
 #define TRAIL_KEEP_DAYS_DEFAULT 90
+#define ARRIVAL_RADIUS_M_DEFAULT 120
+#define STALE_AFTER_S_DEFAULT 180
+#define OFF_ROUTE_M_DEFAULT 300
+#define UNASSIGNED_AFTER_S_DEFAULT 60
 #define PRUNE_CHUNKS_MAX 2000 /* a second: about as many as a large fleet makes */
 #define PRUNE_SEARCHES_MAX 200
 
@@ -97,6 +102,7 @@ static const struct event_entry events[] = {
     {EV_BOOKING_ASSIGN_WANTED, &ev_booking_schema, on_assign_wanted},
     {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_assigned},
     {EV_BOOKING_UNASSIGNED, &ev_booking_schema, on_unassigned},
+    {EV_BOOKING_PROGRESSED, &ev_booking_schema, on_progressed},
     {EV_BOOKING_DELIVERED, &ev_booking_schema, on_ended},
     {EV_BOOKING_CANCELLED, &ev_booking_schema, on_ended},
     {EV_BOOKING_EXPIRED, &ev_booking_schema, on_ended},
@@ -106,10 +112,12 @@ static const struct event_entry events[] = {
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
 };
 
-static const struct command_type *const timers[] = {&driver_wake_type, &search_wake_type, NULL};
+static const struct command_type *const timers[] = {&driver_wake_type, &search_wake_type,
+                                                    &journey_wake_type, NULL};
 static const struct store_collection *const collections[] = {
-    &driver_collection, &trail_collection,  &earnings_collection,       &search_collection,
-    &secret_collection, &device_collection, &driver_erasure_collection, NULL};
+    &driver_collection,  &trail_collection,          &earnings_collection,
+    &search_collection,  &secret_collection,         &device_collection,
+    &journey_collection, &driver_erasure_collection, NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     return follow_start(self, reader, now_us);
@@ -133,6 +141,9 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
         writer->ops->prune_docs(writer, &trail_collection, trail_floor(&arena, before_us),
                                 PRUNE_CHUNKS_MAX);
         writer->ops->prune_docs(writer, &search_collection, search_floor(&arena, before_us),
+                                PRUNE_SEARCHES_MAX);
+        writer->ops->prune_docs(writer, &journey_collection,
+                                journey_id(&arena, search_floor(&arena, before_us)),
                                 PRUNE_SEARCHES_MAX);
     }
     arena_free(&arena);
@@ -202,6 +213,10 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
     if (o->search_radius_max_m < o->search_radius_m)
         o->search_radius_max_m = o->search_radius_m;
     o->trail_keep_days = or_default(o->trail_keep_days, TRAIL_KEEP_DAYS_DEFAULT);
+    o->arrival_radius_m = or_default(o->arrival_radius_m, ARRIVAL_RADIUS_M_DEFAULT);
+    o->stale_after_s = or_default(o->stale_after_s, STALE_AFTER_S_DEFAULT);
+    o->unassigned_after_s = or_default(o->unassigned_after_s, UNASSIGNED_AFTER_S_DEFAULT);
+    o->off_route_m = or_default(o->off_route_m, OFF_ROUTE_M_DEFAULT);
     o->currency = o->currency != NULL ? o->currency : "SEK";
     arena_init(&s->zone_arena, 4096);
     s->zone = zone_utc;

@@ -40,6 +40,10 @@ struct driver_options {
     bool shifts_required;        /* nobody is on duty outside his shifts */
     struct str timezone;         /* whose clock shifts go by; absent, or not to be had: UTC */
     int64_t trail_keep_days;     /* trails and traces older than this go; 0: 90 */
+    int64_t arrival_radius_m;    /* so near a stop he has come to it; 0: 120 */
+    int64_t stale_after_s;       /* without a position, while he has a booking; 0: 180 */
+    int64_t unassigned_after_s;  /* a search that goes on for so long needs somebody; 0: 60 */
+    int64_t off_route_m;         /* from the way that was planned; 0: 300 */
     const char *currency;        /* of earnings where there are none yet; NULL: "SEK". Static */
 };
 

@@ -1,6 +1,7 @@
 /* Events in: each becomes a command on the driver it names, on the booking's search, or on both. */
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "services/driver/journey.h"
 #include "services/driver/search.h"
 
 static struct str search_id(struct event_turn *t, struct str booking_id) {
@@ -78,6 +79,16 @@ void on_assigned(struct event_turn *t, const void *data) {
         return;
     event_command(t, &driver_assigned_type, b->driver_id, (void *)(uintptr_t)b);
     event_command(t, &search_assigned_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
+    if (b->stop_count >= 2 && b->stop_count <= JOURNEY_STOPS_MAX && b->vehicle != VEHICLE_NONE)
+        event_command(t, &journey_begin_type, journey_id(t->arena, b->booking_id),
+                      (void *)(uintptr_t)b);
+}
+
+void on_progressed(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    if (b->booking_id.p != NULL && b->driver_id.p != NULL)
+        event_command(t, &journey_progress_type, journey_id(t->arena, b->booking_id),
+                      (void *)(uintptr_t)b);
 }
 
 /* He had it, and has it no more; whether another is looked for its state says. */
@@ -87,6 +98,8 @@ void on_unassigned(struct event_turn *t, const void *data) {
         return;
     event_command(t, &driver_unassigned_type, b->offer->driver_id, (void *)(uintptr_t)b);
     event_command(t, &search_unassigned_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
+    event_command(t, &journey_leave_type, journey_id(t->arena, b->booking_id),
+                  (void *)(uintptr_t)b);
 }
 
 static void earn(struct event_turn *t, const struct ev_booking *b) {
@@ -108,6 +121,9 @@ void on_ended(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
     if (b->booking_id.p == NULL)
         return;
+    if (b->driver_id.p != NULL)
+        event_command(t, &journey_end_type, journey_id(t->arena, b->booking_id),
+                      (void *)(uintptr_t)b);
     if (b->driver_id.p != NULL)
         event_command(t, &driver_ended_type, b->driver_id, (void *)(uintptr_t)b);
     bool delivered = b->state == BOOKING_DELIVERED && b->earning != I64_ABSENT;

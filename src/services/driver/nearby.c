@@ -8,7 +8,7 @@
  */
 #include "base/err.h"
 #include "base/timestamp.h"
-#include "services/driver/service_internal.h"
+#include "services/driver/journey.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -227,5 +227,13 @@ static int64_t fleet_count_free(struct fleet *f, struct point south_west, struct
     return count;
 }
 
-const struct fleet_ops driver_fleet_ops = {
-    .count_free = fleet_count_free, .position = fleet_position, .nearest_free = fleet_nearest_free};
+static int fleet_etas(struct fleet *f, struct store *reader, struct json_parser *p,
+                      struct str booking_id, struct arena *a, struct fleet_etas *ret) {
+    (void)f;
+    return journey_etas(reader, p, booking_id, a, ret);
+}
+
+const struct fleet_ops driver_fleet_ops = {.count_free = fleet_count_free,
+                                           .position = fleet_position,
+                                           .nearest_free = fleet_nearest_free,
+                                           .etas = fleet_etas};

@@ -195,6 +195,47 @@ static void give_up_lost(struct search *s, int64_t offer_timeout_s, const struct
     }
 }
 
+/* ---- the alert that nobody has taken it ---- */
+
+static void tell_unassigned(struct search *s, bool raised, bool over, const struct command *cmd,
+                            const struct decide_ctx *ctx, struct decision *ret) {
+    struct ev_alert e = {.booking_id = s->booking_id,
+                         .kind = ALERT_UNASSIGNED,
+                         .number = s->head.version,
+                         .at_us = ctx->now_us,
+                         .stop = I64_ABSENT,
+                         .distance_m = I64_ABSENT,
+                         .over = over};
+    s->unassigned = raised;
+    decision_event(ret, cmd, ctx, raised ? EV_ALERT_RAISED : EV_ALERT_CLEARED, s->booking_id,
+                   &ev_alert_schema, &e);
+}
+
+/* Raised once it has gone on for long enough; until then the search wakes for it in time. Searches
+ * from before it was noted when they began raise none. */
+static void note_unassigned(struct search *s, const struct command *cmd,
+                            const struct decide_ctx *ctx, struct decision *ret) {
+    const struct driver_service *service = cmd->service;
+    int64_t due_us = s->begun_at_us + service->o.unassigned_after_s * US_PER_S;
+    if (s->begun_at_us == 0 || s->unassigned || s->wake_at_us == 0)
+        return;
+    if (ctx->now_us >= due_us)
+        tell_unassigned(s, true, false, cmd, ctx, ret);
+    else if (s->wake_at_us > due_us)
+        s->wake_at_us = due_us;
+}
+
+/* When the first of those who are being asked counts as lost. */
+static int64_t patient_until(const struct search *s, int64_t now_us, int64_t patience_us) {
+    int64_t until_us = now_us + patience_us;
+    for (int32_t i = 0; i < s->asked_count; i++) {
+        int64_t lost_us = s->asked[i].at_us + patience_us;
+        if (s->asked[i].outcome == OUTCOME_OFFERED && lost_us > now_us && lost_us < until_us)
+            until_us = lost_us;
+    }
+    return until_us;
+}
+
 /* Looks at who is near, asks as many as may be asked now, and says when to look again. */
 static void go_round(struct search *s, const struct command *cmd, const struct decide_ctx *ctx,
                      struct decision *ret) {
@@ -208,7 +249,8 @@ static void go_round(struct search *s, const struct command *cmd, const struct d
     int32_t wave = search_room(o, s, now_us);
     int64_t patience_us = o->offer_timeout_s * US_PER_S + SEARCH_LOST_US;
     if (wave <= 0) {
-        s->wake_at_us = now_us + patience_us;
+        s->wake_at_us = patient_until(s, now_us, patience_us);
+        note_unassigned(s, cmd, ctx, ret);
         return;
     }
     const struct search_facts *facts = cmd->facts;
@@ -226,6 +268,7 @@ static void go_round(struct search *s, const struct command *cmd, const struct d
     if (chosen == 0)
         s->radius_m = dispatch_next_radius(s->radius_m, o->search_radius_max_m);
     s->wake_at_us = now_us + (chosen == wave ? patience_us : SEARCH_PAUSE_US);
+    note_unassigned(s, cmd, ctx, ret);
 }
 
 /* ---- decisions ---- */
@@ -258,6 +301,7 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
     struct search *s = old != NULL ? search_edit(cmd, ctx, old, ret)
                                    : search_new(cmd, ctx, b->booking_id, SEARCH_OPEN, ret);
     search_fill(s, b, service->o.search_radius_m);
+    s->begun_at_us = ctx->now_us;
     go_round(s, cmd, ctx, ret);
 }
 
@@ -351,6 +395,8 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     struct search *s = state != NULL ? search_edit(cmd, ctx, state, ret)
                                      : search_new(cmd, ctx, b->booking_id, SEARCH_DONE, ret);
     hear(s, b, SEARCH_DONE);
+    if (s->unassigned && s->status == SEARCH_DONE)
+        tell_unassigned(s, false, false, cmd, ctx, ret);
     struct str offer_id = b->offer != NULL ? b->offer->id : STR_NONE;
     struct search_asked *asked = asked_offer(s, offer_id);
     if (asked != NULL && asked->outcome == OUTCOME_LEFT)
@@ -372,7 +418,12 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
     if (old == NULL) {
         search_new(cmd, ctx, b->booking_id, SEARCH_DONE, ret)->heard_version = b->version;
     } else if (old->status == SEARCH_OPEN || b->driver_id.p == NULL) {
-        hear(search_edit(cmd, ctx, old, ret), b, SEARCH_DONE);
+        struct search *s = search_edit(cmd, ctx, old, ret);
+        hear(s, b, SEARCH_DONE);
+        if (b->state == BOOKING_EXPIRED) /* somebody has to tell the customer, or find a driver */
+            tell_unassigned(s, true, true, cmd, ctx, ret);
+        else if (s->unassigned)
+            tell_unassigned(s, false, false, cmd, ctx, ret);
     }
 }
 
@@ -398,6 +449,7 @@ static void decide_unassigned(const struct command *cmd, const struct decide_ctx
     if (!again)
         return;
     search_fill(s, b, service->o.search_radius_m);
+    s->begun_at_us = ctx->now_us;
     go_round(s, cmd, ctx, ret);
 }
 

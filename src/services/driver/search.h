@@ -67,7 +67,9 @@ struct search {
     struct aggregate_head head;
     struct str booking_id;
     int32_t status; /* enum search_status */
-    bool begun;     /* what follows is known: false if news of its end came first */
+    int64_t begun_at_us;
+    bool unassigned; /* the alert is raised: nobody has taken it for a while */
+    bool begun;      /* what follows is known: false if news of its end came first */
     int32_t vehicle;
     struct ev_point *pickup, *dropoff;
     int64_t stop_count, earning;

@@ -65,6 +65,8 @@ static const struct schema_field search_fields[] = {
     {"booking_id", S_ID, KEPT(search, booking_id), .hint = "bkg"},
     {"status", S_ENUM, KEPT(search, status), .names = search_status_names},
     {"begun", S_BOOL, KEPT(search, begun)},
+    {"begun_at", S_TIME, KEPT(search, begun_at_us)},
+    {"unassigned", S_BOOL, KEPT(search, unassigned)},
     {"vehicle", S_ENUM, KEPT(search, vehicle), .names = vehicle_names},
     {"pickup", S_OBJECT_PTR, KEPT(search, pickup), .sub = &place_schema},
     {"dropoff", S_OBJECT_PTR, KEPT(search, dropoff), .sub = &place_schema},

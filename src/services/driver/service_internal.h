@@ -74,6 +74,7 @@ void on_offer_closed(struct event_turn *t, const void *data);
 void on_assign_wanted(struct event_turn *t, const void *data);
 void on_assigned(struct event_turn *t, const void *data);
 void on_unassigned(struct event_turn *t, const void *data);
+void on_progressed(struct event_turn *t, const void *data);
 void on_ended(struct event_turn *t, const void *data);
 void on_rated(struct event_turn *t, const void *data);
 

@@ -22,7 +22,22 @@ static void drive_straight(struct router *router, const struct point *from, int3
         ret_legs[i] = (struct router_leg){.distance_m = llround(m), .duration_s = llround(m / 10)};
     }
 }
-static const struct router_ops router_ops = {.many_to_one = drive_straight};
+static void drive_line(struct router *router, const struct point *stops, int32_t stop_count,
+                       enum vehicle vehicle, bool with_line, struct arena *a,
+                       struct route *ret_route) {
+    (void)vehicle;
+    struct rig *r = (struct rig *)((char *)router - offsetof(struct rig, router));
+    double m = 0;
+    for (int32_t i = 1; i < stop_count; i++)
+        m += geo_distance_m(stops[i - 1], stops[i]);
+    *ret_route = (struct route){
+        .distance_m = llround(m), .duration_s = llround(m / 10), .estimate = !r->roads};
+    if (with_line) {
+        ret_route->points = arena_copy(a, stops, sizeof(*stops) * (size_t)stop_count);
+        ret_route->point_count = stop_count;
+    }
+}
+static const struct router_ops router_ops = {.many_to_one = drive_straight, .route = drive_line};
 
 static void hear(void *consumer, struct bus_delivery *d) {
     struct rig *r = consumer;
@@ -30,6 +45,11 @@ static void hear(void *consumer, struct bus_delivery *d) {
     struct heard *h = &r->heard[r->heard_count++];
     h->type = arena_str(&r->arena, d->event->type);
     CHECK(schema_load(&ev_claim_schema, r->parser, d->event->data, &r->arena, &h->claim) == 0);
+    if (str_starts(h->type, "tracking."))
+        CHECK(schema_load(&ev_tracking_schema, r->parser, d->event->data, &r->arena,
+                          &h->tracking) == 0);
+    if (str_starts(h->type, "alert."))
+        CHECK(schema_load(&ev_alert_schema, r->parser, d->event->data, &r->arena, &h->alert) == 0);
     d->done(d, 0);
 }
 
@@ -47,15 +67,25 @@ static void see(void *consumer, struct str topic, const void *data, size_t len) 
         memcpy(&r->signals[r->signal_count++], data, len);
 }
 
+static void see_eta(void *consumer, struct str topic, const void *data, size_t len) {
+    (void)topic;
+    struct rig *r = consumer;
+    CHECK(signal_eta_read(data, len, &r->eta));
+    r->eta_count++;
+}
+
 static void open_house(struct rig *r) {
     static const char *const types[] = {EV_DISPATCH_CLAIM,     EV_DISPATCH_OFFERED,
                                         EV_DISPATCH_REFUSED,   EV_DRIVER_DROPPED,
-                                        EV_DRIVER_CLAIM_STALE, NULL};
+                                        EV_DRIVER_CLAIM_STALE, EV_TRACKING_REACHED,
+                                        EV_TRACKING_LEFT,      EV_ALERT_RAISED,
+                                        EV_ALERT_CLEARED,      NULL};
     struct house *h = r->house;
     static const char *const notices[] = {EV_DRIVER_NOTICE, NULL};
     CHECK(h->bus->ops->subscribe(h->bus, "ears", types, hear, r) == 0);
     CHECK(h->bus->ops->subscribe(h->bus, "notices", notices, hear_notice, r) == 0);
     CHECK(h->bus->ops->listen(h->bus, SIGNAL_POSITION, see, r) == 0);
+    CHECK(h->bus->ops->listen(h->bus, SIGNAL_ETA, see_eta, r) == 0);
     r->options.clock = &h->clock;
     r->options.entropy = &h->entropy;
     r->options.bus = h->bus;
@@ -222,4 +252,12 @@ int32_t rig_count(const struct rig *r, const char *type) {
     for (int32_t i = 0; i < r->heard_count; i++)
         n += str_is(r->heard[i].type, type);
     return n;
+}
+
+const struct heard *rig_last_heard(const struct rig *r, const char *type) {
+    for (int32_t i = r->heard_count - 1; i >= 0; i--) {
+        if (str_is(r->heard[i].type, type))
+            return &r->heard[i];
+    }
+    return NULL;
 }

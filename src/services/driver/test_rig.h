@@ -12,12 +12,15 @@
 struct heard {
     struct str type;
     struct ev_claim claim;
+    struct ev_tracking tracking; /* of tracking.* */
+    struct ev_alert alert;       /* of alert.* */
 };
 struct rig {
     struct house *house;
     struct driver_service *service;
     struct driver_options options;
     struct router router;
+    bool roads;     /* ways are by road: the straight line */
     int32_t routed; /* questions to the router */
     struct heard heard[HEARD_MAX];
     int32_t heard_count;
@@ -25,6 +28,8 @@ struct rig {
     int32_t notice_count;
     struct signal_position signals[SIGNALS_MAX];
     int32_t signal_count;
+    struct signal_eta eta; /* the last that was signalled */
+    int32_t eta_count;
     struct json_parser *parser;
     struct arena arena;
 };
@@ -61,5 +66,6 @@ struct ev_booking rig_with_offer(struct rig *r, const struct ev_booking *b, stru
 /* The newest heard of TYPE, or NULL. */
 const struct ev_claim *rig_last(const struct rig *r, const char *type);
 int32_t rig_count(const struct rig *r, const char *type);
+const struct heard *rig_last_heard(const struct rig *r, const char *type); /* or NULL */
 
 #endif

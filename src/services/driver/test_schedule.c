@@ -149,7 +149,9 @@ static void test_bad_schedules(void **state) {
         buf_printf(&many, "%s{\"day\":\"mon\",\"from\":\"%02d:00\",\"to\":\"%02d:30\"}",
                    i > 0 ? "," : "", i, i);
     buf_add_cstr(&many, "]}");
-    assert_has(rig_expect(r, 422, ROLE_DRIVER, user, "PUT", SCHEDULE, buf_str(&many).p), "/shifts");
+    assert_has(rig_expect(r, 422, ROLE_DRIVER, user, "PUT", SCHEDULE,
+                          arena_cstr(&r->arena, buf_str(&many))),
+               "/shifts");
     assert_null(rig_stored(r, user));
     rig_expect(r, 403, ROLE_CUSTOMER, NULL, "PUT", SCHEDULE, "{\"shifts\":[]}");
     rig_expect(r, 404, ROLE_ADMIN, NULL, "PUT", "/v1/drivers/drv_1/schedule", "{\"shifts\":[]}");

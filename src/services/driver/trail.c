@@ -203,3 +203,32 @@ int trail_read(struct store *store, struct json_parser *p, struct str driver_id,
     free(r.fixes);
     return err;
 }
+
+/* A chunk that is newer than all its driver had begins after them, so its id says that it is new.
+ */
+int trail_since(struct store *store, struct json_parser *p, struct str driver_id, int64_t after_us,
+                int32_t limit, struct arena *a, struct trail_page *ret_page) {
+    CHECK(limit > 0);
+    struct reading r = {
+        .parser = p, .arena = a, .from_us = after_us + 1, .until_us = INT64_MAX, .limit = limit};
+    struct store_query q = {.collection = &trail_collection,
+                            .index = "driver_id",
+                            .key = driver_id,
+                            .after = trail_floor(a, after_us + 1),
+                            .ascending = true,
+                            .limit = STORE_LIST_MAX};
+    struct store_doc *docs;
+    int32_t count = 0, read = 0;
+    int err = store->ops->list(store, &q, a, &docs, &count);
+    for (; err == 0 && read < count && r.count < limit; read++)
+        err = take_chunk(&r, &docs[read]);
+    if (err == 0) {
+        fix_sort(r.fixes, r.count, a);
+        r.count = leave_out_twice(r.fixes, r.count);
+        ret_page->more = read < count || count == q.limit;
+        ret_page->count = r.count;
+        ret_page->fixes = arena_copy(a, r.fixes, (size_t)r.count * sizeof(struct fix));
+    }
+    free(r.fixes);
+    return err;
+}

@@ -56,5 +56,9 @@ struct trail_page {
  * were certain; or an error of the store. All in A. */
 int trail_read(struct store *store, struct json_parser *p, struct str driver_id, int64_t from_us,
                int64_t until_us, int32_t limit, struct arena *a, struct trail_page *ret_page);
+/* The fixes after AFTER_US that came in since the driver's newest was that, at least LIMIT of them
+ * if there are so many. Cheaper than trail_read: it looks at nothing that is older. */
+int trail_since(struct store *store, struct json_parser *p, struct str driver_id, int64_t after_us,
+                int32_t limit, struct arena *a, struct trail_page *ret_page);
 
 #endif

@@ -6,6 +6,7 @@
  *
  * A watchable says who may watch a booking: the facts of its events that this service needs later.
  */
+#include "services/notification/alerts.h"
 #include "services/notification/erase.h"
 #include "services/notification/internal.h"
 #include "services/notification/recipients.h"
@@ -496,6 +497,11 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_REMINDED, &ev_booking_schema, on_booking},
     {EV_BOOKING_PROOF, &ev_booking_schema, on_booking},
     {EV_BOOKING_PIN_REFUSED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_REACHED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_LEFT, &ev_booking_schema, on_booking},
+    {EV_ALERT_RAISED, &ev_alert_schema, on_alert_raised},
+    {EV_ALERT_CLEARED, &ev_alert_schema, on_alert_cleared},
+    {EV_ALERT_ACKNOWLEDGED, &ev_alert_schema, on_alert_acknowledged},
     {EV_ACCOUNT_REGISTERED, &ev_account_schema, on_recipient_account},
     {EV_ACCOUNT_CHANGED, &ev_account_schema, on_recipient_account},
     {EV_ACCOUNT_ERASED, &ev_erased_schema, notification_on_erased},

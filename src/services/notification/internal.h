@@ -95,8 +95,10 @@ void inbox_tick(struct notification_service *n, struct store *writer, int64_t no
 
 struct position {
     struct signal_position latest;
-    uint64_t stamp; /* rises with every change of any */
-    int32_t index;  /* its place in `all`, as long as it is known */
+    uint64_t stamp;         /* rises with every change of any */
+    int32_t index;          /* its place in `all`, as long as it is known */
+    struct signal_eta *eta; /* of the booking under way; NULL: not heard. Behind the lock */
+    uint64_t eta_stamp;
     int64_t heard_us;
     struct position *before, *next; /* of those who are on duty, or off, by heard_us */
 };
@@ -124,6 +126,11 @@ int32_t positions_of_booking(struct positions *p, struct str booking_id, uint64_
                              struct position *out, uint64_t *ret_stamp);
 /* signal_fn with the notification_service as consumer. */
 void positions_on_signal(void *consumer, struct str topic, const void *data, size_t len);
+/* When he will be at the stops of the booking, if that has changed after AFTER. */
+bool positions_eta(struct positions *p, struct str booking_id, uint64_t after,
+                   struct signal_eta *ret);
+void positions_on_eta(void *consumer, struct str topic, const void *data, size_t len);
+struct str eta_frame(const struct signal_eta *s, struct arena *a);
 struct str position_frame(const struct signal_position *s, bool for_booking, struct arena *a);
 
 /* ---- session.c ---- */

@@ -22,8 +22,11 @@ void positions_init(struct positions *p) {
 
 void positions_free(struct positions *p) {
     free(p->free_places);
-    for (int32_t i = 0; i < p->count; i++)
+    for (int32_t i = 0; i < p->count; i++) {
+        if (p->all[i] != NULL)
+            free(p->all[i]->eta);
         free(p->all[i]);
+    }
     free(p->all);
     free(p->stamps);
     map_free(&p->by_driver);
@@ -83,6 +86,7 @@ static void forget(struct positions *p, struct position *position) {
     p->all[position->index] = NULL;
     p->stamps[position->index] = 0; /* newer than nobody's stamp: passed over */
     p->free_places[p->free_count++] = position->index;
+    free(position->eta);
     free(position);
 }
 
@@ -123,6 +127,10 @@ void notification_service_position(struct notification_service *n,
         position = position_add(p, said->driver_id, sizeof(said->driver_id));
     }
     position->latest = *said;
+    if (position->eta != NULL && strcmp(position->eta->booking_id, said->booking_id) != 0) {
+        free(position->eta);
+        position->eta = NULL;
+    }
     list_join(p, position, now_us);
     position->stamp = p->stamps[position->index] = ++p->stamp;
     if (said->booking_id[0] != 0)
@@ -160,6 +168,63 @@ int32_t positions_of_booking(struct positions *p, struct str booking_id, uint64_
         out[n++] = *position;
     pthread_rwlock_unlock(&p->lock);
     return n;
+}
+
+/* Of a driver who is not on the map nobody is told. */
+void positions_on_eta(void *consumer, struct str topic, const void *data, size_t len) {
+    (void)topic;
+    struct notification_service *n = consumer;
+    struct positions *p = &n->positions;
+    struct signal_eta said;
+    if (!signal_eta_read(data, len, &said))
+        return;
+    pthread_rwlock_wrlock(&p->lock);
+    struct position *position = map_get(&p->by_driver, str_from(said.driver_id));
+    if (position != NULL) {
+        if (position->eta == NULL)
+            position->eta = xmalloc(sizeof(said));
+        *position->eta = said;
+        position->eta_stamp = ++p->stamp;
+    }
+    pthread_rwlock_unlock(&p->lock);
+}
+
+bool positions_eta(struct positions *p, struct str booking_id, uint64_t after,
+                   struct signal_eta *ret) {
+    pthread_rwlock_rdlock(&p->lock);
+    const struct position *position = map_get(&p->by_booking, booking_id);
+    bool news = position != NULL && position->eta != NULL && position->eta_stamp > after &&
+                str_is(booking_id, position->eta->booking_id);
+    if (news)
+        *ret = *position->eta;
+    pthread_rwlock_unlock(&p->lock);
+    return news;
+}
+
+struct str eta_frame(const struct signal_eta *s, struct arena *a) {
+    struct buf out;
+    struct jw w;
+    buf_init(&out, a, 512);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "type", STR("eta"));
+    jw_key(&w, "data");
+    jw_object(&w);
+    jw_kv_str(&w, "booking_id", str_from(s->booking_id));
+    jw_key(&w, "stops");
+    jw_array(&w);
+    for (int32_t i = 0; i < s->stop_count; i++) {
+        jw_object(&w);
+        jw_kv_i64(&w, "index", i);
+        jw_kv_time(&w, "eta", s->stops[i].eta_us);
+        jw_kv_time(&w, "eta_from", s->stops[i].early_us);
+        jw_kv_time(&w, "eta_to", s->stops[i].late_us);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    jw_end(&w);
+    jw_end(&w);
+    return buf_str(&out);
 }
 
 struct str position_frame(const struct signal_position *s, bool for_booking, struct arena *a) {

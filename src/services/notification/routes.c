@@ -1,4 +1,5 @@
 /* The service's tables, its own life, and its two routes. */
+#include "services/notification/alerts.h"
 #include "services/notification/erase.h"
 #include "services/notification/internal.h"
 #include "services/notification/recipients.h"
@@ -117,6 +118,10 @@ static const struct route_entry routes[] = {
     {"PUT", "/v1/notifications/preferences", ROLES_ANY, route_preferences_put, &preferences_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putNotificationPreferences", preferences_check,
      .area = AREA_NOTIFICATIONS},
+    {"GET", "/v1/alerts", ROLES_STAFF, route_alerts, NULL, 0, "listAlerts", .area = AREA_BOOKINGS},
+    {"POST", "/v1/alerts/{id}/ack", ROLES_STAFF, route_alert_ack, &alert_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH | ROUTE_BODY_OPTIONAL, "acknowledgeAlert",
+     .area = AREA_BOOKINGS},
     {"GET", "/v1/webhooks", WEBHOOK_ROLES, route_webhooks, NULL, 0, "listWebhooks"},
     {"POST", "/v1/webhooks", WEBHOOK_ROLES, route_webhook_create, &webhook_body_schema, 0,
      "createWebhook", webhook_check},
@@ -134,13 +139,11 @@ static const struct route_entry routes[] = {
     {"POST", "/v1/deliveries/{id}/retry", WEBHOOK_ROLES, route_delivery_retry, NULL, 0,
      "retryDelivery"},
 };
-static const struct store_collection *const collections[] = {&inbox_collection,
-                                                             &watchable_collection,
-                                                             &delivery_collection,
-                                                             &webhook_collection,
-                                                             &recipient_collection,
-                                                             &notification_erasure_collection,
-                                                             NULL};
+static const struct store_collection *const collections[] = {
+    &inbox_collection,     &watchable_collection,
+    &delivery_collection,  &webhook_collection,
+    &recipient_collection, &notification_erasure_collection,
+    &alert_collection,     NULL};
 static const struct command_type *const timers[] = {&delivery_wake, NULL};
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
@@ -148,6 +151,7 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
     outbound_tick(self, writer, now_us);
     eraser_tick(&notification_eraser, writer, &((struct notification_service *)self)->erase_next_us,
                 now_us);
+    alerts_tick(writer, now_us);
 }
 
 static int start(void *self, struct store *reader, int64_t now_us) {
@@ -185,7 +189,7 @@ static const struct service_def def = {
     .routes = routes,
     .route_count = (int32_t)COUNT_OF(routes),
     .events = notification_events,
-    .event_count = 24,
+    .event_count = 29,
     .timers = timers,
     .start = start,
     .follow = follow,
@@ -215,7 +219,8 @@ struct notification_service *notification_service_new(const struct notification_
     for (int32_t i = 0; i < o->workers_max; i++)
         n->parts[i].service = n;
     if (o->bus != NULL)
-        CHECK(o->bus->ops->listen(o->bus, SIGNAL_POSITION, positions_on_signal, n) == 0);
+        CHECK(o->bus->ops->listen(o->bus, SIGNAL_POSITION, positions_on_signal, n) == 0 &&
+              o->bus->ops->listen(o->bus, SIGNAL_ETA, positions_on_eta, n) == 0);
     if (o->peers != NULL)
         part_listen(n);
     return n;

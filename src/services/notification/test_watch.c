@@ -90,6 +90,57 @@ static void a_booking_is_watched_by_its_people_and_staff(void **state) {
     kit_free(k);
 }
 
+/* Arrival times go to whoever watches the booking: when they are new, and once. */
+static void arrival_times_are_pushed(void **state) {
+    (void)state;
+    struct world w = world_new(31);
+    struct kit *k = w.k;
+    struct signal_eta eta = {.stop_count = 2};
+    copy_text(eta.driver_id, sizeof eta.driver_id, w.driver_id);
+    copy_text(eta.booking_id, sizeof eta.booking_id, w.b.booking_id);
+    eta.stops[1].eta_us = k->h->now_us + 600 * US_PER_S;
+    eta.stops[1].early_us = eta.stops[1].eta_us - 60 * US_PER_S;
+    eta.stops[1].late_us = eta.stops[1].eta_us + 60 * US_PER_S;
+    house_socket_text(w.c->s, w.watch);
+    expect_watching(w.c, w.b.booking_id);
+    k->h->bus->ops->signal(k->h->bus, SIGNAL_ETA, &eta, sizeof eta); /* of nobody on the map */
+    tick(k);
+    expect_nothing(w.c);
+    kit_position(k, w.driver_id, w.b.booking_id, 57.7, 11.9, false);
+    k->h->bus->ops->signal(k->h->bus, SIGNAL_ETA, &eta, sizeof eta);
+    tick(k);
+    assert_true(kit_has(client_take(w.c), "\"type\":\"position\""));
+    struct str frame = client_take(w.c);
+    assert_true(str_starts(frame, "{\"type\":\"eta\",\"data\":{\"booking_id\":\""));
+    assert_true(kit_has(frame, "{\"index\":0,\"eta\":null,\"eta_from\":null,\"eta_to\":null},"
+                               "{\"index\":1,\"eta\":\"2026-11-23T10:10:00"));
+    tick(k);
+    expect_nothing(w.c);
+    kit_position(k, w.driver_id, w.b.booking_id, 57.7, 11.91, false);
+    tick(k);
+    assert_true(kit_has(client_take(w.c), "\"type\":\"position\""));
+    expect_nothing(w.c);
+    house_socket_text(w.staff->s, w.watch); /* who comes later is told what is known */
+    expect_watching(w.staff, w.b.booking_id);
+    assert_true(kit_has(client_take(w.staff), "\"type\":\"position\""));
+    assert_true(kit_has(client_take(w.staff), "\"type\":\"eta\""));
+    /* another booking of his: what was told of the one before is not told any more */
+    struct str other = house_id(k->h, "bkg");
+    kit_position(k, w.driver_id, other, 57.7, 11.92, false);
+    kit_position(k, w.driver_id, w.b.booking_id, 57.7, 11.93, false);
+    house_socket_text(w.d->s, w.watch);
+    expect_watching(w.d, w.b.booking_id);
+    assert_true(kit_has(client_take(w.d), "\"type\":\"position\""));
+    expect_nothing(w.d);
+    struct signal_eta bad = eta;
+    bad.stop_count = 21;
+    k->h->bus->ops->signal(k->h->bus, SIGNAL_ETA, &bad, sizeof bad);
+    k->h->bus->ops->signal(k->h->bus, SIGNAL_ETA, &eta, sizeof eta - 1);
+    tick(k);
+    expect_nothing(w.d);
+    kit_free(k);
+}
+
 static void an_unknown_booking_is_refused_after_a_moment(void **state) {
     (void)state;
     struct world w = world_new(2);
@@ -630,6 +681,7 @@ static void acks_lost_by_a_full_mailbox_do_not_hold_him_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_booking_is_watched_by_its_people_and_staff),
+        cmocka_unit_test(arrival_times_are_pushed),
         cmocka_unit_test(an_unknown_booking_is_refused_after_a_moment),
         cmocka_unit_test(a_brand_new_booking_can_be_watched_at_once),
         cmocka_unit_test(what_is_asked_for_can_be_taken_back),

@@ -217,6 +217,12 @@ static bool send_booking(struct session *s, struct watch *watch) {
     if (positions_of_booking(p, str_from(watch->booking_id), watch->stamp, &found, &stamp) > 0 &&
         !send_position(s, &found, true))
         return false;
+    struct signal_eta eta;
+    if (positions_eta(p, str_from(watch->booking_id), watch->stamp, &eta)) {
+        arena_reset(&s->part->scratch);
+        if (!session_send_text(s, eta_frame(&eta, &s->part->scratch)))
+            return false;
+    }
     watch->stamp = stamp;
     return true;
 }
