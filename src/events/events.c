@@ -125,6 +125,8 @@ static const struct schema_field booking_fields[] = {
     {"earned", S_I64, AT(ev_booking, earned)},
     {"search_until", S_TIME, AT(ev_booking, search_until_us)},
     {"held", S_BOOL, AT(ev_booking, held)},
+    {"favourites", S_STR_LIST, AT(ev_booking, favourites),
+     .count_offset = offsetof(struct ev_booking, favourite_count), .max = 20},
     {"driver_id", S_ID, AT(ev_booking, driver_id), .hint = "drv"},
     {"driver_user_id", S_ID, AT(ev_booking, driver_user_id), .hint = "usr"},
     {"offer", S_OBJECT_PTR, AT(ev_booking, offer), .sub = &ev_offer_schema},

@@ -171,7 +171,9 @@ struct ev_booking {
     int64_t gross, earned; /* once it has ended: what driver and house share, and the driver's part;
                               also of a cancellation that costs something */
     int64_t search_until_us;
-    bool held;                            /* a dispatcher will choose: nobody is to be looked for */
+    bool held;              /* a dispatcher will choose: nobody is to be looked for */
+    struct str *favourites; /* when it is requested: drivers to be asked before others */
+    int32_t favourite_count;
     struct str driver_id, driver_user_id; /* once assigned */
     struct ev_offer *offer;
     int64_t stars;

@@ -453,6 +453,16 @@ class MainWay(unittest.TestCase):
         customer.post(f'{at}/cancel', {}, expect=200)
         customer.problem(409, 'illegal-transition', 'PUT', f'{at}/pickup-window', window(6, 12))
 
+    def again(self, ola, booking):
+        quote = customer.post(f'/v1/bookings/{booking["id"]}/rebook', expect=201).json['quotes'][0]
+        self.assertEqual(quote['again_of'], booking['id'])
+        customer.problem(422, 'invalid-request', 'POST', f'/v1/bookings/{booking["id"]}/rebook', {'pickup_window': {}})
+        at = f'/v1/me/favourite-drivers/{ola.driver_id}'
+        customer.problem(422, 'invalid-request', 'PUT', at, {'booking_id': f'bkg{NOBODY}'})
+        customer.put(at, {'booking_id': booking['id']}, expect=200)
+        self.assertEqual(len(customer.get('/v1/me/favourite-drivers', expect=200).json['items']), 1)
+        customer.delete(at, expect=204)
+
     def drive(self, ola, booking):
         at, offer = f'/v1/bookings/{booking["id"]}', ola.offer(booking['id'])
         ola.post(f'{at}/accept', {'offer_id': offer['id']}, expect=200)
@@ -515,6 +525,7 @@ class MainWay(unittest.TestCase):
         dispatcher.get(f'/v1/drivers/{ola.driver_id}/playback?from={rfc3339(time.time() - 60)}&to={rfc3339(time.time())}&step_s=5', expect=200)
         self.reports()
         self.devices(ola)
+        self.again(ola, booking)
         self.vehicles(ola)
         self.schedule(ola)
         dispatcher.get('/v1/drivers?status=approved', expect=200)
@@ -798,7 +809,7 @@ class Socket(unittest.TestCase):
 
 def filled(path):
     """The path with ids of nothing that there is."""
-    prefix = 'usr' if '/users/' in path else 'drv' if '/drivers/' in path else 'bkg'
+    prefix = 'usr' if '/users/' in path else 'drv' if 'drivers/' in path else 'bkg'
     return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found').replace('{code}', 'NONE')
 
 
@@ -903,8 +914,9 @@ KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'c
               'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []}})
 # Of those who give something off.
 KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})
-# Of those who book for later.
-KEYED.update({'reschedule': {'pickup_window': {'from': rfc3339(time.time() + 7200), 'to': rfc3339(time.time() + 10800)}}})
+# Of those who book for later, and again.
+KEYED.update({'addFavouriteDriver': {'booking_id': f'bkg{NOBODY}'},
+              'reschedule': {'pickup_window': {'from': rfc3339(time.time() + 7200), 'to': rfc3339(time.time() + 10800)}}})
 
 
 if __name__ == '__main__':

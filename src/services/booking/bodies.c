@@ -33,6 +33,11 @@ static const struct schema_field quote_fields[] = {
 };
 const struct schema quote_body_schema = SCHEMA(struct quote_body, "QuoteRequest", quote_fields);
 
+static const struct schema_field rebook_fields[] = {
+    {"pickup_window", S_OBJECT_PTR, S_IN, AT(rebook_body, pickup_window), .sub = &window_schema},
+};
+const struct schema rebook_body_schema = SCHEMA(struct rebook_body, "RebookRequest", rebook_fields);
+
 static const struct schema_field reschedule_fields[] = {
     {"pickup_window", S_OBJECT_PTR, S_IN | S_REQUIRED, AT(window_body, pickup_window),
      .sub = &window_schema},
@@ -65,6 +70,7 @@ static const struct schema_field create_fields[] = {
      .max = STOPS_MAX, .sub = &stop_schema},
     {"goods", S_LIST, S_IN, AT(create_body, goods), COUNT_AT(create_body, goods_count), .min = 0,
      .max = GOODS_MAX, .sub = &goods_schema},
+    {"prefer_favourites", S_BOOL, S_IN, AT(create_body, prefer_favourites)},
 };
 const struct schema create_body_schema =
     SCHEMA(struct create_body, "BookingRequest", create_fields);

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "services/booking/favourites.h"
 #include "services/booking/schedule.h"
 
 /* Reads the quote, which never changes, and draws the secret of the tracking link: secrets do not
@@ -19,6 +20,12 @@ static int load_create(struct command *cmd, struct store *store, int64_t now_us)
         s->o.entropy->fill(s->o.entropy, bytes, sizeof(bytes));
         tracking_secret(bytes, facts->secret);
         cmd->facts = facts;
+    }
+    if (body->prefer_favourites) {
+        int found = favourites_of(store, executor_parser(cmd->executor), cmd->who.user_id,
+                                  cmd->arena, &facts->favourites, &facts->favourite_count);
+        if (found < 0)
+            return found;
     }
     int err = open_reserve(cmd, store);
     if (err < 0)
@@ -154,6 +161,8 @@ static void fill_stops(const struct create_body *body, const struct quote_set *s
         b->stops[i] = (struct booking_stop){.place = set->stops[i], .state = STOP_PENDING};
         if (i < body->stop_count)
             b->stops[i].contact = body->stops[i].contact;
+        else if (body->stop_count == 0 && i < set->contact_count)
+            b->stops[i].contact = set->contacts[i].contact;
     }
 }
 
@@ -188,7 +197,11 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
     b->customer_id = cmd->who.user_id;
     b->state = BOOKING_REQUESTED;
     b->vehicle = quote->vehicle;
-    b->payment = body->payment != PAYMENT_NONE ? body->payment : PAYMENT_CASH;
+    b->payment = body->payment != PAYMENT_NONE         ? body->payment
+                 : facts->set->payment != PAYMENT_NONE ? facts->set->payment
+                                                       : PAYMENT_CASH;
+    b->favourites = facts->favourites;
+    b->favourite_count = facts->favourite_count;
     b->estimate = quote->estimate;
     fill_stops(body, facts->set, ctx->arena, b);
     b->goods = body->goods_count > 0 ? body->goods : facts->set->goods;
@@ -203,7 +216,7 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
         b->terms.commission_bp = (int64_t)s->o.commission_percent * 100;
     b->earning = price_earning(price_gross(&quote->price), b->terms.commission_bp);
     b->cancel_fee = I64_ABSENT;
-    b->notes = body->notes;
+    b->notes = body->notes.p != NULL ? body->notes : facts->set->notes;
     b->secret = (struct str){facts->secret, SECRET_LEN};
     b->created_at_us = ctx->now_us;
     b->search_until_us = ctx->now_us + s->o.search_timeout_us;

@@ -304,6 +304,10 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
         from->type == ENTRY_ASSIGN_WANTED || from->type == ENTRY_ASSIGNED ||
         from->type == ENTRY_UNASSIGNED)
         fill_trip(b, e->ctx->arena, &ev);
+    if (from->type == ENTRY_REQUESTED) {
+        ev.favourites = b->favourites;
+        ev.favourite_count = b->favourite_count;
+    }
     if (from->type == ENTRY_RATED)
         ev.stars = b->rating->stars;
     if (b->driver != NULL) {

@@ -52,6 +52,7 @@ struct create_body {
     struct goods *goods; /* none: the quote's */
     int32_t goods_count;
     int64_t promo_until_us; /* not from the client: its use is taken until then; 0: it is not */
+    bool prefer_favourites;
 };
 struct cancel_body {
     struct str reason;
@@ -90,12 +91,15 @@ struct leave_body {
     int32_t search; /* enum tri; false: dispatch does not look for another */
     int64_t version;
 };
+struct rebook_body {
+    struct window *pickup_window; /* NULL: as soon as can be */
+};
 struct window_body {
     struct window *pickup_window;
     int64_t total;   /* what it may cost at most; I64_ABSENT: as much as it does */
     int64_t version; /* I64_ABSENT: whatever it is */
 };
-extern const struct schema window_body_schema;
+extern const struct schema window_body_schema, rebook_body_schema;
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
     assign_body_schema, unassign_body_schema, release_body_schema, area_body_schema,
@@ -115,6 +119,8 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
 /* What a create needs beside its booking: gathered by load, or given by the bench. */
 struct create_facts {
     const struct quote_set *set; /* NULL: no such quote */
+    struct str *favourites;      /* of the customer, if they are wanted */
+    int32_t favourite_count;
     char secret[SECRET_LEN + 1];
     struct stop_secret {
         char pin[PIN_LEN + 1], secret[SECRET_LEN + 1];
@@ -314,6 +320,8 @@ void handle_status(struct call *c);
 void handle_rating(struct call *c);
 void handle_assign(struct call *c);
 void handle_reschedule(struct call *c);
+void handle_rebook(struct call *c);
+void check_rebook(struct call *c, const void *body, struct field_errors *errors);
 void check_window(struct call *c, const void *body, struct field_errors *errors);
 void handle_unassign(struct call *c);
 void handle_release(struct call *c);

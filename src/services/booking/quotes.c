@@ -312,6 +312,17 @@ static struct str fitting(const struct tariffs *t, const struct quote_body *body
     return out.len > 0 ? buf_str(&out) : STR("none of those on offer there");
 }
 
+/* What a new booking of the trip of B need not say again. */
+static void take_over(const struct booking *b, struct arena *a, struct quote_set *set) {
+    set->again_of = b->head.id;
+    set->contacts = arena_array(a, struct contact_of, b->stop_count);
+    set->contact_count = b->stop_count;
+    for (int32_t i = 0; i < b->stop_count; i++)
+        set->contacts[i].contact = b->stops[i].contact;
+    set->notes = b->notes;
+    set->payment = b->payment;
+}
+
 /* There is no quote: why. */
 static void refuse_quotes(struct call *c, const struct quote_set *set, struct str fit) {
     const struct quote_body *body = c->body;
@@ -326,7 +337,8 @@ static void refuse_quotes(struct call *c, const struct quote_set *set, struct st
     call_invalid(c, &errors);
 }
 
-void handle_quotes(struct call *c) {
+/* AGAIN: the booking whose trip it is once more; NULL: a new one. */
+static void answer_quotes(struct call *c, const struct booking *again) {
     struct booking_service *s = c->service;
     const struct quote_body *body = c->body;
     const struct promo *promo = NULL;
@@ -358,6 +370,37 @@ void handle_quotes(struct call *c) {
     set->refused = refused;
     if (promo != NULL)
         refuse_useless(&c->arena, set);
+    if (again != NULL)
+        take_over(again, &c->arena, set);
     struct str id = id_new(&c->arena, "qte", c->now_us, c->worker->rng);
     call_command(c, &quote_create, id_variant(&c->arena, id, 0), set);
+}
+
+void handle_quotes(struct call *c) {
+    answer_quotes(c, NULL);
+}
+
+void check_rebook(struct call *c, const void *data, struct field_errors *errors) {
+    const struct rebook_body *body = data;
+    schedule_check(c->service, body->pickup_window, c->now_us, "/pickup_window", &c->arena, errors);
+}
+
+/* The same stops, class and goods at today's price. Who may see a booking but has not booked it,
+ * gets a quote of his own: staff do so for customers on the phone. */
+void handle_rebook(struct call *c) {
+    const struct rebook_body *asked = c->body;
+    const struct booking *b = visible_booking(c);
+    if (b == NULL)
+        return;
+    struct quote_body *body = arena_new(&c->arena, struct quote_body);
+    *body = (struct quote_body){.stops = arena_array(&c->arena, struct place, b->stop_count),
+                                .stop_count = b->stop_count,
+                                .vehicle = b->vehicle,
+                                .pickup_window = asked->pickup_window,
+                                .goods = b->goods,
+                                .goods_count = b->goods_count};
+    for (int32_t i = 0; i < b->stop_count; i++)
+        body->stops[i] = b->stops[i].place;
+    c->body = body;
+    answer_quotes(c, b);
 }

@@ -4,6 +4,7 @@
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
 #include "services/booking/erase.h"
+#include "services/booking/favourites.h"
 #include "services/booking/promo.h"
 #include "services/booking/report.h"
 #include "services/booking/schedule.h"
@@ -72,6 +73,14 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "rateBooking", .area = AREA_BOOKINGS},
     {"POST", "/v1/bookings/{id}/assign", ROLES_STAFF, handle_assign, &assign_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "assignDriver", .area = AREA_BOOKINGS},
+    {"POST", "/v1/bookings/{id}/rebook", ROLES_CUSTOMERS, handle_rebook, &rebook_body_schema,
+     ROUTE_BODY_OPTIONAL, "rebook", check_rebook, .area = AREA_BOOKINGS},
+    {"GET", "/v1/me/favourite-drivers", ROLES(ROLE_CUSTOMER), handle_favourites, NULL, 0,
+     "listFavouriteDrivers", .area = AREA_BOOKINGS},
+    {"PUT", "/v1/me/favourite-drivers/{id}", ROLES(ROLE_CUSTOMER), handle_put_favourite,
+     &favourite_body_schema, ROUTE_IDEMPOTENT, "addFavouriteDriver", .area = AREA_BOOKINGS},
+    {"DELETE", "/v1/me/favourite-drivers/{id}", ROLES(ROLE_CUSTOMER), handle_delete_favourite, NULL,
+     0, "removeFavouriteDriver", .area = AREA_BOOKINGS},
     {"PUT", "/v1/bookings/{id}/pickup-window", ROLES_CUSTOMERS, handle_reschedule,
      &window_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "reschedule", check_window,
      .area = AREA_BOOKINGS},
@@ -175,9 +184,11 @@ static const struct event_entry events[] = {
 
 static const struct command_type *const timers[] = {&booking_wake, &promo_wake, NULL};
 static const struct store_collection *const collections[] = {
-    &booking_collection,    &quote_collection,           &tariff_collection,
-    &area_collection,       &report_collection,          &promo_collection,
-    &promo_uses_collection, &booking_erasure_collection, NULL};
+    &booking_collection,    &quote_collection,
+    &tariff_collection,     &area_collection,
+    &report_collection,     &promo_collection,
+    &promo_uses_collection, &booking_erasure_collection,
+    &favourites_collection, NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;

@@ -132,6 +132,18 @@ static const struct schema_field quote_fields[] = {
 };
 static const struct schema quote_schema = SCHEMA(struct quote, "StoredQuote", quote_fields);
 
+static const struct schema_field contact_fields[] = {
+    {"name", S_STR, AT(contact, name)},
+    {"phone", S_STR, AT(contact, phone)},
+};
+static const struct schema contact_schema = SCHEMA(struct contact, "StoredContact", contact_fields);
+
+static const struct schema_field contact_of_fields[] = {
+    {"contact", S_OBJECT_PTR, AT(contact_of, contact), .sub = &contact_schema},
+};
+static const struct schema contact_of_schema =
+    SCHEMA(struct contact_of, "StoredContactOf", contact_of_fields);
+
 static const struct schema_field quote_set_fields[] = {
     HEAD_FIELDS("qte"),
     {"customer_id", S_ID, AT(quote_set, customer_id), .hint = "usr"},
@@ -143,16 +155,15 @@ static const struct schema_field quote_set_fields[] = {
      .sub = &quote_schema, .max = VEHICLE_COUNT},
     {"pickup_window", S_OBJECT_PTR, AT(quote_set, pickup_window), .sub = &window_schema},
     {"promo", S_OBJECT_PTR, AT(quote_set, promo), .sub = &discount_schema},
+    {"again_of", S_ID, AT(quote_set, again_of), .hint = "bkg"},
+    {"contacts", S_LIST, AT(quote_set, contacts), COUNT_AT(quote_set, contact_count),
+     .sub = &contact_of_schema, .max = STOPS_MAX},
+    {"notes", S_STR, AT(quote_set, notes)},
+    {"payment", S_ENUM, AT(quote_set, payment), .names = payment_names},
     {"goods", S_LIST, AT(quote_set, goods), COUNT_AT(quote_set, goods_count), .sub = &goods_schema,
      .max = GOODS_MAX},
 };
 const struct schema quote_set_schema = SCHEMA(struct quote_set, "StoredQuoteSet", quote_set_fields);
-
-static const struct schema_field contact_fields[] = {
-    {"name", S_STR, AT(contact, name)},
-    {"phone", S_STR, AT(contact, phone)},
-};
-static const struct schema contact_schema = SCHEMA(struct contact, "StoredContact", contact_fields);
 
 static const struct schema_field proof_file_fields[] = {
     {"id", S_ID, AT(proof_file, id), .hint = "fil"},
@@ -286,6 +297,8 @@ static const struct schema_field booking_fields[] = {
     {"ended_at", S_TIME, AT(booking, ended_at_us)},
     {"pickup_window", S_OBJECT_PTR, AT(booking, pickup_window), .sub = &window_schema},
     {"dispatch_at", S_TIME, AT(booking, dispatch_at_us)},
+    {"favourites", S_STR_LIST, AT(booking, favourites), COUNT_AT(booking, favourite_count),
+     .max = FAVOURITES_MAX},
     {"remind_at", S_TIME, AT(booking, remind_at_us)},
     {"pickup_due", S_TIME, AT(booking, pickup_due_us)},
     {"held", S_BOOL, AT(booking, held)},

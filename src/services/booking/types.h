@@ -26,7 +26,8 @@
 #define TIMELINE_MAX 328 /* entries */
 #define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    232                 /* of them kept free of offers, for what a booking cannot do without */
+    232 /* of them kept free of offers, for what a booking cannot do without */
+#define FAVOURITES_MAX 20
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
 #define SECRET_LEN 22   /* the same as base64url */
@@ -151,6 +152,13 @@ struct terms {
 
 /* ---- quotes ---- */
 
+struct contact {
+    struct str name, phone;
+};
+struct contact_of {
+    struct contact *contact; /* NULL: none */
+};
+
 struct quote {
     int32_t vehicle;
     bool estimate; /* the route is not by road */
@@ -183,7 +191,13 @@ struct quote_set {
     int32_t quote_count;
     struct window *pickup_window; /* NULL: as soon as can be */
     bool waits;                   /* of the answer only: it is for later */
-    struct goods *goods;          /* none: nothing was said */
+    /* Of a booking that is booked again: what is taken over where the new one does not say. */
+    struct str again_of;         /* its id; absent: of none */
+    struct contact_of *contacts; /* one for each stop */
+    int32_t contact_count;
+    struct str notes;
+    int32_t payment;
+    struct goods *goods; /* none: nothing was said */
     int32_t goods_count;
     struct discount *promo;              /* in those prices that have one; NULL: none was named */
     const struct promo_refusal *refused; /* of the answer only: instead of the quotes */
@@ -193,9 +207,6 @@ struct quote_set {
 
 /* ---- bookings ---- */
 
-struct contact {
-    struct str name, phone;
-};
 /* What shows that goods changed hands at a stop. */
 enum proof_kind {
     PROOF_NONE,
@@ -323,10 +334,12 @@ struct booking {
     int64_t created_at_us, updated_at_us, search_until_us;
     int64_t ended_at_us;          /* 0: not ended */
     struct window *pickup_window; /* NULL: as soon as could be */
-    int64_t dispatch_at_us;       /* while scheduled: when a driver will be looked for */
-    int64_t remind_at_us;         /* while scheduled: when its customer is reminded; 0: no more */
-    int64_t pickup_due_us; /* what its driver's offer promised; 0: nobody knew, or from before */
-    bool held;             /* it waits for a dispatcher's hand: dispatch does not look */
+    struct str *favourites;       /* drivers who are asked before others */
+    int32_t favourite_count;
+    int64_t dispatch_at_us; /* while scheduled: when a driver will be looked for */
+    int64_t remind_at_us;   /* while scheduled: when its customer is reminded; 0: no more */
+    int64_t pickup_due_us;  /* what its driver's offer promised; 0: nobody knew, or from before */
+    bool held;              /* it waits for a dispatcher's hand: dispatch does not look */
 };
 
 extern const struct schema quote_set_schema, booking_schema;

@@ -110,6 +110,8 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     jw_key(w, "estimate");
     jw_bool(w, q->estimate);
     jw_kv_time(w, "expires_at", s->expires_at_us);
+    if (s->again_of.p != NULL)
+        jw_kv_str(w, "again_of", s->again_of);
     write_window(w, s->pickup_window);
     jw_key(w, "surge_applies");
     jw_bool(w, !s->waits);
@@ -287,6 +289,8 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
     if (b->state == BOOKING_CANCELLED && b->cancel_fee != I64_ABSENT)
         jw_kv_i64(w, "cancel_fee", b->cancel_fee);
     write_rating(w, b->rating);
+    jw_key(w, "prefer_favourites");
+    jw_bool(w, b->favourite_count > 0);
     write_window(w, b->pickup_window);
     jw_kv_time(w, "dispatch_at", b->state == BOOKING_SCHEDULED ? b->dispatch_at_us : 0);
     jw_kv_time(w, "created_at", b->created_at_us);

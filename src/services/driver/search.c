@@ -53,6 +53,8 @@ void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m)
     s->earning = b->earning;
     s->currency = b->currency;
     s->load = b->load;
+    s->favourites = b->favourites;
+    s->favourite_count = b->favourite_count;
     s->search_until_us = b->search_until_us;
     s->radius_m = radius_m;
 }
@@ -130,6 +132,14 @@ static enum dispatch_standing standing_of(const struct search *s, struct str dri
     return DISPATCH_BARRED;
 }
 
+static bool is_favourite(const struct search *s, struct str driver_id) {
+    for (int32_t i = 0; i < s->favourite_count; i++) {
+        if (str_eq(s->favourites[i], driver_id))
+            return true;
+    }
+    return false;
+}
+
 int32_t search_plan(const struct driver_options *o, const struct search *s,
                     const struct search_facts *facts, int32_t wave, int64_t now_us, struct arena *a,
                     struct dispatch_candidate *ret_plan) {
@@ -138,6 +148,7 @@ int32_t search_plan(const struct driver_options *o, const struct search *s,
         struct dispatch_candidate *c = &ret_plan[i];
         *c = (struct dispatch_candidate){
             .driver_id = n->driver_id, .distance_m = n->distance_m, .tag = i};
+        c->favourite = is_favourite(s, n->driver_id);
         memcpy(c->value, n->value, sizeof c->value);
         c->standing = standing_of(s, n->driver_id, now_us, &c->bar);
         if (c->standing != DISPATCH_BARRED && (n->bar != REASON_NONE || c->value[PART_ETA] < 0)) {

@@ -74,7 +74,9 @@ struct search {
     struct ev_point *pickup, *dropoff;
     int64_t stop_count, earning;
     struct str currency;
-    struct ev_load *load; /* NULL: nothing was said of it */
+    struct ev_load *load;   /* NULL: nothing was said of it */
+    struct str *favourites; /* ids: the customer wants them asked before others */
+    int32_t favourite_count;
     int64_t search_until_us, radius_m;
     int64_t wake_at_us;    /* 0: none */
     int64_t heard_version; /* of the booking, when it was last given, taken or ended */

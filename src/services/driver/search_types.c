@@ -74,6 +74,8 @@ static const struct schema_field search_fields[] = {
     {"earning", S_I64, KEPT(search, earning)},
     {"currency", S_STR, KEPT(search, currency)},
     {"load", S_OBJECT_PTR, KEPT(search, load), .sub = &ev_load_schema},
+    {"favourites", S_STR_LIST, KEPT(search, favourites),
+     .count_offset = offsetof(struct search, favourite_count), .max = 20},
     {"search_until", S_TIME, KEPT(search, search_until_us)},
     {"radius_m", S_I64, KEPT(search, radius_m)},
     {"wake_at", S_TIME, KEPT(search, wake_at_us)},

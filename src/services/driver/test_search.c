@@ -114,6 +114,23 @@ static void test_too_small(void **state) {
     rig_free(r);
 }
 
+/* The customer's favourite is asked first, and alone, though another is nearer. */
+static void test_favourite_first(void **state) {
+    (void)state;
+    struct rig *r = rig_new(32);
+    const char *near = van_at(r, 300), *favourite = van_at(r, 1300);
+    struct str favourites[] = {str_from(rig_driver_id(r, favourite))};
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    b.favourites = favourites;
+    b.favourite_count = 1;
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    assert_true(is_of(r, rig_last(r, EV_DISPATCH_OFFERED), favourite));
+    assert_int_equal(rig_count(r, EV_DISPATCH_CLAIM), 1);
+    assert_int_equal(candidate(r, b.booking_id.p, 0, favourite)->reason_code, REASON_FAVOURITE);
+    assert_int_equal(candidate(r, b.booking_id.p, 0, near)->reason_code, REASON_NOT_FAVOURITE);
+    rig_free(r);
+}
+
 static void test_the_whole_way(void **state) {
     (void)state;
     struct rig *r = rig_new(1);
@@ -837,6 +854,7 @@ static void test_rough(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_favourite_first),
         cmocka_unit_test(test_the_whole_way),
         cmocka_unit_test(test_the_trace_over_http),
         cmocka_unit_test(test_wider_and_wider),

@@ -1,18 +1,28 @@
 /** One booking, live: looking for a driver, on the way, done; and what its customer can still do about it. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { serverNow } from '@/api/session.ts'
 import { takeBooking, useBookingPosition, useNow } from '@/app/hooks.ts'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { day, moment, money, number } from '@/i18n/format.ts'
+import { When } from '@/later/When.tsx'
+import { suggested, useAreaZone } from '@/later/zone.ts'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { CancelDialog } from './CancelDialog.tsx'
 import { draftOf, setDraft } from './draft.ts'
 import { PriceItems } from './PriceItems.tsx'
 import { RatingForm } from './RatingForm.tsx'
+
+const TimeDialog = lazy(async () => {
+  const { words, TimeDialog } = await import('@/later/TimeDialog.tsx')
+  await words()
+  return { default: TimeDialog }
+})
 
 const OLD_MS = 10_000
 const cancellable: Schemas['BookingState'][] = [
@@ -83,6 +93,11 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
   )
 }
 
+/** A moment that may be days away. */
+function soonOrDay(at: string, now: number): string {
+  return Date.parse(at) - now < 3_600_000 ? moment(at, now) : day(at)
+}
+
 /** The largest thing: what is going on, and when. */
 function Head({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
@@ -98,6 +113,14 @@ function Head({ booking }: { booking: Schemas['Booking'] }) {
       </h1>
       {next?.eta && (
         <p className="figures text-lg">{t(`booking.eta.${next.kind}`, { when: moment(next.eta, now) })}</p>
+      )}
+      {booking.pickup_window && !over.includes(booking.state) && (
+        <p className="text-lg">
+          {t('later.pickup')} <When window={booking.pickup_window} />
+        </p>
+      )}
+      {booking.state === 'scheduled' && booking.dispatch_at && (
+        <p className="text-quiet">{t('later.search', { when: soonOrDay(booking.dispatch_at, now) })}</p>
       )}
       {booking.state === 'expired' && <p>{t('booking.nobody')}</p>}
       {booking.reason && <p className="text-quiet">{booking.reason}</p>}
@@ -162,6 +185,7 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const client = useQueryClient()
+  const zone = useAreaZone()
   const link = new URL(`/track/${booking.tracking_token}`, window.location.origin).href
   const share = useMutation({
     mutationFn: () =>
@@ -173,6 +197,10 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
     setDraft(draftOf(booking))
     navigate('/book?step=vehicle')
   }
+  function later() {
+    setDraft({ ...draftOf(booking), when: suggested(serverNow(), zone) })
+    navigate('/book')
+  }
   return (
     <>
       <div className="flex flex-wrap gap-2">
@@ -180,6 +208,14 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
           <Button onClick={() => share.mutate()}>
             {share.isSuccess ? t('booking.copied') : t('booking.share')}
           </Button>
+        )}
+        {booking.state === 'scheduled' && booking.pickup_window && (
+          <Suspense fallback={<Button disabled>{t('later.change')}</Button>}>
+            <TimeDialog
+              booking={{ ...booking, pickup_window: booking.pickup_window }}
+              onDone={(b) => takeBooking(client, b)}
+            />
+          </Suspense>
         )}
         {cancellable.includes(booking.state) && (
           <CancelDialog booking={booking} onDone={(b) => takeBooking(client, b)} />
@@ -189,6 +225,7 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
             {t(booking.state === 'expired' ? 'booking.retry' : 'booking.rebook')}
           </Button>
         )}
+        {booking.state === 'expired' && <Button onClick={later}>{t('later.schedule')}</Button>}
       </div>
       {booking.state === 'delivered' && (
         <RatingForm booking={booking} onDone={(b) => takeBooking(client, b)} />

@@ -6,9 +6,10 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Way } from '@/booking/Way.tsx'
 import { day, money } from '@/i18n/format.ts'
+import { When } from '@/later/When.tsx'
 import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 
-const filters = ['all', 'active', 'finished'] as const
+const filters = ['all', 'scheduled', 'active', 'finished'] as const
 
 export function HistoryPage() {
   const { t } = useTranslation()
@@ -44,7 +45,7 @@ export function HistoryPage() {
             className={cx(f === filter && 'border-accent text-accent')}
             onClick={() => setQuery(f === 'all' ? {} : { state: f }, { replace: true })}
           >
-            {t(`history.${f}`)}
+            {t(f === 'scheduled' ? 'later.filter' : `history.${f}`)}
           </Button>
         ))}
       </fieldset>
@@ -97,7 +98,12 @@ function Row({ booking }: { booking: Schemas['Booking'] }) {
           </span>
           <StateWord state={booking.state} className="text-sm" />
           <span className="block text-sm text-quiet">
-            {day(booking.created_at)} · {t(`vehicle.${booking.vehicle}`)} · <bdi>{booking.code}</bdi>
+            {booking.state === 'scheduled' && booking.pickup_window ? (
+              <When window={booking.pickup_window} />
+            ) : (
+              day(booking.created_at)
+            )}{' '}
+            · {t(`vehicle.${booking.vehicle}`)} · <bdi>{booking.code}</bdi>
           </span>
         </span>
         <span className="figures font-semibold">{money(booking.price.total, booking.price.currency)}</span>

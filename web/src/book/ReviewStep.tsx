@@ -5,6 +5,7 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
 import { takeBooking, useNow } from '@/app/hooks.ts'
 import { countdown, latinDigits, money } from '@/i18n/format.ts'
+import { When } from '@/later/When.tsx'
 import { Button, Failure, Field, Skeleton } from '@/ui/index.tsx'
 import { type Draft, type DraftStop, emptyDraft, goodsOf, setDraft, useDraft } from './draft.ts'
 import { PriceItems } from './PriceItems.tsx'
@@ -72,6 +73,11 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
       }}
     >
       <h1 className="text-lg font-semibold">{t('book.review')}</h1>
+      {quote.pickup_window && (
+        <p className="font-medium">
+          {t('later.pickup')} <When window={quote.pickup_window} />
+        </p>
+      )}
       {draft.stops.map((stop, index) => (
         <fieldset key={stop.key} className="grid grid-cols-1 gap-2 sm:grid-cols-2">
           <legend className="mb-1">

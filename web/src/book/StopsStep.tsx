@@ -1,5 +1,8 @@
 /** Where from, where to, and what lies between. */
 import { useTranslation } from 'react-i18next'
+import { useNow } from '@/app/hooks.ts'
+import { NowOrLater } from '@/later/NowOrLater.tsx'
+import { faultOf, useAreaZone } from '@/later/zone.ts'
 import { Button } from '@/ui/index.tsx'
 import { type DraftStop, emptyStop, isPlaced, movedStop, STOPS_MAX, useDraft } from './draft.ts'
 import { PlaceField } from './PlaceField.tsx'
@@ -8,6 +11,9 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
   const { t } = useTranslation()
   const [draft, change] = useDraft()
   const { stops } = draft
+  const zone = useAreaZone()
+  const now = useNow(10_000)
+  const badTime = draft.when !== null && faultOf(draft.when, zone, now) !== null
   const set = (index: number, part: Partial<DraftStop>) =>
     change({ stops: stops.map((s, i) => (i === index ? { ...s, ...part } : s)) })
   const name = (index: number) =>
@@ -78,7 +84,8 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
       >
         + {t('book.addStop')}
       </Button>
-      <Button kind="primary" type="submit" disabled={!stops.every(isPlaced)}>
+      <NowOrLater />
+      <Button kind="primary" type="submit" disabled={!stops.every(isPlaced) || badTime}>
         {t('book.seePrices')}
       </Button>
     </form>

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next'
 import type { Schemas } from '@/api/client.ts'
 import { useNow } from '@/app/hooks.ts'
 import { countdown, distance, duration, money } from '@/i18n/format.ts'
+import { When } from '@/later/When.tsx'
 import { Button, cx, Failure, Skeleton } from '@/ui/index.tsx'
 import { useDraft } from './draft.ts'
 import { Parcel } from './Parcel.tsx'
@@ -41,6 +42,14 @@ export function VehicleStep({
             distance: distance(first.distance_m),
             duration: duration(first.duration_s),
           })}
+        </p>
+      )}
+      {first?.pickup_window && (
+        <p>
+          {t('later.pickup')} <When window={first.pickup_window} />
+          {first.surge_applies === false && (
+            <span className="block text-sm text-quiet">{t('later.noSurge')}</span>
+          )}
         </p>
       )}
       <fieldset className="grid gap-2">
@@ -108,10 +117,15 @@ function VehicleCard({
       <span className="grow">
         <span className="block font-medium">{t(`vehicle.${quote.vehicle}`)}</span>
         <span className="block text-sm text-quiet">
-          {t(`vehicleHint.${quote.vehicle}`)} ·{' '}
-          {quote.pickup_eta_s === null
-            ? t('book.nobodyFree')
-            : t('book.pickupIn', { time: duration(quote.pickup_eta_s) })}
+          {t(`vehicleHint.${quote.vehicle}`)}
+          {quote.surge_applies !== false && (
+            <>
+              {' · '}
+              {quote.pickup_eta_s === null
+                ? t('book.nobodyFree')
+                : t('book.pickupIn', { time: duration(quote.pickup_eta_s) })}
+            </>
+          )}
         </span>
         {quote.promo_unfit !== undefined && (
           <span className="block text-sm text-waits">{t('promo.notThis')}</span>

@@ -1,6 +1,7 @@
 /** What a customer is putting together. It survives Back, a reload and an expired quote; it ends with the booking. */
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Schemas } from '@/api/client.ts'
+import type { Typed } from '@/later/zone.ts'
 
 export type DraftStop = {
   key: string
@@ -16,6 +17,8 @@ export type Draft = {
   notes: string
   payment: Schemas['Payment']
   vehicle: Schemas['Vehicle'] | null
+  /** By the clock of the service area; null: as soon as can be. */
+  when: Typed | null
   goods?: DraftGoods[] // absent in drafts from before there were any
   promo?: string // the code as it was typed; '': none
   /** One act of booking has one key, however often it is sent. */
@@ -38,6 +41,7 @@ export function emptyDraft(): Draft {
     notes: '',
     payment: 'cash',
     vehicle: null,
+    when: null,
     key: crypto.randomUUID(),
   }
 }
@@ -45,7 +49,7 @@ export function emptyDraft(): Draft {
 function read(): Draft {
   try {
     const kept = JSON.parse(sessionStorage.getItem(STORED) ?? 'null') as Draft | null
-    return kept?.stops?.length ? kept : emptyDraft()
+    return kept?.stops?.length ? { ...emptyDraft(), ...kept } : emptyDraft()
   } catch {
     return emptyDraft()
   }

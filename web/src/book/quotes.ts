@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { useDraftWindow } from '@/later/NowOrLater.tsx'
 import { type Draft, goodsOf, isPlaced } from './draft.ts'
 
 export type Quotes = {
@@ -18,12 +19,14 @@ export function useQuotes(draft: Draft, enabled: boolean): Quotes {
     lng: s.lng,
     ...(s.address.trim() ? { address: s.address.trim() } : {}),
   }))
+  const window = useDraftWindow()
   const goods = useSettled(goodsOf(draft))
   const promo = draft.promo?.trim()
   const body = {
     stops,
     ...(goods.length > 0 ? { goods } : {}),
     ...(promo ? { promo_code: promo } : {}),
+    ...(window && { pickup_window: window }),
   }
   const query = useQuery({
     queryKey: ['quotes', draft.key, body], // another booking of the same trip has prices of its own

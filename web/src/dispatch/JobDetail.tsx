@@ -6,6 +6,7 @@ import { CancelDialog } from '@/book/CancelDialog.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { clock, day, distance, duration, moment, money } from '@/i18n/format.ts'
+import { When } from '@/later/When.tsx'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { AssignPanel } from './AssignPanel.tsx'
 import { type Booking, isEnded, isUnassigned, takeJob } from './jobs.ts'
@@ -62,6 +63,11 @@ function Detail({ booking, now }: { booking: Booking; now: number }) {
           {t(`vehicle.${booking.vehicle}`)} · {money(booking.price.total, booking.price.currency)} ·{' '}
           {t(`payment.${booking.payment}`)} · {day(booking.created_at)}
         </p>
+        {booking.pickup_window && (
+          <p className="text-sm">
+            {t('later.pickup')} <When window={booking.pickup_window} />
+          </p>
+        )}
         {booking.notes && (
           <p className="text-sm">
             “<bdi>{booking.notes}</bdi>”

@@ -128,10 +128,14 @@ function Row({ booking, y, chosen, now, onChoose, place, of }: RowProps) {
         <StateWord state={booking.state} className="min-w-0 grow truncate" />
         {need === 'unassigned-late' && (
           <span className="font-medium text-bad">
-            ! {t('dispatch.waiting', { since: moment(booking.created_at, now) })}
+            !{' '}
+            {t('dispatch.waiting', { since: moment(booking.pickup_window?.from ?? booking.created_at, now) })}
           </span>
         )}
         {need === 'late' && <span className="font-medium text-bad">! {t('dispatch.late')}</span>}
+        {booking.state === 'scheduled' && booking.dispatch_at && (
+          <span className="figures text-quiet">{moment(booking.dispatch_at, now)}</span>
+        )}
         {need === 'none' && eta && <span className="figures text-quiet">{moment(eta, now)}</span>}
       </span>
       <span className="truncate text-sm text-quiet">

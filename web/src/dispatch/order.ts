@@ -6,9 +6,12 @@ export type Need = 'unassigned-late' | 'late' | 'unassigned' | 'none'
 
 const isOpen = (b: Booking) => b.state === 'requested' || b.state === 'offered'
 
+/** Since when somebody should have it (ms): of what is for later, since its time has begun. */
+export const waitsSince = (b: Booking) => Date.parse(b.pickup_window?.from ?? b.created_at)
+
 /** What B wants of a dispatcher at NOW (ms). Late: its next stop's ETA is past. */
 export function needOf(b: Booking, now: number): Need {
-  if (isOpen(b)) return now - Date.parse(b.created_at) > UNASSIGNED_LATE_MS ? 'unassigned-late' : 'unassigned'
+  if (isOpen(b)) return now - waitsSince(b) > UNASSIGNED_LATE_MS ? 'unassigned-late' : 'unassigned'
   const eta = b.stops.find((s) => s.eta !== null)?.eta
   return eta && Date.parse(eta) < now ? 'late' : 'none'
 }

@@ -83,6 +83,21 @@ export function moment(at: string, now: number): string {
     ? relativeFormat().format(Math.round(seconds / 60), 'minute')
     : clockFormat().format(new Date(at))
 }
+const betweenFormat = cached(
+  (l, timeZone) =>
+    new Intl.DateTimeFormat(l, {
+      weekday: 'short',
+      day: 'numeric',
+      month: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+      timeZone,
+    }),
+)
+/** "Tue 24 Nov, 10:00 – 12:00" by the clock of ZONE. */
+export function between({ from, to }: { from: string; to: string }, zone: string): string {
+  return betweenFormat(zone).formatRange(new Date(from), new Date(to))
+}
 export function clock(at: string): string {
   return clockFormat().format(new Date(at))
 }
