@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { CancelDialog } from '@/book/CancelDialog.tsx'
+import { GoodsList } from '@/booking/Goods.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { clock, day, distance, duration, moment, money } from '@/i18n/format.ts'
@@ -73,6 +74,7 @@ function Detail({ booking, now }: { booking: Booking; now: number }) {
             “<bdi>{booking.notes}</bdi>”
           </p>
         )}
+        <GoodsList goods={booking.goods} />
         {booking.reason && <p className="text-sm text-bad">{booking.reason}</p>}
       </header>
       <ol className="grid gap-2 text-sm">

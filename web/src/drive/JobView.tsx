@@ -3,6 +3,7 @@ import { lazy, type ReactNode, Suspense, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Schemas } from '@/api/client.ts'
 import { useNow } from '@/app/hooks.ts'
+import { GoodsList } from '@/booking/Goods.tsx'
 import { moment, money } from '@/i18n/format.ts'
 import { Button, cx } from '@/ui/index.tsx'
 import { canFail, currentStop, nextStep } from './acts.ts'
@@ -94,6 +95,7 @@ function More({ job }: { job: Schemas['Booking'] }) {
   const { t } = useTranslation()
   return (
     <>
+      <GoodsList goods={job.goods} />
       {job.notes && <p className="rounded-control border border-line p-3">{job.notes}</p>}
       {job.payment === 'cash' && (
         <p className="figures">{t('drive.collect', { money: money(job.price.total, job.price.currency) })}</p>

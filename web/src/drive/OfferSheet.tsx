@@ -7,6 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
 import { useNow } from '@/app/hooks.ts'
+import { LoadLine } from '@/booking/Goods.tsx'
 import { countdown, distance, duration, money } from '@/i18n/format.ts'
 import { Button, Failure } from '@/ui/index.tsx'
 import { callForAttention } from './attention.ts'
@@ -95,6 +96,7 @@ export function OfferSheet({ offer, note }: Props) {
               <li className="text-quiet">{t('drive.offer.stops', { count: offer.stops })}</li>
             )}
           </ol>
+          <LoadLine load={offer.load} />
           {error !== null && <Failure error={error} size="drive" />}
           <SlideToConfirm
             label={t('drive.offer.accept')}
