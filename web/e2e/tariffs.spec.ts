@@ -42,7 +42,7 @@ test('an admin writes the next tariffs, sees what last week would have cost, pub
   await expect(weighed.getByRole('row', { name: /^Van/ })).toContainText('▲')
   await expect(weighed.getByRole('row', { name: /Start/ })).toContainText('SEK 199.50')
   await accessible(page)
-  await page.emulateMedia({ colorScheme: 'dark' })
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' })
   await accessible(page)
   await weighed.getByRole('button', { name: 'Publish' }).press('Enter')
   await expect(page.getByRole('alertdialog')).toContainText('at once')

@@ -24,7 +24,10 @@ const bookings = [
   'cancelled',
   'expired',
   'failed',
+  'scheduled',
+  'reminded',
 ] as const
+const driving = ['offer', 'shift', 'document'] as const
 const zones: readonly string[] = Intl.supportedValuesOf('timeZone')
 
 export default function ToldPage() {
@@ -93,7 +96,10 @@ function Form({ now, etag, refresh }: { now: Now; etag: string; refresh: () => v
       setRest(placeErrors(form, refusal))
     }
   })
-  const kinds = role === 'driver' ? [...bookings, 'offer'] : bookings
+  const known: readonly string[] = [...bookings, ...(role === 'driver' ? driving : [])]
+  // What was chosen elsewhere and is not named here stays chosen.
+  const kinds = [...new Set([...known, ...now.email, ...now.message])]
+  const nameOf = (kind: string) => t(`account.when.${kind}`, { defaultValue: kind })
   return (
     <form onSubmit={submit} noValidate className="grid grid-cols-1 gap-4" aria-label={t('account.told')}>
       <Panel className="overflow-hidden">
@@ -115,7 +121,7 @@ function Form({ now, etag, refresh }: { now: Now; etag: string; refresh: () => v
             {kinds.map((kind) => (
               <tr key={kind} className="border-t border-line">
                 <th scope="row" className="px-3 text-start font-normal">
-                  {kind === 'offer' ? t('account.offer') : t(`account.when.${kind}`)}
+                  {nameOf(kind)}
                 </th>
                 {(['email', 'message'] as const).map((way) => (
                   <td key={way} className="text-center">
@@ -123,8 +129,7 @@ function Form({ now, etag, refresh }: { now: Now; etag: string; refresh: () => v
                       className="justify-center"
                       label={
                         <span className="sr-only">
-                          {t(`account.by.${way}`)}:{' '}
-                          {kind === 'offer' ? t('account.offer') : t(`account.when.${kind}`)}
+                          {t(`account.by.${way}`)}: {nameOf(kind)}
                         </span>
                       }
                       value={kind}

@@ -16,14 +16,15 @@ import { ShownOnce } from '@/ui/ShownOnce.tsx'
 import { toast } from '@/ui/toast.tsx'
 
 type Key = Schemas['ApiKey']
-type Area = 'bookings' | 'driving' | 'fleet' | 'notifications' | 'places' | 'users' | 'audit'
+type Area = Schemas['Scope'] extends infer S ? (S extends `${infer A}:read` ? A : never) : never
 /** A key can do no more than its owner: what his role has no use for is not offered. */
 const areas: Record<Schemas['User']['role'], Area[]> = {
   customer: ['bookings', 'notifications', 'places'],
   driver: ['driving', 'bookings', 'notifications', 'places'],
-  dispatcher: ['bookings', 'fleet', 'notifications', 'places'],
-  admin: ['bookings', 'fleet', 'notifications', 'places', 'users', 'audit'],
+  dispatcher: ['bookings', 'fleet', 'notifications', 'places', 'reports'],
+  admin: ['bookings', 'fleet', 'notifications', 'places', 'users', 'audit', 'reports'],
 }
+const readOnly: Area[] = ['audit', 'reports'] // nothing is written there
 
 export default function KeysPage() {
   const { t } = useTranslation()
@@ -171,14 +172,16 @@ function NewKey({ onMade, onCancel }: { onMade: (key: Schemas['NewApiKey']) => v
           )}
           <div className="grid grid-cols-1 gap-x-4 sm:grid-cols-2">
             {areas[user?.role ?? 'customer'].flatMap((area) =>
-              (['read', 'write'] as const).map((what) => (
-                <CheckField
-                  key={`${area}:${what}`}
-                  label={t(`apikeys.${what}`, { what: t(`apikeys.area.${area}`) })}
-                  value={`${area}:${what}`}
-                  {...form.register('scopes')}
-                />
-              )),
+              (['read', 'write'] as const)
+                .filter((what) => what === 'read' || !readOnly.includes(area))
+                .map((what) => (
+                  <CheckField
+                    key={`${area}:${what}`}
+                    label={t(`apikeys.${what}`, { what: t(`apikeys.area.${area}`) })}
+                    value={`${area}:${what}`}
+                    {...form.register('scopes')}
+                  />
+                )),
             )}
           </div>
         </fieldset>

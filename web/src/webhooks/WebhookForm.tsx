@@ -4,10 +4,11 @@ import { useState } from 'react'
 import { useForm } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
+import type { Schemas } from '@/api/client.ts'
 import { CheckField, placeErrors, SaveFailure, useSaid } from '@/ui/form.tsx'
 import { Button, Field } from '@/ui/index.tsx'
 
-export const events = [
+const events = [
   'booking.requested',
   'booking.offered',
   'booking.offer_closed',
@@ -18,7 +19,13 @@ export const events = [
   'booking.expired',
   'booking.failed',
   'booking.rated',
+  'booking.scheduled',
+  'booking.rescheduled',
+  'booking.reminded',
+  'booking.unassigned',
 ] as const
+// Does not compile when the API has an event that is not here.
+const missing: Exclude<Schemas['WebhookEvent']['type'], (typeof events)[number]>[] = []
 
 const schema = z.object({
   url: z
@@ -73,7 +80,7 @@ export function WebhookForm({ values, action, save, onCancel, onRefresh }: Props
       <fieldset className="grid grid-cols-1 gap-x-4 sm:grid-cols-2">
         <legend className="text-sm font-medium">{t('webhooks.events')}</legend>
         <p className="text-sm text-quiet sm:col-span-2">{t('webhooks.eventsHint')}</p>
-        {events.map((event) => (
+        {[...events, ...missing].map((event) => (
           <CheckField
             key={event}
             label={

@@ -61,7 +61,7 @@ function Editor({ base, newest, refresh }: Props) {
     mutationFn: (body: Request) => data(api.POST('/v1/tariffs/preview', { body })),
   })
   const weigh = form.handleSubmit(async (values) => {
-    const request = requestOf(values, start.currency)
+    const request = requestOf(values, start)
     setRest(null)
     setWeighed(null)
     try {

@@ -4,7 +4,7 @@ import { get, type Path, useFieldArray, useFormContext } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { AreaField, CheckField, SelectField, useSaid } from '@/ui/form.tsx'
 import { Button, Field, Panel } from '@/ui/index.tsx'
-import { amounts, type Draft, emptyRate, vehicles, weekdays } from './draft.ts'
+import { amounts, counts, type Draft, emptyRate, vehicles, weekdays } from './draft.ts'
 
 const ZONES_MAX = 16
 const RATES_MAX = 68
@@ -97,10 +97,9 @@ function Rates({ currency }: { currency: string }) {
             {amounts.map((a) => (
               <Figure key={a} name={`items.${i}.${a}`} label={t(`tariffs.amount.${a}`)} />
             ))}
-            <Figure
-              name={`items.${i}.waiting_free_minutes`}
-              label={t('tariffs.amount.waiting_free_minutes')}
-            />
+            {counts.map((c) => (
+              <Figure key={c} name={`items.${i}.${c}`} label={t(`tariffs.amount.${c}`)} />
+            ))}
           </div>
           <Remove label={t('tariffs.removeRate', { number: i + 1 })} onClick={() => list.remove(i)} />
         </fieldset>
@@ -325,6 +324,8 @@ function Cancelling() {
           <Figure name="cancellation.free_minutes" label={t('tariffs.freeMinutes')} />
           <Figure name="cancellation.assigned_percent" label={t('tariffs.assignedPercent')} />
           <Figure name="cancellation.arrived_percent" label={t('tariffs.arrivedPercent')} />
+          <Figure name="cancellation.late_minutes" label={t('tariffs.lateMinutes')} />
+          <Figure name="cancellation.late_percent" label={t('tariffs.latePercent')} />
         </div>
       </Switched>
     </Part>

@@ -68,6 +68,13 @@ export function linesOf(t: TFunction, tariffs: Like): Line[] {
         arrived: percent(cancellation.arrived_percent),
       }),
     )
+  if (cancellation?.late_percent)
+    put(
+      'late',
+      general,
+      t('tariffs.latePercent'),
+      `${duration((cancellation.late_minutes ?? 0) * 60)}: ${percent(cancellation.late_percent)}`,
+    )
   return lines
 }
 
@@ -77,6 +84,8 @@ function ratesOf(t: TFunction, currency: string, item: Schemas['Tariff'], put: P
   const id = `${item.vehicle}/${item.zone ?? ''}`
   for (const a of amounts) put(`${id}/${a}`, group, t(`tariffs.amount.${a}`), money(item[a] ?? 0, currency))
   put(`${id}/free`, group, t('tariffs.amount.waiting_free_minutes'), number(item.waiting_free_minutes ?? 0))
+  for (const c of ['capacity_kg', 'capacity_l'] as const)
+    put(`${id}/${c}`, group, t(`tariffs.amount.${c}`), item[c] === undefined ? null : number(item[c]))
 }
 
 export type Pair = { key: string; group: string; name: string; old: string | null; new: string | null }

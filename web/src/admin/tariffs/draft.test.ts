@@ -14,6 +14,8 @@ const full: Tariffs = {
       per_stop: 3500,
       waiting_per_minute: 400,
       waiting_free_minutes: 10,
+      capacity_kg: 900,
+      capacity_l: 12000,
     },
   ],
   timezone: 'Europe/Stockholm',
@@ -34,7 +36,13 @@ const full: Tariffs = {
   taxes: [{ name: 'VAT', rate_bp: 2550 }],
   taxes_included: true,
   commission_bp: 1225,
-  cancellation: { free_minutes: 5, assigned_percent: 20, arrived_percent: 100 },
+  cancellation: {
+    free_minutes: 5,
+    assigned_percent: 20,
+    arrived_percent: 100,
+    late_minutes: 60,
+    late_percent: 10,
+  },
   version: 7,
   next_cursor: null,
 }
@@ -42,12 +50,12 @@ const full: Tariffs = {
 describe('tariffs as they are typed', () => {
   it('come back as they were', () => {
     const { version: _, next_cursor: __, ...request } = full
-    expect(requestOf(schema.parse(draftOf(full)) as ReturnType<typeof draftOf>, 'SEK')).toEqual(request)
+    expect(requestOf(schema.parse(draftOf(full)) as ReturnType<typeof draftOf>, full)).toEqual(request)
   })
   it('have the digits of their currency', () => {
     const yen = draftOf({ ...full, currency: 'JPY' })
     expect(yen.items[0]?.base).toBe('9950')
-    expect(requestOf(yen, 'JPY').items[0]?.base).toBe(9950)
+    expect(requestOf(yen, { ...full, currency: 'JPY' }).items[0]?.base).toBe(9950)
     expect(draftOf({ ...full, currency: 'KWD' }).items[0]?.base).toBe('9.950')
   })
   it('may be written with a comma, or the digits of another script', () => {
@@ -76,11 +84,15 @@ describe('tariffs as they are typed', () => {
     ]
     for (const each of wrong) expect(schema.safeParse(each).success, JSON.stringify(each)).toBe(false)
   })
+  it('keep what the form has no field for', () => {
+    const more = { ...full, loyalty: { from: 3 } }
+    expect(requestOf(draftOf(more), more)).toMatchObject({ loyalty: { from: 3 } })
+  })
   it('do not mind what is switched off', () => {
     const draft = draftOf(full)
     const off = { ...draft, night: { on: false, from: '', to: 'x', add_percent: '' } }
     expect(schema.safeParse(off).success).toBe(true)
-    expect(requestOf(off, 'SEK').night).toBeUndefined()
+    expect(requestOf(off, full).night).toBeUndefined()
   })
 })
 

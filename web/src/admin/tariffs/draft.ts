@@ -8,6 +8,8 @@ export type Tariffs = Schemas['Tariffs']
 export type Request = Schemas['TariffsRequest']
 export const vehicles = ['bike', 'car', 'van', 'truck'] as const
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+/** What a rate has beside its amounts; none of it must be said. */
+export const counts = ['waiting_free_minutes', 'capacity_kg', 'capacity_l'] as const
 export const amounts = ['base', 'per_km', 'per_minute', 'minimum', 'per_stop', 'waiting_per_minute'] as const
 
 const figure = (pattern: RegExp, fault: string) =>
@@ -20,7 +22,7 @@ const figure = (pattern: RegExp, fault: string) =>
 const money = figure(/^\d{1,6}(\.\d{1,3})?$/, 'set.invalid.money')
 const maybeMoney = figure(/^(\d{1,6}(\.\d{1,3})?)?$/, 'set.invalid.money')
 const whole = (fault: string) => figure(/^\d{1,5}$/, fault)
-const maybeWhole = figure(/^\d{0,5}$/, 'set.invalid.whole')
+const maybeWhole = figure(/^\d{0,6}$/, 'set.invalid.whole')
 const percent = figure(/^\d{1,3}(\.\d{1,2})?$/, 'set.invalid.percent')
 const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'set.invalid.time')
 
@@ -34,6 +36,8 @@ const rate = z.object({
   per_stop: maybeMoney,
   waiting_per_minute: maybeMoney,
   waiting_free_minutes: maybeWhole,
+  capacity_kg: maybeWhole,
+  capacity_l: maybeWhole,
 })
 const corner = /^\s*(-?\d{1,2}(?:\.\d+)?)\s*[,;\s]\s*(-?\d{1,3}(?:\.\d+)?)\s*$/
 export function cornersOf(text: string): { lat: number; lng: number }[] | null {
@@ -88,6 +92,8 @@ export const schema = z.object({
     free_minutes: maybeWhole,
     assigned_percent: whole('set.invalid.whole'),
     arrived_percent: whole('set.invalid.whole'),
+    late_minutes: maybeWhole,
+    late_percent: maybeWhole,
   }),
   note: z.string().trim().max(500, 'invalid.long'),
   effective_at: z.string(),
@@ -95,7 +101,7 @@ export const schema = z.object({
 
 type Switched<T> = T & { on: boolean }
 export type Draft = {
-  items: (Record<(typeof amounts)[number] | 'waiting_free_minutes' | 'zone', string> & {
+  items: (Record<(typeof amounts)[number] | (typeof counts)[number] | 'zone', string> & {
     vehicle: Schemas['Vehicle']
   })[]
   timezone: string
@@ -107,10 +113,19 @@ export type Draft = {
   taxes: { name: string; rate_bp: string }[]
   taxes_included: boolean
   commission_bp: string
-  cancellation: Switched<{ free_minutes: string; assigned_percent: string; arrived_percent: string }>
+  cancellation: Switched<
+    Record<'free_minutes' | 'assigned_percent' | 'arrived_percent' | 'late_minutes' | 'late_percent', string>
+  >
   note: string
   effective_at: string
 }
+
+type Part = 'night' | 'weekend' | 'holiday' | 'surge' | 'cancellation'
+type Forgotten =
+  | Exclude<keyof Schemas['Tariff'], keyof Draft['items'][number]>
+  | { [P in Part]: Exclude<keyof NonNullable<Request[P]>, keyof Draft[P]> }[Part]
+// Does not compile when the API has a member that the form would lose.
+true satisfies [Forgotten] extends [never] ? true : Forgotten
 
 export function digitsOf(currency: string): number {
   return (
@@ -126,7 +141,7 @@ const hundredth = (bp: number | undefined) => (bp === undefined ? '' : String(bp
 /** A new rate, of which nothing is said yet. */
 export function emptyRate(vehicle: Schemas['Vehicle']): Draft['items'][number] {
   const figures = Object.fromEntries(amounts.map((a) => [a, ''])) as Record<(typeof amounts)[number], string>
-  return { vehicle, zone: '', ...figures, waiting_free_minutes: '' }
+  return { vehicle, zone: '', ...figures, waiting_free_minutes: '', capacity_kg: '', capacity_l: '' }
 }
 
 export function draftOf(t: Tariffs): Draft {
@@ -136,7 +151,7 @@ export function draftOf(t: Tariffs): Draft {
       ...emptyRate(item.vehicle),
       zone: item.zone ?? '',
       ...Object.fromEntries(amounts.map((a) => [a, major(item[a], digits)])),
-      waiting_free_minutes: text(item.waiting_free_minutes),
+      ...Object.fromEntries(counts.map((c) => [c, text(item[c])])),
     })),
     timezone: t.timezone ?? '',
     zones: (t.zones ?? []).map((z) => ({
@@ -173,6 +188,8 @@ export function draftOf(t: Tariffs): Draft {
       free_minutes: text(t.cancellation?.free_minutes),
       assigned_percent: text(t.cancellation?.assigned_percent),
       arrived_percent: text(t.cancellation?.arrived_percent),
+      late_minutes: text(t.cancellation?.late_minutes),
+      late_percent: text(t.cancellation?.late_percent),
     },
     note: '',
     effective_at: '',
@@ -182,16 +199,34 @@ export function draftOf(t: Tariffs): Draft {
 const bp = (percentText: string) => Math.round(Number(percentText) * 100)
 const given = (name: string, value: string) => (value === '' ? {} : { [name]: Number(value) })
 
-/** What a draft that SCHEMA has passed asks for. */
-export function requestOf(d: Draft, currency: string): Request {
+/** Members that the form has fields for, or that a version is given and not asked for. */
+const own = [
+  'currency',
+  'items',
+  'timezone',
+  'zones',
+  'night',
+  'weekend',
+  'holiday',
+  'surge',
+  'taxes',
+  'taxes_included',
+]
+  .concat('commission_bp', 'cancellation', 'note', 'effective_at')
+  .concat('version', 'created_at', 'next_cursor')
+
+/** What a draft of BASE that SCHEMA has passed asks for. What BASE has and the form does not know stays as it is. */
+export function requestOf(d: Draft, base: Tariffs): Request {
+  const { currency } = base
   const digits = digitsOf(currency)
   const items = d.items.map((item) => ({
     vehicle: item.vehicle,
     ...(item.zone && { zone: item.zone }),
     ...Object.fromEntries(amounts.filter((a) => item[a] !== '').map((a) => [a, minor(item[a], digits)])),
-    ...given('waiting_free_minutes', item.waiting_free_minutes),
+    ...Object.assign({}, ...counts.map((c) => given(c, item[c]))),
   })) as Request['items']
-  const request: Request = { currency, items, taxes_included: d.taxes_included }
+  const others = Object.fromEntries(Object.entries(base).filter(([name]) => !own.includes(name)))
+  const request: Request = { ...others, currency, items, taxes_included: d.taxes_included }
   if (d.timezone) request.timezone = d.timezone
   if (d.zones.length > 0)
     request.zones = d.zones.map((z) => ({ name: z.name, area: cornersOf(z.area) ?? [] }))
@@ -217,6 +252,8 @@ export function requestOf(d: Draft, currency: string): Request {
       ...given('free_minutes', d.cancellation.free_minutes),
       assigned_percent: Number(d.cancellation.assigned_percent),
       arrived_percent: Number(d.cancellation.arrived_percent),
+      ...given('late_minutes', d.cancellation.late_minutes),
+      ...given('late_percent', d.cancellation.late_percent),
     }
   if (d.note) request.note = d.note
   if (d.effective_at) request.effective_at = new Date(d.effective_at).toISOString()
