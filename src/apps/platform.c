@@ -261,6 +261,8 @@ static void make_driver(struct platform *p) {
         .peers = p->peers,
         .approval_auto = config_enum(c, "driver_approval") == APPROVAL_AUTO ||
                          (config_bool(c, "demo") && !config_is_given(c, "driver_approval")),
+        .document_kinds = config_text(c, "driver_documents"),
+        .documents_required = config_bool(c, "driver_documents_required"),
         .shifts_required = config_enum(c, "driver_shifts") == SHIFTS_REQUIRED,
         .timezone = own_zone ? config_text(c, "timezone") : p->tariffs->timezone,
         .offer_wave = (int32_t)config_int(c, "offer_wave"),
@@ -403,7 +405,12 @@ static int make_services(struct platform *p, struct str *ret_why) {
         return err;
     p->map = map_service_new(p->atlas);
     err = make_files(p, ret_why);
-    return err < 0 ? err : make_booking(p, ret_why);
+    if (err < 0)
+        return err;
+    const struct file_viewer viewer = driver_service_viewer(p->driver);
+    driver_service_files(p->driver, files_service_port(p->files));
+    files_service_viewer(p->files, &viewer);
+    return make_booking(p, ret_why);
 }
 
 static int make_runtime(struct platform *p, struct str *ret_why) {

@@ -8,6 +8,7 @@
 #include "base/zone.h"
 #include "dispatch/dispatch.h"
 #include "ports/locations.h"
+#include "services/driver/driver_service.h"
 
 #include <string.h>
 
@@ -371,6 +372,17 @@ static const struct config_setting dispatch[] = {
      .fallback = "manual",
      .names = approvals,
      .help = "Whether an admin approves new drivers"},
+    {.key = "driver_documents",
+     .kind = CONFIG_STRING,
+     .fallback = DOCUMENT_KINDS_DEFAULT,
+     .placeholder = "KIND,KIND",
+     .valid = driver_document_kinds_valid,
+     .expects = "at most 8 words in small letters with commas between, such as licence,insurance",
+     .help = "Kinds of documents that drivers send"},
+    {.key = "driver_documents_required",
+     .kind = CONFIG_BOOL,
+     .fallback = "false",
+     .help = "Nobody drives before one of each kind is approved"},
     {.key = "driver_shifts",
      .kind = CONFIG_ENUM,
      .fallback = "shown",

@@ -125,6 +125,12 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
     ROW(OUTSIDE_SHIFT, "outside-shift", 409, "Outside your shifts",
         "Drivers of this house go on duty within their shifts, and up to 15 minutes before. The "
         "detail says when the next one begins; the office sets them."),
+    ROW(DOCUMENTS_LACKING, "documents-lacking", 409, "Documents are lacking",
+        "A document that this driver must have has expired, or is not approved yet. The detail "
+        "says "
+        "which. He sends a new one (POST /v1/driver/documents), and an administrator approves it."),
+    ROW(DOCUMENT_STATE, "document-state", 409, "Not possible for this document",
+        "What has expired is neither approved nor rejected any more: the driver sends a new one."),
     ROW(ILLEGAL_TRANSITION, "illegal-transition", 409, "Not possible in this state",
         "The booking's state does not allow this. The answer has the state and the moves that are "
         "allowed from it."),

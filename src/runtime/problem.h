@@ -64,6 +64,8 @@ enum problem {
     PROBLEM_TOO_MANY_DEVICES,       /* 409: of one driver */
     PROBLEM_TOO_MANY_VEHICLES,      /* 409: of one driver */
     PROBLEM_OUTSIDE_SHIFT,          /* 409: duty on */
+    PROBLEM_DOCUMENTS_LACKING,      /* 409: duty on, approval */
+    PROBLEM_DOCUMENT_STATE,         /* 409: review */
     /* what the HTTP adapter refuses before there is a request */
     PROBLEM_MALFORMED_REQUEST,  /* 400 */
     PROBLEM_REQUEST_TIMEOUT,    /* 408 */

@@ -528,6 +528,7 @@ class MainWay(unittest.TestCase):
         self.again(ola, booking)
         self.vehicles(ola)
         self.schedule(ola)
+        self.documents(ola)
         dispatcher.get('/v1/drivers?status=approved', expect=200)
         ola.get('/v1/driver/earnings?from=2026-01-01&to=2026-12-31', expect=200)
         for who in (customer, ola, dispatcher):
@@ -570,6 +571,29 @@ class MainWay(unittest.TestCase):
         ola.call('DELETE', f'/v1/driver/devices/{mine["id"]}', expect=204)
         dispatcher.call('DELETE', f'{theirs}/{other["id"]}', expect=204)
         nobody.problem(401, 'unauthenticated', 'GET', at)
+
+    def documents(self, ola):
+        theirs = f'/v1/drivers/{ola.driver_id}'
+        def send(kind, **more):
+            file = ola.post('/v1/files', png(3, 2), headers=[('Content-Type', 'image/png')], expect=201).json['id']
+            return ola.post('/v1/driver/documents', {'kind': kind, 'file_id': file, **more}, expect=201).json
+        first = send('insurance', expires_at=rfc3339(time.time() + 4))
+        review = f'{theirs}/documents/{first["id"]}/review'
+        admin.post(review, {'decision': 'rejected', 'reason': 'blurred'}, expect=200)
+        admin.post(review, {'decision': 'approved'}, expect=200)
+        self.assertEqual(admin.get(f'{theirs}/documents', expect=200).json['items'][0]['state'], 'approved')
+        admin.call('GET', f'/v1/files/{first["file_id"]}', expect=200)
+        dispatcher.problem(404, 'not-found', 'GET', f'/v1/files/{first["file_id"]}')
+        ola.problem(422, 'invalid-request', 'POST', '/v1/driver/documents', {'kind': 'passport', 'file_id': first['file_id']})
+        lorry.until(lambda: ola.get('/v1/driver', expect=200).json['status'] == 'suspended', 'a suspension')
+        admin.problem(409, 'document-state', 'POST', review, {'decision': 'approved'})
+        admin.problem(409, 'documents-lacking', 'PATCH', theirs, {'status': 'approved'})
+        second = send('insurance')
+        admin.post(f'{theirs}/documents/{second["id"]}/review', {'decision': 'approved'}, expect=200)
+        self.assertEqual(dispatcher.get(theirs, expect=200).json['status'], 'approved')
+        self.assertEqual(ola.get('/v1/driver/documents', expect=200).json['lacking'], None)
+        dispatcher.get(f'{theirs}/vehicles', expect=200)
+        ola.post('/v1/driver/duty', {'duty': 'on'}, expect=200)
 
     def schedule(self, ola):
         shifts = [{'day': 'mon', 'from': '08:00', 'to': '17:00'}, {'day': 'fri', 'from': '22:00', 'to': '06:00'}]
@@ -884,6 +908,8 @@ class Everywhere(unittest.TestCase):
 
     def test_headers_are_read(self):
         people = {'customer': customer, 'driver': driver, 'dispatcher': dispatcher, 'admin': admin}
+        file = driver.post('/v1/files', png(3, 2), headers=[('Content-Type', 'image/png')], expect=201).json
+        KEYED['sendDocument'] = {'kind': 'licence', 'file_id': file['id']}  # a file is looked at before the headers are
         for (method, path), op in surface.operations(doc).items():
             if 'Idempotency-Key' in surface.parameters(doc, op, 'header'):
                 with self.subTest(f'{method} {path}'):
@@ -911,7 +937,8 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2), 'acknowledgeAlert': {}, 'giveProof': {'stop': 0, 'name': 'Bo'}}
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
-              'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []}})
+              'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []},
+              'reviewDocument': {'decision': 'approved'}})
 # Of those who give something off.
 KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})
 # Of those who book for later, and again.

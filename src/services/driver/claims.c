@@ -15,7 +15,7 @@
  */
 #include "base/check.h"
 #include "base/timestamp.h"
-#include "services/driver/service_internal.h"
+#include "services/driver/documents.h"
 
 #include <math.h>
 #include <string.h>
@@ -66,6 +66,7 @@ struct driver *driver_edit(const struct command *cmd, const struct decide_ctx *c
     copy->status_reason = arena_str(a, copy->status_reason);
     vehicles_copy(copy, cmd->id, a);
     rota_copy(copy, a);
+    documents_copy(copy, a);
     copy->claim = claim_copy(a, copy->claim);
     copy->ended = arena_array(a, struct str, ENDED_MAX);
     for (int32_t i = 0; i < copy->ended_count; i++)

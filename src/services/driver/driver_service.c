@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
 #include "services/driver/devices.h"
+#include "services/driver/documents.h"
 #include "services/driver/erase.h"
 #include "services/driver/journey.h"
 #include "services/driver/search.h"
@@ -44,6 +45,10 @@ static const struct route_entry routes[] = {
      .area = AREA_DRIVING},
     {"PUT", "/v1/driver/schedule", ROLES(ROLE_DRIVER), rota_put, &rota_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putSchedule", rota_body_check, AREA_DRIVING},
+    {"GET", "/v1/driver/documents", ROLES(ROLE_DRIVER), documents_own, NULL, 0, "listDocuments",
+     .area = AREA_DRIVING},
+    {"POST", "/v1/driver/documents", ROLES(ROLE_DRIVER), documents_submit, &document_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "sendDocument", document_body_check, AREA_DRIVING},
     {"POST", "/v1/driver/duty", ROLES(ROLE_DRIVER), profile_duty, &duty_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "setDuty", .area = AREA_DRIVING},
     {"POST", "/v1/driver/locations", ROLES(ROLE_DRIVER), locations_post, &locations_body_schema, 0,
@@ -67,6 +72,15 @@ static const struct route_entry routes[] = {
     {"GET", "/v1/drivers/nearby", ROLES(ROLE_CUSTOMER) | ROLES_STAFF, drivers_nearby, NULL, 0,
      "listNearbyDrivers", .area = AREA_FLEET},
     {"GET", "/v1/drivers", ROLES_STAFF, drivers_list, NULL, 0, "listDrivers", .area = AREA_FLEET},
+    {"GET", "/v1/drivers/{id}", ROLES_STAFF, profile_of, NULL, 0, "getOneDriver",
+     .area = AREA_FLEET},
+    {"GET", "/v1/drivers/{id}/vehicles", ROLES_STAFF, vehicles_of, NULL, 0, "listDriverVehicles",
+     .area = AREA_FLEET},
+    {"GET", "/v1/drivers/{id}/documents", ROLES(ROLE_ADMIN), documents_of, NULL, 0,
+     "listDriverDocuments", .area = AREA_FLEET},
+    {"POST", "/v1/drivers/{id}/documents/{document_id}/review", ROLES(ROLE_ADMIN), documents_review,
+     &review_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "reviewDocument", review_body_check,
+     AREA_FLEET},
     {"PATCH", "/v1/drivers/{id}", ROLES(ROLE_ADMIN), profile_status, &driver_status_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "patchDriver", .area = AREA_FLEET},
     {"GET", "/v1/drivers/{id}/schedule", ROLES_STAFF, rota_get_of, NULL, 0, "getDriverSchedule",
@@ -218,6 +232,9 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
     o->unassigned_after_s = or_default(o->unassigned_after_s, UNASSIGNED_AFTER_S_DEFAULT);
     o->off_route_m = or_default(o->off_route_m, OFF_ROUTE_M_DEFAULT);
     o->currency = o->currency != NULL ? o->currency : "SEK";
+    if (o->document_kinds.p == NULL)
+        o->document_kinds = STR(DOCUMENT_KINDS_DEFAULT);
+    CHECK(driver_document_kinds_valid(o->document_kinds));
     arena_init(&s->zone_arena, 4096);
     s->zone = zone_utc;
     if (o->timezone.p == NULL || zone_load(ZONE_DIR, o->timezone, &s->zone_arena, &s->zone) < 0)
@@ -246,6 +263,14 @@ void driver_service_approve_all(struct driver_service *s) {
 
 void driver_service_executor(struct driver_service *s, struct executor *x) {
     s->o.executor = x;
+}
+
+void driver_service_files(struct driver_service *s, struct files *f) {
+    s->o.files = f;
+}
+
+struct file_viewer driver_service_viewer(struct driver_service *s) {
+    return (struct file_viewer){.prefix = "drv", .may_see = documents_may_see, .arg = s};
 }
 
 void driver_service_placed(struct driver_service *s,

@@ -11,6 +11,7 @@
 #include "dispatch/dispatch.h"
 #include "events/events.h"
 #include "ports/cache.h"
+#include "ports/files.h"
 #include "ports/locations.h"
 #include "runtime/service.h"
 
@@ -37,6 +38,9 @@ struct driver_options {
     int64_t search_radius_m;     /* the first circle; 0: 1500 */
     int64_t search_radius_max_m; /* the last one; 0: 12000 */
     int32_t fixes_per_hour_max;  /* of one driver, stored; 0: no limit */
+    struct files *files;         /* NULL: documents cannot be sent. May be set later: see below */
+    struct str document_kinds;   /* "licence,insurance"; absent: DOCUMENT_KINDS_DEFAULT */
+    bool documents_required;     /* nobody drives without all of them */
     bool shifts_required;        /* nobody is on duty outside his shifts */
     struct str timezone;         /* whose clock shifts go by; absent, or not to be had: UTC */
     int64_t trail_keep_days;     /* trails and traces older than this go; 0: 90 */
@@ -47,6 +51,24 @@ struct driver_options {
     const char *currency;        /* of earnings where there are none yet; NULL: "SEK". Static */
 };
 
+#define DOCUMENT_KINDS_DEFAULT "licence,insurance,registration"
+#define DOCUMENT_KINDS_MAX 8
+#define DOCUMENT_KIND_CHARS_MAX 32
+/* "licence,insurance": words of small letters, digits and _, with commas between? */
+static inline bool driver_document_kinds_valid(struct str kinds) {
+    size_t len = 0, words = 1;
+    for (size_t i = 0; i < kinds.len; i++) {
+        char c = kinds.p[i];
+        if (c == ',' ? len == 0 : !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+        words += c == ',';
+        len = c == ',' ? 0 : len + 1;
+        if (len > DOCUMENT_KIND_CHARS_MAX || words > DOCUMENT_KINDS_MAX)
+            return false;
+    }
+    return len > 0;
+}
+
 struct driver_service;
 /* The ports that OPTIONS points to must outlive the service. Never fails. */
 struct driver_service *driver_service_new(const struct driver_options *options);
@@ -56,6 +78,10 @@ void driver_service_approve_all(struct driver_service *s);
 /* For an executor that is made after its services: before the first request. */
 void driver_service_executor(struct driver_service *s, struct executor *x);
 
+/* The same for the port of files. */
+void driver_service_files(struct driver_service *s, struct files *f);
+/* Who may read the files that are attached to drivers. Also where this service is passive. */
+struct file_viewer driver_service_viewer(struct driver_service *s);
 /* FN hears where drivers are as that is read from the store: at the start and, with peers, when
  * their signals were missed. The executor's thread, or the one that starts the service. */
 void driver_service_placed(struct driver_service *s,

@@ -8,8 +8,8 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "services/driver/devices.h"
+#include "services/driver/documents.h"
 #include "services/driver/search.h"
-#include "services/driver/service_internal.h"
 
 struct forget_args {
     int64_t at_us;
@@ -33,6 +33,7 @@ static void forget_decide(const struct command *cmd, const struct decide_ctx *ct
     d->shifts = NULL;
     d->home = NULL;
     d->remind_at_us = d->shift_end_us = 0;
+    documents_forget(cmd, ctx, d, ret);
 }
 
 static const struct command_type driver_forget = {.name = "driver.forget",

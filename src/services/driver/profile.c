@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "runtime/audit.h"
-#include "services/driver/service_internal.h"
+#include "services/driver/documents.h"
 #include "services/driver/trail.h"
 
 struct str driver_id_of(struct arena *a, struct str user_id) {
@@ -78,6 +78,7 @@ void driver_write(struct jw *w, const struct driver *d, const struct fleet_posit
     write_vehicle(w, d->vehicle);
     write_rating(w, d);
     write_counters(w, d);
+    jw_kv_i64(w, "documents_waiting", documents_waiting(d));
     jw_kv_str(w, "booking_id", driver_active(d) ? d->claim->booking_id : STR_NONE);
     write_position(w, position);
     jw_kv_i64(w, "version", d->head.version);
@@ -128,6 +129,7 @@ struct driver *driver_make(const struct command *cmd, const struct decide_ctx *c
     d->duty = DUTY_OFF;
     d->ended = arena_array(ctx->arena, struct str, ENDED_MAX);
     d->vehicles = arena_array(ctx->arena, struct driver_vehicle, VEHICLES_MAX);
+    d->documents = arena_array(ctx->arena, struct document, DOCUMENTS_MAX);
     d->created_at_us = d->updated_at_us = ctx->now_us;
     decision_state(ret, cmd, NULL, d);
     return d;
@@ -188,7 +190,10 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
         driver_answer(cmd, ctx, old, ret);
         return;
     }
+    if (status == STATUS_APPROVED && documents_refuse(cmd, old, ctx->now_us, ret))
+        return;
     struct driver *d = driver_edit(cmd, ctx, old, ret);
+    d->lapsed = false;
     d->status = status;
     d->status_reason = arena_str(ctx->arena, body->reason);
     if (d->status == STATUS_SUSPENDED)
@@ -221,6 +226,8 @@ static void decide_duty(const struct command *cmd, const struct decide_ctx *ctx,
         decision_problem(ret, cmd, PROBLEM_NO_VEHICLE, "tell which vehicle you drive first");
         return;
     }
+    if (on && documents_refuse(cmd, old, ctx->now_us, ret))
+        return;
     if (on && old->duty == DUTY_OFF && rota_refuses(cmd, old, ctx->now_us, ret))
         return;
     if (!on && old != NULL && driver_active(old)) {
@@ -297,6 +304,25 @@ void profile_get(struct call *c) {
     struct fleet_position position;
     bool placed = roster_position(s->roster, id, &position) == 0;
     /* No 304: his position changes without his version. */
+    response_header(&c->response, "ETag",
+                    arena_printf(&c->arena, "\"%lld\"", (long long)d->head.version));
+    call_json(c, 200, driver_json(&c->arena, d, placed ? &position : NULL));
+}
+
+void profile_of(struct call *c) {
+    struct driver_service *s = c->service;
+    void *state;
+    struct str id = c->params[0];
+    int err = id_valid(id, "drv") ? aggregate_get(&driver_aggregate, c->worker->reader,
+                                                  c->worker->parser, id, &c->arena, &state)
+                                  : ERR_NOT_FOUND;
+    if (err < 0) {
+        call_error(c, err);
+        return;
+    }
+    const struct driver *d = state;
+    struct fleet_position position;
+    bool placed = roster_position(s->roster, id, &position) == 0;
     response_header(&c->response, "ETag",
                     arena_printf(&c->arena, "\"%lld\"", (long long)d->head.version));
     call_json(c, 200, driver_json(&c->arena, d, placed ? &position : NULL));

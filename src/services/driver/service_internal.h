@@ -43,6 +43,8 @@ void rota_put(struct call *c);
 void rota_get_of(struct call *c);
 void rota_put_of(struct call *c);
 void vehicles_list(struct call *c); /* vehicles.c */
+void vehicles_of(struct call *c);
+void profile_of(struct call *c);
 void vehicles_add(struct call *c);
 void vehicles_change(struct call *c);
 void vehicles_remove(struct call *c);
@@ -131,6 +133,8 @@ int driver_load_position(struct command *cmd, struct store *store, int64_t now_u
 /* 200 with his profile. */
 void driver_answer(const struct command *cmd, const struct decide_ctx *ctx, const struct driver *d,
                    struct decision *ret);
+/* Where drivers are approved by themselves: D is, if nothing more is asked of him. vehicles.c */
+void driver_approve(const struct command *cmd, const struct decide_ctx *ctx, struct driver *d);
 /* Off duty at once, or after the booking under way. An open offer is given back; its claim stays
  * until the booking has said so. */
 void driver_off_duty(struct driver *d, const char *why, const struct command *cmd,

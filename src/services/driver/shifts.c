@@ -8,10 +8,10 @@
 
 #include <stdlib.h>
 
-#define WEEK_MINUTES (7 * 24 * 60)
-#define DAY_MINUTES (24 * 60)
+#define WEEK_MINUTES 10080
+#define DAY_MINUTES 1440
 #define DAYS_AHEAD 8 /* yesterday's may still be under way; a week ahead comes what is weekly */
-#define SPANS_MAX (SHIFTS_MAX * 2)
+#define SHIFT_SPANS_MAX (SHIFTS_MAX * 2)
 
 /* Minutes since midnight of "08:30"; "24:00" only where it ENDS. -1: it is no time. */
 static int32_t minutes_of(struct str s, bool ends) {
@@ -74,7 +74,7 @@ void shifts_check(const struct shift *shifts, int32_t count, struct arena *a,
 
 /* When the clock in ZONE shows MINUTES after midnight of the day DAYS (since 1970). */
 static int64_t wall_us(const struct zone *zone, int64_t days, int32_t minutes) {
-    int64_t local_us = (days * DAY_MINUTES + minutes) * 60 * US_PER_S;
+    int64_t local_us = (days * DAY_MINUTES + minutes) * (60 * US_PER_S);
     int64_t guess_us = local_us - zone_offset_s(zone, local_us) * US_PER_S;
     return local_us - zone_offset_s(zone, guess_us) * US_PER_S;
 }
@@ -84,7 +84,7 @@ static int by_begin(const void *left, const void *right) {
     return a->begin_us < b->begin_us ? -1 : a->begin_us > b->begin_us;
 }
 
-/* Those about AFTER_US, in order; returns how many. ROOM is for SPANS_MAX. */
+/* Those about AFTER_US, in order; returns how many. ROOM is for SHIFT_SPANS_MAX. */
 static int32_t spans_about(const struct shift *shifts, int32_t count, const struct zone *zone,
                            int64_t after_us, struct shift_span *ret) {
     struct zone_time local;
@@ -93,7 +93,7 @@ static int32_t spans_about(const struct shift *shifts, int32_t count, const stru
     int64_t today = date_days(local.year, local.month, local.day);
     for (int64_t days = today - 1; days < today + DAYS_AHEAD; days++) {
         int32_t day = (int32_t)((days + 3) % 7) + 1; /* 1970-01-01 was a Thursday; 1 is Monday */
-        for (int32_t i = 0; i < count && found < SPANS_MAX; i++) {
+        for (int32_t i = 0; i < count && found < SHIFT_SPANS_MAX; i++) {
             int32_t from = minutes_of(shifts[i].from, false), to = minutes_of(shifts[i].to, true);
             if (shifts[i].day != day || from < 0 || to < 0)
                 continue;
@@ -107,7 +107,7 @@ static int32_t spans_about(const struct shift *shifts, int32_t count, const stru
 
 struct shift_span shifts_span(const struct shift *shifts, int32_t count, const struct zone *zone,
                               int64_t after_us) {
-    struct shift_span spans[SPANS_MAX], whole = {0, 0};
+    struct shift_span spans[SHIFT_SPANS_MAX], whole = {0, 0};
     int32_t found = count > 0 ? spans_about(shifts, count, zone, after_us, spans) : 0;
     for (int32_t i = 0; i < found; i++) {
         bool goes_on = whole.end_us != 0 && spans[i].begin_us <= whole.end_us;

@@ -53,6 +53,26 @@ static void hear(void *consumer, struct bus_delivery *d) {
     d->done(d, 0);
 }
 
+static void attach(struct files *files, struct call *c, struct str subject,
+                   struct file_claim *claims, int32_t count, files_then_fn then, void *arg) {
+    struct rig *r = (struct rig *)((char *)files - offsetof(struct rig, files));
+    CHECK(id_valid(subject, "drv") && count == 1);
+    if (r->refuse_files) {
+        struct field_errors errors = {0};
+        field_errors_add(&errors, &c->arena, str_from(claims[0].pointer), "is no file of yours");
+        call_invalid(c, &errors);
+        return;
+    }
+    claims[0].type = FILE_JPEG;
+    then(c, claims, count, arg);
+}
+static const struct files_ops files_ops = {.attach = attach};
+
+static void hear_released(void *consumer, struct bus_delivery *d) {
+    ((struct rig *)consumer)->released_count++;
+    d->done(d, 0);
+}
+
 static void hear_notice(void *consumer, struct bus_delivery *d) {
     struct rig *r = consumer;
     CHECK(schema_load(&ev_notice_schema, r->parser, d->event->data, &r->arena, &r->notice) == 0);
@@ -82,6 +102,8 @@ static void open_house(struct rig *r) {
                                         EV_ALERT_CLEARED,      NULL};
     struct house *h = r->house;
     static const char *const notices[] = {EV_DRIVER_NOTICE, NULL};
+    static const char *const released[] = {EV_FILE_RELEASED, NULL};
+    CHECK(h->bus->ops->subscribe(h->bus, "released", released, hear_released, r) == 0);
     CHECK(h->bus->ops->subscribe(h->bus, "ears", types, hear, r) == 0);
     CHECK(h->bus->ops->subscribe(h->bus, "notices", notices, hear_notice, r) == 0);
     CHECK(h->bus->ops->listen(h->bus, SIGNAL_POSITION, see, r) == 0);
@@ -91,6 +113,8 @@ static void open_house(struct rig *r) {
     r->options.bus = h->bus;
     r->options.cache = h->cache;
     r->options.router = &r->router;
+    r->files.ops = &files_ops;
+    r->options.files = &r->files;
     r->service = driver_service_new(&r->options);
     struct service service = driver_service(r->service);
     house_open(h, &service, 1);

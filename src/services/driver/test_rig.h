@@ -26,6 +26,9 @@ struct rig {
     int32_t heard_count;
     struct ev_notice notice; /* the newest */
     int32_t notice_count;
+    struct files files; /* in which every file is somebody's own picture */
+    bool refuse_files;  /* … or no file is */
+    int32_t released_count;
     struct signal_position signals[SIGNALS_MAX];
     int32_t signal_count;
     struct signal_eta eta; /* the last that was signalled */

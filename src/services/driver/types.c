@@ -2,6 +2,7 @@
 #include "services/driver/types.h"
 
 #include "base/check.h"
+#include "ports/files.h"
 
 #include <stddef.h>
 
@@ -97,6 +98,25 @@ static const struct schema_field rota_fields[] = {
 };
 const struct schema rota_schema = SCHEMA(struct rota_body, "ScheduleInput", rota_fields);
 
+_Static_assert(DOCUMENTS_MAX == 2 * DOCUMENT_KINDS_MAX, "one that holds, one that waits");
+static const char *const document_state_names[] = {NULL,       "submitted", "approved",
+                                                   "rejected", "expired",   NULL};
+#define DOCUMENT(member) .offset = offsetof(struct document, member)
+static const struct schema_field document_fields[] = {
+    {"id", S_ID, S_STORE | S_OUT, DOCUMENT(id), .hint = "doc"},
+    {"kind", S_STR, S_STORE | S_OUT, DOCUMENT(kind)},
+    {"file_id", S_ID, S_STORE | S_OUT, DOCUMENT(file_id), .hint = "fil"},
+    {"file_type", S_ENUM, S_STORE | S_OUT, DOCUMENT(file_type), .names = file_type_names},
+    {"state", S_ENUM, S_STORE | S_OUT, DOCUMENT(state), .names = document_state_names},
+    {"expires_at", S_TIME, S_STORE | S_OUT | S_NULL, DOCUMENT(expires_at_us)},
+    {"remind_at", S_TIME, S_STORE, DOCUMENT(remind_at_us)},
+    {"reason", S_STR, S_STORE | S_OUT | S_NULL, DOCUMENT(reason)},
+    {"submitted_at", S_TIME, S_STORE | S_OUT, DOCUMENT(submitted_at_us)},
+    {"reviewed_at", S_TIME, S_STORE | S_OUT | S_NULL, DOCUMENT(reviewed_at_us)},
+    {"reviewed_by", S_ID, S_STORE, DOCUMENT(reviewed_by), .hint = "usr"},
+};
+const struct schema document_schema = SCHEMA(struct document, "DriverDocument", document_fields);
+
 static const struct schema_field driver_fields[] = {
     {"id", S_ID, .flags = S_OUT, .offset = offsetof(struct driver, head.id), .hint = "drv"},
     {"version", S_I64, .flags = S_OUT, .offset = offsetof(struct driver, head.version)},
@@ -114,6 +134,10 @@ static const struct schema_field driver_fields[] = {
      .count_offset = offsetof(struct driver, vehicle_count), .sub = &vehicle_schema,
      .max = VEHICLES_MAX},
     {"claim", S_OBJECT_PTR, KEPT(driver, claim), .sub = &claim_schema},
+    {"documents", S_LIST, KEPT(driver, documents),
+     .count_offset = offsetof(struct driver, document_count), .sub = &document_schema,
+     .max = DOCUMENTS_MAX},
+    {"lapsed", S_BOOL, KEPT(driver, lapsed)},
     {"shifts", S_LIST, KEPT(driver, shifts), .count_offset = offsetof(struct driver, shift_count),
      .sub = &shift_schema, .max = SHIFTS_MAX},
     {"home", S_OBJECT_PTR, KEPT(driver, home), .sub = &home_schema},
@@ -202,6 +226,23 @@ static const struct schema_field profile_body_fields[] = {
 };
 const struct schema profile_body_schema =
     SCHEMA(struct profile_body, "DriverProfileInput", profile_body_fields);
+
+static const struct schema_field document_body_fields[] = {
+    {"kind", S_LINE, ASKED(document_body, kind), .min = 1, .max = DOCUMENT_KIND_CHARS_MAX},
+    {"file_id", S_ID, ASKED(document_body, file_id), .hint = "fil"},
+    {"expires_at", S_TIME, MAYBE(document_body, expires_at_us)},
+};
+const struct schema document_body_schema =
+    SCHEMA(struct document_body, "DocumentInput", document_body_fields);
+
+static const char *const review_names[] = {NULL, "approved", "rejected", NULL};
+static const struct schema_field review_body_fields[] = {
+    {"decision", S_ENUM, ASKED(review_body, decision), .names = review_names},
+    {"reason", S_STR, MAYBE(review_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+    {"expires_at", S_TIME, MAYBE(review_body, expires_at_us)},
+};
+const struct schema review_body_schema =
+    SCHEMA(struct review_body, "ReviewInput", review_body_fields);
 
 /* He says whether he is on duty; that he is busy follows from his bookings. */
 static const char *const duty_body_names[] = {NULL, "off", "on", NULL};

@@ -7,6 +7,7 @@
 
 #include "events/events.h"
 #include "runtime/aggregate.h"
+#include "services/driver/driver_service.h"
 
 #define PLATE_CHARS_MAX 16
 #define CAPACITY_KG_MAX 40000
@@ -14,6 +15,7 @@
 #define CAPACITY_ITEMS_MAX 10000
 #define VEHICLES_MAX 8 /* of one driver */
 #define SHIFTS_MAX 21
+#define DOCUMENTS_MAX 16 /* of each kind one that holds, and one that waits */
 #define HOME_RADIUS_M_MAX 200000
 #define HOME_NAME_CHARS_MAX 80
 #define REASON_CHARS_MAX 500
@@ -60,6 +62,23 @@ struct home {
     int64_t radius_m;
     bool only; /* he is asked for nothing that begins outside it */
 };
+enum document_state {
+    DOCUMENT_NONE,
+    DOCUMENT_SUBMITTED,
+    DOCUMENT_APPROVED,
+    DOCUMENT_REJECTED,
+    DOCUMENT_EXPIRED
+};
+struct document {
+    struct str id, kind, file_id; /* "doc_…", one of the setting's, "fil_…" */
+    int32_t file_type;            /* enum file_type */
+    int32_t state;                /* enum document_state */
+    int64_t expires_at_us;        /* 0: never */
+    int64_t remind_at_us;         /* of an approved one: the next time; 0: not any more */
+    struct str reason;            /* of the rejection */
+    int64_t submitted_at_us, reviewed_at_us;
+    struct str reviewed_by; /* "usr_…" */
+};
 struct driver {
     struct aggregate_head head;
     struct str user_id, name, phone; /* name and phone may be absent until auth has told */
@@ -75,6 +94,9 @@ struct driver {
     struct driver_vehicle *vehicles;
     int32_t vehicle_count;      /* ≤ VEHICLES_MAX */
     struct driver_claim *claim; /* NULL: none */
+    struct document *documents;
+    int32_t document_count; /* ≤ DOCUMENTS_MAX */
+    bool lapsed;            /* suspended for what his documents lack: lifted when it is there */
     struct shift *shifts;
     int32_t shift_count;
     struct home *home;    /* NULL: none */
@@ -135,6 +157,17 @@ struct rota_body {
     struct home *home;
 };
 extern const struct schema rota_schema;
+struct document_body {
+    struct str kind, file_id;
+    int64_t expires_at_us;
+};
+enum review { REVIEW_NONE, REVIEW_APPROVED, REVIEW_REJECTED };
+struct review_body {
+    int32_t decision; /* enum review */
+    struct str reason;
+    int64_t expires_at_us; /* 0: as he said */
+};
+extern const struct schema document_schema, document_body_schema, review_body_schema;
 struct duty_body {
     int32_t duty;        /* DUTY_OFF or DUTY_ON */
     int32_t auto_accept; /* enum tri; absent: as it was */

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
-#include "services/driver/service_internal.h"
+#include "services/driver/documents.h"
 
 #include <string.h>
 
@@ -62,10 +62,13 @@ static void put_in_use(struct driver *d, const struct driver_vehicle *v, struct 
     d->vehicle = arena_copy(a, v, sizeof(*v));
 }
 
-/* Where nobody has to look at a new driver, a vehicle is all that is asked of him. */
-static void approve(const struct command *cmd, struct driver *d) {
+/* Where nobody has to look at a new driver, a vehicle is all that is asked of him, and documents if
+ * these are required. */
+void driver_approve(const struct command *cmd, const struct decide_ctx *ctx, struct driver *d) {
     const struct driver_service *s = cmd->service;
-    if ((s->o.approval_auto || s->approve_all) && d->status == STATUS_PENDING)
+    const char *why;
+    bool itself = (s->o.approval_auto || s->approve_all) && d->status == STATUS_PENDING;
+    if (itself && documents_lack(s, d, ctx->now_us, &why).p == NULL)
         d->status = STATUS_APPROVED;
 }
 
@@ -131,7 +134,7 @@ static void decide_profile(const struct command *cmd, const struct decide_ctx *c
     }
     *v = said(body, v->id);
     put_in_use(d, v, ctx->arena);
-    approve(cmd, d);
+    driver_approve(cmd, ctx, d);
     driver_answer(cmd, ctx, d, ret);
 }
 
@@ -188,7 +191,7 @@ static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, 
     *v = said(args->body, id_new(ctx->arena, "veh", ctx->now_us, ctx->rng));
     if (d->vehicle == NULL)
         put_in_use(d, v, ctx->arena);
-    approve(cmd, d);
+    driver_approve(cmd, ctx, d);
     answer_one(cmd, ctx, 201, d, v, ret);
 }
 
@@ -307,11 +310,12 @@ void vehicles_write(struct jw *w, const struct driver *d, struct arena *a) {
         write_one(w, &whole, &whole.vehicles[i]);
 }
 
-void vehicles_list(struct call *c) {
+static void list(struct call *c, struct str id, bool must_exist) {
     void *state = NULL;
-    int err = aggregate_get(&driver_aggregate, c->worker->reader, c->worker->parser,
-                            driver_id_of(&c->arena, c->who.user_id), &c->arena, &state);
-    if (err < 0 && err != ERR_NOT_FOUND) {
+    int err = id_valid(id, "drv") ? aggregate_get(&driver_aggregate, c->worker->reader,
+                                                  c->worker->parser, id, &c->arena, &state)
+                                  : ERR_NOT_FOUND;
+    if (err < 0 && (err != ERR_NOT_FOUND || must_exist)) {
         call_error(c, err);
         return;
     }
@@ -320,4 +324,12 @@ void vehicles_list(struct call *c) {
     if (state != NULL)
         vehicles_write(&p.w, state, &c->arena);
     page_reply(&p, false, STR_NONE);
+}
+
+void vehicles_list(struct call *c) {
+    list(c, driver_id_of(&c->arena, c->who.user_id), false);
+}
+
+void vehicles_of(struct call *c) {
+    list(c, c->params[0], true);
 }

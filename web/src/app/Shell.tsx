@@ -18,6 +18,7 @@ const places: Record<User['role'], [string, string][]> = {
     ['/drive', 'nav.drive'],
     ['/drive/earnings', 'nav.earnings'],
     ['/drive/history', 'nav.jobs'],
+    ['/drive/papers', 'mypapers.nav'],
   ],
   dispatcher: [
     ['/dispatch', 'nav.dispatch'],

@@ -1,11 +1,12 @@
 /** The driver's face. What goes on whichever page shows is here: his position while on duty, what waits to be sent, the
  * screen that stays on, the offer that covers all. */
-import { useCallback, useEffect } from 'react'
+import { lazy, Suspense, useCallback, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Route, Routes } from 'react-router'
 import { currentUser, subscribe } from '@/api/session.ts'
 import { startWorker, takeUpdate, useUpdate } from '@/app/pwa.ts'
-import { Button } from '@/ui/index.tsx'
+import { loadWords } from '@/i18n/parts.ts'
+import { Button, Skeleton } from '@/ui/index.tsx'
 import { allowSound } from './attention.ts'
 import { EarningsPage } from './EarningsPage.tsx'
 import {
@@ -23,6 +24,12 @@ import { JobsPage } from './JobsPage.tsx'
 import { OfferSheet } from './OfferSheet.tsx'
 import { forgetLast } from './store.ts'
 import { WorkPage } from './WorkPage.tsx'
+
+/** Seldom opened: it comes with its words when it is. */
+const PapersPage = lazy(async () => {
+  await loadWords('papers')
+  return import('./PapersPage.tsx')
+})
 
 export function Component() {
   const driver = useDriver().value
@@ -55,6 +62,14 @@ export function Component() {
         <Route index element={<WorkPage notice={notice} onRead={forget} />} />
         <Route path="earnings" element={<EarningsPage />} />
         <Route path="history" element={<JobsPage />} />
+        <Route
+          path="papers"
+          element={
+            <Suspense fallback={<Skeleton className="m-4 h-40" />}>
+              <PapersPage />
+            </Suspense>
+          }
+        />
       </Routes>
       {!job && <UpdateBar />}
       {offer && <OfferSheet key={offer.id} offer={offer} note={note} />}
