@@ -7,6 +7,7 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { serverNow } from '@/api/session.ts'
 import { takeBooking, useBookingPosition, useNow } from '@/app/hooks.ts'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
+import { ProofOf } from '@/booking/ProofOf.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { day, moment, money, number } from '@/i18n/format.ts'
@@ -163,6 +164,17 @@ function DriverCard({ booking, seen }: { booking: Schemas['Booking']; seen: stri
 
 function Stops({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
+  const open = !over.includes(booking.state)
+  const asked = open && booking.stops.some((s) => s.proof?.missing.includes('pin'))
+  const pins = useQuery({
+    queryKey: ['pins', booking.id],
+    queryFn: async () =>
+      (await data(api.GET('/v1/bookings/{id}/pins', { params: { path: { id: booking.id } } }))).items,
+    enabled: asked,
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+  const pinOf = (stop: Schemas['Stop']) =>
+    asked && stop.proof?.missing.includes('pin') ? pins.data?.find((p) => p.stop === stop.index) : undefined
   return (
     <ol className="grid gap-2">
       {booking.stops.map((stop) => (
@@ -173,6 +185,13 @@ function Stops({ booking }: { booking: Schemas['Booking'] }) {
           <span className="grow">
             <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
             {stop.contact?.name && <span className="block text-sm text-quiet">{stop.contact.name}</span>}
+            {pinOf(stop) && (
+              <span className="block">
+                {t('proof.yourPin')} <strong className="figures text-lg">{pinOf(stop)?.pin}</strong>
+                <span className="block text-sm text-quiet">{t('proof.pinMore')}</span>
+              </span>
+            )}
+            {stop.proof?.given && <ProofOf given={stop.proof.given} token={booking.tracking_token} />}
           </span>
           <span className="text-sm text-quiet">{t(`stopState.${stop.state}`)}</span>
         </li>

@@ -6,11 +6,12 @@ import { useNow } from '@/app/hooks.ts'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { moment, money } from '@/i18n/format.ts'
 import { Button, cx } from '@/ui/index.tsx'
-import { canFail, currentStop, nextStep } from './acts.ts'
+import { canFail, currentStop, missingAt, nextStep } from './acts.ts'
 import { FailDialog } from './FailDialog.tsx'
 import { wayTo } from './fix.ts'
 import { GpsLine } from './GpsLine.tsx'
 import { outbox } from './outbox.ts'
+import { ProofForm } from './ProofForm.tsx'
 
 const JobMap = lazy(() => import('./JobMap.tsx'))
 /** A second press that comes sooner was meant for the step before. */
@@ -127,6 +128,7 @@ function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | 
   const { t } = useTranslation()
   const pressedAt = useRef(Number.NEGATIVE_INFINITY)
   const step = nextStep(job.state)
+  const missing = missingAt(stop)
   if (step === null || stop === undefined) return null
   function go() {
     const now = performance.now()
@@ -136,9 +138,13 @@ function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | 
   }
   return (
     <div className="sticky bottom-0 mt-auto grid gap-2 bg-panel pt-2 pb-4">
-      <Button kind="primary" size="drive" className="w-full" onClick={go}>
-        {t(`drive.do.${step}`)}
-      </Button>
+      {missing.length > 0 ? (
+        <ProofForm kinds={missing} onGive={(given) => void outbox.prove(job, stop.index, given)} />
+      ) : (
+        <Button kind="primary" size="drive" className="w-full" onClick={go}>
+          {t(`drive.do.${step}`)}
+        </Button>
+      )}
       {canFail(job.state) && (
         <FailDialog onFail={(reason) => void outbox.step(job, 'failed', stop.index, reason)} />
       )}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
-import { type Act, canWait, nextStep, type Port, replay, type Step, withActs } from './acts.ts'
+import { type Act, canWait, missingAt, nextStep, type Port, replay, type Step, withActs } from './acts.ts'
 
 const booking = {
   id: 'b1',
@@ -53,6 +53,16 @@ describe('a booking with what waits to be sent', () => {
     const there = withActs(booking, whole.slice(0, 3))
     expect(withActs(there, whole.slice(0, 4))).toEqual(withActs(booking, whole.slice(0, 4)))
     expect(withActs(there, whole)).toEqual(withActs(booking, whole))
+  })
+  it('shows what was proven as proven, and keeps what was not', () => {
+    const proof = { required: ['pin', 'photo'], missing: ['pin', 'photo'], given: null }
+    const asks = { ...booking, stops: booking.stops.map((s) => (s.index === 0 ? { ...s, proof } : s)) }
+    const there = withActs(asks as unknown as Schemas['Booking'], [act('arrived_pickup', 0)])
+    expect(missingAt(there.stops[0])).toEqual(['pin', 'photo'])
+    expect(missingAt(asks.stops[0] as unknown as Schemas['Stop'])).toEqual([]) // not before he is there
+    const given = withActs(there, [{ ...act('proof', 0), given: { pin: '4711' } }])
+    expect(missingAt(given.stops[0])).toEqual(['photo'])
+    expect(given.state).toBe('arrived_pickup')
   })
   it('leaves other bookings alone, and fails at a stop only', () => {
     expect(withActs(booking, [act('arrived_pickup', 0, 'b2')])).toEqual(booking)

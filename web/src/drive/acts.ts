@@ -4,7 +4,9 @@ import type { Schemas } from '@/api/client.ts'
 import { isPassing, Problem } from '@/api/problem.ts'
 
 export type State = Schemas['BookingState']
-export type Step = 'arrived_pickup' | 'picked_up' | 'arrived_dropoff' | 'delivered' | 'failed'
+export type Step = 'arrived_pickup' | 'picked_up' | 'arrived_dropoff' | 'delivered' | 'failed' | 'proof'
+/** What shows that goods changed hands. */
+export type Given = { pin?: string; name?: string; photo?: Blob; signature?: Blob }
 /** One step, with the key under which the server does it once, however often it is sent. */
 export type Act = {
   id: number // rises in the order in which they were done
@@ -15,6 +17,7 @@ export type Act = {
   status: Step
   stop: number
   reason?: string
+  given?: Given // of a proof
   at: string
 }
 /** A step that the server would not take, and what the booking is there. */
@@ -45,11 +48,27 @@ export function currentStop(booking: Schemas['Booking']): Schemas['Stop'] | unde
   return booking.stops.find((s) => s.state === 'pending' || s.state === 'arrived')
 }
 
+/** What the stop still lacks before it can be done. */
+export function missingAt(stop: Schemas['Stop'] | undefined): Schemas['ProofKind'][] {
+  return stop?.state === 'arrived' ? (stop.proof?.missing ?? []) : []
+}
+/** STOP once GIVEN has been taken. */
+function proven(stop: Schemas['Stop'], given: Given): Schemas['Stop'] {
+  const { proof } = stop
+  if (proof === undefined) return stop
+  return { ...stop, proof: { ...proof, missing: proof.missing.filter((kind) => given[kind] === undefined) } }
+}
+
 /** BOOKING as it will be when ACTS have been sent. Those that it has gone past already change nothing. */
 export function withActs(booking: Schemas['Booking'], acts: Act[]): Schemas['Booking'] {
   let now = booking
   for (const act of acts) {
     const stop = currentStop(now)
+    if (act.status === 'proof') {
+      if (act.booking_id === now.id && stop?.index === act.stop)
+        now = { ...now, stops: now.stops.map((s) => (s === stop ? proven(s, act.given ?? {}) : s)) }
+      continue
+    }
     const fits = act.status === 'failed' ? canFail(now.state) : nextStep(now.state) === act.status
     if (act.booking_id !== now.id || !fits || stop === undefined || stop.index !== act.stop) continue
     const arrives = act.status === 'arrived_pickup' || act.status === 'arrived_dropoff'

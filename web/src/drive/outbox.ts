@@ -4,7 +4,7 @@ import { api, data, idempotencyKey, type Schemas } from '@/api/client.ts'
 import { live } from '@/api/live.ts'
 import { Problem } from '@/api/problem.ts'
 import { currentUser, serverNow } from '@/api/session.ts'
-import { type Act, type Refusal, replay, type State, type Step } from './acts.ts'
+import { type Act, type Given, type Refusal, replay, type State, type Step } from './acts.ts'
 import type { Fix } from './fix.ts'
 import * as store from './store.ts'
 
@@ -53,7 +53,19 @@ class Outbox {
   }
   read = (): Waiting => this.waiting
 
+  /** What was shown at STOP: kept here, pictures and all, until it has been sent. */
+  async prove(booking: Schemas['Booking'], stop: number, given: Given): Promise<void> {
+    await this.add(booking, 'proof', stop, { given })
+  }
   async step(booking: Schemas['Booking'], status: Step, stop: number, reason?: string): Promise<void> {
+    await this.add(booking, status, stop, reason !== undefined ? { reason } : {})
+  }
+  private async add(
+    booking: Schemas['Booking'],
+    status: Step,
+    stop: number,
+    more: Pick<Act, 'reason' | 'given'>,
+  ): Promise<void> {
     if (this.account === null) return
     await store.addAct({
       account: this.account,
@@ -62,7 +74,7 @@ class Outbox {
       code: booking.code,
       status,
       stop,
-      ...(reason !== undefined && { reason }),
+      ...more,
       at: new Date(serverNow()).toISOString(),
     })
     await this.changed()
@@ -181,7 +193,41 @@ async function locked(work: () => Promise<boolean>): Promise<boolean> {
   return navigator.locks.request('lorry.outbox', work)
 }
 
+/** A picture is sent under a key of its own: whatever is lost on the way, it is kept once. */
+async function uploaded(act: Act, kind: 'photo' | 'signature'): Promise<string | undefined> {
+  const picture = act.given?.[kind]
+  if (picture === undefined) return undefined
+  const made = await data(
+    api.POST('/v1/files', {
+      params: { header: { 'Idempotency-Key': `${act.key}-${kind}` } },
+      headers: { 'Content-Type': picture.type },
+      body: picture as unknown as string,
+      bodySerializer: (body: unknown) => body as BodyInit,
+    }),
+  )
+  return made.id
+}
+
+async function prove(act: Act): Promise<Schemas['Booking']> {
+  const { pin, name } = act.given ?? {}
+  const photo = await uploaded(act, 'photo')
+  const signature = await uploaded(act, 'signature')
+  return data(
+    api.POST('/v1/bookings/{id}/proof', {
+      params: { path: { id: act.booking_id }, header: { 'Idempotency-Key': act.key } },
+      body: {
+        stop: act.stop,
+        ...(pin !== undefined && { pin }),
+        ...(name !== undefined && { name }),
+        ...(photo !== undefined && { photo_id: photo }),
+        ...(signature !== undefined && { signature_id: signature }),
+      },
+    }),
+  )
+}
+
 function send(act: Act): Promise<Schemas['Booking']> {
+  if (act.status === 'proof') return prove(act)
   return data(
     api.POST('/v1/bookings/{id}/status', {
       params: { path: { id: act.booking_id }, header: { 'Idempotency-Key': act.key } },

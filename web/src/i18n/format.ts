@@ -124,6 +124,10 @@ export function percent(value: number): string {
 export function weight(kilograms: number): string {
   return unitFormat('kilogram:0').format(kilograms)
 }
+/** A file's size: "120 kB". */
+export function bytes(count: number): string {
+  return unitFormat('kilobyte:0').format(Math.ceil(count / 1000))
+}
 /** "3:07" of what is left; never below zero. */
 export function countdown(ms: number): string {
   const seconds = Math.max(0, Math.ceil(ms / 1000))

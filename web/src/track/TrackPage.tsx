@@ -7,6 +7,7 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { isPassing, type Problem } from '@/api/problem.ts'
 import { useNow } from '@/app/hooks.ts'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
+import { ProofOf } from '@/booking/ProofOf.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { clock, moment } from '@/i18n/format.ts'
 import { Empty, Failure, Panel, Skeleton } from '@/ui/index.tsx'
@@ -43,10 +44,11 @@ export function Component() {
         <Skeleton className="h-64" />
       </div>
     )
-  return <Tracked tracking={tracking.data} stale={tracking.error !== null} />
+  return <Tracked tracking={tracking.data} token={token} stale={tracking.error !== null} />
 }
 
-function Tracked({ tracking, stale }: { tracking: Schemas['Tracking']; stale: boolean }) {
+type Props = { tracking: Schemas['Tracking']; token: string; stale: boolean }
+function Tracked({ tracking, token, stale }: Props) {
   const { t } = useTranslation()
   const now = useNow()
   const { driver, position } = tracking
@@ -78,6 +80,17 @@ function Tracked({ tracking, stale }: { tracking: Schemas['Tracking']; stale: bo
         {position && now - Date.parse(position.at) > OLD_MS && (
           <p className="text-sm text-waits">{t('track.seen', { when: moment(position.at, now) })}</p>
         )}
+        {tracking.stops.map(
+          (stop) =>
+            stop.proof?.pin &&
+            stop.state !== 'done' &&
+            stop.state !== 'failed' && (
+              <p key={stop.index} className="rounded-control border border-line p-3">
+                {t('proof.yourPin')} <strong className="figures text-lg">{stop.proof.pin}</strong>
+                <span className="block text-sm text-quiet">{t('proof.pinMore')}</span>
+              </p>
+            ),
+        )}
         {stale && <p className="text-sm text-waits">{t('problem.offline')}</p>}
         <ol className="grid gap-2">
           {tracking.stops.map((stop) => (
@@ -87,6 +100,7 @@ function Tracked({ tracking, stale }: { tracking: Schemas['Tracking']; stale: bo
               </span>
               <span className="grow">
                 <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
+                {stop.proof?.given && <ProofOf given={stop.proof.given} token={token} />}
               </span>
               <span className="text-sm text-quiet">{t(`stopState.${stop.state}`)}</span>
             </li>
