@@ -17,14 +17,21 @@ const struct aggregate leaving_aggregate = {.collection = &leaving_collection, .
 struct leave_facts {
     struct str holder; /* who is leaving; absent: nobody */
     bool active;       /* he is an administrator still */
+    bool other_admin;  /* beside the one who would leave: a first look, so that nobody waits for
+                          what is refused anyway. The one that counts follows. */
 };
 
 static int leave_load(struct command *cmd, struct store *store, int64_t now_us) {
     (void)now_us;
     const struct auth_service *auth = cmd->service;
+    const struct leave_args *args = cmd->args;
     struct leave_facts *facts = arena_new(cmd->arena, struct leave_facts);
     cmd->facts = facts;
-    *facts = (struct leave_facts){STR_NONE, false};
+    *facts = (struct leave_facts){STR_NONE, false, false};
+    int seen =
+        account_other_admin(auth->parser, store, args->user_id, cmd->arena, &facts->other_admin);
+    if (seen < 0)
+        return seen;
     void *state;
     int err = aggregate_get(&leaving_aggregate, store, auth->parser, cmd->id, cmd->arena, &state);
     if (err == 0) {
@@ -42,6 +49,11 @@ static void leave_decide(const struct command *cmd, const struct decide_ctx *ctx
     const struct leave_args *args = cmd->args;
     const struct leave_facts *facts = cmd->facts;
     const struct leaving *old = state;
+    if (!facts->other_admin) {
+        decision_problem(ret, cmd, PROBLEM_LAST_ADMIN,
+                         "this is the last administrator who can sign in");
+        return;
+    }
     bool own = old != NULL && str_eq(old->user_id, args->user_id);
     bool fresh = old != NULL && ctx->now_us < old->since_us + LEAVING_US;
     bool known = old != NULL && facts->holder.p != NULL && str_eq(facts->holder, old->user_id);
