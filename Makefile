@@ -118,7 +118,7 @@ mutants: ## Break each promise on purpose and show which check catches it
 	@scripts/install-deps.sh build test
 	@tests/mutants/run
 
-lint: ## Install what is missing and check format, headers, layers, scripts, cppcheck, clang-tidy, the web app
+lint: ## Install what is missing and check format, headers, layers, scripts, cppcheck, clang-tidy, the web app, the API document
 	@scripts/install-deps.sh build lint web
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@scripts/lint.sh $(BUILD)

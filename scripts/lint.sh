@@ -46,6 +46,7 @@ step cppcheck check_cppcheck
 step made ninja -C "$build" --quiet src/base/module_build.h # what clang-tidy must find
 step tidy scripts/tidy.py "$build"
 step web scripts/build-web.sh "$build" lint
+step api scripts/lint-api.sh "$build"
 
 [ ${#failed[@]} -eq 0 ] || {
     printf 'lint: %s failed\n' "${failed[*]}" >&2
