@@ -18,7 +18,7 @@
 #include "ports/store.h"
 
 #define MONGO_STORE_SCHEMA 1 /* the version of the documents' shape */
-#define MONGO_STORE_COLLECTIONS_MAX 32
+#define MONGO_STORE_COLLECTIONS_MAX 64
 
 /* A server that does not answer holds a call up for this long, unless the URI says otherwise
  * (serverSelectionTimeoutMS, connectTimeoutMS, socketTimeoutMS, heartbeatFrequencyMS). */

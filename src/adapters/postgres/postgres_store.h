@@ -18,7 +18,7 @@
 #include "ports/store.h"
 
 #define POSTGRES_STORE_SCHEMA 2 /* the version of the tables that belong to no collection */
-#define POSTGRES_STORE_COLLECTIONS_MAX 32
+#define POSTGRES_STORE_COLLECTIONS_MAX 64
 #define POSTGRES_SERVER_MIN 140000 /* server_version_num */
 
 #define POSTGRES_CONNECT_TIMEOUT_MS 3000 /* of one try; the next one begins at another host */

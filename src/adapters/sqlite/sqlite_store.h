@@ -12,7 +12,7 @@
 #include "ports/store.h"
 
 #define SQLITE_STORE_SCHEMA 2 /* the version of the tables that belong to no collection */
-#define SQLITE_STORE_COLLECTIONS_MAX 32
+#define SQLITE_STORE_COLLECTIONS_MAX 64
 
 struct sqlite_options {
     const char *dir;                                   /* made if it is not there, mode 0700 */
