@@ -90,7 +90,7 @@ def routes():
     goods_kinds = {'/goods': 'list', '/goods/0': 'object!', '/goods/0/name': 'text!', '/goods/0/weight_g': 'whole',
                    '/goods/0/volume_cm3': 'whole', '/goods/0/count': 'whole', '/goods/0/handling': 'list', '/goods/0/handling/0': 'word!'}
     quote_kinds = {'/stops': 'list!', '/stops/0': 'object!', '/stops/0/lat': 'number!', '/stops/1/lng': 'number!',
-                   '/stops/0/address': 'text', '/vehicle': 'word'} | goods_kinds
+                   '/stops/0/address': 'text', '/vehicle': 'word', '/promo_code': 'text'} | goods_kinds
     return [
         (server.api(), 'POST', '/v1/auth/register', {'email': 'not@there.example', 'password': PASSWORD, 'name': 'X', 'role': 'customer'},
          {'/email': 'text!', '/password': 'text!', '/name': 'text!', '/role': 'word!', '/phone': 'text'}),
@@ -102,6 +102,12 @@ def routes():
         (customer, 'POST', '/v1/bookings', {'quote_id': f'qte_{NOBODY}', 'goods': quotes['goods']},
          {'/quote_id': 'id!', '/notes': 'text', '/payment': 'word', '/stops': 'list', '/stops/0': 'object!', '/stops/0/contact': 'object',
           '/stops/0/contact/name': 'text', '/stops/0/contact/phone': 'text'} | goods_kinds),
+        (admin, 'POST', '/v1/promo-codes', {'code': 'HOSTILE', 'percent': 1, 'vehicles': ['van'], 'zones': ['town']},
+         {'/code': 'text!', '/percent': 'whole!', '/cap': 'whole', '/minimum_total': 'whole', '/uses_max': 'whole',
+          '/uses_per_customer_max': 'whole', '/note': 'text', '/zones': 'list', '/vehicles': 'list', '/vehicles/0': 'word!',
+          '/first_only': 'bool'}),
+        (admin, 'PATCH', '/v1/promo-codes/HOSTILE', {}, {'/note': 'text', '/minimum_total': 'whole', '/uses_max': 'whole',
+                                                         '/uses_per_customer_max': 'whole'}),
         (customer, 'POST', gone + '/cancel', {}, {'/reason': 'text', '/version': 'whole'}),
         (driver, 'POST', gone + '/accept', {'offer_id': f'ofr_{NOBODY}'}, {'/offer_id': 'id!'}),
         (driver, 'POST', gone + '/decline', {'offer_id': f'ofr_{NOBODY}'}, {'/offer_id': 'id!', '/reason': 'text'}),
