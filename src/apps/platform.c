@@ -267,6 +267,9 @@ static void make_driver(struct platform *p) {
         .timezone = own_zone ? config_text(c, "timezone") : p->tariffs->timezone,
         .offer_wave = (int32_t)config_int(c, "offer_wave"),
         .auto_accept = (enum auto_accept)config_enum(c, "offer_auto_accept"),
+        .window_us = config_enum(c, "dispatch") == DISPATCH_BATCH
+                         ? config_int(c, "dispatch_window_s") * US_PER_S
+                         : 0,
         .offer_whole_waves = config_enum(c, "offer_refill") == OFFER_REFILL_WAVE,
         .weights = &p->weights,
         .fairness_half_life_s = config_int(c, "dispatch_fairness_h") * 3600,

@@ -353,6 +353,7 @@ TABLE(booking, "Bookings");
 static const char *const arrivals[] = {"suggest", "auto", NULL};
 static const char *const approvals[] = {"manual", "auto", NULL};
 static const char *const auto_accepts[] = {"chosen", "never", "always", NULL}; /* as the enum */
+static const char *const dispatches[] = {"greedy", "batch", NULL};
 static const char *const offer_refills[] = {"each", "wave", NULL};
 #define WEIGHT(standard, unit)                                                                     \
     .kind = CONFIG_INT, .fallback = (standard), .min = 0, .max = DISPATCH_WEIGHT_MAX,              \
@@ -412,6 +413,18 @@ static const struct config_setting dispatch[] = {
      .fallback = "chosen",
      .help = "Whose offers are taken at once on their behalf: of drivers who have chosen that "
              "(chosen), nobody's (never), everybody's (always)"},
+    {.key = "dispatch",
+     .kind = CONFIG_ENUM,
+     .names = dispatches,
+     .fallback = "greedy",
+     .help = "Each booking asks its best driver at once (greedy), or those of a window are given "
+             "theirs together so that it costs least (batch)"},
+    {.key = "dispatch_window_s",
+     .kind = CONFIG_INT,
+     .fallback = "5",
+     .min = 1,
+     .max = 60,
+     .help = "How many seconds the window of a batch lasts"},
     {.key = "offer_refill",
      .kind = CONFIG_ENUM,
      .names = offer_refills,

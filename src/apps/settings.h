@@ -9,6 +9,7 @@
 /* Of config_enum(c, "driver_approval"). log_level gives an enum log_level. */
 enum approval { APPROVAL_MANUAL, APPROVAL_AUTO };
 enum arrival { ARRIVAL_SUGGEST, ARRIVAL_AUTO };
+enum settings_dispatch { DISPATCH_GREEDY, DISPATCH_BATCH }; /* of "dispatch" */
 enum offer_refill { OFFER_REFILL_EACH, OFFER_REFILL_WAVE }; /* of "offer_refill" */
 enum shifts { SHIFTS_SHOWN, SHIFTS_REQUIRED };
 

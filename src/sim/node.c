@@ -168,6 +168,7 @@ static void make_services(struct sim_node *n) {
                                                         .auto_accept = p->house_accepts,
                                                         .weights = &p->weights,
                                                         .bigger_classes = p->bigger_classes,
+                                                        .window_us = p->window_us,
                                                         .offer_timeout_s = p->offer_timeout_s});
     if (has(n, SIM_BOOKING)) {
         make_files(n);

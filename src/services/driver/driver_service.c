@@ -241,6 +241,7 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
         o->timezone = STR("UTC");
     s->fleet.ops = &driver_fleet_ops;
     s->locations.ops = &driver_locations_ops;
+    map_init(&s->window.due);
     s->roster = roster_new(o->bus, o->peers != NULL);
     o->entropy->fill(o->entropy, s->ref_secret, sizeof s->ref_secret);
     if (o->peers != NULL)
@@ -252,6 +253,7 @@ struct driver_service *driver_service_free(struct driver_service *s) {
     if (s == NULL)
         return NULL;
     roster_free(s->roster);
+    window_free(s);
     arena_free(&s->zone_arena);
     free(s);
     return NULL;

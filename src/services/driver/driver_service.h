@@ -34,8 +34,9 @@ struct driver_options {
     const struct dispatch_weights *weights; /* NULL: the standard; static or the options' owner's */
     int64_t fairness_half_life_s;           /* of jobs that count as lately; 0: 4 hours */
     enum auto_accept auto_accept;           /* whose offers are taken at once */
-    int32_t bigger_classes;      /* how many classes bigger than booked may serve, ≥ 0 */
-    int64_t search_radius_m;     /* the first circle; 0: 1500 */
+    int64_t window_us;       /* > 0: searches wait for its end and are solved together; 0: greedy */
+    int32_t bigger_classes;  /* how many classes bigger than booked may serve, ≥ 0 */
+    int64_t search_radius_m; /* the first circle; 0: 1500 */
     int64_t search_radius_max_m; /* the last one; 0: 12000 */
     int32_t fixes_per_hour_max;  /* of one driver, stored; 0: no limit */
     struct files *files;         /* NULL: documents cannot be sent. May be set later: see below */

@@ -103,17 +103,15 @@ static void ask_router(const struct look *l, const struct dispatch_candidate *pl
         f->near[who[i]].value[PART_ETA] = legs[i].duration_s > 0 ? legs[i].duration_s : 0;
 }
 
-static void reserve(struct driver_service *s, const struct command *cmd,
-                    const struct dispatch_candidate *plan, int32_t chosen, int64_t now_us) {
-    for (int32_t i = 0; i < chosen; i++) {
-        struct member *m = roster_find(s->roster, plan[i].driver_id);
-        CHECK(m != NULL && cmd->id.len < sizeof m->reserved_for);
-        m->reserved_until_us = now_us + SEARCH_RESERVE_US;
-        memset(m->reserved_for, 0, sizeof m->reserved_for);
-        memcpy(m->reserved_for, cmd->id.p, cmd->id.len);
-        if (s->o.peers != NULL)
-            follow_reserved(s, m);
-    }
+void search_reserve(struct driver_service *s, struct str driver_id, struct str search_id,
+                    int64_t now_us) {
+    struct member *m = roster_find(s->roster, driver_id);
+    CHECK(m != NULL && search_id.len < sizeof m->reserved_for);
+    m->reserved_until_us = now_us + SEARCH_RESERVE_US;
+    memset(m->reserved_for, 0, sizeof m->reserved_for);
+    memcpy(m->reserved_for, search_id.p, search_id.len);
+    if (s->o.peers != NULL)
+        follow_reserved(s, m);
 }
 
 /* Of those near, the ones worth a place in the facts: who can be asked, then the others. */
@@ -178,21 +176,29 @@ static struct dispatch_candidate *measure(const struct look *l, struct search_fa
     return plan;
 }
 
-static void gather(struct command *cmd, const struct search *search, int64_t now_us,
-                   struct search_facts *f) {
-    struct driver_service *s = cmd->service;
+struct dispatch_candidate *search_look(struct driver_service *s, const struct search *search,
+                                       struct str id, int32_t wave, int64_t now_us, struct arena *a,
+                                       struct search_facts *ret_facts) {
     struct look l = {.o = &s->o,
                      .index = roster_index(s->roster),
                      .search = search,
-                     .id = cmd->id,
+                     .id = id,
                      .now_us = now_us,
                      .radius_m = search->radius_m,
-                     .arena = cmd->arena};
-    find_near(&l, f);
-    struct dispatch_candidate *plan = measure(&l, f);
-    int32_t room = search_room(&s->o, search, now_us);
-    int32_t chosen = search_plan(&s->o, search, f, room, now_us, cmd->arena, plan);
-    reserve(s, cmd, plan, chosen, now_us);
+                     .arena = a};
+    find_near(&l, ret_facts);
+    struct dispatch_candidate *plan = measure(&l, ret_facts);
+    search_plan(&s->o, search, ret_facts, wave, now_us, a, plan);
+    return plan;
+}
+
+static void gather(struct command *cmd, const struct search *search, int64_t now_us,
+                   struct search_facts *f) {
+    struct driver_service *s = cmd->service;
+    const struct dispatch_candidate *plan =
+        search_look(s, search, cmd->id, search_room(&s->o, search, now_us), now_us, cmd->arena, f);
+    for (int32_t i = 0; i < f->near_count && plan[i].chosen; i++)
+        search_reserve(s, plan[i].driver_id, cmd->id, now_us);
 }
 
 struct dispatch_candidate *search_candidates(struct driver_service *s, const struct search *search,
@@ -237,7 +243,7 @@ int search_load_begin(struct command *cmd, struct store *store, int64_t now_us) 
     struct search search = {0};
     cmd->facts = f;
     search_fill(&search, cmd->args, s->o.search_radius_m);
-    if (now_us < search.search_until_us)
+    if (now_us < search.search_until_us && s->o.window_us == 0) /* else it waits for its window */
         gather(cmd, &search, now_us, f);
     return 0;
 }
@@ -255,6 +261,8 @@ static int load(struct command *cmd, struct store *store, int64_t now_us, bool o
         return err;
     const struct search *s = state;
     bool due = s->wake_at_us != 0 && s->wake_at_us <= now_us;
+    if (due && only_due)
+        window_solve(cmd, store, now_us);
     if (s->status == SEARCH_OPEN && s->begun && now_us < s->search_until_us && (due || !only_due))
         gather(cmd, s, now_us, cmd->facts);
     return 0;

@@ -278,7 +278,8 @@ static void go_round(struct search *s, const struct command *cmd, const struct d
     }
     if (chosen == 0)
         s->radius_m = dispatch_next_radius(s->radius_m, o->search_radius_max_m);
-    s->wake_at_us = now_us + (chosen == wave ? patience_us : SEARCH_PAUSE_US);
+    s->wake_at_us =
+        chosen == wave ? now_us + patience_us : window_end_us(o, now_us + SEARCH_PAUSE_US);
     note_unassigned(s, cmd, ctx, ret);
 }
 
@@ -313,7 +314,10 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
                                    : search_new(cmd, ctx, b->booking_id, SEARCH_OPEN, ret);
     search_fill(s, b, service->o.search_radius_m);
     s->begun_at_us = ctx->now_us;
-    go_round(s, cmd, ctx, ret);
+    if (service->o.window_us > 0)
+        s->wake_at_us = window_end_us(&service->o, ctx->now_us + 1);
+    else
+        go_round(s, cmd, ctx, ret);
 }
 
 static void decide_wake(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -470,6 +474,7 @@ static void search_applied(const struct command *cmd, const struct decision *d, 
     (void)state;
     struct driver_service *service = cmd->service;
     search_release(cmd, d->state);
+    window_note(service, cmd->id, d->state);
     service->stats.rounds += d->state != NULL;
     for (int32_t i = 0; i < d->event_count; i++)
         service->stats.claims += str_is(d->events[i].type, EV_DISPATCH_CLAIM);

@@ -124,6 +124,24 @@ int search_load_named(struct command *cmd, struct store *store, int64_t now_us);
 struct dispatch_candidate *search_candidates(struct driver_service *s, const struct search *search,
                                              int64_t radius_m, int64_t now_us, struct arena *a,
                                              struct search_facts *ret_facts);
+/* On the executor's thread: the same in the search's own circle, for at most WAVE; whom another
+ * search than ID has reserved is barred. */
+struct dispatch_candidate *search_look(struct driver_service *s, const struct search *search,
+                                       struct str id, int32_t wave, int64_t now_us, struct arena *a,
+                                       struct search_facts *ret_facts);
+void search_reserve(struct driver_service *s, struct str driver_id, struct str search_id,
+                    int64_t now_us);
+
+/* ---- window.c, executor's thread: batch assignment ---- */
+/* A search's document is S by now (NULL: it is gone). */
+void window_note(struct driver_service *w, struct str id, const struct search *s);
+/* Reserves for all searches that are due the drivers with whom they cost least together; once for
+ * each window. CMD lends its arena and its parser. */
+void window_solve(struct command *cmd, struct store *store, int64_t now_us);
+/* AT, or with batches the end of the window in which it lies. */
+int64_t window_end_us(const struct driver_options *o, int64_t at_us);
+void window_free(struct driver_service *w);
+
 /* Lets go those who were reserved for the search of CMD, but for those whom KEEP (may be NULL) is
  * asking. */
 void search_release(const struct command *cmd, const struct search *keep);

@@ -2,6 +2,7 @@
 #ifndef LORRY_DRIVER_SERVICE_INTERNAL_H
 #define LORRY_DRIVER_SERVICE_INTERNAL_H
 
+#include "base/map.h"
 #include "base/zone.h"
 #include "services/driver/driver_service.h"
 #include "services/driver/roster.h"
@@ -19,6 +20,10 @@ struct driver_service {
     struct locations locations;
     struct roster *roster;
     int64_t erase_next_us; /* executor's thread: eraser_tick */
+    struct driver_window { /* executor's thread; window.c */
+        struct map due;    /* of open searches: when each wants to look, by id */
+        int64_t solved_us;
+    } window;
     struct driver_follow { /* executor's thread; follow.c */
         char after[STORE_ID_MAX + 1];
         int64_t began_us; /* of the round through all who are live; 0: none is under way */

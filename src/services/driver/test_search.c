@@ -593,6 +593,33 @@ static void test_crowd(void **state) {
     rig_free(r);
 }
 
+/* Two bookings in one window, two vans: the first booking's nearest is the only one near the
+ * second. In turn the second would wait for long; together each is served well. */
+static void test_batch(void **state) {
+    (void)state;
+    for (int batch = 0; batch < 2; batch++) {
+        struct rig *r = rig_new(29);
+        r->options.window_us = batch ? 5 * US_PER_S : 0;
+        rig_reopen(r);
+        const char *middle = van_at(r, 0), *far = van_at(r, -700);
+        struct ev_booking first = rig_booking(r, VEHICLE_VAN, LAT - 300 * LAT_M, LNG);
+        struct ev_booking second = rig_booking(r, VEHICLE_VAN, LAT + 100 * LAT_M, LNG);
+        rig_say_booking(r, EV_BOOKING_REQUESTED, &first);
+        rig_say_booking(r, EV_BOOKING_REQUESTED, &second);
+        assert_int_equal(rig_count(r, EV_DISPATCH_OFFERED), batch ? 0 : 2);
+        house_advance(r->house, 6 * US_PER_S);
+        assert_int_equal(rig_count(r, EV_DISPATCH_OFFERED), 2);
+        const struct driver *d = rig_stored(r, middle);
+        assert_true(str_eq(d->claim->booking_id, batch ? second.booking_id : first.booking_id));
+        d = rig_stored(r, far);
+        assert_true(str_eq(d->claim->booking_id, batch ? first.booking_id : second.booking_id));
+        if (batch) /* and the trace says why not the nearer one */
+            assert_int_equal(candidate(r, first.booking_id.p, 0, middle)->reason_code,
+                             REASON_RESERVED);
+        rig_free(r);
+    }
+}
+
 static void test_dropping_out(void **state) {
     (void)state;
     struct rig *r = rig_new(7);
@@ -861,6 +888,7 @@ int main(void) {
         cmocka_unit_test(test_passes_until_somebody_comes),
         cmocka_unit_test(test_waves),
         cmocka_unit_test(test_whole_waves),
+        cmocka_unit_test(test_batch),
         cmocka_unit_test(test_candidates_now),
         cmocka_unit_test(test_taken_at_once),
         cmocka_unit_test(test_given_back),
