@@ -9,9 +9,13 @@ import { number } from '@/i18n/format.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { StopMarks } from '@/map/layers.tsx'
 import { LorryMap, useMap } from '@/map/Map.tsx'
-import { Button, cx } from '@/ui/index.tsx'
+import { Button, cx, sayProblem } from '@/ui/index.tsx'
+import { Toaster, toast } from '@/ui/toast.tsx'
+import { BulkBar } from './BulkBar.tsx'
+import { DropOnVehicle } from './drag.tsx'
 import { FleetLayer } from './FleetLayer.tsx'
 import { type Fleet, useFleet } from './fleet.ts'
+import { give, isConflict, refresh } from './hands.ts'
 import { JobDetail } from './JobDetail.tsx'
 import { JobList } from './JobList.tsx'
 import { isEnded, useJobs } from './jobs.ts'
@@ -21,6 +25,7 @@ import { matches, needOf, ordered } from './order.ts'
 import type { Command } from './Palette.tsx'
 import { PlaybackLine, PlaybackPanel, type Span, usePlayback } from './Playback.tsx'
 import { Splitter, usePaneWidth } from './Splitter.tsx'
+import { all, between, nothing, pressed, still, toggled } from './select.ts'
 import { Trails, trailChoices } from './Trails.tsx'
 import { VehicleDetail } from './VehicleDetail.tsx'
 import { VehicleList } from './VehicleList.tsx'
@@ -31,7 +36,7 @@ const TYPING_MS = 300
 const views = ['all', 'attention', 'unassigned'] as const
 
 export async function loader() {
-  await loadWords('console')
+  await loadWords('console', 'hands')
   return null
 }
 
@@ -45,6 +50,7 @@ export function Component() {
   const now = useNow()
   const [follows, setFollows] = useState(false)
   const [help, setHelp] = useState(false)
+  const [picked, setSelection] = useState(nothing)
   const [palette, setPalette] = useState(false)
   const search = useRef<HTMLInputElement>(null)
   const chosen = query.get('job')
@@ -103,9 +109,35 @@ export function Component() {
     '?': () => setHelp(true),
     j: () => step(1),
     k: () => step(-1),
+    x: () => chosen !== null && setSelection(toggled(selection, chosen)),
+    'Ctrl+a': () => setSelection(all(list.map((b) => b.id))),
     // biome-ignore lint/correctness/noComponentHookFactories: the name of a key
-    Escape: () => set({ job: null, vehicle: null }),
+    Escape: () => {
+      setSelection(nothing)
+      set({ job: null, vehicle: null })
+    },
   })
+  const ids = list.map((b) => b.id)
+  const selection = still(picked, ids)
+
+  /** A drop, or the menu: at once, if nobody has it; else its detail asks why. */
+  async function dropped(jobId: string, driverId: string) {
+    const job = jobs.bookings.get(jobId)
+    if (job === undefined) return
+    if (job.driver !== null) {
+      set({ job: jobId, vehicle: null })
+      toast(t('hands.needsReason'))
+      return
+    }
+    try {
+      const changed = await give(job, driverId)
+      const name = changed.driver?.name ?? fleet?.vehicles.get(driverId)?.name ?? driverId
+      toast(t(changed.driver ? 'hands.given' : 'hands.asked', { name }))
+    } catch (error) {
+      if (isConflict(error)) void refresh(jobId)
+      toast(`${job.code}: ${sayProblem(t, error)}`)
+    }
+  }
   function step(by: number) {
     const at = list.findIndex((b) => b.id === chosen)
     const next = list[at < 0 ? 0 : Math.min(list.length - 1, Math.max(0, at + by))]
@@ -191,8 +223,15 @@ export function Component() {
         <p role="status" className="sr-only">
           {attention > 0 && t('dispatch.attention', { count: attention })}
         </p>
+        <BulkBar chosen={list.filter((b) => selection.ids.has(b.id))} onClear={() => setSelection(nothing)} />
         {listsVehicles ? (
-          <VehicleList fleet={fleet} text={text} chosen={vehicleId} onChoose={choose.vehicle} />
+          <VehicleList
+            fleet={fleet}
+            text={text}
+            chosen={vehicleId}
+            onChoose={choose.vehicle}
+            onDropped={dropped}
+          />
         ) : (
           <JobList
             jobs={jobs}
@@ -200,7 +239,15 @@ export function Component() {
             chosen={chosen}
             now={now}
             filtered={text !== '' || view !== 'all'}
-            onChoose={choose.job}
+            selected={selection.ids}
+            onPress={(id, keys) => {
+              setSelection(pressed(selection, ids, id, keys))
+              if (!keys.ctrlKey && !keys.metaKey && !keys.shiftKey) choose.job(id)
+            }}
+            onToggle={(id) => setSelection(toggled(selection, id))}
+            onPaint={(from, to) => setSelection({ ids: between(ids, from, to), anchor: from })}
+            onOpen={choose.job}
+            onDropped={dropped}
             onClear={() => {
               setText('')
               set({ view: null })
@@ -217,6 +264,7 @@ export function Component() {
             onChoose={choose.vehicle}
           />
         )}
+        {fleet && <DropOnVehicle fleet={fleet} onDropped={dropped} />}
         <Trails fleet={fleet} choice={trails} chosen={vehicleId ?? booking?.driver?.id ?? null} />
         {replays && playback.data && <PlaybackLine positions={playback.data.positions} index={moment} />}
         <MapTools
@@ -246,7 +294,13 @@ export function Component() {
       {(chosen !== null || vehicleId !== null) && (
         <aside className="flex min-h-0 flex-col overflow-auto border-s border-line bg-panel md:w-(--detail)">
           {chosen !== null ? (
-            <JobDetail id={chosen} known={booking} now={now} onClose={() => set({ job: null })} />
+            <JobDetail
+              id={chosen}
+              known={booking}
+              now={now}
+              onClose={() => set({ job: null })}
+              onDropped={dropped}
+            />
           ) : (
             <VehicleDetail
               vehicle={fleet?.vehicles.get(vehicleId ?? '')}
@@ -277,6 +331,7 @@ export function Component() {
           )}
         </aside>
       )}
+      <Toaster />
       <Shortcuts open={help} onOpenChange={setHelp} />
       {palette && (
         <Suspense>
@@ -304,9 +359,10 @@ function useShortcuts(keys: Record<string, () => void>): void {
         event.target instanceof HTMLElement &&
         event.target.closest('input, textarea, select, [role=dialog], [role=alertdialog]')
       const held = event.ctrlKey || event.metaKey
-      if (event.altKey || (writes && !held)) return
-      const act = now.current[`${held ? 'Ctrl+' : ''}${shortcutOf(event)}`]
-      if (act === undefined) return
+      const name = `${held ? 'Ctrl+' : ''}${shortcutOf(event)}`
+      const act = now.current[name]
+      // Where text is written Ctrl+A is the text's.
+      if (event.altKey || act === undefined || (writes && name !== 'Ctrl+k')) return
       event.preventDefault()
       act()
     }
@@ -327,7 +383,7 @@ function Shortcuts({ open, onOpenChange }: { open: boolean; onOpenChange: (open:
         >
           <Dialog.Title className="text-lg font-semibold">{t('keys.title')}</Dialog.Title>
           <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-1">
-            {(['Ctrl+K', '/', 'j', 'k', 'Esc', '?'] as const).map((key) => (
+            {(['Ctrl+K', '/', 'j', 'k', 'x', 'Ctrl+A', 'Esc', '?'] as const).map((key) => (
               <div key={key} className="contents">
                 <dt>
                   <kbd className="rounded-control border border-line px-2">{key}</kbd>

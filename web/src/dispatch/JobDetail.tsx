@@ -10,7 +10,9 @@ import { clock, day, distance, duration, moment, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { AssignPanel } from './AssignPanel.tsx'
-import { type Booking, isEnded, isUnassigned, takeJob } from './jobs.ts'
+import { mayBeGiven } from './hands.ts'
+import { type Booking, isEnded, takeJob } from './jobs.ts'
+import { sayWhy } from './why.ts'
 
 const CANCELLED_BY_STAFF: Booking['state'][] = [
   'scheduled',
@@ -27,11 +29,13 @@ export function JobDetail({
   known,
   now,
   onClose,
+  onDropped,
 }: {
   id: string
   known: Booking | undefined
   now: number
   onClose: () => void
+  onDropped: (jobId: string, driverId: string) => void
 }) {
   const { t } = useTranslation()
   const query = useQuery({
@@ -47,12 +51,17 @@ export function JobDetail({
       </Button>
       {query.error !== null && <Failure error={query.error} retry={() => void query.refetch()} />}
       {booking === undefined && query.error === null && <Skeleton className="h-40" />}
-      {booking && <Detail booking={booking} now={now} />}
+      {booking && <Detail booking={booking} now={now} onDropped={onDropped} />}
     </section>
   )
 }
 
-function Detail({ booking, now }: { booking: Booking; now: number }) {
+type DetailProps = {
+  booking: Booking
+  now: number
+  onDropped: (jobId: string, driverId: string) => void
+}
+function Detail({ booking, now, onDropped }: DetailProps) {
   const { t } = useTranslation()
   return (
     <>
@@ -114,7 +123,8 @@ function Detail({ booking, now }: { booking: Booking; now: number }) {
           )}
         </p>
       )}
-      {isUnassigned(booking) && <AssignPanel booking={booking} />}
+      {booking.held && <p className="text-sm text-waits">◷ {t('hands.held')}</p>}
+      {mayBeGiven(booking) && <AssignPanel key={booking.id} booking={booking} onDropped={onDropped} />}
       {!isEnded(booking) && CANCELLED_BY_STAFF.includes(booking.state) && (
         <CancelDialog booking={booking} onDone={takeJob} />
       )}
@@ -138,6 +148,7 @@ function Trace({ booking }: { booking: Booking }) {
   const query = useQuery({
     queryKey: ['trace', booking.id, booking.version],
     queryFn: () => data(api.GET('/v1/bookings/{id}/dispatch', { params: { path: { id: booking.id } } })),
+    refetchInterval: isEnded(booking) ? false : 5_000, // the search hears of a change a moment later
   })
   if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />
   if (query.data === undefined) return <Skeleton className="h-24" />
@@ -175,7 +186,7 @@ function Candidate({ candidate: c }: { candidate: Schemas['DispatchCandidate'] }
       </span>
       <span>{t(`outcome.${c.outcome}`)}</span>
       <span className="text-quiet">
-        {c.pickup_eta_s !== null && duration(c.pickup_eta_s)} {c.reason}
+        {c.pickup_eta_s !== null && duration(c.pickup_eta_s)} {sayWhy(t, c)}
       </span>
     </li>
   )

@@ -1,11 +1,13 @@
 /** The jobs, those that need somebody first. Only the rows in sight are in the page, so that thousands stay smooth. */
-import { useEffect, useRef, useState } from 'react'
+import { type PointerEvent, type RefObject, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Way } from '@/booking/Way.tsx'
 import { moment } from '@/i18n/format.ts'
 import { cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
-import { type Booking, type Jobs, reloadJobs } from './jobs.ts'
+import { carryJob, useDropOfDriver } from './drag.tsx'
+import { JobMenu } from './JobMenu.tsx'
+import { type Booking, isEnded, type Jobs, reloadJobs } from './jobs.ts'
 import { needOf } from './order.ts'
 
 const ROW = 56 // px
@@ -17,11 +19,27 @@ type Props = {
   chosen: string | null
   now: number
   filtered: boolean
-  onChoose: (id: string) => void
+  selected: ReadonlySet<string>
+  onPress: (id: string, keys: { ctrlKey: boolean; metaKey: boolean; shiftKey: boolean }) => void
+  /** The box: all from where it began to here. */
+  onPaint: (from: string, to: string) => void
+  onToggle: (id: string) => void
+  onOpen: (id: string) => void
+  onDropped: (jobId: string, driverId: string) => void
   onClear: () => void
 }
 
-export function JobList({ jobs, list, chosen, now, filtered, onChoose, onClear }: Props) {
+export function JobList(props: Props) {
+  const { jobs, list, chosen, now, filtered, selected, onClear } = props
+  const [aimed, setAimed] = useState(chosen)
+  const painting = useRef<string | null>(null)
+  useEffect(() => {
+    const end = () => {
+      painting.current = null
+    }
+    window.addEventListener('pointerup', end)
+    return () => window.removeEventListener('pointerup', end)
+  }, [])
   const { t } = useTranslation()
   const box = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
@@ -68,30 +86,47 @@ export function JobList({ jobs, list, chosen, now, filtered, onChoose, onClear }
   const first = Math.max(0, Math.floor(top / ROW) - MORE)
   const last = Math.min(list.length, Math.ceil((top + height) / ROW) + MORE)
   return (
-    <div
-      ref={box}
-      className="min-h-0 grow overflow-auto"
-      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
-      role="listbox"
-      aria-label={t('dispatch.jobs')}
-      aria-activedescendant={at >= first && at < last ? `job-${chosen}` : undefined}
-      tabIndex={0}
-    >
-      <div className="relative" style={{ height: list.length * ROW }}>
-        {list.slice(first, last).map((booking, index) => (
-          <Row
-            key={booking.id}
-            booking={booking}
-            y={(first + index) * ROW}
-            chosen={booking.id === chosen}
-            now={now}
-            onChoose={() => onChoose(booking.id)}
-            place={first + index + 1}
-            of={list.length}
-          />
-        ))}
+    <JobMenu booking={list.find((b) => b.id === aimed)} onOpen={props.onOpen} onGive={props.onDropped}>
+      <div
+        ref={box}
+        onContextMenu={(event) => {
+          const row = (event.target as HTMLElement).closest<HTMLElement>('[data-job]')
+          setAimed(row?.dataset.job ?? chosen)
+        }}
+        className="min-h-0 grow overflow-auto"
+        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+        role="listbox"
+        aria-label={t('dispatch.jobs')}
+        aria-multiselectable
+        aria-activedescendant={at >= first && at < last ? `job-${chosen}` : undefined}
+        tabIndex={0}
+      >
+        <div className="relative" style={{ height: list.length * ROW }}>
+          {list.slice(first, last).map((booking, index) => (
+            <Row
+              key={booking.id}
+              booking={booking}
+              y={(first + index) * ROW}
+              chosen={booking.id === chosen}
+              selected={selected.has(booking.id)}
+              now={now}
+              onPress={(event) => props.onPress(booking.id, event)}
+              onMark={() => {
+                painting.current = booking.id
+                props.onToggle(booking.id)
+              }}
+              onOver={() => {
+                const from = painting.current
+                if (from !== null && from !== booking.id) props.onPaint(from, booking.id)
+              }}
+              onDropped={(driverId) => props.onDropped(booking.id, driverId)}
+              place={first + index + 1}
+              of={list.length}
+            />
+          ))}
+        </div>
       </div>
-    </div>
+    </JobMenu>
   )
 }
 
@@ -99,30 +134,62 @@ type RowProps = {
   booking: Booking
   y: number
   chosen: boolean
+  selected: boolean
   now: number
-  onChoose: () => void
+  onPress: (event: PointerEvent) => void
+  onMark: () => void
+  onOver: () => void
+  onDropped: (driverId: string) => void
   place: number
   of: number
 }
-function Row({ booking, y, chosen, now, onChoose, place, of }: RowProps) {
+function Row({ booking, y, chosen, selected, now, place, of, ...on }: RowProps) {
   const { t } = useTranslation()
+  const drop = useDropOfDriver<HTMLDivElement>(on.onDropped)
   const need = needOf(booking, now)
   const eta = booking.stops.find((s) => s.eta !== null)?.eta
   return (
     <div
+      ref={drop.ref as RefObject<HTMLDivElement>}
       id={`job-${booking.id}`}
+      data-job={booking.id}
       role="option"
-      aria-selected={chosen}
+      aria-selected={chosen || selected}
       aria-setsize={of}
       aria-posinset={place}
       tabIndex={-1}
       className={cx(
-        'absolute inset-x-0 flex cursor-pointer flex-col justify-center border-b border-line px-3',
-        chosen && 'bg-raised',
+        'absolute inset-x-0 flex cursor-pointer flex-col justify-center border-b border-line ps-8 pe-3',
+        (chosen || selected) && 'bg-raised',
+        drop.over && 'outline-2 -outline-offset-2 outline-accent',
       )}
       style={{ top: y, height: ROW }}
-      onPointerDown={onChoose}
+      draggable={!isEnded(booking)}
+      onDragStart={(event) => carryJob(event, booking.id)}
+      onPointerDown={(event) => event.button === 0 && on.onPress(event)}
+      onPointerEnter={on.onOver}
     >
+      {/* For the mouse; keys have Ctrl+A and x. Held down and drawn over others it chooses them all. */}
+      <span
+        aria-hidden
+        draggable
+        data-mark
+        className={cx(
+          'absolute inset-y-0 start-0 grid w-8 place-items-center',
+          selected ? 'text-accent' : 'text-quiet',
+        )}
+        onDragStart={(event) => {
+          event.preventDefault()
+          event.stopPropagation()
+        }}
+        onPointerDown={(event) => {
+          event.stopPropagation()
+          event.currentTarget.releasePointerCapture(event.pointerId)
+          on.onMark()
+        }}
+      >
+        {selected ? '☑' : '☐'}
+      </span>
       <span className="flex items-baseline gap-2 text-sm">
         <bdi className="figures font-medium">{booking.code}</bdi>
         <StateWord state={booking.state} className="min-w-0 grow truncate" />

@@ -1,9 +1,10 @@
 /** The vehicles in sight as a list: what the map shows, for whoever does not see it. */
-import { useEffect, useState } from 'react'
+import { type ReactNode, type RefObject, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { serverNow } from '@/api/session.ts'
 import { moment } from '@/i18n/format.ts'
 import { cx, Empty } from '@/ui/index.tsx'
+import { carryDriver, useDropOfJob } from './drag.tsx'
 import { STALE_S } from './FleetMarks.ts'
 import type { Fleet, Vehicle } from './fleet.ts'
 
@@ -12,8 +13,40 @@ const ROWS_MAX = 200
 
 export const isStale = (v: Vehicle) => serverNow() - v.at > STALE_S * 1000
 
-type Props = { fleet: Fleet | null; text: string; chosen: string | null; onChoose: (id: string) => void }
-export function VehicleList({ fleet, text, chosen, onChoose }: Props) {
+type RowProps = {
+  id: string
+  chosen: boolean
+  free: boolean
+  onDropped: Props['onDropped']
+  children: ReactNode
+}
+/** A job may be dropped on it, and it on a job. */
+function Row({ id, chosen, free, onDropped, children }: RowProps) {
+  const drop = useDropOfJob<HTMLLIElement>((jobId) => onDropped(jobId, id))
+  return (
+    <li
+      ref={drop.ref as RefObject<HTMLLIElement>}
+      draggable={free}
+      onDragStart={(event) => carryDriver(event, id)}
+      className={cx(
+        'border-b border-line',
+        chosen && 'bg-raised',
+        drop.over && 'outline-2 -outline-offset-2 outline-accent',
+      )}
+    >
+      {children}
+    </li>
+  )
+}
+
+type Props = {
+  fleet: Fleet | null
+  text: string
+  chosen: string | null
+  onChoose: (id: string) => void
+  onDropped: (jobId: string, driverId: string) => void
+}
+export function VehicleList({ fleet, text, chosen, onChoose, onDropped }: Props) {
   const { t } = useTranslation()
   const [, redraw] = useState(0)
   useEffect(() => {
@@ -30,7 +63,7 @@ export function VehicleList({ fleet, text, chosen, onChoose }: Props) {
     <>
       <ul className="min-h-0 grow overflow-auto" aria-label={t('console.vehicles')}>
         {all.slice(0, ROWS_MAX).map((v) => (
-          <li key={v.id} className={cx('border-b border-line', v.id === chosen && 'bg-raised')}>
+          <Row key={v.id} id={v.id} chosen={v.id === chosen} free={v.duty !== 'busy'} onDropped={onDropped}>
             <button
               type="button"
               className="flex min-h-compact w-full items-baseline gap-2 px-3 py-2 text-start text-sm"
@@ -50,7 +83,7 @@ export function VehicleList({ fleet, text, chosen, onChoose }: Props) {
                 </span>
               )}
             </button>
-          </li>
+          </Row>
         ))}
       </ul>
       {all.length > ROWS_MAX && (

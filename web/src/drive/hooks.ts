@@ -68,7 +68,7 @@ export function useGps(): Gps {
 /** Something that ended without the driver: said until he has read it. */
 export type Notice =
   | { kind: 'lapsed' | 'accepted_elsewhere' | 'withdrawn' }
-  | { kind: 'cancelled' | 'done'; code: string }
+  | { kind: 'cancelled' | 'done' | 'taken'; code: string }
 
 export function useOffer(on: boolean): Schemas['Offer'] | null {
   const offers = useQuery({
@@ -109,7 +109,8 @@ export function useDriveLive(note: (notice: Notice) => void): void {
             takeJob(client, entry.data)
             return
           }
-          if (entry.type === 'offer.made') client.setQueryData(offersKey, [entry.data])
+          if (entry.type === 'booking.unassigned') loseJob(client, entry.data, note)
+          else if (entry.type === 'offer.made') client.setQueryData(offersKey, [entry.data])
           else closeOffer(client, entry.data, note)
           void client.invalidateQueries({ queryKey: driverKey })
         },
@@ -120,6 +121,18 @@ export function useDriveLive(note: (notice: Notice) => void): void {
       }),
     [client, note],
   )
+}
+
+/** The job is somebody else's, or nobody's: he is told why, unless he gave it back himself. */
+function loseJob(
+  client: QueryClient,
+  lost: Schemas['BookingUnassigned'],
+  note: (notice: Notice) => void,
+): void {
+  const job = client.getQueryData<Schemas['Booking'] | null>(jobKey)
+  if (job?.id !== lost.booking_id) return
+  client.setQueryData(jobKey, null)
+  if (lost.how !== 'released') note({ kind: 'taken', code: job.code })
 }
 
 /** An answer that is still on its way was given before, and would bring them back. */
