@@ -115,7 +115,7 @@ def routes():
         (customer, 'POST', gone + '/rating', {'stars': 5}, {'/stars': 'whole!', '/comment': 'text', '/version': 'whole'}),
         (dispatcher, 'POST', gone + '/assign', {'driver_id': f'drv_{NOBODY}'}, {'/driver_id': 'id!', '/version': 'whole'}),
         (driver, 'PUT', '/v1/driver', {'vehicle': {'class': 'van', 'plate': 'ABC123', 'capacity_kg': 800}},
-         {'/vehicle': 'object!', '/vehicle/class': 'word!', '/vehicle/plate': 'text!', '/vehicle/capacity_kg': 'whole!'}),
+         {'/vehicle': 'object!', '/vehicle/class': 'word!', '/vehicle/plate': 'text!', '/vehicle/capacity_kg': 'whole'}),
         (driver, 'POST', '/v1/driver/duty', {'duty': 'on'}, {'/duty': 'word!'}),
         (admin, 'PATCH', f'/v1/drivers/drv_{NOBODY}', {'status': 'approved'}, {'/status': 'word!', '/reason': 'text'}),
         (rider, 'POST', '/v1/driver/locations', {'fixes': [fix]}, {'/fixes': 'fixes!'}),
