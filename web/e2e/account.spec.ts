@@ -185,6 +185,31 @@ test('what one is told of, and the quiet hours, are chosen with the keyboard and
   })
 })
 
+test('an account is erased: not while a booking is under way, not with a wrong password, and then for good', async ({
+  page,
+  server,
+}) => {
+  const customer = await server.register('customer', 'Gone Gun')
+  const booking = await server.book(customer)
+  await signIn(page, customer, '/account/data')
+  await page.getByRole('button', { name: 'Erase the account' }).press('Enter')
+  const form = page.getByRole('form', { name: 'Erase the account' })
+  await expect(form.getByLabel('Password of now')).toBeFocused()
+  await form.getByLabel('Password of now').fill(PASSWORD)
+  await form.getByRole('button', { name: 'Erase it for good' }).press('Enter')
+  await expect(form.getByRole('alert')).toContainText('nothing was erased')
+  await expect(form.getByRole('link')).toHaveText(booking.id)
+  await accessible(page)
+  await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+  await form.getByLabel('Password of now').fill('wrong horse 1')
+  await form.getByRole('button', { name: 'Erase it for good' }).press('Enter')
+  await expect(form.getByRole('alert')).toContainText('not right')
+  await form.getByLabel('Password of now').fill(PASSWORD)
+  await form.getByRole('button', { name: 'Erase it for good' }).press('Enter')
+  await page.waitForURL('**/sign-in')
+  await expect(customer.call('GET', '/v1/me')).rejects.toThrow('401')
+})
+
 test('the account fits a narrow phone, dark and light, in every language', async ({ page, server }) => {
   test.slow()
   await signIn(page, await server.register('customer'), '/account')

@@ -45,6 +45,14 @@ test('an admin finds an account, gives it a role and takes it back, disables it,
   await expect(page.getByRole('button', { name: 'Enable again' })).toBeVisible()
   await page.getByRole('button', { name: 'Enable again' }).press('Enter')
   await expect(page.getByRole('button', { name: 'Disable' })).toBeVisible()
+
+  await page.getByRole('button', { name: 'Erase the person' }).press('Enter')
+  await expect(asks).toContainText('cannot be undone')
+  await asks.getByRole('button', { name: 'Erase the person' }).press('Enter')
+  await page.waitForURL('**/admin/accounts')
+  await expect(page.getByRole('status').filter({ hasText: 'The person is erased.' })).toBeVisible()
+  await page.getByRole('searchbox').fill('quist')
+  await expect(page.getByText('Nothing matches this.')).toBeVisible()
 })
 
 test('two admins change one account: the second is told, and sees what it is now', async ({

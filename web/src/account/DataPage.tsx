@@ -5,6 +5,7 @@ import { save } from '@/admin/audit/csv.ts'
 import { Page } from '@/admin/Page.tsx'
 import { api, data } from '@/api/client.ts'
 import { Button, Failure, Panel } from '@/ui/index.tsx'
+import { Erase } from './Erase.tsx'
 
 export default function DataPage() {
   const { t } = useTranslation()
@@ -25,6 +26,7 @@ export default function DataPage() {
           </Button>
         </div>
       </Panel>
+      <Erase />
     </Page>
   )
 }

@@ -1,7 +1,7 @@
 /** One account: its role, whether it may sign in, its second factor. The last administrator stays; the server sees to that. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
-import { Link, useParams } from 'react-router'
+import { Link, useNavigate, useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { useUser } from '@/app/hooks.ts'
 import { day } from '@/i18n/format.ts'
@@ -90,6 +90,7 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
 function Acts({ user, refresh }: { user: User; refresh: () => void }) {
   const { t } = useTranslation()
   const client = useQueryClient()
+  const navigate = useNavigate()
   const take = (changed: User) => {
     client.setQueryData(['users', user.id], changed)
     void client.invalidateQueries({ queryKey: ['users'] })
@@ -149,6 +150,18 @@ function Acts({ user, refresh }: { user: User; refresh: () => void }) {
             }}
           />
         )}
+        <ConfirmButton
+          label={t('accounts.erase')}
+          title={t('accounts.eraseTitle', { name: user.name })}
+          text={t('accounts.eraseMore')}
+          action={t('accounts.erase')}
+          onConfirm={async () => {
+            await api.DELETE('/v1/users/{id}', { params: { path: { id: user.id } } })
+            toast(t('accounts.erased'))
+            await client.invalidateQueries({ queryKey: ['users'] })
+            navigate('/admin/accounts')
+          }}
+        />
         {user.second_factor && (
           <ConfirmButton
             label={t('accounts.resetFactor')}
