@@ -281,7 +281,7 @@ static struct quote_set *make_set(struct call *c, const struct tariff_version *v
     struct ev_load load;
     goods_load(body->goods, body->goods_count, &c->arena, &load);
     struct point stops[STOPS_MAX];
-    CHECK(body->stop_count <= STOPS_MAX);
+    CHECK(body->stop_count >= STOPS_MIN && body->stop_count <= STOPS_MAX);
     for (int32_t i = 0; i < body->stop_count; i++)
         stops[i] = place_point(&body->stops[i]);
     for (int32_t vehicle = VEHICLE_NONE + 1; vehicle < VEHICLE_COUNT; vehicle++) {

@@ -11,7 +11,7 @@ static struct house_answer quote(struct town *t, const char *body) {
 }
 
 static const char *id_of_class(struct town *t, struct house_answer a, const char *vehicle) {
-    struct json_value root, quotes;
+    struct json_value root = {0}, quotes = {0};
     assert_int_equal(json_parse(t->parser, a.body, &root), 0);
     assert_true(json_get(root, "quotes", &quotes));
     for (struct json_iter it = json_iter(quotes); json_next(&it);) {
