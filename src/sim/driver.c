@@ -305,6 +305,28 @@ static void on_offers(struct person *p, const struct sim_answer *a) {
         hear_offer((struct driver_person *)p, first.value);
 }
 
+/* ---- what he shows ---- */
+
+static void on_sent(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 201, "a driver sends a document", "%s got %d: %.*s", p->user_id,
+               a->status, STR_ARG(a->body));
+}
+
+/* One that expires soon, so that this is met; a good one if he is suspended, or all is calm. */
+static void send_document(struct driver_person *d, bool good) {
+    struct sim *sim = d->p.sim;
+    char at[TIMESTAMP_TEXT_MAX];
+    timestamp_format(sim->now_us + rng_between(&sim->rng, 40, 200) * US_PER_S, at);
+    struct str file = id_new(arena_of(d), "fil", sim->now_us, &sim->rng);
+    send(d, SIM_DRIVER, "POST", STR("/v1/driver/documents"),
+         arena_printf(arena_of(d), "{\"kind\":\"insurance\",\"file_id\":\"%.*s\"%s%s%s}",
+                      STR_ARG(file), good ? "" : ",\"expires_at\":\"", good ? "" : at,
+                      good ? "" : "\""),
+         true, on_sent);
+}
+
+/* ---- on duty ---- */
+
 static void on_duty(struct person *p, const struct sim_answer *a) {
     SIM_EXPECT(p->sim, a->status == 200 || a->status == 403 || a->status == 409,
                "a change of duty is answered", "%s got %d: %.*s", p->user_id, a->status,
@@ -330,9 +352,13 @@ static void on_profile(struct person *p, const struct sim_answer *a) {
     struct str booking_id = sim_json_str(a->json, "booking_id");
     bool off = str_is(sim_json_str(a->json, "duty"), "off");
     bool approved = str_is(sim_json_str(a->json, "status"), "approved");
+    bool suspended = str_is(sim_json_str(a->json, "status"), "suspended");
+    bool waits = sim_json_i64(a->json, "documents_waiting") > 0;
     if (booking_id.p != NULL && !d->carrying) {
         set_id(d->booking_id, booking_id);
         read_booking(d);
+    } else if (suspended && !waits && sim_chance(sim, 0.5)) {
+        send_document(d, true);
     } else if (off && approved) {
         set_duty(d, true);
     } else if (!off && !sim->calm && sim_chance(sim, sim->profile.off_duty)) {
@@ -435,6 +461,15 @@ static bool mind_vehicles(struct driver_person *d) {
     return true;
 }
 
+/* True: he is at it. */
+static bool mind_documents(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    if (sim->calm || !sim_chance(sim, sim->profile.documents))
+        return false;
+    send_document(d, false);
+    return true;
+}
+
 /* ---- when he works ---- */
 
 static void on_schedule(struct person *p, const struct sim_answer *a) {
@@ -464,7 +499,8 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
     struct driver_person *d = arg;
     (void)token;
     sim_after(sim, LOOK_US, look, d, 0);
-    if (!d->p.slot.busy && !mind_device(d) && !mind_vehicles(d) && !mind_schedule(d))
+    if (!d->p.slot.busy && !mind_device(d) && !mind_vehicles(d) && !mind_schedule(d) &&
+        !mind_documents(d))
         send(d, SIM_DRIVER, "GET", STR("/v1/driver"), STR_NONE, false, on_profile);
 }
 

@@ -46,6 +46,8 @@ struct shadow_driver {
     char id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     bool claimed, active;
     bool busy, on_duty;
+    bool approved, suspended;
+    int64_t paper_end_us; /* of the approved document that expires first; 0: none does */
     int64_t shift_end_us; /* 0: none */
     struct str vehicle;   /* the id and the plate of the one in use; absent: none */
     int64_t newest_fix_us;

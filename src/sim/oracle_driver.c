@@ -66,6 +66,35 @@ static void check_vehicle(struct oracle *o, const struct shadow_driver *old,
                "%s has none", d->id);
 }
 
+/* When the first of his approved documents expires. */
+static int64_t paper_end(struct json_value root) {
+    struct json_value list;
+    int64_t first_us = 0;
+    if (!json_get(root, "documents", &list))
+        return 0;
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
+        int64_t at_us = 0;
+        if (str_is(sim_json_str(it.value, "state"), "approved") &&
+            sim_json_str(it.value, "expires_at").p != NULL)
+            timestamp_parse(sim_json_str(it.value, "expires_at"), &at_us);
+        if (at_us != 0 && (first_us == 0 || at_us < first_us))
+            first_us = at_us;
+    }
+    return first_us;
+}
+
+static void check_standing(struct oracle *o, const struct shadow_driver *old,
+                           struct shadow_driver *d, struct json_value root) {
+    d->approved = str_is(sim_json_str(root, "status"), "approved");
+    d->suspended = str_is(sim_json_str(root, "status"), "suspended");
+    d->paper_end_us = paper_end(root);
+    bool asked = d->claimed && !d->active && !old->claimed;
+    SIM_EXPECT(o->sim, !asked || d->approved, "only who is approved is asked",
+               "%s was claimed for %s", d->id, d->booking_id);
+    SIM_EXPECT(o->sim, !d->suspended || !d->on_duty || d->active,
+               "who is suspended is on duty only to finish", "%s is", d->id);
+}
+
 void oracle_driver(struct oracle *o, const struct store_change *change) {
     struct json_value root, claim, is_active, vehicle;
     struct shadow_driver *d = shadow_driver(o, change->id);
@@ -94,6 +123,7 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
                "%s went off duty with %s", d->id, d->booking_id);
     check_claim(o, &old, d, change);
     check_vehicle(o, &old, d, root);
+    check_standing(o, &old, d, root);
 }
 
 /* ---- trails ---- */

@@ -102,7 +102,7 @@ struct sim_profile {
     double release, unassign, auto_accept;
     enum auto_accept house_accepts;
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
-    double vehicles, shifts;
+    double vehicles, shifts, documents;
     double schedule, reschedule;
     double proof; /* stops that ask for some */
     struct memory_blob_faults blobs;
@@ -164,6 +164,7 @@ struct sim_node {
     struct driver_service *driver;
     struct notification_service *notification;
     struct files_service *files;
+    struct files any_files; /* of documents */
     struct sim_posted *posted, *posted_last;
     struct sim_socket *sockets;
 };
@@ -322,6 +323,7 @@ bool sim_driver_quiet(const struct driver_person *d);
 
 struct staff {
     struct person p;
+    char driver_id[ID_TEXT_MAX]; /* whose documents are looked at */
 };
 void sim_staff_start(struct staff *s);
 

@@ -42,6 +42,40 @@ static void on_pending(struct person *p, const struct sim_answer *a) {
     set_status(s, id, "{\"status\":\"approved\"}");
 }
 
+static void on_documents(struct person *p, const struct sim_answer *a) {
+    struct staff *s = (struct staff *)p;
+    struct sim *sim = p->sim;
+    struct json_value items;
+    SIM_EXPECT(sim, a->status == 200 && a->is_json && json_get(a->json, "items", &items),
+               "staff sees a driver's documents", "%d: %.*s", a->status, STR_ARG(a->body));
+    if (!a->is_json || !json_get(a->json, "items", &items))
+        return;
+    for (struct json_iter it = json_iter(items); json_next(&it);) {
+        if (!str_is(sim_json_str(it.value, "state"), "submitted"))
+            continue;
+        bool good = sim->calm || sim_chance(sim, 0.9);
+        send(s, SIM_DRIVER, "POST",
+             arena_printf(&sim->arena, "/v1/drivers/%s/documents/%.*s/review", s->driver_id,
+                          STR_ARG(sim_json_str(it.value, "id"))),
+             good ? STR("{\"decision\":\"approved\"}")
+                  : STR("{\"decision\":\"rejected\",\"reason\":\"blurred\"}"),
+             on_done);
+        return;
+    }
+}
+
+/* Looks at what some driver has sent. */
+static void mind_documents(struct staff *s) {
+    struct sim *sim = s->p.sim;
+    const struct driver_person *d =
+        &sim->drivers[rng_below(&sim->rng, (uint64_t)sim->profile.drivers)];
+    if (!d->p.ready)
+        return;
+    snprintf(s->driver_id, sizeof s->driver_id, "%s", d->p.driver_id);
+    send(s, SIM_DRIVER, "GET", arena_printf(&sim->arena, "/v1/drivers/%s/documents", s->driver_id),
+         STR_NONE, on_documents);
+}
+
 /* A suspended one is approved again as soon as the office looks: nobody stays without work. */
 static void look_at_drivers(struct staff *s, bool suspended) {
     send(s, SIM_DRIVER, "GET",
@@ -188,6 +222,8 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
         change_area(s);
     else if (!sim->calm && sim_chance(sim, sim->profile.assign))
         send(s, SIM_BOOKING, "GET", STR("/v1/bookings?state=active"), STR_NONE, on_bookings);
+    else if (token % 3 == 2)
+        mind_documents(s);
     else
         look_at_drivers(s, token % 2 == 1);
 }

@@ -58,6 +58,10 @@ static bool claims_gone(struct oracle *o, struct str *ret_why) {
 
 static bool shifts_ended(struct oracle *o, struct str *ret_why) {
     for (const struct shadow_driver *d = o->first_driver; d != NULL; d = d->next) {
+        if (d->approved && d->paper_end_us != 0 && d->paper_end_us < o->sim->now_us) {
+            *ret_why = arena_printf(&o->sim->arena, "%s drives on what has expired", d->id);
+            return false;
+        }
         bool over = d->shift_end_us != 0 && d->shift_end_us < o->sim->now_us;
         if (!d->on_duty || d->claimed || !over)
             continue;

@@ -1,0 +1,132 @@
+/** A driver's papers, vehicles and shifts; and the administrator who looks at them. */
+import { deflateSync } from 'node:zlib'
+import { accessible, expect, HERE, type Person, signIn, test } from './lorry.ts'
+import { looksRight } from './pages.ts'
+
+/** A PNG of one grey pixel. */
+function picture(): Buffer {
+  const table = Array.from({ length: 256 }, (_, n) => {
+    let c = n
+    for (let k = 0; k < 8; k++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1
+    return c >>> 0
+  })
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type), data])
+    const head = Buffer.alloc(4)
+    head.writeUInt32BE(data.length)
+    let crc = 0xffffffff
+    for (const byte of body) crc = ((table[(crc ^ byte) & 255] ?? 0) ^ (crc >>> 8)) >>> 0
+    const end = Buffer.alloc(4)
+    end.writeUInt32BE((crc ^ 0xffffffff) >>> 0)
+    return Buffer.concat([head, body, end])
+  }
+  const size = Buffer.from([0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0])
+  const magic = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10])
+  return Buffer.concat([
+    magic,
+    chunk('IHDR', size),
+    chunk('IDAT', deflateSync(Buffer.from([0, 128]))),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+async function idOf(driver: Person): Promise<string> {
+  return (await driver.call<{ id: string }>('GET', '/v1/driver')).id
+}
+
+test('a driver sends a document, adds a vehicle and says when he works', async ({ page, server }) => {
+  const driver = await server.driver(HERE, 'van', 'Ola Berg')
+  await signIn(page, driver, '/drive/papers')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Your papers, vehicles and shifts')
+  await expect(page.getByText('Nothing sent yet.')).toHaveCount(3)
+  await accessible(page)
+
+  await page.getByRole('button', { name: 'Send Insurance' }).press('Enter')
+  await page.getByLabel('Picture or PDF: Insurance').setInputFiles({
+    name: 'insurance.png',
+    mimeType: 'image/png',
+    buffer: picture(),
+  })
+  await page.getByLabel('Valid until').fill('2035-06-30')
+  await accessible(page)
+  await page.getByRole('button', { name: 'Send', exact: true }).press('Enter')
+  await expect(page.getByText('waits to be looked at')).toBeVisible()
+  await expect(page.getByText('Nothing sent yet.')).toHaveCount(2)
+  await page.getByRole('button', { name: 'Show Insurance' }).press('Enter')
+  await expect(page.getByRole('img', { name: 'Insurance' })).toBeVisible()
+  await accessible(page)
+
+  await page.getByRole('button', { name: 'Add a vehicle' }).press('Enter')
+  await page.getByRole('radio', { name: 'Bike' }).check()
+  await page.getByLabel('Number plate').fill('BIKE 7')
+  await page.getByRole('button', { name: 'Add a vehicle' }).press('Enter')
+  await expect(page.getByText('30 kg · 120 litres · 6 pieces')).toBeVisible()
+  await page.getByRole('button', { name: 'Drive this one BIKE 7' }).press('Enter')
+  await expect(page.getByRole('button', { name: 'Drive this one ABC123' })).toBeVisible()
+  await page.getByRole('button', { name: 'Remove BIKE 7' }).press('Enter')
+  await expect(page.getByRole('alert')).toBeVisible() // on duty with it
+
+  await page.getByRole('button', { name: 'Add a shift' }).press('Enter')
+  await page.getByRole('button', { name: 'Add a shift' }).press('Enter')
+  await page.getByRole('group', { name: 'Shift 2' }).getByLabel('Day').selectOption('Monday')
+  await page.getByRole('button', { name: 'Save the shifts' }).press('Enter')
+  await expect(page.getByText('overlaps with shift 0')).toBeVisible()
+  await page.getByRole('group', { name: 'Shift 2' }).getByLabel('Day').selectOption('Friday')
+  await page.getByRole('button', { name: 'Save the shifts' }).press('Enter')
+  await expect(page.getByText('overlaps with shift 0')).toBeHidden()
+  await expect
+    .poll(async () => (await driver.call<{ shifts: unknown[] }>('GET', '/v1/driver/schedule')).shifts.length)
+    .toBe(2)
+  await looksRight(page, '/drive/papers')
+})
+
+test('an administrator finds who waits, rejects with a reason, approves, suspends', async ({ page, server }) => {
+  const admin = await server.staff('admin')
+  const driver = await server.driver(HERE, 'van', 'Quanah Quill')
+  const sent = await fetch(`${server.url}/v1/files`, {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${driver.session.access_token}`, 'Content-Type': 'image/png' },
+    body: new Uint8Array(picture()),
+  })
+  const { id: file_id } = (await sent.json()) as { id: string }
+  await driver.call('POST', '/v1/driver/documents', { kind: 'licence', file_id })
+
+  await signIn(page, admin, '/admin/drivers')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Drivers')
+  await page.getByRole('checkbox', { name: 'Documents to look at' }).check()
+  await accessible(page)
+  await page.getByRole('searchbox').fill('quill')
+  await expect(page.getByRole('row')).toHaveCount(2)
+  await page.getByRole('button', { name: 'Quanah Quill' }).press('Enter')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Quanah Quill')
+  await page.getByRole('button', { name: 'Show Driving licence' }).press('Enter')
+  await expect(page.getByRole('img', { name: 'Driving licence' })).toBeVisible()
+  await accessible(page)
+
+  await page.getByRole('button', { name: 'Reject Driving licence' }).press('Enter')
+  await page.getByLabel('Reason').fill('The picture is blurred')
+  await page.getByRole('button', { name: 'Reject', exact: true }).press('Enter')
+  await expect(page.getByText('The picture is blurred')).toBeVisible()
+  await page.getByRole('button', { name: 'Approve Driving licence' }).press('Enter')
+  await expect(page.getByRole('button', { name: 'Approve Driving licence' })).toBeHidden()
+
+  await page.getByRole('button', { name: 'Suspend' }).press('Enter')
+  await page.getByLabel('Reason').fill('complaints')
+  await page.getByRole('button', { name: 'Suspend' }).press('Enter')
+  await expect(page.getByRole('button', { name: 'Approve the driver' })).toBeVisible()
+  await accessible(page)
+  await page.getByRole('button', { name: 'Approve the driver' }).press('Enter')
+  await expect(page.getByRole('button', { name: 'Approve the driver' })).toBeHidden()
+  await looksRight(page, `/admin/drivers/${await idOf(driver)}`)
+  await looksRight(page, '/admin/drivers')
+})
+
+test('what cannot be read is said, with a way to try again', async ({ page, server }) => {
+  const driver = await server.driver(HERE, 'van', 'Ola Berg')
+  await page.route('**/v1/driver/documents', (route) => route.abort())
+  await signIn(page, driver, '/drive/papers')
+  await expect(page.getByRole('alert').first()).toBeVisible({ timeout: 20_000 })
+  await page.unroute('**/v1/driver/documents')
+  await page.getByRole('button', { name: 'Try again' }).first().click()
+  await expect(page.getByText('Nothing sent yet.')).toHaveCount(3)
+})
