@@ -187,9 +187,9 @@ void page_begin(struct page *p, struct call *c);
 /* Replies 200; LAST_ID counts if there are MORE after it. */
 void page_reply(struct page *p, bool more, struct str last_id);
 /* The same of documents as the store has them, newest first: those of G whose INDEX (of its
- * collection; -1: all) says KEY, each written by WRITE. One that cannot be read is left out, not the
- * whole list with it. False: replied. Else P is begun, and page_reply(P, p->more, p->last_id) ends
- * it, after whatever else the page has. */
+ * collection; -1: all) says KEY, each written by WRITE. One that cannot be read is left out, not
+ * the whole list with it. False: replied. Else P is begun, and page_reply(P, p->more, p->last_id)
+ * ends it, after whatever else the page has. */
 bool page_list(struct page *p, struct call *c, const struct aggregate *g, int index, struct str key,
                void (*write)(struct page *p, const void *state, const void *arg), const void *arg);
 /* Query parameters, with a 422 that names them. Absent gives the default. False: replied. */

@@ -79,6 +79,6 @@ static inline int64_t fake_count(struct fleet *f, struct point south_west, struc
     return ((const struct fake_fleet *)f)->free_count;
 }
 
-static const struct fleet_ops fake_fleet_ops = {fake_position, fake_nearest, fake_count};
+static const struct fleet_ops fake_fleet_ops = {fake_position, fake_nearest, fake_count, NULL};
 
 #endif
