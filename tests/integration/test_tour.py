@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs the tour of README.md against a real server and holds the two together: the commands in README are those of
-tour.sh, and what README shows below them is what they print, but for ids, codes and times.
+"""Runs the tour of README.md, and the walk as each role of docs/tour.md, against a real server and holds the two together: the
+commands of the page are those of the script, and what it shows below them is what they print, but for ids, codes and times.
 
 Usage: test_tour.py LORRY            the test
-       test_tour.py LORRY --write    puts the tour into README.md as it ran just now
+       test_tour.py LORRY --write    puts them into the pages as they ran just now
 """
 import re
 import subprocess
@@ -12,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-README = HERE.parent.parent / 'README.md'
+ROOT = HERE.parent.parent
+TOURS = (('tour.sh', ROOT / 'README.md'), ('tour_roles.sh', ROOT / 'docs/tour.md'))
 BEGIN, END = '# ---- README begins ----\n', '# ---- README ends ----\n'
 MARK = '@@@ %d'
 SECTION = re.compile(r'(?<=<!-- tour: written by tests/integration/test_tour.py -->\n).*?(?=<!-- end of tour -->\n)', re.S)
@@ -22,9 +23,9 @@ def between(text):
     return text[text.index(BEGIN) + len(BEGIN):text.index(END)]
 
 
-def run(lorry):
+def run(lorry, name):
     """[(commands, what they print)] for each paragraph of the tour."""
-    script = (HERE / 'tour.sh').read_text(encoding='utf-8')
+    script = (HERE / name).read_text(encoding='utf-8')
     paragraphs = between(script).strip('\n').split('\n\n')
     marked = '\n\n'.join(f"echo '{MARK % i}'\n{p}" for i, p in enumerate(paragraphs))
     with tempfile.NamedTemporaryFile('w', suffix='.sh', encoding='utf-8') as copy:
@@ -53,24 +54,28 @@ def timeless(text):
     return re.sub(r'"code":"[0-9A-Z]{6}"', '"code":"…"', text)
 
 
-def main():
-    lorry, write = sys.argv[1], '--write' in sys.argv
-    shown = README.read_text(encoding='utf-8')
+def hold(lorry, name, page, write):
+    shown = page.read_text(encoding='utf-8')
     section = SECTION.search(shown)
     if section is None:
-        sys.exit('README.md: the marks of the tour are not there')
-    ran = markdown(run(lorry))
+        sys.exit(f'{page.name}: the marks of the tour are not there')
+    ran = markdown(run(lorry, name))
     if write:
-        README.write_text(shown[:section.start()] + ran + shown[section.end():], encoding='utf-8')
+        page.write_text(shown[:section.start()] + ran + shown[section.end():], encoding='utf-8')
         return
     left, right = timeless(section[0]).splitlines(), timeless(ran).splitlines()
     line = shown[:section.start()].count('\n')
     for i in range(max(len(left), len(right))):
         ours, theirs = (lines[i] if i < len(lines) else '(nothing)' for lines in (left, right))
         if ours != theirs:
-            sys.exit(f'README.md:{line + i + 1}: shows\n  {ours}\nand the tour has\n  {theirs}\n'
+            sys.exit(f'{page.name}:{line + i + 1}: shows\n  {ours}\nand the tour has\n  {theirs}\n'
                      f'If the tour is right: {Path(__file__).name} LORRY --write')
-    print(f'{len(right)} lines of README.md are as the tour ran')
+    print(f'{len(right)} lines of {page.name} are as the tour ran')
+
+
+def main():
+    for name, page in TOURS:
+        hold(sys.argv[1], name, page, '--write' in sys.argv)
 
 
 if __name__ == '__main__':

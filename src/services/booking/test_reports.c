@@ -112,7 +112,7 @@ static void test_late(void **unused) {
     book(t, t->customer);
     take(t, t->driver);
     deliver(t);
-    house_advance(t->h, 3 * 24 * HOUR_US);
+    house_advance(t->h, 72 * HOUR_US);
     assert_int_equal(act(t, t->customer, "rating", "{\"stars\":2}").status, 200);
     house_settle(t->h);
     says(report(t, "ratings?from=2026-11-23&to=2026-11-23"),
