@@ -17,7 +17,7 @@ STOPS = [{'lat': 57.7089, 'lng': 11.9746, 'address': 'Zebragatan 7'}, {'lat': 57
 CUSTOMER = {'name': 'Quirina Xylander', 'phone': '+46705550199', 'email': 'quirina.xylander@example.com'}
 DRIVER = {'name': 'Wolfram Yxhammar', 'phone': '+46705550288', 'email': 'wolfram.yxhammar@example.com'}
 PLACES = ['Zebragatan', 'Giraffstigen']
-WORDS = ['Quirina', 'Xylander', '705550199', 'quirina', 'Wolfram', 'Yxhammar', '705550288', 'wolfram', 'Kontaktperson', '705550377',
+WORDS = ['Quirina', 'Xylander', '705550199', 'quirina', 'Wolfram', 'Yxhammar', '705550288', 'wolfram', 'Kontaktperson', 'Mottagarperson', '705550377',
          'ring the red bell', 'a rating comment', 'changed my own mind', 'XYX987']
 
 
@@ -55,7 +55,8 @@ def lives(server, admin):
     def book():
         quote = customer.post('/v1/quotes', {'stops': STOPS, 'vehicle': 'van'}, expect=201).json['quotes'][0]
         contact = {'contact': {'name': 'Kontaktperson', 'phone': '+46705550377'}}
-        return customer.post('/v1/bookings', {'quote_id': quote['id'], 'notes': 'ring the red bell', 'stops': [contact, contact]}, expect=201).json
+        return customer.post('/v1/bookings', {'quote_id': quote['id'], 'notes': 'ring the red bell',
+                                              'stops': [contact, {**contact, 'proof': ['name']}]}, expect=201).json
 
     first = book()
     offer = lorry.until(lambda: driver.get('/v1/driver/offers', expect=200).json['items'], 'an offer')[0]
@@ -64,6 +65,8 @@ def lives(server, admin):
         a = who.call('DELETE', '/v1/me', {'password': PASSWORD}, expect=409)
         assert a.type == 'active-booking' and a.json['booking_ids'] == [first['id']], a
     for status, stop in (('arrived_pickup', 0), ('picked_up', 0), ('arrived_dropoff', 1), ('delivered', 1)):
+        if status == 'delivered':
+            driver.post(f'/v1/bookings/{first["id"]}/proof', {'stop': 1, 'name': 'Mottagarperson'}, expect=200)
         driver.post(f'/v1/bookings/{first["id"]}/status', {'status': status, 'stop': stop}, expect=200)
     customer.post(f'/v1/bookings/{first["id"]}/rating', {'stars': 4, 'comment': 'a rating comment'}, expect=200)
     second = book()

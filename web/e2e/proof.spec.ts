@@ -148,3 +148,18 @@ test('a wrong PIN is told, and the stop is still to be proven', async ({ page, s
   await expect(button(page, 'The goods are handed over')).toBeVisible()
   await expect.poll(async () => (await now(customer, booking.id)).stops[1]?.proof?.missing).toEqual([])
 })
+
+test('what cannot be delivered is shown with a photo beside its reason', async ({ page, server }) => {
+  const [customer, booking] = await atTheDoor(page, server, ['pin'])
+  await button(page, 'It cannot be done').click()
+  const dialog = page.getByRole('alertdialog')
+  await dialog.getByRole('radio').first().check()
+  await dialog
+    .getByLabel('Take a photo')
+    .setInputFiles({ name: 'a.png', mimeType: 'image/png', buffer: PICTURE })
+  await expect(dialog.getByText(/Photo taken/)).toBeVisible()
+  await accessible(page)
+  await dialog.getByRole('button').last().click()
+  await expect.poll(async () => (await now(customer, booking.id)).state).toBe('failed')
+  expect((await now(customer, booking.id)).stops[1]?.proof?.given?.photo).toBeDefined()
+})

@@ -49,10 +49,17 @@ static int32_t coarse(int32_t e7) {
     return e7 / COARSE_E7 * COARSE_E7;
 }
 
+/* That a stop was proven stays, and by which pictures; not who took the goods. */
+static void erase_proof(struct stop_proof *p) {
+    if (p != NULL)
+        p->name = p->pin = p->secret = STR_NONE;
+}
+
 static void erase_stops(struct booking *b) {
     for (int32_t i = 0; i < b->stop_count; i++) {
         struct booking_stop *s = &b->stops[i];
         s->contact = NULL;
+        erase_proof(s->proof);
         s->place.address = STR_NONE;
         s->place.lat_e7 = coarse(s->place.lat_e7);
         s->place.lng_e7 = coarse(s->place.lng_e7);
@@ -68,6 +75,7 @@ static void erase_words(struct booking *b) {
         struct timeline_entry *e = &b->timeline[i];
         if (e->type == ENTRY_CANCELLED || e->type == ENTRY_FAILED || e->type == ENTRY_PROGRESSED)
             e->reason = STR_NONE;
+        e->proof = STR_NONE;
     }
 }
 

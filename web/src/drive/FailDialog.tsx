@@ -3,15 +3,17 @@ import { AlertDialog } from 'radix-ui'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Button, Field } from '@/ui/index.tsx'
+import { PhotoField } from './ProofForm.tsx'
 
 const reasons = ['nobody', 'refused', 'address', 'damaged', 'size', 'other'] as const
 type Reason = (typeof reasons)[number]
 
-export function FailDialog({ onFail }: { onFail: (reason: string) => void }) {
+export function FailDialog({ onFail }: { onFail: (reason: string, photo: Blob | null) => void }) {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const [reason, setReason] = useState<Reason | null>(null)
   const [words, setWords] = useState('')
+  const [photo, setPhoto] = useState<Blob | null>(null)
   const more = words.trim()
   const text =
     reason === null
@@ -56,6 +58,7 @@ export function FailDialog({ onFail }: { onFail: (reason: string) => void }) {
             maxLength={300}
             onChange={(e) => setWords(e.target.value)}
           />
+          <PhotoField photo={photo} onTake={setPhoto} />
           <div className="grid gap-2">
             <AlertDialog.Cancel asChild>
               <Button size="drive">{t('back')}</Button>
@@ -66,7 +69,7 @@ export function FailDialog({ onFail }: { onFail: (reason: string) => void }) {
               disabled={text === ''}
               onClick={() => {
                 setOpen(false)
-                onFail(text)
+                onFail(text, photo)
               }}
             >
               {t('drive.fail.do')}

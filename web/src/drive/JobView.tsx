@@ -136,6 +136,12 @@ function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | 
     pressedAt.current = now
     void outbox.step(job, step, stop.index)
   }
+  /** The photo first: what has failed takes no more. */
+  async function fail(reason: string, photo: Blob | null) {
+    if (stop === undefined) return
+    if (photo !== null) await outbox.prove(job, stop.index, { photo })
+    await outbox.step(job, 'failed', stop.index, reason)
+  }
   return (
     <div className="sticky bottom-0 mt-auto grid gap-2 bg-panel pt-2 pb-4">
       {missing.length > 0 ? (
@@ -145,9 +151,7 @@ function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | 
           {t(`drive.do.${step}`)}
         </Button>
       )}
-      {canFail(job.state) && (
-        <FailDialog onFail={(reason) => void outbox.step(job, 'failed', stop.index, reason)} />
-      )}
+      {canFail(job.state) && <FailDialog onFail={(reason, photo) => void fail(reason, photo)} />}
     </div>
   )
 }

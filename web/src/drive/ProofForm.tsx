@@ -69,7 +69,7 @@ export function ProofForm({ kinds, onGive }: Props) {
   )
 }
 
-function PhotoField({ photo, onTake }: { photo: Blob | null; onTake: (photo: Blob | null) => void }) {
+export function PhotoField({ photo, onTake }: { photo: Blob | null; onTake: (photo: Blob | null) => void }) {
   const { t } = useTranslation()
   const [failed, setFailed] = useState(false)
   async function take(file: File | undefined) {
