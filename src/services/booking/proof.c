@@ -284,8 +284,10 @@ static void decide_proof(const struct command *cmd, const struct decide_ctx *ctx
     const struct booking *b = state;
     const struct proof_body *body = cmd->args;
     unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
-    if (!booking_at_hand(b, cmd, hats, body->version, ret) || !may_give(b, cmd, hats, ret) ||
-        !has_files(cmd, ret))
+    if (!booking_at_hand(b, cmd, hats, body->version, ret))
+        return;
+    CHECK(b != NULL);
+    if (!may_give(b, cmd, hats, ret) || !has_files(cmd, ret))
         return;
     struct edit e;
     int32_t stop = booking_next_stop(b);

@@ -62,7 +62,11 @@ static inline struct str test_png(struct arena *a, int width, int height, bool i
                  interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     char key[] = "Comment", secret[] = "secret place";
-    png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = key, .text = secret};
+    png_text text;
+    memset(&text, 0, sizeof text);
+    text.compression = PNG_TEXT_COMPRESSION_NONE;
+    text.key = key;
+    text.text = secret;
     png_set_text(p, info, &text, 1);
     png_write_info(p, info);
     int passes = png_set_interlace_handling(p);
