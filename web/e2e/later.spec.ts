@@ -120,3 +120,36 @@ test('nobody takes it: try again, or choose a time', async ({ page, house: serve
   await page.getByRole('button', { name: 'See prices' }).click()
   await expect(page.getByText('what demand adds now is left out')).toBeVisible()
 })
+
+test('a receipt, a driver who is asked first, and the same trip once more', async ({
+  page,
+  house: server,
+}) => {
+  test.skip(!server.hasStreets, 'the streets of the demo city are not here')
+  const driver = await server.driver({ lat: 57.7089, lng: 11.9746 })
+  const customer = await server.register('customer')
+  const booking = await server.book(customer)
+  await server.accept(driver)
+  for (const status of ['arrived_pickup', 'picked_up', 'arrived_dropoff', 'delivered'])
+    await driver.call('POST', `/v1/bookings/${booking.id}/status`, { status })
+  await signIn(page, customer, `/book/${booking.id}`)
+  await page.getByText(/^Receipt/).click()
+  await expect(page.getByRole('table').getByText('Total')).toBeVisible()
+  const star = page.getByRole('button', { name: 'Ask Ola Berg first next time' })
+  await expect(star).toHaveAttribute('aria-pressed', 'false')
+  await star.click()
+  await expect(star).toHaveAttribute('aria-pressed', 'true')
+  await accessible(page)
+  await page.getByRole('button', { name: 'Book this again' }).click()
+  await page.getByLabel(/Van/).check()
+  await page.getByRole('button', { name: /Continue with Van/ }).click()
+  await page.getByLabel('Ask my favourite drivers first').check()
+  await accessible(page)
+  await page.getByRole('button', { name: /^Book Van/ }).click()
+  await page.waitForURL('**/book/bkg_*')
+  const again = await customer.call<{ items: { prefer_favourites: boolean }[] }>(
+    'GET',
+    '/v1/bookings?limit=1',
+  )
+  expect(again.items[0]?.prefer_favourites).toBe(true)
+})

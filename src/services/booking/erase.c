@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "services/booking/favourites.h"
 
 #include <string.h>
 
@@ -117,11 +118,28 @@ static enum eraser_verdict judge_driver(void *state, struct str user_id, struct 
     return compared(b, before, a);
 }
 
+/* A customer's own list goes; from those of others he goes as a driver. */
+static enum eraser_verdict judge_favourites(void *state, struct str user_id, struct arena *a) {
+    struct favourites *f = state;
+    struct str driver_id = driver_key(a, user_id);
+    int32_t kept = 0;
+    if (str_eq(f->head.id, id_with_prefix(a, user_id, "fav")))
+        return ERASE_REMOVE;
+    for (int32_t i = 0; i < f->count; i++) {
+        if (!str_eq(f->items[i].driver_id, driver_id))
+            f->items[kept++] = f->items[i];
+    }
+    enum eraser_verdict v = kept < f->count ? ERASE_WRITE : ERASE_KEEP;
+    f->count = kept;
+    return v;
+}
+
 static const struct eraser_target targets[] = {
     {&booking_aggregate, 0, NULL, judge_customer},
     {&booking_aggregate, 0, open_key, judge_customer},
     {&booking_aggregate, 1, driver_key, judge_driver},
     {&quote_aggregate, -1, NULL, NULL}, /* there are those of an hour */
+    {&favourites_aggregate, -1, NULL, judge_favourites},
 };
 const struct store_collection booking_erasure_collection = {.name = "booking_erasures"};
 static const struct aggregate erasure_aggregate = {.collection = &booking_erasure_collection,

@@ -124,9 +124,43 @@ static void test_asked_first(void **unused) {
     town_free(t);
 }
 
+/* The account goes, and what was known of it. */
+static void erase(struct town *t, struct identity who) {
+    struct arena *a = &t->h->arena;
+    struct ev_erased said = {.user_id = who.user_id};
+    struct event e = {.id = house_id(t->h, "evt"),
+                      .type = STR(EV_ACCOUNT_ERASED),
+                      .key = who.user_id,
+                      .at_us = t->h->now_us,
+                      .data = schema_text(&ev_erased_schema, &said, S_STORE, a)};
+    assert_int_equal(t->h->bus->ops->publish(t->h->bus, &e, confirmed, NULL), 0);
+    house_settle(t->h);
+    house_advance(t->h, 10 * US_PER_S);
+}
+
+static void test_erased(void **unused) {
+    (void)unused;
+    struct town *t = town_new(5);
+    struct identity first = t->driver;
+    book(t, t->customer);
+    deliver(t);
+    assert_int_equal(favour(t, t->customer, driver_id(t, first), t->booking).status, 200);
+    t->driver = t->driver2;
+    book(t, t->customer);
+    deliver(t);
+    assert_int_equal(favour(t, t->customer, driver_id(t, t->driver2), t->booking).status, 200);
+    erase(t, first); /* as a driver, from the lists of others */
+    struct house_answer a = ask(t, t->customer, "GET", "/v1/me/favourite-drivers", NULL);
+    assert_true(has(a, driver_id(t, t->driver2)) && !has(a, driver_id(t, first)));
+    erase(t, t->customer); /* his own list goes whole */
+    assert_true(has(ask(t, t->customer, "GET", "/v1/me/favourite-drivers", NULL), "\"items\":[]"));
+    town_free(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_again), cmocka_unit_test(test_only_who_has_delivered),
-        cmocka_unit_test(test_bounded), cmocka_unit_test(test_asked_first)};
+        cmocka_unit_test(test_bounded), cmocka_unit_test(test_asked_first),
+        cmocka_unit_test(test_erased)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,11 @@ import { draftOf, setDraft } from './draft.ts'
 import { PriceItems } from './PriceItems.tsx'
 import { RatingForm } from './RatingForm.tsx'
 
+const FavouriteButton = lazy(async () => {
+  const { words, FavouriteButton } = await import('@/later/Favourite.tsx')
+  await words()
+  return { default: FavouriteButton }
+})
 const TimeDialog = lazy(async () => {
   const { words, TimeDialog } = await import('@/later/TimeDialog.tsx')
   await words()
@@ -246,6 +251,11 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
         )}
         {booking.state === 'expired' && <Button onClick={later}>{t('later.schedule')}</Button>}
       </div>
+      {booking.state === 'delivered' && booking.driver && (
+        <Suspense>
+          <FavouriteButton booking={{ ...booking, driver: booking.driver }} />
+        </Suspense>
+      )}
       {booking.state === 'delivered' && (
         <RatingForm booking={booking} onDone={(b) => takeBooking(client, b)} />
       )}

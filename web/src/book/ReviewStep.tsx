@@ -1,5 +1,6 @@
 /** Everything once more, who is there at each stop, and the one button that books. */
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
@@ -12,6 +13,12 @@ import { PriceItems } from './PriceItems.tsx'
 import { isOfPromo } from './PromoField.tsx'
 import type { Quotes } from './quotes.ts'
 
+const PreferFavourites = lazy(async () => {
+  const { words, PreferFavourites } = await import('@/later/Favourite.tsx')
+  await words()
+  return { default: PreferFavourites }
+})
+
 function contactOf(stop: DraftStop): Schemas['BookingRequestStop'] {
   const contact: Schemas['Contact'] = {}
   if (stop.contactName.trim()) contact.name = stop.contactName.trim()
@@ -23,6 +30,7 @@ function bodyOf(draft: Draft, quote: Schemas['Quote']): Schemas['BookingRequest'
     quote_id: quote.id,
     payment: draft.payment,
     stops: draft.stops.map(contactOf),
+    ...(draft.prefer ? { prefer_favourites: true } : {}),
     ...(draft.notes.trim() ? { notes: draft.notes.trim() } : {}),
   }
 }
@@ -134,6 +142,9 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
           </bdi>
         </p>
       )}
+      <Suspense>
+        <PreferFavourites />
+      </Suspense>
       <PriceItems items={quote.items} taxes={quote.taxes} total={quote.total} currency={quote.currency} />
       {left > 0 ? (
         <p className="figures text-sm text-quiet">{t('book.holds', { left: countdown(left) })}</p>

@@ -19,6 +19,7 @@ export type Draft = {
   vehicle: Schemas['Vehicle'] | null
   /** By the clock of the service area; null: as soon as can be. */
   when: Typed | null
+  prefer?: boolean // favourite drivers are asked first
   goods?: DraftGoods[] // absent in drafts from before there were any
   promo?: string // the code as it was typed; '': none
   /** One act of booking has one key, however often it is sent. */
