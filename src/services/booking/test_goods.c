@@ -15,7 +15,7 @@ static const char *id_of_class(struct town *t, struct house_answer a, const char
     assert_int_equal(json_parse(t->parser, a.body, &root), 0);
     assert_true(json_get(root, "quotes", &quotes));
     for (struct json_iter it = json_iter(quotes); json_next(&it);) {
-        struct json_value id, v;
+        struct json_value id = {0}, v = {0};
         assert_true(json_get(it.value, "id", &id) && json_get(it.value, "vehicle", &v));
         if (str_is(json_text(v), vehicle))
             return format(t, "%.*s", STR_ARG(json_text(id)));
