@@ -463,7 +463,6 @@ static void decide_unassigned(const struct command *cmd, const struct decide_ctx
     hear(s, b, again ? SEARCH_OPEN : SEARCH_DONE);
     if (!again)
         return;
-    s->begun_at_us = ctx->now_us;
     search_fill(s, b, service->o.search_radius_m);
     s->begun_at_us = ctx->now_us;
     go_round(s, cmd, ctx, ret);
