@@ -1,5 +1,5 @@
 /** The console when something is in the way: a proxy that lets no socket through, a list that cannot be read, a hand on the map. */
-import { accessible, expect, HERE, signIn, test } from './lorry.ts'
+import { accessible, expect, HERE, Server, signIn, test } from './lorry.ts'
 
 test('a proxy lets no socket through: the console asks every few seconds, and says so', async ({
   page,
@@ -82,4 +82,44 @@ test('the panes are as wide as one likes, by dragging and by keys, and stay so',
   await border.dblclick()
   expect(await width('Jobs')).toBe(320)
   await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+})
+
+test('an alert comes by itself, is said politely, and is seen to: for the others, too', async ({
+  browser,
+}) => {
+  const server = new Server(['--unassigned-after-s', '5'], false)
+  await server.start()
+  const context = await browser.newContext({ locale: 'en-GB' })
+  const page = await context.newPage()
+  try {
+    const customer = await server.register('customer')
+    await signIn(page, await server.staff('dispatcher'))
+    await page.getByRole('button', { name: /^Alerts/ }).click()
+    await expect(page.getByText('Nothing needs you.')).toBeVisible()
+    await accessible(page)
+    const booking = await server.book(customer)
+    const row = page.getByRole('list', { name: 'Alerts' }).getByRole('listitem')
+    await expect(row).toContainText(booking.code, { timeout: 20_000 })
+    await expect(row).toContainText('No driver')
+    await expect(page.getByRole('status').filter({ hasText: '1 new alert' })).toHaveCount(1)
+    await expect(page.getByRole('button', { name: /^Alerts/ })).toContainText('1')
+    await accessible(page)
+
+    const other = await (await browser.newContext({ locale: 'en-GB' })).newPage()
+    await signIn(other, await server.staff('dispatcher'), '/dispatch?list=alerts')
+    const theirs = other.getByRole('list', { name: 'Alerts' }).getByRole('listitem')
+    await expect(theirs).toContainText('No driver')
+    await page.getByRole('button', { name: `I see to it: ${booking.code}, No driver` }).press('Enter')
+    await expect(row).toContainText('Somebody sees to it')
+    await expect(theirs).toContainText('Somebody sees to it')
+    await row.getByRole('button', { name: booking.code }).click()
+    await expect(page.getByRole('heading', { level: 2 })).toContainText(booking.code)
+    await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+    await expect(page.getByText('Nothing needs you.')).toBeVisible()
+    await other.context().close()
+  } finally {
+    await context.close()
+    await server.stop()
+    server.remove()
+  }
 })

@@ -8,6 +8,7 @@ export type Entry =
   | { type: 'booking.updated'; seq: number; at: string; data: Schemas['Booking'] }
   | { type: 'offer.made'; seq: number; at: string; data: Schemas['Offer'] }
   | { type: 'offer.closed'; seq: number; at: string; data: { id: string; reason: string } }
+  | { type: 'alert.updated'; seq: number; at: string; data: Schemas['AlertUpdated'] }
   | { type: 'booking.unassigned'; seq: number; at: string; data: Schemas['BookingUnassigned'] }
 export type Position = {
   driver_id?: string

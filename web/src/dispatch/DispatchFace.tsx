@@ -11,6 +11,7 @@ import { StopMarks } from '@/map/layers.tsx'
 import { LorryMap, useMap } from '@/map/Map.tsx'
 import { Button, cx, sayProblem } from '@/ui/index.tsx'
 import { Toaster, toast } from '@/ui/toast.tsx'
+import { AlertList, AlertNews, isOpen, useAlerts } from './AlertList.tsx'
 import { BulkBar } from './BulkBar.tsx'
 import { DropOnVehicle } from './drag.tsx'
 import { FleetLayer } from './FleetLayer.tsx'
@@ -57,7 +58,9 @@ export function Component() {
   const vehicleId = query.get('vehicle')
   const [text, setText] = useState(query.get('q') ?? '')
   const view = views.find((v) => v === query.get('view')) ?? 'all'
-  const listsVehicles = query.get('list') === 'vehicles'
+  const listed = (['vehicles', 'alerts'] as const).find((l) => l === query.get('list')) ?? 'jobs'
+  const alerts = useAlerts()
+  const openAlerts = alerts.data?.filter(isOpen).length ?? 0
   const trails = trailChoices.find((c) => c === query.get('trails')) ?? 'chosen'
   const replays = vehicleId !== null && query.get('replay') !== null
   const span = ([1, 4, 24] as const).find((h) => String(h) === query.get('replay')) ?? 1
@@ -156,6 +159,7 @@ export function Component() {
       run: () => set({ view: v === 'all' ? null : v, list: null }),
     })),
     { id: 'vehicles', label: t('console.palette.show.vehicles'), run: () => set({ list: 'vehicles' }) },
+    { id: 'alerts', label: t('console.palette.show.alerts'), run: () => set({ list: 'alerts' }) },
     ...trailChoices.map((c) => ({
       id: `trails-${c}`,
       label: `${t('console.trails')}: ${t(`console.trailsOf.${c}`)}`,
@@ -193,8 +197,8 @@ export function Component() {
               <Button
                 key={v}
                 size="compact"
-                aria-pressed={!listsVehicles && v === view}
-                className={cx(!listsVehicles && v === view && 'border-accent text-accent')}
+                aria-pressed={listed === 'jobs' && v === view}
+                className={cx(listed === 'jobs' && v === view && 'border-accent text-accent')}
                 onClick={() => set({ view: v === 'all' ? null : v, list: null })}
               >
                 {t(`dispatch.view.${v}`)}
@@ -203,14 +207,20 @@ export function Component() {
                 )}
               </Button>
             ))}
-            <Button
-              size="compact"
-              aria-pressed={listsVehicles}
-              className={cx(listsVehicles && 'border-accent text-accent')}
-              onClick={() => set({ list: 'vehicles' })}
-            >
-              {t('console.vehicles')}
-            </Button>
+            {(['alerts', 'vehicles'] as const).map((l) => (
+              <Button
+                key={l}
+                size="compact"
+                aria-pressed={l === listed}
+                className={cx(l === listed && 'border-accent text-accent')}
+                onClick={() => set({ list: l })}
+              >
+                {t(`console.${l}`)}
+                {l === 'alerts' && openAlerts > 0 && (
+                  <span className="figures text-bad">{number(openAlerts)}</span>
+                )}
+              </Button>
+            ))}
           </fieldset>
           <p className="figures text-sm text-quiet">
             {t('dispatch.counts', {
@@ -224,7 +234,10 @@ export function Component() {
           {attention > 0 && t('dispatch.attention', { count: attention })}
         </p>
         <BulkBar chosen={list.filter((b) => selection.ids.has(b.id))} onClear={() => setSelection(nothing)} />
-        {listsVehicles ? (
+        <AlertNews alerts={alerts.data} />
+        {listed === 'alerts' ? (
+          <AlertList alerts={alerts} bookings={jobs.bookings} chosen={chosen} onJob={choose.job} />
+        ) : listed === 'vehicles' ? (
           <VehicleList
             fleet={fleet}
             text={text}

@@ -111,7 +111,7 @@ export function useDriveLive(note: (notice: Notice) => void): void {
           }
           if (entry.type === 'booking.unassigned') loseJob(client, entry.data, note)
           else if (entry.type === 'offer.made') client.setQueryData(offersKey, [entry.data])
-          else closeOffer(client, entry.data, note)
+          else if (entry.type === 'offer.closed') closeOffer(client, entry.data, note)
           void client.invalidateQueries({ queryKey: driverKey })
         },
         status: (status) => {
