@@ -19,6 +19,22 @@ const untold = () => {
   return found
 }
 
+/** Fields that lie over one another. */
+const overlapping = () => {
+  const fields = [...document.querySelectorAll('main input:not(.sr-only), main select, main textarea')]
+  const boxes = fields.map((field) => field.getBoundingClientRect()).filter((box) => box.width > 0)
+  return boxes.flatMap((a, i) =>
+    boxes
+      .slice(i + 1)
+      .filter(
+        (b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1,
+      )
+      .map(
+        (b) => `${Math.round(a.left)},${Math.round(a.top)} and ${Math.round(b.left)},${Math.round(b.top)}`,
+      ),
+  )
+}
+
 /** Whoever is signed in sees PATH on a phone of 320 px, light and dark, in each language: nothing is cut off, axe finds nothing. */
 export async function looksRight(page: Page, path: string): Promise<void> {
   const was = page.viewportSize()
@@ -37,6 +53,12 @@ export async function looksRight(page: Page, path: string): Promise<void> {
     await accessible(page)
     expect(await page.evaluate(sideways), `${path} in ${language} is wider than the phone`).toBe(0)
     expect(await page.evaluate(untold), `${path} in ${language} says keys, not words`).toEqual([])
+  }
+  // In between, too: what stands in columns there must not run into its neighbour.
+  for (const width of [400, 800]) {
+    await page.setViewportSize({ width, height: 800 })
+    expect(await page.evaluate(sideways), `${path} is wider than ${width} px`).toBe(0)
+    expect(await page.evaluate(overlapping), `${path} at ${width} px`).toEqual([])
   }
   await page.evaluate(() => localStorage.setItem('lorry.language', 'en'))
   await page.emulateMedia({ colorScheme: 'light' })

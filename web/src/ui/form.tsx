@@ -72,7 +72,7 @@ function Labelled({
   children,
 }: Around & { id: string; children: ReactNode }) {
   return (
-    <div className={cx('grid content-start gap-1', className)}>
+    <div className={cx('grid min-w-0 grid-cols-1 content-start gap-1', className)}>
       <label htmlFor={id} className="text-sm font-medium">
         {label}
       </label>

@@ -72,7 +72,7 @@ type FieldProps = Omit<InputHTMLAttributes<HTMLInputElement>, 'size'> & {
 export function Field({ label, hint, error, className, size = 'touch', ...rest }: FieldProps) {
   const id = useId()
   return (
-    <div className={cx('grid gap-1', className)}>
+    <div className={cx('grid min-w-0 grid-cols-1 gap-1', className)}>
       <label htmlFor={id} className="text-sm font-medium">
         {label}
       </label>
@@ -81,7 +81,7 @@ export function Field({ label, hint, error, className, size = 'touch', ...rest }
         aria-invalid={error ? true : undefined}
         aria-describedby={error || hint ? `${id}-more` : undefined}
         className={cx(
-          'rounded-control border bg-panel px-3 text-md',
+          'w-full min-w-0 rounded-control border bg-panel px-3 text-md',
           size === 'drive' ? 'min-h-drive' : 'min-h-touch',
           error ? 'border-bad' : 'border-line',
         )}
