@@ -80,7 +80,10 @@ test('a driver sends a document, adds a vehicle and says when he works', async (
   await looksRight(page, '/drive/papers')
 })
 
-test('an administrator finds who waits, rejects with a reason, approves, suspends', async ({ page, server }) => {
+test('an administrator finds who waits, rejects with a reason, approves, suspends', async ({
+  page,
+  server,
+}) => {
   const admin = await server.staff('admin')
   const driver = await server.driver(HERE, 'van', 'Quanah Quill')
   const sent = await fetch(`${server.url}/v1/files`, {
