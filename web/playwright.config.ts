@@ -3,6 +3,8 @@ import { defineConfig } from '@playwright/test'
 
 export default defineConfig({
   testDir: 'e2e',
+  // It tests nothing: it makes the pictures of docs/screens (npm run screens).
+  testIgnore: process.env.SCREENS === undefined ? ['screens.spec.ts'] : [],
   timeout: 60_000,
   expect: { timeout: 15_000 },
   fullyParallel: false,
