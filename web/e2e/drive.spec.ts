@@ -194,6 +194,7 @@ test('from the first sign-in to a delivered job, with the keyboard', async ({ pa
   await accessible(page)
   await narrow(page)
   await page.getByRole('link', { name: 'Jobs' }).click()
+  await expect(heading(page)).not.toContainText('Earnings') // the page before lists its code, too
   await expect(page.getByRole('listitem').filter({ hasText: booking.code })).toContainText('Delivered')
   await accessible(page)
   await page.getByRole('link', { name: 'Drive' }).click()

@@ -63,23 +63,27 @@ test('goods leave out what is too small, a code takes something off, a wrong one
   await page.waitForURL('**/book/bkg_*')
   const { items } = await customer.call<{ items: Schemas['Booking'][] }>('GET', '/v1/bookings?state=active')
   expect(items[0]?.goods).toEqual([{ name: 'Sofa', weight_g: 70000, handling: ['two_people'] }])
+  await customer.call('POST', `/v1/bookings/${items[0]?.id}/cancel`, {})
 })
 
 test('the driver sees before and after he takes it what he is to carry', async ({ page, server }) => {
-  const driver = await server.driver(HERE)
+  const far = { lat: HERE.lat + 1, lng: HERE.lng } // from what other tests have left open
+  const driver = await server.driver(far)
   const customer = await server.register('customer')
   await signIn(page, driver)
-  const stops = [HERE, { lat: HERE.lat - 0.01, lng: HERE.lng }]
+  const stops = [far, { lat: far.lat - 0.01, lng: far.lng }]
   const goods = [{ name: 'Sofa', weight_g: 70000, count: 2, handling: ['two_people'] }]
   const { quotes } = await customer.call<Schemas['Quotes']>('POST', '/v1/quotes', {
     stops,
     vehicle: 'van',
     goods,
   })
-  await customer.call('POST', '/v1/bookings', { quote_id: quotes[0]?.id })
+  const { id } = await customer.call<{ id: string }>('POST', '/v1/bookings', { quote_id: quotes[0]?.id })
   await expect(page.getByText('2 pieces · 140 kg · Two people to lift')).toBeVisible()
   await accessible(page)
   await server.accept(driver)
   await expect(page.getByRole('list', { name: 'What is carried' })).toContainText('2 × Sofa')
   await accessible(page)
+  await customer.call('POST', `/v1/bookings/${id}/cancel`, {})
+  await driver.call('POST', '/v1/driver/duty', { duty: 'off' })
 })

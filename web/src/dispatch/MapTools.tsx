@@ -25,11 +25,11 @@ export function MapTools({ trails, onTrails, stops }: Props) {
     }
   }
   return (
-    <div className="absolute end-2 top-2 z-10 flex items-center gap-2">
-      <label className="flex items-center gap-1 rounded-control border border-line bg-panel px-2 text-sm">
+    <div className="pointer-events-none absolute inset-x-2 top-2 z-10 flex flex-wrap items-center justify-end gap-2 *:pointer-events-auto">
+      <label className="flex min-w-0 max-w-full items-center gap-1 rounded-control border border-line bg-panel px-2 text-sm">
         {t('console.trails')}
         <select
-          className="min-h-compact bg-panel"
+          className="min-h-compact min-w-0 bg-panel"
           value={trails}
           onChange={(event) => onTrails(event.target.value as TrailChoice)}
         >
