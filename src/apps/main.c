@@ -98,6 +98,14 @@ static const struct config_command commands[] = {
      .arguments = "[FILE]",
      .arguments_max = 1,
      .tables = import_tables},
+    {.name = "verify",
+     .summary = "Check a booking's custody bundle offline: its chain, signature and pictures",
+     .details = "FILE is what GET /v1/bookings/{id}/custody gave, the others are pictures of its\n"
+                "proofs. Says what was changed, exit status 1, if anything was. No server and no\n"
+                "data folder is needed.\n",
+     .arguments = "FILE [PICTURE...]",
+     .arguments_max = CONFIG_ARGUMENTS_MAX,
+     .tables = verify_tables},
     {.name = "map build",
      .summary = "Make a map, and the road network, of an OpenStreetMap extract (.osm.pbf)",
      .details =
@@ -167,6 +175,7 @@ static int (*const runs[])(struct config *c) = {
     command_restore,
     command_export,
     command_import,
+    command_verify,
     command_map_build,
     command_health,
     command_dead_letters_list,

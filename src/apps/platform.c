@@ -318,6 +318,8 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .schedule_lead_us = config_int(c, "schedule_lead_s") * US_PER_S,
         .schedule_remind_us = remind_us > 0 ? remind_us : -1,
         .schedule_days_max = (int32_t)config_int(c, "schedule_days_max"),
+        .sign = auth_service_sign,
+        .sign_arg = p->auth,
     };
     if (config_is_given(c, "area")) {
         o.area = booking_area_load(config_cstr(c, "area"), &p->arena, ret_why);

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "runtime/signature.h"
 
 #include <pthread.h>
 #include <sodium.h>
@@ -180,6 +181,23 @@ static const struct token_key *find_key(const struct key_set *set, struct str ki
             return &set->keys[i];
     }
     return NULL;
+}
+
+int jwks_find(struct json_parser *p, struct str jwks, struct str kid, struct arena *a,
+              struct str *ret_public_b64) {
+    struct key_set set = {0};
+    if (!read_keys(p, jwks, &set))
+        return ERR_INVALID;
+    const struct token_key *key = find_key(&set, kid);
+    if (key == NULL)
+        return ERR_NOT_FOUND;
+    size_t size = sodium_base64_encoded_len(sizeof(key->public_key),
+                                            sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    char *text = arena_bytes(a, size);
+    sodium_bin2base64(text, size, key->public_key, sizeof(key->public_key),
+                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    *ret_public_b64 = (struct str){text, size - 1};
+    return 0;
 }
 
 /* Is every key of BEFORE still in AFTER, unchanged? */

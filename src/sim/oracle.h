@@ -33,6 +33,8 @@ struct shadow_booking {
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
     int32_t offer_count;
     char pins[SHADOW_STOPS_MAX][8]; /* of each stop; "": none */
+    int32_t entries;                /* of its timeline */
+    char chain[48];                 /* of the last of them */
     /* by version: how often it was put into each inbox */
     uint8_t *to_customer, *to_driver, *to_staff;
     int64_t versions_cap;
@@ -147,6 +149,7 @@ void oracle_promo_taken(struct oracle *o, const struct shadow_booking *b); /* B 
 bool oracle_promo_settled(struct oracle *o, struct str *ret_why);
 void oracle_promo_verdict(struct oracle *o);
 void oracle_proofs(struct oracle *o, struct json_value root, struct shadow_booking *b);
+void oracle_custody(struct oracle *o, struct json_value root, struct shadow_booking *b);
 /* Is what proofs name still there? oracle_proof.c */
 void oracle_proof_verdict(struct sim *sim);
 /* Is nothing waiting to be sent? And when all has settled: has each been told? */

@@ -407,6 +407,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
     oracle_counted(o, root, b);
     check_ledger(o, root, b); /* the parser's, until it reads the events */
     oracle_proofs(o, root, b);
+    oracle_custody(o, root, b);
     if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
         check_delivered(o, b, root);
     sim_trace(o->sim, "booking", -1, change->id,

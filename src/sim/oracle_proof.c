@@ -57,6 +57,25 @@ void oracle_proofs(struct oracle *o, struct json_value root, struct shadow_booki
     }
 }
 
+/* Every entry of a timeline is chained, and the chain that somebody may have is never another. */
+void oracle_custody(struct oracle *o, struct json_value root, struct shadow_booking *b) {
+    struct json_value timeline;
+    int32_t before = b->entries, n = 0;
+    if (!json_get(root, "timeline", &timeline))
+        return;
+    for (struct json_iter it = json_iter(timeline); json_next(&it);) {
+        struct str chain = sim_json_str(it.value, "chain");
+        SIM_EXPECT(o->sim, chain.len > 0, "every entry is chained", "entry %d of %s is not", n + 1,
+                   b->id);
+        SIM_EXPECT(o->sim, ++n != before || str_is(chain, b->chain), "the chain only grows",
+                   "entry %d of %s is chained anew", n, b->id);
+        if (n > before)
+            snprintf(b->chain, sizeof(b->chain), "%.*s", STR_ARG(chain));
+    }
+    SIM_EXPECT(o->sim, n >= before, "the chain only grows", "%s has lost entries", b->id);
+    b->entries = n;
+}
+
 void oracle_proof_verdict(struct sim *sim) {
     const struct oracle *o = sim->oracle;
     for (const struct shadow_blob *blob = o->first_blob; blob != NULL; blob = blob->next)

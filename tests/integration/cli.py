@@ -13,7 +13,7 @@ from pathlib import Path
 import lorry
 from lorry import run
 
-COMMANDS = ('serve', 'simulate', 'check', 'bench', 'user add', 'user list', 'user set-role', 'user disable', 'user reset-second-factor', 'keys list', 'keys rotate', 'backup', 'restore', 'export', 'import', 'map build', 'dead-letters list',
+COMMANDS = ('serve', 'simulate', 'check', 'bench', 'user add', 'user list', 'user set-role', 'user disable', 'user reset-second-factor', 'keys list', 'keys rotate', 'backup', 'restore', 'export', 'import', 'verify', 'map build', 'dead-letters list',
             'dead-letters show', 'dead-letters replay', 'dead-letters drop', 'config', 'version', 'help')
 
 

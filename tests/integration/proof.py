@@ -1,5 +1,8 @@
 """Proof of delivery over HTTP: what a booking asks for, who is shown the PIN, what is refused, who sees the pictures."""
+import json
+import os
 import struct
+import tempfile
 import unittest
 import zlib
 
@@ -73,6 +76,66 @@ class Proof(unittest.TestCase):
             self.assertEqual(anybody.get(f'/v1/track/{link}', expect=200).json['stops'][1]['proof']['given']['name'], 'Bo Ek')
             entry = next(e for e in customer.get(f'{at}/timeline', expect=200).json['items'] if e['type'] == 'booking.proof_given')
             self.assertEqual((entry['data']['stop'], entry['data']['proof']['photo']['sha256']), (1, photo['sha256']))
+
+    def test_custody(self):
+        """The bundle is downloaded, checked by the command, and no byte of it can be another."""
+        with Server(*APPROVE) as server, tempfile.TemporaryDirectory() as folder:
+            def kept(name, data):
+                path = os.path.join(folder, name)
+                with open(path, 'wb') as file:
+                    file.write(data)
+                return path
+
+            customer, driver, at, booking = self.arrived(server, ['photo', 'name'])
+            photo = driver.post('/v1/files', png(7), headers=PNG, expect=201).json
+            driver.post(f'{at}/proof', {'stop': 1, 'photo_id': photo['id'], 'name': 'Bo "Å" Ek'}, expect=200)
+            driver.status(booking['id'], 'delivered')
+            driver.problem(403, 'forbidden', 'GET', f'{at}/custody')
+            server.register().problem(404, 'not-found', 'GET', f'{at}/custody')
+            customer.problem(404, 'not-found', 'GET', '/v1/bookings/bkg_1/custody')
+            server.api().problem(401, 'unauthenticated', 'GET', f'{at}/custody')
+            keys = kept('jwks.json', server.api().get('/.well-known/jwks.json', expect=200).body)
+            answer = customer.get(f'{at}/custody', expect=200)
+            self.assertIn(f'lorry-{booking["code"]}.custody.jsonl', answer.header('content-disposition'))
+            bundle, path = answer.body, kept('bundle', answer.body)
+            lines = [json.loads(line) for line in bundle.splitlines()]
+            timeline = customer.get(f'{at}/timeline', expect=200).json['items']
+            self.assertEqual([(e['seq'], e['at'], e['type']) for e in timeline],
+                             [tuple(line['entry'][k] for k in ('seq', 'at', 'type')) for line in lines if 'entry' in line])
+            staff = kept('staff', server.staff('dispatcher').get(f'{at}/custody', expect=200).body)
+            taken = kept('taken', customer.get(f'/v1/files/{photo["id"]}', expect=200).body)
+            if not lorry.CLUSTERED:
+                server.kill()  # nobody is asked
+            for args, words in (((path, '--keys', keys), 'among those given'), ((path,), 'not looked at'),
+                                ((staff, '--keys', keys), 'among those given'), ((path, taken, '--keys', keys), 'unchanged')):
+                done = lorry.run('verify', *args)
+                self.assertEqual((done.returncode, done.stderr), (0, ''), args)
+                self.assertIn(words, done.stdout)
+            for change, words in self.changes(bundle):
+                done = lorry.run('verify', kept('changed', change), '--keys', keys)
+                self.assertEqual(done.returncode, 1, words)
+                self.assertIn(words, done.stderr)
+            strangers = kept('other.json', json.dumps({'keys': []}).encode())
+            for args, words in (((path, '--keys', strangers), 'not among the platform'), ((path, '--keys', path), 'no JWKS'),
+                                ((path, kept('other.png', png(8))), 'NOT a picture'), ((folder,), 'cannot read'),
+                                ((os.path.join(folder, 'none'),), 'cannot read'), ((kept('empty', b''),), 'no signature')):
+                done = lorry.run('verify', *args)
+                self.assertEqual(done.returncode, 1, words)
+                self.assertIn(words, done.stderr)
+            self.assertEqual(lorry.run('verify').returncode, 2)
+
+    @staticmethod
+    def changes(bundle):
+        """A byte here and there, and what is said of it; then whole lines."""
+        for i in range(0, len(bundle), max(1, len(bundle) // 100)):
+            yield bundle[:i] + bytes([bundle[i] ^ 1]) + bundle[i + 1:], 'NOT as it was signed'
+        lines = bundle.splitlines(keepends=True)
+        yield b''.join(lines[:3] + lines[4:]), 'entry 3 is missing'
+        yield b''.join([*lines[:3], lines[4], lines[3], *lines[5:]]), 'wrong place'
+        yield b''.join(lines[:-1]), 'cut off'
+        yield bundle.replace(b'Bo ', b'Al '), 'what is sealed in it'
+        yield bundle.replace(b'"seq":4,"at":"2', b'"seq":4,"at":"3'), 'entry 4 (booking.progressed, 3'
+        yield bundle + b'{}\n', 'behind the signature'
 
     def test_wrong_pins(self):
         with Server(*APPROVE) as server:

@@ -68,7 +68,7 @@ class Witness:
         if media not in content:
             yield f'status {a.status}: {media} is not documented'
             return
-        if not media.endswith('json'):
+        if not media.endswith(('/json', '+json')):  # not lines of it
             return
         yield from self.validate(content[media]['schema'], a.json)
         if media == surface.PROBLEM and a.type not in surface.problems_of(self.doc, op, key):

@@ -122,7 +122,8 @@ void auth_tell_ring(struct auth_service *a) {
 int auth_take_ring(struct auth_service *a, const struct key_ring *ring) {
     if (a->has_keys && ring->head.version <= a->ring_version)
         return 0;
-    int err = signer_load(&a->signer, ring);
+    struct signer signer;
+    int err = signer_load(&signer, ring);
     if (err < 0)
         return err;
     struct arena scratch;
@@ -130,13 +131,29 @@ int auth_take_ring(struct auth_service *a, const struct key_ring *ring) {
     struct str jwks = key_ring_jwks(ring, &scratch);
     err = a->verifier != NULL ? token_verifier_keys(a->verifier, jwks) : 0;
     pthread_mutex_lock(&a->lock);
+    a->signer = signer;
     a->jwks.len = 0;
     buf_add_str(&a->jwks, jwks);
     pthread_mutex_unlock(&a->lock);
+    sodium_memzero(&signer, sizeof(signer));
     arena_free(&scratch);
     a->ring_version = ring->head.version;
     a->has_keys = true;
     return err < 0 ? ERR_CORRUPT : 0;
+}
+
+int auth_service_sign(void *self, struct str purpose, struct str text, struct arena *a,
+                      struct signature *ret) {
+    struct auth_service *auth = self;
+    if (!auth->has_keys)
+        return ERR_UNAVAILABLE;
+    struct signer signer;
+    pthread_mutex_lock(&auth->lock);
+    signer = auth->signer;
+    pthread_mutex_unlock(&auth->lock);
+    signer_sign(&signer, purpose, text, a, ret);
+    sodium_memzero(&signer, sizeof(signer));
+    return 0;
 }
 
 struct str auth_jwks(struct auth_service *a, struct arena *arena) {

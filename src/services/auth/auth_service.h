@@ -8,6 +8,7 @@
 #define LORRY_SERVICES_AUTH_AUTH_SERVICE_H
 
 #include "runtime/service.h"
+#include "runtime/signature.h"
 #include "services/auth/hasher.h"
 
 #define ACCESS_TTL_S_MAX 86400
@@ -60,5 +61,9 @@ struct service auth_service(struct auth_service *a);
 /* For runtime_options' api_key: who sends KEY ("lry_…"), with the strings in C's arena. ERR_DENIED,
  * or the store's errors. On C's thread. */
 int auth_service_api_key(void *self, struct call *c, struct str key, struct identity *ret_who);
+
+/* A sign_fn (runtime/signature.h) of an auth service, which may be a passive one. */
+int auth_service_sign(void *self, struct str purpose, struct str text, struct arena *a,
+                      struct signature *ret);
 
 #endif

@@ -17,6 +17,7 @@
 #include "base/id.h"
 #include "base/units.h"
 #include "runtime/executor.h"
+#include "runtime/signature.h"
 #include "runtime/token.h"
 
 #define KEY_SEED_BYTES 32
@@ -64,5 +65,9 @@ struct access_claims {
 /* A signed access token in A. */
 struct str signer_token(const struct signer *s, const struct access_claims *claims,
                         struct arena *a);
+
+/* TEXT's signature by that key for PURPOSE, in A. */
+void signer_sign(const struct signer *s, struct str purpose, struct str text, struct arena *a,
+                 struct signature *ret);
 
 #endif

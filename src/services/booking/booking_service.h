@@ -8,6 +8,7 @@
 
 #include "ports/files.h"
 #include "runtime/service.h"
+#include "runtime/signature.h"
 
 struct tariffs;
 struct area;
@@ -41,6 +42,8 @@ struct booking_options {
     int64_t schedule_remind_us; /* 2 h: so long before its window its customer is reminded; -1:
                                    not at all */
     int32_t schedule_days_max;  /* 30: how far ahead may be booked */
+    sign_fn sign;               /* custody bundles, with sign_arg; NULL: there are none */
+    void *sign_arg;
 };
 
 struct booking_service;

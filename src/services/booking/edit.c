@@ -8,6 +8,7 @@
  */
 #include "base/check.h"
 #include "base/timestamp.h"
+#include "services/booking/custody.h"
 #include "services/booking/figures.h"
 #include "services/booking/internal.h"
 #include "services/booking/ledger.h"
@@ -336,6 +337,8 @@ static void tell_promo(struct edit *e, struct decision *d) {
 
 void edit_commit(struct edit *e, struct decision *d) {
     CHECK(e->event_count > 0);
+    custody_chain(e->b, e->cmd->id, e->old != NULL ? e->old->timeline_count : 0, e->ctx->rng,
+                  e->ctx->arena);
     decision_state(d, e->cmd, e->old, e->b);
     e->view = booking_view(e->b, NULL, e->ctx->arena);
     struct str figures = figures_more(e->old, e->b, e->ctx->arena);

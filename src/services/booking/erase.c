@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "services/booking/custody.h"
 #include "services/booking/favourites.h"
 
 #include <string.h>
@@ -68,15 +69,20 @@ static void erase_stops(struct booking *b) {
 }
 
 /* What people have typed. */
-static void erase_words(struct booking *b) {
+static void erase_words(struct booking *b, struct arena *a) {
     b->notes = b->reason = STR_NONE;
     if (b->rating != NULL)
         b->rating->comment = STR_NONE;
     for (int32_t i = 0; i < b->timeline_count; i++) {
         struct timeline_entry *e = &b->timeline[i];
+        struct str reason = e->reason, proof = e->proof, seal = custody_seal(e, a);
         if (e->type == ENTRY_CANCELLED || e->type == ENTRY_FAILED || e->type == ENTRY_PROGRESSED)
             e->reason = STR_NONE;
         e->proof = STR_NONE;
+        if (e->chain.p != NULL && (proof.p != NULL || reason.p != e->reason.p)) {
+            e->seal = seal; /* the chain holds on; nothing can be tried against it */
+            e->salt = STR_NONE;
+        }
     }
 }
 
@@ -95,7 +101,7 @@ static enum eraser_verdict judge_customer(void *state, struct str user_id, struc
         return ERASE_KEEP;
     struct str before = text_of(b, a);
     erase_stops(b);
-    erase_words(b);
+    erase_words(b, a);
     return compared(b, before, a);
 }
 

@@ -240,6 +240,8 @@ void booking_live(struct call *c, const struct booking *b, struct live *ret);
 void booking_write(struct jw *w, const struct booking *b, const struct live *live);
 /* The booking as GET /v1/bookings/{id} shows it to all who may see it. LIVE may be NULL. */
 struct str booking_view(const struct booking *b, const struct live *live, struct arena *a);
+/* Who else was asked, and why he did not want it, is staff's business. */
+bool booking_entry_confidential(const struct timeline_entry *t);
 struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a);
 /* The lines that concern whoever wears HATS. */
 struct str booking_ledger_view(const struct booking *b, unsigned hats, struct arena *a);
@@ -311,6 +313,7 @@ void check_create(struct call *c, const void *body, struct field_errors *errors)
 void handle_list(struct call *c);
 void handle_get(struct call *c);
 void handle_timeline(struct call *c);
+void handle_custody(struct call *c);
 void handle_cancel(struct call *c);
 void handle_cancellation(struct call *c);
 void handle_ledger(struct call *c);

@@ -108,7 +108,9 @@ void proof_write(struct jw *w, const struct booking *b, int32_t i, bool open) {
     jw_end(w);
 }
 
-/* What BODY gave, for the timeline: hashes say which pictures, for ever. */
+/* What BODY gave, for the timeline: hashes say which pictures, for ever. The chain of custody is
+ * over this text, and PostgreSQL's jsonb orders members: the shorter name first. So they stand in
+ * that order, and new ones must. */
 static struct str given_text(const struct stop_proof *p, const struct proof_body *body,
                              struct arena *a) {
     struct buf out;

@@ -56,6 +56,8 @@ static const struct route_entry routes[] = {
      .area = AREA_BOOKINGS},
     {"GET", "/v1/bookings/{id}/timeline", ROLES_ANY, handle_timeline, NULL, 0, "getTimeline",
      .area = AREA_BOOKINGS},
+    {"GET", "/v1/bookings/{id}/custody", ROLES_CUSTOMERS, handle_custody, NULL, 0, "getCustody",
+     .area = AREA_BOOKINGS},
     {"POST", "/v1/bookings/{id}/cancel", ROLES_CUSTOMERS, handle_cancel, &cancel_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH | ROUTE_BODY_OPTIONAL, "cancelBooking",
      .area = AREA_BOOKINGS},

@@ -142,6 +142,8 @@ static inline void check_step(struct world *w, const struct booking *old, const 
         return;
     assert_true(legal_step(old->state, b->state));
     assert_true(b->timeline_count >= old->timeline_count);
+    for (int32_t i = 0; i < old->timeline_count; i++) /* what was chained stays so */
+        assert_true(str_eq(b->timeline[i].chain, old->timeline[i].chain));
     bool lost =
         old->driver != NULL && (b->driver == NULL || !str_eq(b->driver->id, old->driver->id));
     assert_int_equal(lost, told_unassigned(w, old));

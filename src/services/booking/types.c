@@ -240,6 +240,9 @@ static const struct schema_field entry_fields[] = {
     {"driver_id", S_STR, AT(timeline_entry, driver_id)},
     {"offer_id", S_STR, AT(timeline_entry, offer_id)},
     {"proof", S_RAW, AT(timeline_entry, proof)},
+    {"salt", S_STR, AT(timeline_entry, salt)},
+    {"seal", S_STR, AT(timeline_entry, seal)},
+    {"chain", S_STR, AT(timeline_entry, chain)},
 };
 static const struct schema entry_schema =
     SCHEMA(struct timeline_entry, "StoredTimelineEntry", entry_fields);

@@ -273,6 +273,9 @@ struct timeline_entry { /* its seq is its place + 1 */
     struct str reason;              /* may be absent */
     struct str driver_id, offer_id; /* may be absent */
     struct str proof;               /* JSON text: what was given; may be absent */
+    /* custody.h: absent from before there were chains. Of what was erased there is the seal, and
+     * the salt no more. */
+    struct str salt, seal, chain;
 };
 enum ledger_account {
     LEDGER_NONE,

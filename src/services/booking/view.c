@@ -379,8 +379,7 @@ static void write_data(struct jw *w, const struct timeline_entry *t, bool open) 
     jw_end(w);
 }
 
-/* Who else was asked, and why he did not want it, is staff's business. */
-static bool is_confidential(const struct timeline_entry *t) {
+bool booking_entry_confidential(const struct timeline_entry *t) {
     return t->type == ENTRY_OFFERED || t->type == ENTRY_OFFER_CLOSED ||
            t->type == ENTRY_ASSIGN_WANTED || t->type == ENTRY_UNASSIGNED;
 }
@@ -395,7 +394,7 @@ struct str booking_timeline_view(const struct booking *b, bool staff, struct are
     jw_array(&w);
     for (int32_t i = 0; i < b->timeline_count; i++) {
         const struct timeline_entry *t = &b->timeline[i];
-        bool open = staff || !is_confidential(t);
+        bool open = staff || !booking_entry_confidential(t);
         jw_object(&w);
         jw_kv_i64(&w, "seq", i + 1);
         jw_kv_time(&w, "at", t->at_us);
