@@ -493,6 +493,28 @@ static void test_track(void **unused) {
     town_free(t);
 }
 
+/* Why it failed is told to whoever has the link; of one that was cancelled nothing is. */
+static void test_track_reason(void **unused) {
+    (void)unused;
+    struct town *t = town_new(12);
+    struct identity nobody = {0};
+    t->fleet.on_duty = true;
+    book(t, t->customer);
+    const char *path = format(t, "/v1/track/%s", t->token);
+    take(t, t->driver);
+    assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    assert_false(has(ask(t, nobody, "GET", path, NULL), "\"reason\""));
+    struct house_answer a = act(t, t->driver, "status",
+                                "{\"status\":\"failed\",\"stop\":0,\"reason\":\"Nobody is here\"}");
+    assert_int_equal(a.status, 200);
+    assert_true(has(ask(t, nobody, "GET", path, NULL), "\"reason\":\"Nobody is here\"}"));
+    book(t, t->customer);
+    assert_int_equal(act(t, t->staff, "cancel", "{\"reason\":\"A fraud\"}").status, 200);
+    path = format(t, "/v1/track/%s", t->token);
+    assert_false(has(ask(t, nobody, "GET", path, NULL), "fraud"));
+    town_free(t);
+}
+
 /* ---- the bench's command is a real one ---- */
 
 static int bench_result = 1;
@@ -530,6 +552,7 @@ int main(void) {
         cmocka_unit_test(test_open_max),
         cmocka_unit_test(test_open_max_at_once),
         cmocka_unit_test(test_track),
+        cmocka_unit_test(test_track_reason),
         cmocka_unit_test(test_bench),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

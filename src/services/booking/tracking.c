@@ -145,6 +145,8 @@ void handle_track(struct call *c) {
         return;
     struct live live;
     booking_live(c, b, &live);
+    if (stop >= 0 && booking_next_stop(b) != stop)
+        live.known = false; /* by a stop's own link he is seen on his way to that stop only */
     response_header(&c->response, "Cache-Control", STR("no-store"));
     call_json(c, 200, booking_tracking_view(b, &live, stop, &c->arena));
 }

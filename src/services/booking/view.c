@@ -466,6 +466,8 @@ struct str booking_tracking_view(const struct booking *b, const struct live *liv
         write_known_time(&w, "eta_from", eta->early_us);
         write_known_time(&w, "eta_to", eta->late_us);
     }
+    if (b->state == BOOKING_FAILED)
+        jw_kv_str(&w, "reason", b->reason);
     jw_end(&w);
     return buf_str(&out);
 }

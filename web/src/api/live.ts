@@ -23,11 +23,18 @@ export type Position = {
   speed_mps: number | null
   at: string
 }
+/** When the driver of a booking will be at its stops; one that is behind him, or that nobody knows of yet, has nulls. */
+export type Etas = {
+  booking_id: string
+  stops: { index: number; eta: string | null; eta_from: string | null; eta_to: string | null }[]
+}
 export type Status = 'off' | 'connecting' | 'live' | 'reconnecting' | 'polling'
 export type Watch = { booking_id: string } | { bbox: [number, number, number, number] }
 type Listener = {
   entry?: (entry: Entry) => void
   position?: (position: Position) => void
+  /** When the driver of a booking that is watched will be at its stops. */
+  etas?: (etas: Etas) => void
   status?: (status: Status) => void
   /** Too much was missed: read everything again. */
   gap?: () => void
@@ -253,6 +260,9 @@ class Live {
         break
       case 'position':
         for (const listener of this.listeners) listener.position?.(frame.data as Position)
+        break
+      case 'eta':
+        for (const listener of this.listeners) listener.etas?.(frame.data as Etas)
         break
       case 'ack': {
         const resolve = this.acks.get(frame.id ?? 0)

@@ -4,6 +4,7 @@ import type { Schemas } from '@/api/client.ts'
 import { live, type Position, type Status } from '@/api/live.ts'
 import { problemOf } from '@/api/problem.ts'
 import { currentUser, serverNow, subscribe, type User } from '@/api/session.ts'
+import { keepEtas, withEtas } from '@/booking/eta.ts'
 
 export function useUser(): User | null {
   return useSyncExternalStore(subscribe, currentUser)
@@ -56,23 +57,30 @@ export function useLiveBookings(): void {
 export function takeBooking(client: ReturnType<typeof useQueryClient>, booking: Schemas['Booking']): void {
   const before = client.getQueryData<Schemas['Booking']>(['booking', booking.id])
   if (before !== undefined && before.version > booking.version) return
-  client.setQueryData(['booking', booking.id], booking)
+  client.setQueryData(['booking', booking.id], keepEtas(before, booking))
   void client.invalidateQueries({ queryKey: ['bookings'] })
   void client.invalidateQueries({ queryKey: ['timeline', booking.id] })
 }
 
-/** The newest position of a booking's driver while this account may see it. */
+/** The newest position of a booking's driver while this account may see it. When he will be where goes into the booking that
+ * is cached. */
 export function useBookingPosition(bookingId: string | null): Position | null {
+  const client = useQueryClient()
   const [position, setPosition] = useState<Position | null>(null)
   useEffect(() => {
     setPosition(null)
     if (bookingId === null) return
-    const stop = live.listen({ position: (p) => p.booking_id === bookingId && setPosition(p) })
+    const stop = live.listen({
+      position: (p) => p.booking_id === bookingId && setPosition(p),
+      etas: (etas) =>
+        etas.booking_id === bookingId &&
+        client.setQueryData<Schemas['Booking']>(['booking', bookingId], (b) => b && withEtas(b, etas)),
+    })
     const unwatch = live.watch(`booking ${bookingId}`, { booking_id: bookingId })
     return () => {
       unwatch()
       stop()
     }
-  }, [bookingId])
+  }, [bookingId, client])
   return position
 }

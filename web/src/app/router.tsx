@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { createBrowserRouter, Navigate, Outlet, useLocation } from 'react-router'
 import type { User } from '@/api/session.ts'
+import { loadWords } from '@/i18n/parts.ts'
 import { setupQuery, useUser } from './hooks.ts'
 import { Shell } from './Shell.tsx'
 
@@ -28,8 +29,14 @@ function Only({ roles }: { roles: Role[] }) {
   return roles.includes(user.role) ? <Outlet /> : <Navigate to={homes[user.role]} replace />
 }
 
+/** A face that says when somebody arrives. Once, and not by a loader: that would hold up each step from page to page. */
+async function worded<T>(face: Promise<T>): Promise<T> {
+  await loadWords('arrive')
+  return face
+}
+
 export const router = createBrowserRouter([
-  { path: '/track/:token', lazy: () => import('@/track/TrackPage.tsx') },
+  { path: '/track/:token', lazy: () => worded(import('@/track/TrackPage.tsx')) },
   {
     element: <Shell />,
     children: [
@@ -50,7 +57,7 @@ export const router = createBrowserRouter([
       },
       {
         element: <Only roles={['driver']} />,
-        children: [{ path: '/drive/*', lazy: () => import('@/drive/DriveFace.tsx') }],
+        children: [{ path: '/drive/*', lazy: () => worded(import('@/drive/DriveFace.tsx')) }],
       },
       {
         element: <Only roles={['dispatcher', 'admin']} />,

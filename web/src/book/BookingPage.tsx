@@ -6,6 +6,7 @@ import { Link, useNavigate, useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { serverNow } from '@/api/session.ts'
 import { takeBooking, useBookingPosition, useNow } from '@/app/hooks.ts'
+import { Arrival, isComing, windowOf } from '@/booking/Arrival.tsx'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { ProofOf } from '@/booking/ProofOf.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
@@ -39,6 +40,7 @@ const cancellable: Schemas['BookingState'][] = [
   'arrived_pickup',
 ]
 const over: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed']
+const onTheWay: Schemas['BookingState'][] = ['assigned', 'picked_up']
 const underway: Schemas['BookingState'][] = ['assigned', 'arrived_pickup', 'picked_up', 'arrived_dropoff']
 
 export function BookingPage() {
@@ -68,7 +70,8 @@ export function BookingPage() {
 
 function Shown({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
-  const position = useBookingPosition(underway.includes(booking.state) ? booking.id : null)
+  const seen = useBookingPosition(underway.includes(booking.state) ? booking.id : null)
+  const position = onTheWay.includes(booking.state) ? seen : null // while he is at a stop he is not followed
   return (
     <div className="flex h-full flex-col-reverse md:flex-row">
       <div className="grid max-h-[65%] content-start gap-4 overflow-auto border-t border-line bg-panel p-4 md:max-h-none md:w-96 md:shrink-0 md:border-e md:border-t-0">
@@ -94,7 +97,7 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
           <Timeline bookingId={booking.id} />
         </details>
       </div>
-      <JourneyMap stops={booking.stops} position={position ?? null} zoom={14} className="min-h-40 grow" />
+      <JourneyMap stops={booking.stops} position={position} zoom={14} className="min-h-40 grow" />
     </div>
   )
 }
@@ -108,7 +111,8 @@ function soonOrDay(at: string, now: number): string {
 function Head({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
   const now = useNow()
-  const next = booking.stops.find((s) => s.eta !== null)
+  const next = booking.stops.find(isComing)
+  const between = next ? windowOf(next, now) : null
   return (
     <header aria-live="polite">
       <p className="text-sm text-quiet">
@@ -118,7 +122,11 @@ function Head({ booking }: { booking: Schemas['Booking'] }) {
         <StateWord state={booking.state} />
       </h1>
       {next?.eta && (
-        <p className="figures text-lg">{t(`booking.eta.${next.kind}`, { when: moment(next.eta, now) })}</p>
+        <p className="figures text-lg">
+          {between
+            ? t(`arrive.${next.kind}`, between)
+            : t(`booking.eta.${next.kind}`, { when: moment(next.eta, now) })}
+        </p>
       )}
       {booking.pickup_window && !over.includes(booking.state) && (
         <p className="text-lg">
@@ -169,6 +177,7 @@ function DriverCard({ booking, seen }: { booking: Schemas['Booking']; seen: stri
 
 function Stops({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
+  const now = useNow(10_000)
   const open = !over.includes(booking.state)
   const asked = open && booking.stops.some((s) => s.proof?.missing.includes('pin'))
   const pins = useQuery({
@@ -198,7 +207,9 @@ function Stops({ booking }: { booking: Schemas['Booking'] }) {
             )}
             {stop.proof?.given && <ProofOf given={stop.proof.given} token={booking.tracking_token} />}
           </span>
-          <span className="text-sm text-quiet">{t(`stopState.${stop.state}`)}</span>
+          <span className="text-end text-sm text-quiet">
+            {isComing(stop) ? <Arrival times={stop} now={now} /> : t(`stopState.${stop.state}`)}
+          </span>
         </li>
       ))}
     </ol>

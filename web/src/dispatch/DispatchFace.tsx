@@ -37,7 +37,7 @@ const TYPING_MS = 300
 const views = ['all', 'attention', 'unassigned'] as const
 
 export async function loader() {
-  await loadWords('console', 'hands')
+  await loadWords('console', 'hands', 'arrive')
   return null
 }
 

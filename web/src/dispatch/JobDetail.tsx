@@ -2,16 +2,19 @@
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { useBookingPosition } from '@/app/hooks.ts'
 import { CancelDialog } from '@/book/CancelDialog.tsx'
+import { Arrival, isComing } from '@/booking/Arrival.tsx'
+import { keepEtas } from '@/booking/eta.ts'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
-import { clock, day, distance, duration, moment, money } from '@/i18n/format.ts'
+import { clock, day, distance, duration, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { AssignPanel } from './AssignPanel.tsx'
 import { mayBeGiven } from './hands.ts'
-import { type Booking, isEnded, takeJob } from './jobs.ts'
+import { type Booking, isEnded, isUnderWay, takeJob } from './jobs.ts'
 import { sayWhy } from './why.ts'
 
 const CANCELLED_BY_STAFF: Booking['state'][] = [
@@ -41,9 +44,10 @@ export function JobDetail({
   const query = useQuery({
     queryKey: ['booking', id],
     queryFn: () => data(api.GET('/v1/bookings/{id}', { params: { path: { id } } })),
-    enabled: known === undefined,
+    enabled: known === undefined || isUnderWay(known), // the list says nothing of when he will be where
   })
-  const booking = known ?? query.data
+  useBookingPosition(known !== undefined && isUnderWay(known) ? id : null)
+  const booking = known ? keepEtas(query.data, known) : query.data
   return (
     <section aria-label={t('dispatch.detail')} className="grid content-start gap-4 overflow-auto p-4">
       <Button kind="quiet" size="compact" className="justify-self-end" onClick={onClose}>
@@ -93,7 +97,7 @@ function Detail({ booking, now, onDropped }: DetailProps) {
               {stop.index + 1}. <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
             </span>
             <span className="text-quiet">
-              {stop.eta ? moment(stop.eta, now) : t(`stopState.${stop.state}`)}
+              {isComing(stop) ? <Arrival times={stop} now={now} /> : t(`stopState.${stop.state}`)}
             </span>
             {stop.contact && (
               <span className="text-quiet">

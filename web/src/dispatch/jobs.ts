@@ -14,6 +14,8 @@ const KEEP_ENDED_MS = 15_000 // a job that has ended stays that long, so that on
 
 const ended: Booking['state'][] = ['delivered', 'cancelled', 'expired', 'failed']
 export const isEnded = (b: Booking) => ended.includes(b.state)
+const underWay: Booking['state'][] = ['assigned', 'arrived_pickup', 'picked_up', 'arrived_dropoff']
+export const isUnderWay = (b: Booking) => underWay.includes(b.state)
 export const isUnassigned = (b: Booking) => b.state === 'requested' || b.state === 'offered'
 
 let jobs: Jobs = { bookings: new Map(), loaded: false, error: null }

@@ -6,7 +6,7 @@ import { useNow } from '@/app/hooks.ts'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { moment, money } from '@/i18n/format.ts'
 import { Button, cx } from '@/ui/index.tsx'
-import { canFail, currentStop, missingAt, nextStep } from './acts.ts'
+import { canFail, currentStop, missingAt, nextStep, suggestedStep } from './acts.ts'
 import { FailDialog } from './FailDialog.tsx'
 import { wayTo } from './fix.ts'
 import { GpsLine } from './GpsLine.tsx'
@@ -129,6 +129,7 @@ function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | 
   const pressedAt = useRef(Number.NEGATIVE_INFINITY)
   const step = nextStep(job.state)
   const missing = missingAt(stop)
+  const asked = suggestedStep(job) !== null
   if (step === null || stop === undefined) return null
   function go() {
     const now = performance.now()
@@ -147,9 +148,19 @@ function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | 
       {missing.length > 0 ? (
         <ProofForm kinds={missing} onGive={(given) => void outbox.prove(job, stop.index, given)} />
       ) : (
-        <Button kind="primary" size="drive" className="w-full" onClick={go}>
-          {t(`drive.do.${step}`)}
-        </Button>
+        <>
+          <p role="status" className={cx('text-lg font-medium text-going', !asked && 'sr-only')}>
+            {asked && t(`arrive.ask.${step}`)}
+          </p>
+          <Button
+            kind="primary"
+            size="drive"
+            className={cx('w-full', asked && 'ring-4 ring-going')}
+            onClick={go}
+          >
+            {t(asked ? `arrive.yes.${step}` : `drive.do.${step}`)}
+          </Button>
+        </>
       )}
       {canFail(job.state) && <FailDialog onFail={(reason, photo) => void fail(reason, photo)} />}
     </div>

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import type { Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
-import { type Act, canWait, missingAt, nextStep, type Port, replay, type Step, withActs } from './acts.ts'
+import {
+  type Act,
+  canWait,
+  missingAt,
+  nextStep,
+  type Port,
+  replay,
+  type Step,
+  suggestedStep,
+  withActs,
+} from './acts.ts'
 
 const booking = {
   id: 'b1',
@@ -53,6 +63,14 @@ describe('a booking with what waits to be sent', () => {
     const there = withActs(booking, whole.slice(0, 3))
     expect(withActs(there, whole.slice(0, 4))).toEqual(withActs(booking, whole.slice(0, 4)))
     expect(withActs(there, whole)).toEqual(withActs(booking, whole))
+  })
+  it('offers what his positions say, until he has said it, whether it was sent or not', () => {
+    const suggestion = { status: 'arrived_dropoff', stop: 1 }
+    const there = { ...withActs(booking, whole.slice(0, 2)), suggestion } as Schemas['Booking']
+    expect(suggestedStep(booking)).toBeNull()
+    expect(suggestedStep(there)).toBe('arrived_dropoff')
+    expect(suggestedStep(withActs(there, whole.slice(2, 3)))).toBeNull()
+    expect(suggestedStep(withActs(there, whole.slice(2, 4)))).toBeNull() // the same state, at the stop after it
   })
   it('shows what was proven as proven, and keeps what was not', () => {
     const proof = { required: ['pin', 'photo'], missing: ['pin', 'photo'], given: null }

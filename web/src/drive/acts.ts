@@ -48,6 +48,16 @@ export function currentStop(booking: Schemas['Booking']): Schemas['Stop'] | unde
   return booking.stops.find((s) => s.state === 'pending' || s.state === 'arrived')
 }
 
+/** The next step, where the driver's positions say so, too: offered with one tap, and never taken for him. What waits to be
+ * sent may have gone past it. */
+export function suggestedStep(booking: Schemas['Booking']): Step | null {
+  const { suggestion } = booking
+  const stop = currentStop(booking)
+  const step = nextStep(booking.state)
+  const fits = suggestion !== undefined && suggestion.status === step && suggestion.stop === stop?.index
+  return fits && missingAt(stop).length === 0 ? step : null
+}
+
 /** What the stop still lacks before it can be done. */
 export function missingAt(stop: Schemas['Stop'] | undefined): Schemas['ProofKind'][] {
   return stop?.state === 'arrived' ? (stop.proof?.missing ?? []) : []

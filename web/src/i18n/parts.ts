@@ -18,6 +18,8 @@ async function addParts(language: string): Promise<void> {
 export async function loadWords(...names: string[]): Promise<void> {
   beforeLanguage(addParts)
   for (const name of names) wanted.add(name)
+  // The first page may ask before there is any language.
+  if (!i18next.isInitialized) await new Promise((start) => i18next.on('initialized', start))
   for (let language = ''; language !== i18next.language; ) {
     language = i18next.language
     await addParts(language)

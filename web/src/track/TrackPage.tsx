@@ -6,15 +6,16 @@ import { useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { isPassing, type Problem } from '@/api/problem.ts'
 import { useNow } from '@/app/hooks.ts'
+import { Arrival, isComing, windowOf } from '@/booking/Arrival.tsx'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { ProofOf } from '@/booking/ProofOf.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
-import { clock, moment } from '@/i18n/format.ts'
+import { moment } from '@/i18n/format.ts'
 import { Empty, Failure, Panel, Skeleton } from '@/ui/index.tsx'
 
 const POLL_MS = 4_000
 const OLD_MS = 10_000 // an older position says how old it is
-const WINDOW_MS = 5 * 60_000 // half of the window that is promised around an ETA
+type Stop = Schemas['Tracking']['stops'][number]
 const ended: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed']
 
 export function Component() {
@@ -47,6 +48,34 @@ export function Component() {
   return <Tracked tracking={tracking.data} token={token} stale={tracking.error !== null} />
 }
 
+const isAhead = (stop: Stop) => stop.state === 'pending' || stop.state === 'arrived'
+
+/** When, at the stop that the link is of (else at the next one), and what lies before that. */
+function Coming({ tracking, now }: { tracking: Schemas['Tracking']; now: number }) {
+  const { t } = useTranslation()
+  const ahead = tracking.stops.filter(isAhead)
+  const mine = tracking.stops.find((s) => s.proof?.pin !== undefined)
+  const times = mine ? (isAhead(mine) ? mine : null) : tracking
+  if (times === null || ended.includes(tracking.state)) return null
+  const between = windowOf(times, now)
+  const before = mine ? ahead.indexOf(mine) : 0
+  return (
+    <div>
+      {times.eta && mine?.state !== 'arrived' && (
+        <p className="figures text-lg">
+          {between ? t('track.arrives', between) : t('arrive.about', { when: moment(times.eta, now) })}
+        </p>
+      )}
+      {tracking.driver && (
+        <p className="figures text-quiet">
+          {!mine && t('arrive.left', { count: ahead.length })}
+          {mine && (before > 0 ? t('arrive.before', { count: before }) : t('arrive.next'))}
+        </p>
+      )}
+    </div>
+  )
+}
+
 type Props = { tracking: Schemas['Tracking']; token: string; stale: boolean }
 function Tracked({ tracking, token, stale }: Props) {
   const { t } = useTranslation()
@@ -60,14 +89,8 @@ function Tracked({ tracking, token, stale }: Props) {
         <h1 className="text-xl font-semibold">
           <StateWord state={tracking.state} />
         </h1>
-        {tracking.eta && (
-          <p className="figures text-lg">
-            {t('track.arrives', {
-              from: clock(new Date(Math.max(now, Date.parse(tracking.eta) - WINDOW_MS)).toISOString()),
-              to: clock(new Date(Date.parse(tracking.eta) + WINDOW_MS).toISOString()),
-            })}
-          </p>
-        )}
+        <Coming tracking={tracking} now={now} />
+        {tracking.reason && <p className="break-words">{t('arrive.why', { reason: tracking.reason })}</p>}
         {driver && (
           <p>
             {t('track.driver', {
@@ -102,7 +125,9 @@ function Tracked({ tracking, token, stale }: Props) {
                 <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
                 {stop.proof?.given && <ProofOf given={stop.proof.given} token={token} />}
               </span>
-              <span className="text-sm text-quiet">{t(`stopState.${stop.state}`)}</span>
+              <span className="text-end text-sm text-quiet">
+                {isComing(stop) ? <Arrival times={stop} now={now} /> : t(`stopState.${stop.state}`)}
+              </span>
             </li>
           ))}
         </ol>
