@@ -132,3 +132,34 @@ test('what his positions say is offered with one tap, never said for him, and ke
   await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, { reason: 'Done here' })
   await driver.call('POST', '/v1/driver/duty', { duty: 'off' })
 })
+
+test('a job is given back before the pickup: what that means is said, the reason asked, and it is not his any more', async ({
+  page,
+  server,
+}) => {
+  const customer = await server.register('customer')
+  const driver = await server.driver(HERE)
+  const booking = await server.book(customer)
+  await server.accept(driver)
+  await signIn(page, driver)
+  await button(page, 'Give the job back').click()
+  const dialog = page.getByRole('alertdialog', { name: `Give job ${booking.code} back?` })
+  await expect(dialog).toContainText('Another driver is looked for.')
+  await expect(dialog.getByRole('button', { name: 'Give it back' })).toBeDisabled()
+  await accessible(page)
+  await page.keyboard.press('Escape') // nothing is given back by the way
+  await expect(dialog).toHaveCount(0)
+  expect((await now(customer, booking.id)).state).toBe('assigned')
+
+  await button(page, 'Give the job back').press('Enter')
+  await dialog.getByLabel('Why').fill('A puncture')
+  await page.route('**/release', (route) => route.abort(), { times: 1 })
+  await dialog.getByRole('button', { name: 'Give it back' }).click()
+  await expect(dialog.getByRole('alert')).toBeVisible() // the server was not reached: the job is still his
+  await expect(dialog.getByLabel('Why')).toHaveValue('A puncture')
+  await dialog.getByRole('button', { name: 'Give it back' }).click()
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('On duty')
+  await expect.poll(async () => (await now(customer, booking.id)).driver).toBeNull()
+  await driver.call('POST', '/v1/driver/duty', { duty: 'off' })
+  await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, { reason: 'Done here' })
+})

@@ -6,12 +6,13 @@ import { useNow } from '@/app/hooks.ts'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { moment, money } from '@/i18n/format.ts'
 import { Button, cx } from '@/ui/index.tsx'
-import { canFail, currentStop, missingAt, nextStep, suggestedStep } from './acts.ts'
+import { canFail, canRelease, currentStop, missingAt, nextStep, suggestedStep } from './acts.ts'
 import { FailDialog } from './FailDialog.tsx'
 import { wayTo } from './fix.ts'
 import { GpsLine } from './GpsLine.tsx'
 import { outbox } from './outbox.ts'
 import { ProofForm } from './ProofForm.tsx'
+import { ReleaseDialog } from './ReleaseDialog.tsx'
 
 const JobMap = lazy(() => import('./JobMap.tsx'))
 /** A second press that comes sooner was meant for the step before. */
@@ -32,6 +33,7 @@ export function JobView({ job, unsent, said }: Props) {
         {stop && <StopCard stop={stop} />}
         <GpsLine />
         <More job={job} />
+        {canRelease(job.state) && unsent === 0 && <ReleaseDialog job={job} />}
         <Next job={job} stop={stop} />
       </div>
     </div>

@@ -43,6 +43,10 @@ export function nextStep(state: State): Step | null {
 export function canFail(state: State): boolean {
   return state === 'arrived_pickup' || state === 'arrived_dropoff'
 }
+/** He may give it back until the goods are his. */
+export function canRelease(state: State): boolean {
+  return state === 'assigned' || state === 'arrived_pickup'
+}
 /** The stop that the driver is at or on his way to. */
 export function currentStop(booking: Schemas['Booking']): Schemas['Stop'] | undefined {
   return booking.stops.find((s) => s.state === 'pending' || s.state === 'arrived')
