@@ -16,9 +16,10 @@
 #include "runtime/service.h"
 #include "services/booking/figures.h"
 
-#define DATE_LEN 10                              /* "2026-11-29" */
-#define REPORT_SPAN_US (INT64_C(7) * US_PER_DAY) /* of a longer shift (or trip) the last so much   \
-                                                  */
+#define DATE_LEN 10 /* "2026-11-29" */
+#define REPORT_SPAN_US                                                                             \
+    (INT64_C(7) * US_PER_DAY) /* of a longer shift (or trip) the last so much                      \
+                               */
 
 struct report_hour {
     int64_t hour; /* 0..23, as the clock shows it: one that comes twice in a night is one here */
