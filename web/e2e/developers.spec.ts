@@ -1,23 +1,11 @@
 /** What programs use: API keys and webhooks; and the audit log, which tells who has made them. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { accessible, test as base, expect, type Schemas, Server, signIn } from './lorry.ts'
+import { accessible, expect, type Schemas, signIn, test } from './lorry.ts'
 import { looksRight } from './pages.ts'
 
 /** Webhooks may lead to this machine. */
-const test = base.extend<object, { server: Server }>({
-  server: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-    async ({}, use) => {
-      const server = new Server(['--webhook-allow-private'], false)
-      await server.start()
-      await use(server)
-      await server.stop()
-      server.remove()
-    },
-    { scope: 'worker' },
-  ],
-})
+test.use({ served: { flags: ['--webhook-allow-private'], streets: false } })
 
 test('a key is made, shown once, used and revoked, with the keyboard', async ({ page, server, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write'])

@@ -1,4 +1,4 @@
-/** A server of its own for each worker, and people who use its API beside the browser. */
+/** A server of its own for each file of tests, and people who use its API beside the browser. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -164,16 +164,32 @@ export async function accessible(page: Page): Promise<void> {
   expect(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`)).toEqual([])
 }
 
-type Fixtures = { complaints: string[] }
-export const test = base.extend<Fixtures, { server: Server }>({
-  server: [
+/** How the file's server is started; said with test.use() at its head. */
+type Served = { flags: string[]; streets: boolean }
+type Fixtures = { complaints: string[]; served: Served; server: Server }
+type ServerOfFile = { file: string; server: Server | undefined }
+async function end({ server }: ServerOfFile): Promise<void> {
+  await server?.stop()
+  server?.remove()
+}
+export const test = base.extend<Fixtures, { current: ServerOfFile }>({
+  served: [{ flags: [], streets: true }, { option: true }],
+  /** The tests of one file share a server, so that what a file sees does not hang on which came before it. */
+  server: async ({ current, served }, use, { file }) => {
+    if (current.server === undefined || current.file !== file) {
+      await end(current)
+      current.file = file
+      current.server = new Server(served.flags, served.streets)
+      await current.server.start()
+    }
+    await use(current.server)
+  },
+  current: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
     async ({}, use) => {
-      const server = new Server()
-      await server.start()
-      await use(server)
-      await server.stop()
-      server.remove()
+      const current: ServerOfFile = { file: '', server: undefined }
+      await use(current)
+      await end(current)
     },
     { scope: 'worker' },
   ],
