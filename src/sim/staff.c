@@ -192,6 +192,25 @@ static void change_tariffs(struct staff *s) {
 
 /* ---- the service area ---- */
 
+/* Versions fall, one after the other, down to the house's own. */
+static void on_areas(struct person *p, const struct sim_answer *a) {
+    struct sim *sim = p->sim;
+    struct json_value items;
+    int64_t above = INT64_MAX;
+    SIM_EXPECT(sim, a->status == 200 && a->is_json && json_get(a->json, "items", &items),
+               "staff sees the versions of the service area", "%d: %.*s", a->status,
+               STR_ARG(a->body));
+    if (a->status != 200 || !a->is_json)
+        return;
+    for (struct json_iter it = json_iter(items); json_next(&it);) {
+        int64_t number = sim_json_i64(it.value, "version");
+        SIM_EXPECT(sim, number < above && number > 0, "versions of the service area fall",
+                   "%lld after %lld", (long long)number, (long long)above);
+        above = number;
+    }
+    SIM_EXPECT(sim, above == 1, "the house's service area is kept", "%lld", (long long)above);
+}
+
 /* Half the world with a hole at the pole, its corner elsewhere each time, or none: nobody here
  * lives outside of it, so no quote is ever refused for it, whichever version a process believes in.
  */
@@ -199,6 +218,10 @@ static void change_area(struct staff *s) {
     struct sim *sim = s->p.sim;
     struct rng *rng = &sim->rng;
     struct str body = STR("{\"area\":null}");
+    if (rng_below(rng, 4) == 0) {
+        send(s, SIM_BOOKING, "GET", STR("/v1/service-area/versions"), STR_NONE, on_areas);
+        return;
+    }
     if (rng_below(rng, 3) > 0)
         body = arena_printf(&sim->arena,
                             "{\"area\":{\"type\":\"Polygon\",\"coordinates\":[[[-80,-%d],[80,-%d],"

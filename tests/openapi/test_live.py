@@ -341,6 +341,14 @@ class MainWay(unittest.TestCase):
         there = customer.problem(422, 'outside-service-area', 'POST', '/v1/quotes', {'stops': [STOPS[0], {'lat': 57.9, 'lng': 12}]})
         self.assertEqual([o['stop'] for o in there.json['outside']], [1])
         dispatcher.get('/v1/service-area', expect=200)
+        versions = dispatcher.get('/v1/service-area/versions', expect=200).json['items']
+        dispatcher.get(f"/v1/service-area?version={versions[-1]['version']}", expect=200)
+        dispatcher.problem(404, 'not-found', 'GET', '/v1/service-area?version=99999')
+        dispatcher.problem(422, 'bad-parameter', 'GET', '/v1/service-area?version=x')
+        seen = admin.post('/v1/service-area/preview', {'area': {'type': 'Polygon', 'coordinates': [square]}}, expect=200).json
+        self.assertLessEqual(seen['outside'], seen['bookings'])
+        admin.problem(422, 'invalid-request', 'POST', '/v1/service-area/preview', {'area': {'type': 'Polygon', 'coordinates': [bow]}})
+        dispatcher.problem(403, 'forbidden', 'POST', '/v1/service-area/preview', {'area': None})
         admin.put('/v1/service-area', {'area': None}, expect=200)
 
     def book(self, ola):
@@ -862,7 +870,7 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'putDriver': {'vehicle': {'class': 'car', 'plate': 'A', 'capacity_kg': 8}}, 'setDuty': {'duty': 'on'},
          'updateUser': {'role': 'driver'}, 'patchWebhook': {}, 'deleteWebhook': None,
          'putNotificationPreferences': {'email': [], 'message': []},
-         'putServiceArea': {'area': None}, 'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
+         'putServiceArea': {'area': None}, 'previewServiceArea': {'area': None}, 'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
          'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2), 'acknowledgeAlert': {}, 'giveProof': {'stop': 0, 'name': 'Bo'}}
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},

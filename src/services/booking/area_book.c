@@ -6,6 +6,15 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#define PAST_AT(member) .offset = offsetof(struct area_past, member)
+static const struct schema_field past_fields[] = {
+    {"version", S_I64, S_STORE, PAST_AT(number)},
+    {"area", S_RAW, S_STORE, PAST_AT(area)},
+    {"updated_at", S_TIME, S_STORE, PAST_AT(updated_at_us)},
+    {"updated_by", S_ID, S_STORE, PAST_AT(updated_by), .hint = "usr"},
+};
+static const struct schema past_schema =
+    SCHEMA(struct area_past, "StoredServiceAreaVersion", past_fields);
 #define AT(member) .offset = offsetof(struct area_doc, member)
 static const struct schema_field doc_fields[] = {
     {"id", S_ID, S_OUT, AT(head.id), .hint = "sva"},
@@ -13,6 +22,8 @@ static const struct schema_field doc_fields[] = {
     {"area", S_RAW, S_OUT | S_STORE, AT(area)},
     {"updated_at", S_TIME, S_STORE, AT(updated_at_us)},
     {"updated_by", S_ID, S_STORE, AT(updated_by), .hint = "usr"},
+    {"past", S_LIST, S_STORE, AT(past), .count_offset = offsetof(struct area_doc, past_count),
+     .max = AREA_PAST_MAX, .sub = &past_schema},
 };
 static const struct schema doc_schema = SCHEMA(struct area_doc, "StoredServiceArea", doc_fields);
 const struct store_collection area_collection = {.name = "service_areas"};

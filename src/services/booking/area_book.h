@@ -20,12 +20,25 @@
 #define SIGNAL_AREA "service_area" /* no data: there is a new version */
 #define AREA_READ_US (INT64_C(10) * 1000000)
 
+/* What the document keeps of the versions before it, so that an admin may go back: as many as
+ * fit both. The oldest go first. */
+#define AREA_PAST_MAX 20
+#define AREA_PAST_BYTES_MAX 262144
+
+struct area_past {
+    int64_t number;
+    struct str area; /* absent: any place */
+    int64_t updated_at_us;
+    struct str updated_by;
+};
 /* The document. */
 struct area_doc {
     struct aggregate_head head;
     struct str area; /* GeoJSON MultiPolygon; absent: any place is served */
     int64_t updated_at_us;
     struct str updated_by;
+    const struct area_past *past; /* newest first; the house's own is not among them */
+    int32_t past_count;
 };
 extern const struct store_collection area_collection;
 extern const struct aggregate area_aggregate;

@@ -303,9 +303,22 @@ const struct promo *promo_named(struct call *c, struct str code,
                                 const struct promo_refusal **ret_refused);
 void handle_put_tariffs(struct call *c);
 void handle_preview(struct call *c);
+/* ---- recent.c: the bookings of a stretch of time ---- */
+struct recent {
+    int64_t from_us, to_us;
+    int64_t bookings, oldest_us; /* how many were read, and when the first of them was made */
+    bool complete;               /* these are all */
+};
+typedef void recent_fn(const struct booking *b, struct arena *a, void *arg);
+bool recent_span(struct call *c, struct recent *r); /* false: replied */
+/* EACH of them, newest first; A is good until it returns. */
+int recent_walk(struct call *c, struct recent *r, recent_fn *each, void *arg);
+void recent_write(struct jw *w, const struct recent *r); /* members of an object */
 void handle_tariff_versions(struct call *c);
 void check_tariffs(struct call *c, const void *body, struct field_errors *errors);
 void handle_area(struct call *c);
+void handle_area_versions(struct call *c);
+void handle_area_preview(struct call *c);
 void handle_put_area(struct call *c);
 void check_area(struct call *c, const void *body, struct field_errors *errors);
 void handle_create(struct call *c);

@@ -3,19 +3,9 @@
  * way, their stops and the time at which they were made are kept in them. So are a promo's
  * discount, the percentage of a surge and what waiting cost, which the tariff at hand is not asked
  * about.
- *
- * It runs on a network thread, so it is bounded: PREVIEW_BOOKINGS_MAX bookings; the answer says
- * from when on they are, and whether these are all.
  */
 #include "base/check.h"
-#include "base/err.h"
-#include "base/timestamp.h"
 #include "services/booking/internal.h"
-
-#define PREVIEW_BOOKINGS_MAX 2000
-#define PREVIEW_PAGE 100
-#define PREVIEW_DAYS 7
-#define PREVIEW_DAYS_MAX 31
 
 struct class_sum {
     int64_t bookings, not_offered, old_total, new_total;
@@ -23,8 +13,6 @@ struct class_sum {
 struct preview {
     struct tariff_version version;
     struct class_sum classes[VEHICLE_COUNT];
-    int64_t bookings, oldest_us;
-    bool complete;
 };
 
 static const struct price_item *item_of(const struct price *p, int32_t code) {
@@ -63,11 +51,10 @@ static bool price_again(const struct preview *p, const struct booking *b, struct
     return true;
 }
 
-static void count_booking(struct preview *p, const struct booking *b, struct arena *a) {
+static void count_booking(const struct booking *b, struct arena *a, void *arg) {
+    struct preview *p = arg;
     struct class_sum *sum = &p->classes[b->vehicle];
     int64_t total;
-    p->bookings++;
-    p->oldest_us = b->created_at_us;
     if (!price_again(p, b, a, &total)) {
         sum->not_offered++;
         return;
@@ -77,38 +64,12 @@ static void count_booking(struct preview *p, const struct booking *b, struct are
     sum->new_total += total;
 }
 
-/* All of Q, page by page, each in memory of its own. */
-static int walk(struct call *c, struct store_query *q, struct preview *p) {
-    struct store *reader = c->worker->reader;
-    struct arena page;
-    int32_t count = 0;
-    int err = 0;
-    arena_init(&page, 65536);
-    do {
-        struct store_doc *docs;
-        err = reader->ops->list(reader, q, &page, &docs, &count);
-        for (int32_t i = 0; i < count && err == 0 && p->bookings < PREVIEW_BOOKINGS_MAX; i++) {
-            void *state;
-            err = aggregate_decode(&booking_aggregate, &docs[i], c->worker->parser, &page, &state);
-            if (err == 0)
-                count_booking(p, state, &page);
-        }
-        if (err == 0 && count > 0)
-            q->after = arena_str(&c->arena, docs[count - 1].id);
-        arena_reset(&page);
-    } while (err == 0 && count == q->limit && p->bookings < PREVIEW_BOOKINGS_MAX);
-    p->complete = err == 0 && count < q->limit;
-    arena_free(&page);
-    return err;
-}
-
 static void write_sum(struct jw *w, int64_t old_total, int64_t new_total) {
     jw_kv_i64(w, "old", old_total);
     jw_kv_i64(w, "new", new_total);
 }
 
-static struct str preview_json(const struct preview *p, int64_t from_us, int64_t to_us,
-                               struct arena *a) {
+static struct str preview_json(const struct preview *p, const struct recent *r, struct arena *a) {
     struct buf out;
     struct jw w;
     int64_t old_total = 0, new_total = 0;
@@ -116,11 +77,7 @@ static struct str preview_json(const struct preview *p, int64_t from_us, int64_t
     jw_init(&w, &out);
     jw_object(&w);
     jw_kv_str(&w, "currency", p->version.t->currency);
-    jw_kv_time(&w, "from", p->complete ? from_us : p->oldest_us);
-    jw_kv_time(&w, "to", to_us);
-    jw_key(&w, "complete");
-    jw_bool(&w, p->complete);
-    jw_kv_i64(&w, "bookings", p->bookings);
+    recent_write(&w, r);
     jw_key(&w, "classes");
     jw_array(&w);
     for (int32_t v = VEHICLE_NONE + 1; v < VEHICLE_COUNT; v++) {
@@ -143,22 +100,6 @@ static struct str preview_json(const struct preview *p, int64_t from_us, int64_t
     return buf_str(&out);
 }
 
-/* False: replied. */
-static bool read_span(struct call *c, int64_t *from_us, int64_t *to_us) {
-    *to_us = c->now_us;
-    if (!call_query_time(c, "to", to_us))
-        return false;
-    *from_us = *to_us - PREVIEW_DAYS * US_PER_DAY;
-    if (!call_query_time(c, "from", from_us))
-        return false;
-    if (*from_us < 0 || *from_us > *to_us || *to_us - *from_us > PREVIEW_DAYS_MAX * US_PER_DAY) {
-        call_problem(c, PROBLEM_BAD_PARAMETER, "from must be 0 to %d days before to",
-                     PREVIEW_DAYS_MAX);
-        return false;
-    }
-    return true;
-}
-
 static bool same_currency(struct call *c, const struct tariffs *t) {
     struct booking_service *s = c->service;
     if (str_eq(t->currency, s->o.tariffs->currency))
@@ -172,23 +113,17 @@ static bool same_currency(struct call *c, const struct tariffs *t) {
 
 void handle_preview(struct call *c) {
     struct tariffs *t = c->body;
-    int64_t from_us, to_us;
-    if (!read_span(c, &from_us, &to_us) || !same_currency(c, t))
+    struct recent r = {0};
+    if (!recent_span(c, &r) || !same_currency(c, t))
         return;
     struct preview p = {.version = {t, zone_utc}};
     tariffs_fill(t, &c->arena);
     if (t->timezone.p != NULL) /* it has been looked for already */
         zone_load(ZONE_DIR, t->timezone, &c->arena, &p.version.zone);
-    struct rng zero = {{0}};
-    rng_seed(&zero, 0); /* any id of that moment is a bound */
-    struct store_query q = {.collection = &booking_collection,
-                            .after = id_new(&c->arena, "bkg", to_us + US_PER_MS, &zero),
-                            .until = id_new(&c->arena, "bkg", from_us, &zero),
-                            .limit = PREVIEW_PAGE};
-    int err = walk(c, &q, &p);
+    int err = recent_walk(c, &r, count_booking, &p);
     if (err < 0) {
         call_error(c, err);
         return;
     }
-    call_json(c, 200, preview_json(&p, from_us, to_us, &c->arena));
+    call_json(c, 200, preview_json(&p, &r, &c->arena));
 }

@@ -73,6 +73,102 @@ static void test_written(void **unused) {
     town_free(t);
 }
 
+/* A square whose western border is N hundredths of a degree further on. */
+static const char *square(struct town *t, int n) {
+    return format(t,
+                  "{\"area\":{\"type\":\"Polygon\",\"coordinates\":[[[11.%02d,57],[12.2,57],"
+                  "[12.2,58],[11.%02d,58],[11.%02d,57]]]}}",
+                  n, n, n);
+}
+
+/* An admin may look at what was, and write it anew; what is kept has an end. */
+static void test_versions(void **unused) {
+    (void)unused;
+    struct town *t = town_new(6);
+    struct house_answer a = ask(t, t->staff, "GET", "/v1/service-area/versions", NULL);
+    assert_true(has(a, "{\"items\":[{\"version\":1,\"updated_at\":null,\"updated_by\":null}],"
+                       "\"next_cursor\":null}"));
+    assert_int_equal(ask(t, t->customer, "GET", "/v1/service-area/versions", NULL).status, 403);
+    for (int i = 2; i <= 5; i++)
+        assert_int_equal(put_in(t->h, i == 3 ? "{\"area\":null}" : square(t, i), NULL).status, 200);
+    town_reopen(t, 0);
+    a = ask(t, t->staff, "GET", "/v1/service-area/versions", NULL);
+    for (int i = 1; i <= 5; i++)
+        assert_true(has(a, format(t, "{\"version\":%d,", i)));
+    a = ask(t, t->staff, "GET", "/v1/service-area?version=2", NULL);
+    assert_true(has(a, "\"version\":2,") && has(a, "[11.02,57]") && has(a, "usr_"));
+    assert_string_equal(header_of(t, a, "ETag"),
+                        "\"5\""); /* the newest: what a PUT would replace */
+    assert_true(has(ask(t, t->staff, "GET", "/v1/service-area?version=3", NULL), "\"area\":null"));
+    assert_true(has(ask(t, t->staff, "GET", "/v1/service-area?version=5", NULL), "[11.05,57]"));
+    a = ask(t, t->customer, "GET", "/v1/service-area?version=1", NULL);
+    assert_true(has(a, "{\"version\":1,\"updated_at\":null,\"area\":null}"));
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/service-area?version=6", NULL).status, 404);
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/service-area?version=0", NULL).status, 422);
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/service-area?version=x", NULL).status, 422);
+    for (int i = 6; i <= AREA_PAST_MAX + 9; i++)
+        assert_int_equal(put_in(t->h, square(t, i), NULL).status, 200);
+    int newest = AREA_PAST_MAX + 9;
+    assert_int_equal(ask(t, t->staff, "GET",
+                         format(t, "/v1/service-area?version=%d", newest - AREA_PAST_MAX), NULL)
+                         .status,
+                     200);
+    assert_int_equal(ask(t, t->staff, "GET",
+                         format(t, "/v1/service-area?version=%d", newest - AREA_PAST_MAX - 1), NULL)
+                         .status,
+                     404);
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/service-area?version=1", NULL).status, 200);
+    town_free(t);
+}
+
+/* Large ones make room for few. */
+static void test_versions_bytes(void **unused) {
+    (void)unused;
+    struct town *t = town_new(7);
+    struct buf large;
+    buf_init(&large, &t->h->arena, 1 << 17);
+    buf_add_cstr(&large, "{\"area\":{\"type\":\"Polygon\",\"coordinates\":[[");
+    for (int i = 0; i < 1900; i++) {
+        double angle = 2 * M_PI * i / 1900;
+        buf_printf(&large, "[%.7f,%.7f],", 12 + 0.5 * cos(angle), 57 + 0.5 * sin(angle));
+    }
+    buf_printf(&large, "[%.7f,%.7f]]]}}", 12.5, 57.0);
+    const char *body = arena_cstr(&t->h->arena, buf_str(&large));
+    for (int i = 2; i <= 12; i++)
+        assert_int_equal(put_in(t->h, body, NULL).status, 200);
+    struct house_answer a = ask(t, t->staff, "GET", "/v1/service-area/versions", NULL);
+    assert_true(has(a, "\"version\":12,") && has(a, "\"version\":9,"));
+    assert_false(has(a, "\"version\":3,"));
+    assert_int_equal(ask(t, t->staff, "GET", "/v1/service-area?version=9", NULL).status, 200);
+    town_free(t);
+}
+
+static struct house_answer preview_as(struct town *t, enum role role, const char *body) {
+    return house_call(t->h, &(struct house_request){.method = "POST",
+                                                    .path = "/v1/service-area/preview",
+                                                    .body = body,
+                                                    .who = house_who(t->h, role, NULL)});
+}
+
+/* How many of last week's bookings would not have been served; nothing comes of it. */
+static void test_preview(void **unused) {
+    (void)unused;
+    struct town *t = town_new(8);
+    for (int i = 0; i < 3; i++)
+        book(t, t->customer);
+    struct house_answer a = preview_as(t, ROLE_ADMIN, POLYGONS(ONE(TOWN "," LAKE)));
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "\"complete\":true,\"bookings\":3,\"outside\":3}"));
+    a = preview_as(t, ROLE_ADMIN, POLYGONS(ONE(TOWN)));
+    assert_true(has(a, "\"bookings\":3,\"outside\":0}"));
+    a = preview_as(t, ROLE_ADMIN, "{\"area\":null}");
+    assert_true(has(a, "\"bookings\":3,\"outside\":0}"));
+    assert_int_equal(preview_as(t, ROLE_ADMIN, "{\"area\":3}").status, 422);
+    assert_int_equal(preview_as(t, ROLE_DISPATCHER, "{\"area\":null}").status, 403);
+    assert_true(has(ask(t, t->staff, "GET", "/v1/service-area", NULL), "\"version\":1,"));
+    town_free(t);
+}
+
 /* Rings are turned as RFC 7946 has them, whichever way they were drawn. */
 static void test_turned(void **unused) {
     (void)unused;
@@ -201,9 +297,10 @@ static void test_replicas(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_written),  cmocka_unit_test(test_turned),
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_shown),
-        cmocka_unit_test(test_replicas),
+        cmocka_unit_test(test_written),        cmocka_unit_test(test_turned),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_replicas),       cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_versions_bytes), cmocka_unit_test(test_preview),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
