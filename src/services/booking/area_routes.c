@@ -118,7 +118,7 @@ static void put_applied(const struct command *cmd, const struct decision *d, con
     struct booking_service *s = cmd->service;
     const struct area_doc *doc = d->state;
     if (doc != NULL)
-        area_shelf_written(&s->area, executor_store(cmd->executor), doc->updated_at_us);
+        shelf_written(&s->area, executor_store(cmd->executor), doc->updated_at_us);
 }
 
 static const struct command_type area_put = {
@@ -189,10 +189,10 @@ void handle_area(struct call *c) {
     int64_t number = 0;
     if (!call_query_i64(c, "version", 1, INT64_C(1) << 40, &number))
         return;
-    struct area_book *book = area_book_take(&s->area);
+    struct area_book *book = shelf_take(&s->area);
     struct area_past now = {book->number, geojson_of(book->area, &c->arena), book->updated_at_us,
                             arena_str(&c->arena, book->updated_by)};
-    area_book_give(&s->area, book);
+    shelf_give(&s->area, book);
     if (number == 0 || number == now.number) {
         reply_area(c, now.number, &now);
         return;

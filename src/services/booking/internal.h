@@ -17,8 +17,8 @@
 
 struct booking_service {
     struct booking_options o; /* defaults filled in */
-    struct tariff_shelf tariffs;
-    struct area_shelf area;
+    struct shelf tariffs;
+    struct shelf area;
     struct surge surge;
     _Atomic uint64_t events_by_type[ENTRY_TYPE_COUNT];
     _Atomic uint64_t quotes;

@@ -117,13 +117,13 @@ static struct str outside_members(const struct area_book *book, const struct quo
 /* False: replied. */
 static bool stops_served(struct call *c, struct booking_service *s, const struct quote_body *body) {
     struct field_errors errors = {0};
-    struct area_book *book = area_book_take(&s->area);
+    struct area_book *book = shelf_take(&s->area);
     struct str more = STR_NONE;
     area_check(book->area, (int64_t)s->o.trip_max_km * 1000, body->stops, body->stop_count,
                &c->arena, &errors);
     if (errors.count > 0)
         more = outside_members(book, body, &c->arena);
-    area_book_give(&s->area, book);
+    shelf_give(&s->area, book);
     if (errors.count == 0)
         return true;
     struct str detail = arena_printf(&c->arena, "%d of %d stops cannot be served",
@@ -348,7 +348,7 @@ static void answer_quotes(struct call *c, const struct booking *again) {
         if (promo == NULL && refused == NULL)
             return;
     }
-    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    struct tariff_book *book = shelf_take(&s->tariffs);
     const struct window *window = body->pickup_window;
     const struct tariff_version *v =
         tariff_book_at(book, window != NULL ? window->from_us : c->now_us);
@@ -359,7 +359,7 @@ static void answer_quotes(struct call *c, const struct booking *again) {
         set = make_set(c, v);
     if (fits && set->quote_count == 0)
         fit = fitting(v->t, body, &c->arena);
-    tariff_book_give(&s->tariffs, book);
+    shelf_give(&s->tariffs, book);
     if (!fits)
         return;
     if (set->quote_count == 0) {

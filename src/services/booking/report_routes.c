@@ -458,11 +458,11 @@ static void reply_csv(struct call *c, const struct table *t) {
 /* The book is the shelf's: what is kept of it is copied. */
 static int take_zone(struct call *c, struct asked *q) {
     struct booking_service *s = c->service;
-    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    struct tariff_book *book = shelf_take(&s->tariffs);
     const struct tariffs *t = tariff_book_at(book, c->now_us)->t;
     q->timezone = t->timezone.p != NULL ? arena_str(&c->arena, t->timezone) : STR("UTC");
     q->currency = arena_str(&c->arena, t->currency);
-    tariff_book_give(&s->tariffs, book);
+    shelf_give(&s->tariffs, book);
     return zone_load(ZONE_DIR, q->timezone, &c->arena, &q->zone);
 }
 

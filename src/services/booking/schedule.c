@@ -132,10 +132,10 @@ static bool price_then(struct call *c, const struct booking *b, int64_t at_us,
     struct booking_service *s = c->service;
     struct quote q = {
         .vehicle = b->vehicle, .distance_m = b->distance_m, .duration_s = b->duration_s};
-    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    struct tariff_book *book = shelf_take(&s->tariffs);
     bool offered = quote_price(s, tariff_book_at(book, at_us), place_point(&b->stops[0].place),
                                at_us, b->stop_count, 0, &c->arena, &q);
-    tariff_book_give(&s->tariffs, book);
+    shelf_give(&s->tariffs, book);
     r->price = q.price;
     if (b->promo != NULL) /* what was promised holds for the other time, too */
         price_promo(&q.price, b->promo, &c->arena, &r->price);

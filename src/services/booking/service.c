@@ -143,11 +143,11 @@ static void on_left(struct event_turn *t, const void *data) {
 static void count(struct event_turn *t, const struct figure *figures, int32_t figure_count,
                   int32_t vehicle) {
     struct booking_service *s = t->service;
-    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    struct tariff_book *book = shelf_take(&s->tariffs);
     const struct zone *zone = &tariff_book_at(book, t->event->at_us)->zone;
     for (int32_t i = 0; i < figure_count; i++)
         report_take(t, &figures[i], vehicle, zone);
-    tariff_book_give(&s->tariffs, book);
+    shelf_give(&s->tariffs, book);
 }
 static void on_counted(struct event_turn *t, const void *data) {
     const struct report_event *e = data;
@@ -198,21 +198,21 @@ static const struct store_collection *const collections[] = {
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;
-    int err = tariff_shelf_read(&s->tariffs, reader, now_us);
-    return err < 0 ? err : area_shelf_read(&s->area, reader, now_us);
+    int err = shelf_read(&s->tariffs, reader, now_us);
+    return err < 0 ? err : shelf_read(&s->area, reader, now_us);
 }
 
 static void follow(void *self, struct store *writer, int64_t now_us) {
     struct booking_service *s = self;
-    tariff_shelf_follow(&s->tariffs, writer, now_us);
-    area_shelf_follow(&s->area, writer, now_us);
-    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    shelf_follow(&s->tariffs, writer, now_us);
+    shelf_follow(&s->area, writer, now_us);
+    struct tariff_book *book = shelf_take(&s->tariffs);
     if (tariff_book_at(book, now_us)->t->surge != NULL)
         surge_sample(&s->surge, writer, s->o.fleet, s->o.search_timeout_us + s->o.quote_ttl_us,
                      now_us);
     else
         surge_clear(&s->surge);
-    tariff_book_give(&s->tariffs, book);
+    shelf_give(&s->tariffs, book);
 }
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
@@ -296,8 +296,8 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.schedule_days_max = SCHEDULE_DAYS_MAX;
     map_init(&s->opening);
     surge_init(&s->surge);
-    tariff_shelf_init(&s->tariffs, s->o.tariffs, s->o.bus, s->o.peers);
-    area_shelf_init(&s->area, s->o.area, s->o.bus, s->o.peers);
+    shelf_init(&s->tariffs, &tariff_shelf, s->o.tariffs, s->o.bus, s->o.peers);
+    shelf_init(&s->area, &area_shelf, s->o.area, s->o.bus, s->o.peers);
     CHECK(s->o.quote_ttl_us > 0 && s->o.offer_timeout_us > 0 && s->o.search_timeout_us > 0 &&
           s->o.trip_max_km > 0 && s->o.commission_percent <= 100);
     return s;
@@ -307,8 +307,8 @@ struct booking_service *booking_service_free(struct booking_service *s) {
     if (s == NULL)
         return NULL;
     map_free(&s->opening);
-    tariff_shelf_free(&s->tariffs);
-    area_shelf_free(&s->area);
+    shelf_free(&s->tariffs);
+    shelf_free(&s->area);
     surge_free(&s->surge);
     free(s);
     return NULL;

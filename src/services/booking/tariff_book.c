@@ -6,24 +6,11 @@
 #include <stdlib.h>
 
 struct tariff_book {
-    struct arena arena;
-    int32_t readers; /* and one for the shelf; under its lock */
+    struct shelf_book head;
     int64_t newest;
     struct tariff_version versions[TARIFF_AHEAD_MAX];
     int32_t count;
 };
-
-static struct tariff_book *book_new(void) {
-    struct tariff_book *b = xcalloc(1, sizeof(*b));
-    arena_init(&b->arena, 8192);
-    b->readers = 1;
-    return b;
-}
-
-static void book_free(struct tariff_book *b) {
-    arena_free(&b->arena);
-    free(b);
-}
 
 /* A timezone that is not on this machine was on the one that took the tariff: UTC is what is left.
  */
@@ -31,7 +18,7 @@ static void book_add(struct tariff_book *b, const struct tariffs *t) {
     CHECK(b->count < TARIFF_AHEAD_MAX);
     struct tariff_version *v = &b->versions[b->count++];
     v->t = t;
-    if (t->timezone.p == NULL || zone_load(ZONE_DIR, t->timezone, &b->arena, &v->zone) < 0)
+    if (t->timezone.p == NULL || zone_load(ZONE_DIR, t->timezone, &b->head.arena, &v->zone) < 0)
         v->zone = zone_utc;
 }
 
@@ -64,10 +51,10 @@ int64_t tariffs_number_at(const struct tariffs *newest, int64_t at_us) {
     return number;
 }
 
-static int book_read(struct tariff_book *b, struct store *store, struct json_parser *p,
-                     const struct tariffs *house) {
+static int book_read(void *book, const void *house, struct store *store, struct json_parser *p) {
+    struct tariff_book *b = book;
     const struct tariffs *newest = house;
-    int err = tariffs_newest(store, p, house, &b->arena, &newest);
+    int err = tariffs_newest(store, p, house, &b->head.arena, &newest);
     if (err < 0)
         return err;
     b->newest = newest->number;
@@ -77,8 +64,8 @@ static int book_read(struct tariff_book *b, struct store *store, struct json_par
         if (number == newest->number || number == 1)
             book_add(b, number == 1 ? house : newest);
         else
-            err = aggregate_get(&tariff_aggregate, store, p, tariff_id(&b->arena, number),
-                                &b->arena, &state);
+            err = aggregate_get(&tariff_aggregate, store, p, tariff_id(&b->head.arena, number),
+                                &b->head.arena, &state);
         if (state != NULL)
             book_add(b, state);
     }
@@ -87,88 +74,17 @@ static int book_read(struct tariff_book *b, struct store *store, struct json_par
     return err;
 }
 
-static void put_book(struct tariff_shelf *s, struct tariff_book *b) {
-    pthread_mutex_lock(&s->lock);
-    struct tariff_book *old = s->book;
-    s->book = b;
-    bool last = old != NULL && --old->readers == 0;
-    pthread_mutex_unlock(&s->lock);
-    if (last)
-        book_free(old);
+static void book_house(void *book, const void *house) {
+    struct tariff_book *b = book;
+    const struct tariffs *t = house;
+    b->newest = t->number;
+    book_add(b, t);
 }
 
-int tariff_shelf_read(struct tariff_shelf *s, struct store *store, int64_t now_us) {
-    struct tariff_book *b = book_new();
-    struct json_parser *p = json_parser_new();
-    atomic_store(&s->stale, false);
-    int err = book_read(b, store, p, s->house);
-    json_parser_free(p);
-    if (err < 0) {
-        book_free(b);
-        atomic_store(&s->stale, true);
-        return err;
-    }
-    s->read_us = now_us;
-    put_book(s, b);
-    return 0;
-}
-
-void tariff_shelf_follow(struct tariff_shelf *s, struct store *store, int64_t now_us) {
-    bool missed = s->peers != NULL && s->read_us < peers_missed_us(s->peers, now_us) &&
-                  now_us - s->read_us >= TARIFF_READ_US;
-    if (missed || atomic_load(&s->stale))
-        tariff_shelf_read(s, store, now_us);
-}
-
-void tariff_shelf_written(struct tariff_shelf *s, struct store *store, int64_t now_us) {
-    tariff_shelf_read(s, store, now_us);
-    if (s->peers != NULL)
-        s->bus->ops->signal(s->bus, SIGNAL_TARIFFS, "", 0);
-}
-
-/* ---- the shelf ---- */
-
-static void on_tariffs(void *shelf, struct str topic, const void *data, size_t len) {
-    (void)topic;
-    (void)data;
-    (void)len;
-    struct tariff_shelf *s = shelf;
-    atomic_store(&s->stale, true);
-}
-
-void tariff_shelf_init(struct tariff_shelf *s, const struct tariffs *house, struct bus *bus,
-                       struct peers *peers) {
-    *s = (struct tariff_shelf){.house = house, .bus = bus, .peers = peers};
-    CHECK(pthread_mutex_init(&s->lock, NULL) == 0);
-    if (peers != NULL)
-        CHECK(bus->ops->listen(bus, SIGNAL_TARIFFS, on_tariffs, s) == 0);
-    struct tariff_book *b = book_new();
-    b->newest = house->number;
-    book_add(b, house);
-    put_book(s, b);
-}
-
-void tariff_shelf_free(struct tariff_shelf *s) {
-    CHECK(s->book != NULL && s->book->readers == 1);
-    book_free(s->book);
-    pthread_mutex_destroy(&s->lock);
-}
-
-struct tariff_book *tariff_book_take(struct tariff_shelf *s) {
-    pthread_mutex_lock(&s->lock);
-    struct tariff_book *b = s->book;
-    b->readers++;
-    pthread_mutex_unlock(&s->lock);
-    return b;
-}
-
-void tariff_book_give(struct tariff_shelf *s, struct tariff_book *b) {
-    pthread_mutex_lock(&s->lock);
-    bool last = --b->readers == 0;
-    pthread_mutex_unlock(&s->lock);
-    if (last)
-        book_free(b);
-}
+const struct shelf_kind tariff_shelf = {.book_size = sizeof(struct tariff_book),
+                                        .signal = "tariffs",
+                                        .house = book_house,
+                                        .read = book_read};
 
 const struct tariff_version *tariff_book_at(const struct tariff_book *b, int64_t at_us) {
     const struct tariff_version *best = NULL, *first = &b->versions[0];

@@ -113,7 +113,7 @@ static void put_applied(const struct command *cmd, const struct decision *d, con
     struct booking_service *s = cmd->service;
     const struct tariffs *t = d->state;
     if (t != NULL)
-        tariff_shelf_written(&s->tariffs, executor_store(cmd->executor), t->created_us);
+        shelf_written(&s->tariffs, executor_store(cmd->executor), t->created_us);
 }
 
 static const struct command_type tariff_put = {

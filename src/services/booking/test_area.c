@@ -288,7 +288,7 @@ static void test_replicas(void **unused) {
     house_deafen(h[0], true);
     assert_int_equal(put_in(h[0], POLYGONS(ONE(TOWN)), "\"2\"").status, 200);
     assert_int_equal(house_call(h[0], &quote).status, 201);
-    house_advance(h[0], AREA_READ_US + 5 * US_PER_S);
+    house_advance(h[0], SHELF_READ_US + 5 * US_PER_S);
     assert_int_equal(house_call(h[1], &quote).status, 201);
     house_free(h[0]);
     for (int i = 0; i < HOUSES; i++)

@@ -292,7 +292,7 @@ static void test_replicas(void **unused) {
     house_deafen(t->h, true);
     assert_int_equal(put(t, TARIFF("6000", ""), NULL).status, 200);
     assert_int_equal(base_at(t, &one), 6000);
-    house_advance(t->h, TARIFF_READ_US + 5 * US_PER_S);
+    house_advance(t->h, SHELF_READ_US + 5 * US_PER_S);
     assert_int_equal(base_at(t, &two), 6000);
     house_free(t->h);
     booking_service_free(one.service);
