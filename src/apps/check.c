@@ -227,7 +227,7 @@ static int child_start(const struct plan *p, int32_t index, struct child *ret) {
 
 struct sum {
     int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable;
-    int64_t virtual_us, calls, commits, frames, fixes, crashes;
+    int64_t virtual_us, calls, commits, frames, fixes, fences, crashes;
     uint64_t faults[SIM_FAULT_COUNT];
     int64_t began_us, shown_us;
     bool progress, keep_going;
@@ -277,6 +277,7 @@ static void add_result(struct sum *s, const struct report *r) {
     s->commits += x->commits;
     s->frames += x->frames;
     s->fixes += x->fixes;
+    s->fences += x->fences;
     s->crashes += x->crashes;
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
         s->faults[i] += x->faults[i];
@@ -362,8 +363,9 @@ static void print_summary(const struct sum *s, const struct plan *p) {
            "%lld not deliverable\n",
            (long long)s->bookings, (long long)s->delivered, (long long)s->cancelled,
            (long long)s->expired, (long long)s->not_deliverable);
-    printf("%lld calls, %lld commits, %lld frames, %lld fixes\n", (long long)s->calls,
-           (long long)s->commits, (long long)s->frames, (long long)s->fixes);
+    printf("%lld calls, %lld commits, %lld frames, %lld fixes, %lld comings and goings\n",
+           (long long)s->calls, (long long)s->commits, (long long)s->frames, (long long)s->fixes,
+           (long long)s->fences);
     printf("%.1f hours of simulated time in %.1f s: %.0f bookings an hour (with both runs: %.0f)\n",
            (double)s->virtual_us / 3600e6, took_s, per_hour(s), 2 * per_hour(s));
     printf("faults:\n");

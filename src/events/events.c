@@ -135,6 +135,7 @@ static const struct schema_field booking_fields[] = {
     {"pickup_until", S_TIME, AT(ev_booking, pickup_until_us)},
     {"actor_kind", S_ENUM, AT(ev_booking, actor_kind), .names = role_names},
     {"actor_id", S_STR, AT(ev_booking, actor_id)},
+    {"again", S_BOOL, AT(ev_booking, again)},
     {"view", S_RAW, AT(ev_booking, view)},
     {"figures", S_RAW, AT(ev_booking, figures)},
 };

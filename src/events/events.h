@@ -182,6 +182,7 @@ struct ev_booking {
                            told */
     int32_t actor_kind; /* enum role; ROLE_NONE: the system */
     struct str actor_id;
+    bool again;      /* its version went with an event before it: inboxes have it from there */
     struct str view; /* JSON text: the booking as GET /v1/bookings/{id} shows it to its customer */
     struct str figures; /* JSON text: what the reports count more by this change */
 };

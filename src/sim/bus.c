@@ -399,6 +399,7 @@ static void signal_topic(struct bus *bus, const char *topic, const void *data, s
     struct endpoint *e = (struct endpoint *)bus;
     struct sim *sim = e->broker->sim;
     CHECK(len <= SIGNAL_BYTES_MAX);
+    oracle_signal(sim, topic, data, len);
     if (sim->profile.topology == SIM_REPLICAS) {
         signal_replicas(e, topic, data, len);
         return;
@@ -507,6 +508,7 @@ static int tap_listen(struct bus *bus, const char *topic, signal_fn fn, void *co
 
 static void tap_signal(struct bus *bus, const char *topic, const void *data, size_t len) {
     struct tap *t = (struct tap *)bus;
+    oracle_signal(t->node->sim, topic, data, len);
     t->inner->ops->signal(t->inner, topic, data, len);
 }
 

@@ -59,6 +59,7 @@ struct sim_result {
     int64_t delivered, cancelled, expired, not_deliverable;
     int64_t virtual_us; /* how long it lasted in there */
     int64_t calls, commits, events, frames, fixes, crashes;
+    int64_t fences; /* comings and goings */
     uint64_t faults[SIM_FAULT_COUNT];
 };
 

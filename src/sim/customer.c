@@ -318,10 +318,14 @@ static void next_booking(struct customer *c) {
     send(c, "POST", STR("/v1/quotes"), buf_str(&body), true, on_quoted);
 }
 
-static void begin(struct person *p) {
-    sim_feed_open(p);
+static void go_to_town(struct person *p) {
     finish((struct customer *)p);
     sim_person_refresh_now_and_then(p);
+}
+
+static void begin(struct person *p) {
+    sim_feed_open(p);
+    sim_person_choose(p, go_to_town);
 }
 
 void sim_customer_start(struct customer *c) {

@@ -13,6 +13,7 @@
 #define LOOK_US (9 * US_PER_S)
 #define GPS_US (12 * US_PER_S)
 #define STEP_MEAN_US (8.0 * US_PER_S)
+#define LINGER_MEAN_US (55.0 * US_PER_S)
 
 static struct arena *arena_of(struct driver_person *d) {
     return &d->p.sim->arena;
@@ -199,6 +200,28 @@ static struct str say_status(struct driver_person *d, const char *status, int64_
     return arena_printf(arena_of(d), "{\"status\":\"%s\",\"stop\":%lld}", status, (long long)stop);
 }
 
+static int32_t degrees(struct json_value v, const char *key) {
+    struct json_value member;
+    double value = 0;
+    if (json_get(v, key, &member))
+        json_f64(member, &value);
+    return (int32_t)(value * 1e7);
+}
+
+/* Where he is to go next: his positions will tell. */
+static void head_for(struct driver_person *d, struct json_value view, int64_t stop) {
+    struct json_value stops;
+    if (!json_get(view, "stops", &stops))
+        return;
+    struct json_iter it = json_iter(stops);
+    for (int64_t i = 0; i <= stop; i++) {
+        if (!json_next(&it))
+            return;
+    }
+    d->to_lat_e7 = degrees(it.value, "lat");
+    d->to_lng_e7 = degrees(it.value, "lng");
+}
+
 /* Goes on with what he carries, if it is his. */
 static void carry(struct driver_person *d, struct json_value view) {
     struct sim *sim = d->p.sim;
@@ -210,13 +233,18 @@ static void carry(struct driver_person *d, struct json_value view) {
     d->carrying = status != NULL;
     if (status == NULL)
         return;
-    set_id(d->booking_id, sim_json_str(view, "id"));
+    struct str id = sim_json_str(view, "id");
+    if (!str_is(id, d->booking_id) || d->to_lat_e7 == 0)
+        d->lingers = sim_chance(sim, sim->profile.linger);
+    set_id(d->booking_id, id);
+    head_for(d, view, stop);
     bool at_stop = strcmp(status, "picked_up") == 0 || strcmp(status, "delivered") == 0;
     d->next_stop = stop;
     d->missing = at_stop ? missing_at(d, view, stop) : STR_NONE;
     d->next_status = say_status(d, status, stop, sim_json_i64(view, "version"));
     d->p.step++;
-    sim_after(sim, (int64_t)rng_exponential(&sim->rng, STEP_MEAN_US), step_now, d, d->p.step);
+    double mean_us = d->lingers && !sim->calm ? LINGER_MEAN_US : STEP_MEAN_US;
+    sim_after(sim, (int64_t)rng_exponential(&sim->rng, mean_us), step_now, d, d->p.step);
 }
 
 /* ---- offers ---- */
@@ -506,18 +534,33 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
 
 /* ---- where he is ---- */
 
+/* With something to carry he makes for its next stop and stands about there, on both sides of its
+ * fence; now and then a position is far off. */
+static void move(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    int32_t noise = sim_chance(sim, 0.15) ? 30000 : 9000;
+    if (d->carrying && d->to_lat_e7 != 0) {
+        d->lat_e7 += (d->to_lat_e7 - d->lat_e7) / 5 * 4;
+        d->lng_e7 += (d->to_lng_e7 - d->lng_e7) / 5 * 4;
+    }
+    d->lat_e7 += (int32_t)rng_between(&sim->rng, -noise, noise);
+    d->lng_e7 += (int32_t)rng_between(&sim->rng, -noise * 2, noise * 2);
+}
+
 static void add_fix(struct driver_person *d, struct gps_batch *b, struct buf *out) {
     struct sim *sim = d->p.sim;
     int64_t at_us = sim->now_us - rng_between(&sim->rng, 0, US_PER_S);
     if (at_us <= d->last_fix_us)
         at_us = d->last_fix_us + rng_between(&sim->rng, 1, 2000);
     d->last_fix_us = at_us;
-    d->lat_e7 += (int32_t)rng_between(&sim->rng, -8000, 8000);
-    d->lng_e7 += (int32_t)rng_between(&sim->rng, -16000, 16000);
+    move(d);
     char at[TIMESTAMP_TEXT_MAX];
     timestamp_format(at_us, at);
-    buf_printf(out, "%s{\"at\":\"%s\",\"lat\":%.7f,\"lng\":%.7f,\"speed_mps\":9.1}",
+    buf_printf(out, "%s{\"at\":\"%s\",\"lat\":%.7f,\"lng\":%.7f,\"speed_mps\":9.1",
                b->count > 0 ? "," : "", at, d->lat_e7 / 1e7, d->lng_e7 / 1e7);
+    if (sim_chance(sim, 0.7))
+        buf_printf(out, ",\"accuracy_m\":%d", (int)rng_between(&sim->rng, 3, 90));
+    buf_add_char(out, '}');
     b->at_us[b->count++] = at_us;
 }
 
@@ -628,15 +671,19 @@ static void on_vehicle(struct person *p, const struct sim_answer *a) {
     sim_after(p->sim, US_PER_S, locate, d, 0);
 }
 
-static void begin(struct person *p) {
+static void go_to_work(struct person *p) {
     struct driver_person *d = (struct driver_person *)p;
-    sim_feed_open(p);
     sim_person_refresh_now_and_then(p);
     send(d, SIM_DRIVER, "PUT", STR("/v1/driver"),
          arena_printf(arena_of(d),
                       "{\"vehicle\":{\"class\":\"%s\",\"plate\":\"ABC%03d\",\"capacity_kg\":%d}}",
                       vehicle_names[d->vehicle], p->index, p->index % 3 == 1 ? 120 : 800),
          true, on_vehicle);
+}
+
+static void begin(struct person *p) {
+    sim_feed_open(p);
+    sim_person_choose(p, go_to_work);
 }
 
 void sim_driver_start(struct driver_person *d) {

@@ -10,6 +10,7 @@
 #define SHADOW_OFFERS_MAX 16
 #define SHADOW_COUNTS 9 /* of what reports count: oracle_report.c */
 #define SHADOW_HOLDS_MAX 200
+#define SHADOW_KINDS 12 /* of notifications: sim_kinds */
 #define SHADOW_STOPS_MAX 20
 
 struct shadow_doc { /* of any collection */
@@ -61,6 +62,20 @@ struct shadow_driver {
 struct shadow_fix {
     int64_t at_us;
     int32_t lat_e7, lng_e7;
+    int64_t accuracy_cm; /* -1: not told */
+};
+struct shadow_stop { /* of a journey */
+    int32_t lat_e7, lng_e7;
+    bool told;                           /* that he has come, and not that he has left */
+    int64_t told_us;                     /* of the fix that the newest word is about */
+    int64_t shown_us, early_us, late_us; /* 0: nothing is shown */
+};
+struct shadow_journey {
+    char id[ID_TEXT_MAX], driver_id[ID_TEXT_MAX];
+    int64_t begun_us, through_us;
+    int64_t changes; /* of what is shown, since it was pushed */
+    struct shadow_stop stops[SHADOW_STOPS_MAX];
+    int32_t stop_count;
 };
 struct shadow_entry {
     bool exists;
@@ -82,6 +97,10 @@ struct shadow_letter { /* of deliveries */
     char id[ID_TEXT_MAX], user_id[ID_TEXT_MAX], kind[40];
     bool pending, sent, taken;
     struct shadow_letter *next;
+};
+struct shadow_promise { /* what somebody is to be told of, if he wants to */
+    char user_id[ID_TEXT_MAX];
+    int64_t happened[SHADOW_KINDS];
 };
 struct shadow_report { /* a day of a class and a zone */
     int64_t counts[SHADOW_COUNTS];
@@ -129,7 +148,9 @@ struct oracle {
     struct shadow_blob *first_blob;
     struct map letters; /* → shadow_letter */
     struct shadow_letter *first_letter;
-    struct map reports; /* → shadow_report */
+    struct map journeys; /* → shadow_journey */
+    struct map promises; /* → shadow_promise, by user */
+    struct map reports;  /* → shadow_report */
     int64_t happened[SHADOW_COUNTS], reported[SHADOW_COUNTS];
 };
 
@@ -152,9 +173,14 @@ void oracle_proofs(struct oracle *o, struct json_value root, struct shadow_booki
 void oracle_custody(struct oracle *o, struct json_value root, struct shadow_booking *b);
 /* Is what proofs name still there? oracle_proof.c */
 void oracle_proof_verdict(struct sim *sim);
+/* E, of B, is durable. oracle_mail.c */
+void oracle_promised(struct oracle *o, const struct event *e, const struct shadow_booking *b);
 /* Is nothing waiting to be sent? And when all has settled: has each been told? */
 bool oracle_mail_settled(struct oracle *o, struct str *ret_why);
 void oracle_mail_verdict(struct sim *sim);
+void oracle_journey(struct oracle *o, const struct store_change *change); /* oracle_journey.c */
+/* NULL: it is not durable. */
+const struct shadow_fix *shadow_fix(struct oracle *o, struct str driver_id, int64_t at_us);
 void oracle_inbox(struct oracle *o, const struct store_change *change); /* oracle_inbox.c */
 /* oracle_report.c: a booking is now what ROOT says; a day of the reports was written; and when all
  * has settled. */

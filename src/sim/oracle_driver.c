@@ -84,13 +84,16 @@ static int64_t paper_end(struct json_value root) {
 }
 
 static void check_standing(struct oracle *o, const struct shadow_driver *old,
-                           struct shadow_driver *d, struct json_value root) {
+                           struct shadow_driver *d, struct json_value root, int64_t at_us) {
     d->approved = str_is(sim_json_str(root, "status"), "approved");
     d->suspended = str_is(sim_json_str(root, "status"), "suspended");
     d->paper_end_us = paper_end(root);
     bool asked = d->claimed && !d->active && !old->claimed;
     SIM_EXPECT(o->sim, !asked || d->approved, "only who is approved is asked",
                "%s was claimed for %s", d->id, d->booking_id);
+    SIM_EXPECT(o->sim, !asked || d->paper_end_us == 0 || d->paper_end_us > at_us,
+               "nobody is asked on what has expired", "%s was claimed for %s", d->id,
+               d->booking_id);
     SIM_EXPECT(o->sim, !d->suspended || !d->on_duty || d->active,
                "who is suspended is on duty only to finish", "%s is", d->id);
 }
@@ -123,7 +126,7 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
                "%s went off duty with %s", d->id, d->booking_id);
     check_claim(o, &old, d, change);
     check_vehicle(o, &old, d, root);
-    check_standing(o, &old, d, root);
+    check_standing(o, &old, d, root, change->at_us);
 }
 
 /* ---- trails ---- */
@@ -133,8 +136,8 @@ static struct str fix_key(const int64_t *at_us) {
 }
 
 static int64_t column(struct json_iter *row) {
-    int64_t value = 0;
-    if (json_next(row))
+    int64_t value = -1;
+    if (json_next(row) && json_kind(row->value) != JSON_IS_NULL)
         json_i64(row->value, &value);
     return value;
 }
@@ -151,6 +154,7 @@ void oracle_trail(struct oracle *o, const struct store_change *change) {
         fix->at_us = column(&row);
         fix->lat_e7 = (int32_t)column(&row);
         fix->lng_e7 = (int32_t)column(&row);
+        fix->accuracy_cm = column(&row);
         o->sim->result->fixes++;
         /* Replicas may each store what came twice; it is read once. */
         SIM_EXPECT(o->sim,
@@ -164,9 +168,12 @@ void oracle_trail(struct oracle *o, const struct store_change *change) {
     }
 }
 
+const struct shadow_fix *shadow_fix(struct oracle *o, struct str driver_id, int64_t at_us) {
+    return map_get(&shadow_driver(o, driver_id)->fixes, fix_key(&at_us));
+}
+
 bool oracle_has_fix(struct sim *sim, const char *driver_id, int64_t at_us) {
-    const struct shadow_driver *d = shadow_driver(sim->oracle, str_from(driver_id));
-    return map_get(&d->fixes, fix_key(&at_us)) != NULL;
+    return shadow_fix(sim->oracle, str_from(driver_id), at_us) != NULL;
 }
 
 /* ---- earnings ---- */

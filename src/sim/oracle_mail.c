@@ -1,8 +1,10 @@
 /* Deliveries, as the oracle sees them: what leaves the house was durable before, what is said to be
- * sent has been taken, and each customer is told of each end of a booking once, as he has by
- * default chosen.
+ * sent has been taken, and everybody is told of each change of his bookings that he wants to be
+ * told of exactly once, by what he has chosen or, as a customer, by the usual.
  */
 #include "sim/oracle.h"
+
+#include "base/check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,24 +50,82 @@ bool oracle_mail_settled(struct oracle *o, struct str *ret_why) {
     return true;
 }
 
-static int32_t letters_to(const struct oracle *o, const char *user_id, const char *kind) {
-    int32_t count = 0;
+/* ---- what was promised ---- */
+
+const char *const sim_kinds[] = {
+    "requested", "assigned", "arrived_pickup", "picked_up", "arrived_dropoff", "delivered",
+    "cancelled", "expired",  "failed",         "offer",     "scheduled",       "reminded",
+    NULL};
+#define USUAL (1u << 1 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 11)
+
+static int kind_named(const char *name) {
+    for (int i = 0; sim_kinds[i] != NULL; i++) {
+        if (strcmp(sim_kinds[i], name) == 0)
+            return i;
+    }
+    return -1;
+}
+
+/* USER_ID is to be told of one more of KIND, if he wants to. */
+static void promise(struct oracle *o, struct str user_id, const char *kind) {
+    int k = kind_named(kind);
+    if (user_id.len == 0 || k < 0)
+        return;
+    struct shadow_promise *p = map_get(&o->promises, user_id);
+    if (p == NULL) {
+        p = arena_new(&o->sim->arena, struct shadow_promise);
+        snprintf(p->user_id, sizeof(p->user_id), "%.*s", STR_ARG(user_id));
+        map_put(&o->promises, str_from(p->user_id), p);
+    }
+    p->happened[k]++;
+}
+
+void oracle_promised(struct oracle *o, const struct event *e, const struct shadow_booking *b) {
+    static const char *const states[] = {
+        EV_BOOKING_REQUESTED, EV_BOOKING_ASSIGNED,  EV_BOOKING_PROGRESSED,
+        EV_BOOKING_DELIVERED, EV_BOOKING_CANCELLED, EV_BOOKING_EXPIRED,
+        EV_BOOKING_FAILED,    EV_BOOKING_SCHEDULED, EV_BOOKING_RESCHEDULED};
+    struct json_value root, offer, manual;
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        if (!str_is(e->type, states[i]))
+            continue;
+        promise(o, str_from(b->customer_id), booking_state_names[b->state]);
+        promise(o, str_from(b->driver_user_id), booking_state_names[b->state]);
+    }
+    if (str_is(e->type, EV_BOOKING_REMINDED))
+        promise(o, str_from(b->customer_id), "reminded");
+    if (!str_is(e->type, EV_BOOKING_OFFERED) || json_parse(o->parser, e->data, &root) < 0 ||
+        !json_get(root, "offer", &offer) || json_kind(offer) != JSON_IS_OBJECT ||
+        (json_get(offer, "manual", &manual) && json_bool(manual)))
+        return;
+    struct str asked = arena_str(&o->sim->arena, sim_json_str(offer, "driver_user_id"));
+    promise(o, asked, "offer");
+}
+
+static int64_t letters_to(const struct oracle *o, const char *user_id, const char *kind) {
+    int64_t count = 0;
     for (const struct shadow_letter *l = o->first_letter; l != NULL; l = l->next)
         count += strcmp(l->user_id, user_id) == 0 && strcmp(l->kind, kind) == 0 && l->sent;
     return count;
 }
 
-void oracle_mail_verdict(struct sim *sim) {
-    const struct oracle *o = sim->oracle;
-    for (const struct shadow_booking *b = o->first_booking; b != NULL; b = b->next) {
-        int32_t wanted = 0;
+static void check_person(struct oracle *o, const struct person *p) {
+    const struct shadow_promise *said = map_get(&o->promises, str_from(p->user_id));
+    unsigned wanted = p->chosen ? p->kinds : p->role == ROLE_CUSTOMER ? USUAL : 0;
+    for (int k = 0; sim_kinds[k] != NULL && p->ready; k++) {
         char kind[40];
-        for (const struct shadow_booking *other = o->first_booking; other != NULL;
-             other = other->next)
-            wanted += other->state == b->state && strcmp(other->customer_id, b->customer_id) == 0;
-        snprintf(kind, sizeof(kind), "booking_%s", booking_state_names[b->state]);
-        int32_t sent = letters_to(o, b->customer_id, kind);
-        SIM_EXPECT(sim, sent == wanted, "a customer is told of a booking's end, once",
-                   "%s had %d of %s, and was told %d times", b->customer_id, wanted, kind, sent);
+        snprintf(kind, sizeof(kind), "booking_%s", sim_kinds[k]);
+        int64_t due = said != NULL && (wanted & 1u << k) != 0 ? said->happened[k] : 0;
+        int64_t sent = letters_to(o, p->user_id, kind);
+        SIM_EXPECT(o->sim, sent == due, "everybody is told what he wants to be told, once",
+                   "%s was told %lld times of %s, and should have been %lld times", p->user_id,
+                   (long long)sent, kind, (long long)due);
     }
+}
+
+void oracle_mail_verdict(struct sim *sim) {
+    for (int32_t i = 0; i < sim->profile.customers; i++)
+        check_person(sim->oracle, &sim->customers[i].p);
+    for (int32_t i = 0; i < sim->profile.drivers; i++)
+        check_person(sim->oracle, &sim->drivers[i].p);
 }

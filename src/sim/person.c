@@ -103,6 +103,40 @@ void sim_person_register(struct person *p) {
               on_register);
 }
 
+/* ---- what he is told ---- */
+
+static void on_chosen(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 200, "people choose what they are told", "%s got %d: %.*s",
+               p->user_id, a->status, STR_ARG(a->body));
+    p->chosen = true;
+    p->on_chosen(p);
+}
+
+void sim_person_choose(struct person *p, void (*then)(struct person *p)) {
+    struct sim *sim = p->sim;
+    struct buf body;
+    p->on_chosen = then;
+    if (sim_chance(sim, 0.4)) {
+        then(p);
+        return;
+    }
+    p->kinds = (unsigned)rng_next(&sim->rng);
+    buf_init(&body, &sim->arena, 256);
+    buf_add_cstr(&body, "{\"message\":[],\"email\":[");
+    for (int k = 0; sim_kinds[k] != NULL; k++) {
+        if ((p->kinds & 1u << k) != 0)
+            buf_printf(&body, "%s\"%s\"", body.p[body.len - 1] == '[' ? "" : ",", sim_kinds[k]);
+    }
+    buf_add_cstr(&body, "]}");
+    sim_slot_send(&p->slot,
+                  &(struct sim_request){.service = SIM_NOTIFICATION,
+                                        .method = "PUT",
+                                        .path = STR("/v1/notifications/preferences"),
+                                        .body = buf_str(&body),
+                                        .key = sim_new_key(sim)},
+                  on_chosen);
+}
+
 /* ---- renewing, and spending twice ---- */
 
 static struct str refresh_body(struct person *p, struct str token) {

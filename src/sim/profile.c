@@ -99,6 +99,7 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->vehicles = rng_unit(r) * 0.1;
     p->shifts = rng_unit(r) * 0.05;
     p->documents = rng_unit(r) * 0.05;
+    p->linger = rng_unit(r) * 0.4;
     p->schedule_lead_s = rng_between(r, 20, 120);
     p->schedule = rng_unit(r) * 0.4;
     p->reschedule = rng_unit(r) * 0.4;

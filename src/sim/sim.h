@@ -103,6 +103,7 @@ struct sim_profile {
     enum auto_accept house_accepts;
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
     double vehicles, shifts, documents;
+    double linger; /* bookings that their drivers take their time with: positions come to count */
     double schedule, reschedule;
     double proof; /* stops that ask for some */
     struct memory_blob_faults blobs;
@@ -271,7 +272,10 @@ struct person {
     struct str name, email, password, access, refresh, spent;
     struct sim_slot slot, auth_slot;
     struct sim_feed feed;
-    bool ready; /* is registered */
+    bool ready;     /* is registered */
+    bool chosen;    /* of what he is told by e-mail: … */
+    unsigned kinds; /* … 1 << its place in sim_kinds */
+    void (*on_chosen)(struct person *p);
     /* what the socket tells; JSON root of the frame's data */
     void (*on_entry)(struct person *p, struct str type, struct json_value data);
     void (*on_ready)(struct person *p);
@@ -279,6 +283,10 @@ struct person {
     uint64_t step; /* timers of an older one are not heard */
 };
 void sim_person_init(struct sim *sim, struct person *p, enum role role, int32_t index);
+/* The kinds of notifications, ends with NULL. */
+extern const char *const sim_kinds[];
+/* Chooses what he is told by e-mail, or leaves it; then THEN. By his slot, which must be free. */
+void sim_person_choose(struct person *p, void (*then)(struct person *p));
 void sim_person_register(struct person *p); /* then on_ready */
 void sim_person_refresh_now_and_then(struct person *p);
 struct identity sim_person_identity(const struct person *p);
@@ -316,6 +324,8 @@ struct driver_person {
     char booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX], offer_booking[ID_TEXT_MAX];
     struct str next_status;
     int64_t next_stop;
+    int32_t to_lat_e7, to_lng_e7; /* of that stop */
+    bool lingers;                 /* takes his time with what he carries */
     struct str missing; /* what it lacks; absent: nothing */ /* the body that says it */
 };
 void sim_driver_start(struct driver_person *d);
@@ -343,6 +353,8 @@ struct stream *oracle_stream(struct sim *sim, struct str name);
 void oracle_frame(struct sim *sim, struct stream *s, int64_t seq, struct str text,
                   struct json_value data);
 int64_t oracle_stream_end(const struct stream *s);
+/* DATA is about to be signalled on TOPIC. */
+void oracle_signal(struct sim *sim, const char *topic, const void *data, size_t len);
 bool oracle_entry_exists(const struct stream *s, int64_t seq);
 /* Is FIX of that driver durable? */
 bool oracle_has_fix(struct sim *sim, const char *driver_id, int64_t at_us);

@@ -3,8 +3,8 @@
  * the command.
  *
  * The events of an edit are gathered first and written last, because each names the version and the
- * state that come out of it. The first of them carries the booking's view: so each version of a
- * booking is shown exactly once, however many offers were closed with it.
+ * state that come out of it, and carries its view. Those behind the first say so: each version of a
+ * booking comes into inboxes exactly once, however many offers were closed with it.
  */
 #include "base/check.h"
 #include "base/timestamp.h"
@@ -279,8 +279,9 @@ static int32_t counted_by(const struct edit *e) {
 }
 
 static void write_event(struct edit *e, struct decision *d, const struct edit_event *from,
-                        struct str view, struct str figures) {
+                        bool again, struct str figures) {
     const struct booking *b = e->b;
+    bool told = from->type != ENTRY_NONE; /* to people: the rest is between services */
     struct ev_booking ev = {.booking_id = b->head.id,
                             .version = b->head.version,
                             .state = b->state,
@@ -298,7 +299,8 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                                 b->pickup_window != NULL ? b->pickup_window->to_us : 0,
                             .actor_kind = (int32_t)e->cmd->who.role,
                             .actor_id = e->cmd->who.user_id,
-                            .view = view,
+                            .again = again && told,
+                            .view = told ? e->view : STR_NONE,
                             .figures = figures};
     struct ev_offer offer;
     if (from->type == ENTRY_REQUESTED || from->type == ENTRY_OFFERED ||
@@ -344,10 +346,9 @@ void edit_commit(struct edit *e, struct decision *d) {
     struct str figures = figures_more(e->old, e->b, e->ctx->arena);
     int32_t counted = figures.p != NULL ? counted_by(e) : -1;
     for (int32_t i = 0; i < e->event_count; i++)
-        write_event(e, d, &e->events[i], i == 0 ? e->view : STR_NONE,
-                    i == counted ? figures : STR_NONE);
+        write_event(e, d, &e->events[i], i > 0, i == counted ? figures : STR_NONE);
     if (counted == e->event_count)
-        write_event(e, d, &(struct edit_event){.type = ENTRY_NONE}, STR_NONE, figures);
+        write_event(e, d, &(struct edit_event){.type = ENTRY_NONE}, true, figures);
     tell_promo(e, d);
 }
 

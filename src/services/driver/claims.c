@@ -166,12 +166,16 @@ static struct driver_claim claim_of(const struct ev_claim *want, const struct de
 }
 
 /* Why D cannot be claimed for WANT, in A; NULL: he can. */
-static const char *refusal(const struct driver *d, const struct ev_claim *want,
-                           const struct driver_options *o, int64_t now_us, struct arena *a) {
+static const char *refusal(const struct driver_service *s, const struct driver *d,
+                           const struct ev_claim *want, int64_t now_us, struct arena *a) {
+    const struct driver_options *o = &s->o;
+    const char *lacks;
     if (d->disabled)
         return "the account is disabled";
     if (d->status != STATUS_APPROVED)
         return d->status == STATUS_SUSPENDED ? "suspended" : "not approved";
+    if (documents_lack(s, d, now_us, &lacks).p != NULL)
+        return "a document of his has expired"; /* the wake-up that suspends him is on its way */
     if (d->duty == DUTY_OFF)
         return "off duty";
     if (driver_active(d))
@@ -203,7 +207,7 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
     if (has_ended(d, want->offer_id) || has_ended(d, want->booking_id) ||
         (d->claim != NULL && str_eq(d->claim->offer_id, want->offer_id)))
         return; /* heard before */
-    const char *why = refusal(d, want, &s->o, ctx->now_us, ctx->arena);
+    const char *why = refusal(s, d, want, ctx->now_us, ctx->arena);
     struct driver_claim claim = claim_of(want, ctx, s->o.offer_timeout_s);
     if (why != NULL) {
         driver_claim_event(d, &claim, str_from(why), EV_DISPATCH_REFUSED, cmd, ctx, ret);

@@ -324,7 +324,7 @@ static const struct command_type watchable_type = {
 /* ---- events ---- */
 
 static void add_views(struct event_turn *t, const struct ev_booking *b) {
-    if (b->view.len == 0)
+    if (b->view.len == 0 || b->again)
         return;
     add_entry(t, b, b->customer_id, "booking.updated", b->view);
     add_entry(t, b, b->driver_user_id, "booking.updated", b->view);
@@ -340,7 +340,7 @@ static void add_watchable(struct event_turn *t, const struct ev_booking *b) {
                        str_is(t->event->type, EV_BOOKING_ASSIGNED) ||
                        str_is(t->event->type, EV_BOOKING_UNASSIGNED) ||
                        b->state >= BOOKING_DELIVERED;
-    bool in_order = n->o.peers != NULL && b->view.len > 0;
+    bool in_order = n->o.peers != NULL && b->view.len > 0 && !b->again;
     if (!who_changes && !in_order)
         return;
     struct watchable *said = arena_new(t->arena, struct watchable);

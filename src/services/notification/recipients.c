@@ -194,6 +194,8 @@ static int wanted_load(struct command *cmd, struct store *store, int64_t now_us)
     if (err < 0)
         return err;
     const struct recipient *r = state;
+    if (r->account_us == 0 && young)
+        return ERR_BUSY; /* he has chosen already, and where he is reached is not known yet */
     enum delivery_channel channel = (enum delivery_channel)said->channel;
     struct str to = channel == CHANNEL_EMAIL ? r->email : r->phone;
     struct str kind = choice_of(said->kind);

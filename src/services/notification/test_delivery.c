@@ -511,6 +511,24 @@ static void test_preferences(void **state) {
     kit_end(k, &p);
 }
 
+/* Who has chosen before his account was heard of is told all the same. */
+static void test_chosen_early(void **state) {
+    (void)state;
+    struct postbox p;
+    struct kit *k = kit_with(&p);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    assert_int_equal(put_preferences(k, who, "{\"email\":[\"requested\"],\"message\":[]}"), 200);
+    struct ev_booking b = kit_booking(k, who.user_id);
+    kit_tell(k, EV_BOOKING_REQUESTED, &b);
+    house_advance(k->h, US_PER_S);
+    assert_int_equal(p.count, 0);
+    register_account(k, who.user_id, ROLE_CUSTOMER);
+    house_advance(k->h, 30 * US_PER_S);
+    assert_int_equal(p.count, 1);
+    post_tell_all(&p, MAIL_SENT);
+    kit_end(k, &p);
+}
+
 static void test_bad_preferences(void **state) {
     (void)state;
     struct postbox p;
@@ -654,15 +672,25 @@ static void test_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sent_once),        cmocka_unit_test(test_tried_again_then_given_up),
-        cmocka_unit_test(test_refused_at_once),  cmocka_unit_test(test_lost_result),
-        cmocka_unit_test(test_late_result),      cmocka_unit_test(test_expires),
-        cmocka_unit_test(test_no_more_than_fit), cmocka_unit_test(test_what_cannot_be_sent),
-        cmocka_unit_test(test_faulty_store),     cmocka_unit_test(test_three_days_then_disabled),
-        cmocka_unit_test(test_one_bad_message),  cmocka_unit_test(test_events_that_come_again),
-        cmocka_unit_test(test_events_of_nobody), cmocka_unit_test(test_preferences),
-        cmocka_unit_test(test_bad_preferences),  cmocka_unit_test(test_quiet_hours),
-        cmocka_unit_test(test_quiet_until),      cmocka_unit_test(test_words),
+        cmocka_unit_test(test_sent_once),
+        cmocka_unit_test(test_tried_again_then_given_up),
+        cmocka_unit_test(test_refused_at_once),
+        cmocka_unit_test(test_lost_result),
+        cmocka_unit_test(test_late_result),
+        cmocka_unit_test(test_expires),
+        cmocka_unit_test(test_no_more_than_fit),
+        cmocka_unit_test(test_what_cannot_be_sent),
+        cmocka_unit_test(test_faulty_store),
+        cmocka_unit_test(test_three_days_then_disabled),
+        cmocka_unit_test(test_one_bad_message),
+        cmocka_unit_test(test_events_that_come_again),
+        cmocka_unit_test(test_events_of_nobody),
+        cmocka_unit_test(test_preferences),
+        cmocka_unit_test(test_chosen_early),
+        cmocka_unit_test(test_bad_preferences),
+        cmocka_unit_test(test_quiet_hours),
+        cmocka_unit_test(test_quiet_until),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
