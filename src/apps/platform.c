@@ -280,6 +280,8 @@ static void make_driver(struct platform *p) {
         .cache = p->links.cache,
         .fixes_per_hour_max = (int32_t)config_int(c, "fixes_per_hour_max"),
         .trail_keep_days = config_int(c, "trail_days"),
+        .trail_thin_m = config_int(c, "trail_simplify_m"),
+        .trail_thin_us = config_int(c, "trail_simplify_days") * US_PER_DAY,
         .arrival_radius_m = config_int(c, "arrival_radius_m"),
         .stale_after_s = config_int(c, "stale_after_s"),
         .unassigned_after_s = config_int(c, "unassigned_after_s"),

@@ -2,6 +2,7 @@
  * what services hold in memory, after all the crashes, is what the documents say. Reads are
  * answered at once, so each is a call straight into its node.
  */
+#include "geo/geo.h"
 #include "sim/oracle.h"
 
 #include <string.h>
@@ -70,21 +71,28 @@ static void audit_inbox(struct sim *sim, struct person *p) {
 
 /* ---- drivers ---- */
 
-static void audit_trail(struct sim *sim, const struct shadow_driver *d) {
+/* The fixes of his trail as it is read, in order; *RET_COUNT < 0: it could not be read. */
+static const struct shadow_fix **read_trail(struct sim *sim, const struct shadow_driver *d,
+                                            size_t *ret_count) {
     struct str cursor = STR_NONE;
     int64_t last_us = 0;
-    size_t count = 0;
+    const struct shadow_fix **seen =
+        arena_array(&sim->arena, const struct shadow_fix *, d->fixes.count + 1);
+    *ret_count = 0;
     for (int page = 0; page < AUDIT_PAGES_MAX; page++) {
         struct json_value root, fixes;
         struct str path = arena_printf(&sim->arena, "/v1/drivers/%s/trail?limit=200%s%.*s", d->id,
                                        cursor.len > 0 ? "&cursor=" : "", (int)cursor.len, cursor.p);
         if (!ask(sim, &sim->staff.p, SIM_DRIVER, path, &root) || !json_get(root, "fixes", &fixes))
-            return;
-        for (struct json_iter it = json_iter(fixes); json_next(&it); count++) {
+            return NULL;
+        for (struct json_iter it = json_iter(fixes); json_next(&it);) {
             int64_t at_us = 0;
             timestamp_parse(sim_json_str(it.value, "at"), &at_us);
-            SIM_EXPECT(sim, at_us > last_us && oracle_has_fix(sim, d->id, at_us),
-                       "a trail is in order, and true", "%s at %lld", d->id, (long long)at_us);
+            const struct shadow_fix *fix = shadow_fix(sim->oracle, str_from(d->id), at_us);
+            SIM_EXPECT(sim, at_us > last_us && fix != NULL, "a trail is in order, and true",
+                       "%s at %lld", d->id, (long long)at_us);
+            if (fix != NULL && *ret_count < d->fixes.count)
+                seen[(*ret_count)++] = fix;
             last_us = at_us;
         }
         cursor = sim_json_str(root, "next_cursor");
@@ -92,8 +100,46 @@ static void audit_trail(struct sim *sim, const struct shadow_driver *d) {
             break;
         cursor = arena_str(&sim->arena, cursor);
     }
-    SIM_EXPECT(sim, count == d->fixes.count, "every stored fix is in the trail once",
-               "%s has %zu fixes, and %zu in the trail", d->id, d->fixes.count, count);
+    return seen;
+}
+
+static struct point place_of(const struct shadow_fix *f) {
+    return (struct point){f->lat_e7, f->lng_e7};
+}
+
+/* One that is not in the trail any more is near the line that is. */
+static void audit_left_out(struct sim *sim, const struct shadow_driver *d,
+                           const struct shadow_fix *fix, const struct shadow_fix *const *seen,
+                           size_t count) {
+    size_t low = 0, high = count; /* the first after it */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (seen[middle]->at_us < fix->at_us)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < count && seen[low]->at_us == fix->at_us)
+        return;
+    bool between = low > 0 && low < count;
+    SIM_EXPECT(sim, between && sim->profile.thin_m > 0, "every stored fix is in the trail once",
+               "%s: the fix of %lld is not in the trail", d->id, (long long)fix->at_us);
+    if (!between || seen[low]->late || seen[low - 1]->late || fix->late)
+        return;
+    const struct shadow_fix *a = seen[low - 1], *b = seen[low];
+    double fraction = (double)(fix->at_us - a->at_us) / (double)(b->at_us - a->at_us);
+    double off_m = geo_distance_m(geo_toward(place_of(a), place_of(b), fraction), place_of(fix));
+    SIM_EXPECT(sim, off_m <= (double)sim->profile.thin_m + 1,
+               "a simplified trail is as near as was said", "%s: the fix of %lld is %.1f m off",
+               d->id, (long long)fix->at_us, off_m);
+}
+
+static void audit_trail(struct sim *sim, const struct shadow_driver *d) {
+    size_t count;
+    void *fix;
+    const struct shadow_fix *const *seen = read_trail(sim, d, &count);
+    for (size_t i = 0; seen != NULL && map_next(&d->fixes, &i, &fix);)
+        audit_left_out(sim, d, fix, seen, count);
 }
 
 static void audit_profile(struct sim *sim, struct driver_person *p, const struct shadow_driver *d) {

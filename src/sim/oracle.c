@@ -158,8 +158,8 @@ static void by_collection(struct oracle *o, const struct store_change *c) {
     } eyes[] = {{"inbox", oracle_inbox},         {"promo_codes", oracle_promo},
                 {"deliveries", oracle_delivery}, {"bookings", oracle_booking},
                 {"drivers", oracle_driver},      {"trails", oracle_trail},
-                {"earnings", oracle_earnings},   {"report_days", oracle_report},
-                {"journeys", oracle_journey}};
+                {"tracks", oracle_track},        {"earnings", oracle_earnings},
+                {"report_days", oracle_report},  {"journeys", oracle_journey}};
     for (size_t i = 0; i < COUNT_OF(eyes); i++) {
         if (strcmp(c->collection->name, eyes[i].collection) == 0)
             eyes[i].see(o, c);

@@ -63,6 +63,7 @@ struct shadow_fix {
     int64_t at_us;
     int32_t lat_e7, lng_e7;
     int64_t accuracy_cm; /* -1: not told */
+    bool late;           /* it came when those around it may have been simplified already */
 };
 struct shadow_stop { /* of a journey */
     int32_t lat_e7, lng_e7;
@@ -160,9 +161,10 @@ struct shadow_driver *shadow_driver(struct oracle *o, struct str id);   /* made 
 int64_t shadow_version(struct oracle *o, const char *collection, struct str id);
 
 /* By collection: CHANGE is durable. */
-void oracle_booking(struct oracle *o, const struct store_change *change);  /* oracle_booking.c */
-void oracle_driver(struct oracle *o, const struct store_change *change);   /* oracle_driver.c */
-void oracle_trail(struct oracle *o, const struct store_change *change);    /* oracle_driver.c */
+void oracle_booking(struct oracle *o, const struct store_change *change); /* oracle_booking.c */
+void oracle_driver(struct oracle *o, const struct store_change *change);  /* oracle_driver.c */
+void oracle_trail(struct oracle *o, const struct store_change *change);   /* oracle_driver.c */
+void oracle_track(struct oracle *o, const struct store_change *change);
 void oracle_earnings(struct oracle *o, const struct store_change *change); /* oracle_driver.c */
 void oracle_delivery(struct oracle *o, const struct store_change *change); /* oracle_mail.c */
 void oracle_promo(struct oracle *o, const struct store_change *change);    /* oracle_promo.c */

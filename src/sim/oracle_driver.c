@@ -142,29 +142,60 @@ static int64_t column(struct json_iter *row) {
     return value;
 }
 
-void oracle_trail(struct oracle *o, const struct store_change *change) {
+static struct shadow_fix *read_row(struct oracle *o, struct json_value v) {
+    struct json_iter row = json_iter(v);
+    struct shadow_fix *fix = arena_new(&o->sim->arena, struct shadow_fix);
+    fix->at_us = column(&row);
+    fix->lat_e7 = (int32_t)column(&row);
+    fix->lng_e7 = (int32_t)column(&row);
+    fix->accuracy_cm = column(&row);
+    return fix;
+}
+
+static void see_stored(struct oracle *o, const struct store_change *change, bool late) {
     struct json_value root, rows;
     if (change->remove || json_parse(o->parser, change->state, &root) < 0 ||
         !json_get(root, "fixes", &rows))
         return;
     struct shadow_driver *d = shadow_driver(o, sim_json_str(root, "driver_id"));
     for (struct json_iter it = json_iter(rows); json_next(&it);) {
-        struct json_iter row = json_iter(it.value);
-        struct shadow_fix *fix = arena_new(&o->sim->arena, struct shadow_fix);
-        fix->at_us = column(&row);
-        fix->lat_e7 = (int32_t)column(&row);
-        fix->lng_e7 = (int32_t)column(&row);
-        fix->accuracy_cm = column(&row);
+        struct shadow_fix *fix = read_row(o, it.value);
+        fix->late = late;
         o->sim->result->fixes++;
-        /* Replicas may each store what came twice; it is read once. */
+        /* Replicas may each store what came twice; it is read once. What was left out when it had
+         * grown old, and comes again, is not known any more. */
         SIM_EXPECT(o->sim,
-                   o->sim->profile.topology == SIM_REPLICAS ||
+                   late || o->sim->profile.topology == SIM_REPLICAS ||
                        map_get(&d->fixes, fix_key(&fix->at_us)) == NULL,
                    "a fix is stored once", "%s: the fix of %lld is stored twice", d->id,
                    (long long)fix->at_us);
         map_put(&d->fixes, fix_key(&fix->at_us), fix);
         if (fix->at_us > d->newest_fix_us)
             d->newest_fix_us = fix->at_us;
+    }
+}
+
+void oracle_trail(struct oracle *o, const struct store_change *change) {
+    see_stored(o, change, false);
+}
+
+/* What came in old, or what is left of a stretch that has grown old: of that nothing may be new. */
+void oracle_track(struct oracle *o, const struct store_change *change) {
+    struct json_value root, rows;
+    if (change->id.p[change->id.len - 1] != 's') {
+        see_stored(o, change, true);
+        return;
+    }
+    SIM_EXPECT(o->sim, o->sim->profile.thin_m > 0, "positions are simplified where that is wanted",
+               "%.*s", STR_ARG(change->id));
+    if (json_parse(o->parser, change->state, &root) < 0 || !json_get(root, "fixes", &rows))
+        return;
+    struct shadow_driver *d = shadow_driver(o, sim_json_str(root, "driver_id"));
+    for (struct json_iter it = json_iter(rows); json_next(&it);) {
+        const struct shadow_fix *fix = read_row(o, it.value);
+        const struct shadow_fix *was = map_get(&d->fixes, fix_key(&fix->at_us));
+        SIM_EXPECT(o->sim, was != NULL && was->lat_e7 == fix->lat_e7 && was->lng_e7 == fix->lng_e7,
+                   "what is left of a trail was in it", "%s at %lld", d->id, (long long)fix->at_us);
     }
 }
 

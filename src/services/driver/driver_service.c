@@ -129,9 +129,11 @@ static const struct event_entry events[] = {
 static const struct command_type *const timers[] = {&driver_wake_type, &search_wake_type,
                                                     &journey_wake_type, NULL};
 static const struct store_collection *const collections[] = {
-    &driver_collection,  &trail_collection,          &earnings_collection,
-    &search_collection,  &secret_collection,         &device_collection,
-    &journey_collection, &driver_erasure_collection, NULL};
+    &driver_collection,         &trail_collection,
+    &track_collection,          &earnings_collection,
+    &search_collection,         &secret_collection,
+    &device_collection,         &journey_collection,
+    &driver_erasure_collection, NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     return follow_start(self, reader, now_us);
@@ -154,6 +156,8 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
     if (before_us > 0) {
         writer->ops->prune_docs(writer, &trail_collection, trail_floor(&arena, before_us),
                                 PRUNE_CHUNKS_MAX);
+        writer->ops->prune_docs(writer, &track_collection, trail_floor(&arena, before_us),
+                                PRUNE_CHUNKS_MAX);
         writer->ops->prune_docs(writer, &search_collection, search_floor(&arena, before_us),
                                 PRUNE_SEARCHES_MAX);
         writer->ops->prune_docs(writer, &journey_collection,
@@ -161,6 +165,7 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
                                 PRUNE_SEARCHES_MAX);
     }
     arena_free(&arena);
+    thin_tick(s, writer, now_us);
     eraser_tick(&driver_eraser, writer, &s->erase_next_us, now_us);
 }
 
@@ -179,6 +184,7 @@ static void metrics(void *self, struct buf *out) {
                "lorry_fixes_total{result=\"rejected\"} %llu\n",
                (unsigned long long)s->stats.fixes, (unsigned long long)s->stats.duplicates,
                (unsigned long long)s->stats.rejected);
+    thin_metrics(s, out);
     metric_head(out, "lorry_ingest_requests_total", "counter",
                 "Requests of devices, by whether their token was somebody's.");
     buf_printf(out,
@@ -227,6 +233,9 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
     if (o->search_radius_max_m < o->search_radius_m)
         o->search_radius_max_m = o->search_radius_m;
     o->trail_keep_days = or_default(o->trail_keep_days, TRAIL_KEEP_DAYS_DEFAULT);
+    o->trail_thin_us = or_default(o->trail_thin_us, THIN_AFTER_DAYS_DEFAULT * US_PER_DAY);
+    o->trail_thin_window_us = or_default(o->trail_thin_window_us, TRAIL_SPAN_US);
+    o->trail_thin_margin_us = or_default(o->trail_thin_margin_us, THIN_MARGIN_US);
     o->arrival_radius_m = or_default(o->arrival_radius_m, ARRIVAL_RADIUS_M_DEFAULT);
     o->stale_after_s = or_default(o->stale_after_s, STALE_AFTER_S_DEFAULT);
     o->unassigned_after_s = or_default(o->unassigned_after_s, UNASSIGNED_AFTER_S_DEFAULT);
@@ -242,6 +251,7 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
     s->fleet.ops = &driver_fleet_ops;
     s->locations.ops = &driver_locations_ops;
     map_init(&s->window.due);
+    thin_init(s);
     s->roster = roster_new(o->bus, o->peers != NULL);
     o->entropy->fill(o->entropy, s->ref_secret, sizeof s->ref_secret);
     if (o->peers != NULL)
@@ -254,6 +264,7 @@ struct driver_service *driver_service_free(struct driver_service *s) {
         return NULL;
     roster_free(s->roster);
     window_free(s);
+    thin_free(s);
     arena_free(&s->zone_arena);
     free(s);
     return NULL;

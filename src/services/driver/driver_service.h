@@ -1,9 +1,10 @@
 /* The driver service: who drives, with what, whether he is on duty, where he is and was, what he is
  * asked to carry (dispatch) and what he has earned.
  *
- * Its documents: `drivers` (drv_X, of the user usr_X), `trails` (chunks of fixes), `earnings` (a
- * driver's day) and `dispatches` (dsp_X, the search for a driver of booking bkg_X). Its memory: the
- * roster, which knows where everybody on duty is; it is made from the store at start.
+ * Its documents: `drivers` (drv_X, of the user usr_X), `trails` and `tracks` (chunks of fixes,
+ * new and old), `earnings` (a driver's day) and `dispatches` (dsp_X, the search for a driver of
+ * booking bkg_X). Its memory: the roster, which knows where everybody on duty is; it is made from
+ * the store at start.
  */
 #ifndef LORRY_DRIVER_SERVICE_H
 #define LORRY_DRIVER_SERVICE_H
@@ -37,19 +38,23 @@ struct driver_options {
     int64_t window_us;       /* > 0: searches wait for its end and are solved together; 0: greedy */
     int32_t bigger_classes;  /* how many classes bigger than booked may serve, ≥ 0 */
     int64_t search_radius_m; /* the first circle; 0: 1500 */
-    int64_t search_radius_max_m; /* the last one; 0: 12000 */
-    int32_t fixes_per_hour_max;  /* of one driver, stored; 0: no limit */
-    struct files *files;         /* NULL: documents cannot be sent. May be set later: see below */
-    struct str document_kinds;   /* "licence,insurance"; absent: DOCUMENT_KINDS_DEFAULT */
-    bool documents_required;     /* nobody drives without all of them */
-    bool shifts_required;        /* nobody is on duty outside his shifts */
-    struct str timezone;         /* whose clock shifts go by; absent, or not to be had: UTC */
-    int64_t trail_keep_days;     /* trails and traces older than this go; 0: 90 */
-    int64_t arrival_radius_m;    /* so near a stop he has come to it; 0: 120 */
-    int64_t stale_after_s;       /* without a position, while he has a booking; 0: 180 */
-    int64_t unassigned_after_s;  /* a search that goes on for so long needs somebody; 0: 60 */
-    int64_t off_route_m;         /* from the way that was planned; 0: 300 */
-    const char *currency;        /* of earnings where there are none yet; NULL: "SEK". Static */
+    int64_t search_radius_max_m;  /* the last one; 0: 12000 */
+    int32_t fixes_per_hour_max;   /* of one driver, stored; 0: no limit */
+    struct files *files;          /* NULL: documents cannot be sent. May be set later: see below */
+    struct str document_kinds;    /* "licence,insurance"; absent: DOCUMENT_KINDS_DEFAULT */
+    bool documents_required;      /* nobody drives without all of them */
+    bool shifts_required;         /* nobody is on duty outside his shifts */
+    struct str timezone;          /* whose clock shifts go by; absent, or not to be had: UTC */
+    int64_t trail_keep_days;      /* trails and traces older than this go; 0: 90 */
+    int64_t trail_thin_m;         /* positions that are old are simplified to that; 0: never */
+    int64_t trail_thin_us;        /* … older than this; 0: 7 days */
+    int64_t trail_thin_window_us; /* so much of a driver at once; 0: TRAIL_SPAN_US, the most */
+    int64_t trail_thin_margin_us; /* clocks are that far apart at most; 0: an hour */
+    int64_t arrival_radius_m;     /* so near a stop he has come to it; 0: 120 */
+    int64_t stale_after_s;        /* without a position, while he has a booking; 0: 180 */
+    int64_t unassigned_after_s;   /* a search that goes on for so long needs somebody; 0: 60 */
+    int64_t off_route_m;          /* from the way that was planned; 0: 300 */
+    const char *currency;         /* of earnings where there are none yet; NULL: "SEK". Static */
 };
 
 #define DOCUMENT_KINDS_DEFAULT "licence,insurance,registration"

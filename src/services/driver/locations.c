@@ -1,7 +1,8 @@
 /* Fixes on their way in. A batch is read and put in order on the thread it came in on. Then it goes
  * to the executor as one command, which stores the longest piece from its front that makes one
- * chunk (trail.h): within TRAIL_SPAN_US, and either all newer than the driver's newest fix or all
- * not newer. Nearly always that is the whole batch; if not, the command is sent again for the rest.
+ * chunk (trail.h): within a window of thin.h, which is TRAIL_SPAN_US at most, and either all newer
+ * than the driver's newest fix or all not newer. Nearly always that is the whole batch; if not, the
+ * command is sent again for the rest.
  *
  * No fix is stored twice: a piece that is all newer cannot have been stored (the fast way, without
  * reading anything); of another, the stored stretch is read and what is there already is left out.
@@ -9,12 +10,16 @@
  * together only if their times do not overlap: each notes its range on the member while it is
  * undecided, and who overlaps waits for the next batch.
  *
+ * A piece that is so old that it would be simplified already (thin.h) goes where the simplified
+ * ones are: of `trails` nothing that is past that age grows any more.
+ *
  * When a commit fails or nobody knows whether it is there, what the roster says of the driver's
  * trail is forgotten, and read from the store again.
  */
 #include "base/check.h"
 #include "base/err.h"
 #include "services/driver/service_internal.h"
+#include "services/driver/thin.h"
 #include "services/driver/trail.h"
 
 #include <stdlib.h>
@@ -48,14 +53,17 @@ struct piece {
 
 /* ---- the command ---- */
 
-/* How many fixes from the front of the batch make one chunk. */
+/* How many fixes from the front of the batch make one chunk. None reaches over the end of a window
+ * of thin.h, so that what is between two fixes of a window is in that window. */
 static int32_t piece_length(const struct batch *b, const struct member *m) {
+    int64_t window_us = b->service->o.trail_thin_window_us;
     const struct fix *first = &b->fixes[b->next];
     bool late = m->has_fix && first->at_us <= m->newest.at_us;
     int32_t n = 1;
     for (; b->next + n < b->count; n++) {
         const struct fix *f = &b->fixes[b->next + n];
-        if (f->at_us - first->at_us > TRAIL_SPAN_US || (late && f->at_us > m->newest.at_us))
+        if (f->at_us / window_us != first->at_us / window_us ||
+            (late && f->at_us > m->newest.at_us))
             break;
     }
     return n;
@@ -89,12 +97,20 @@ static int leave_out_stored(struct piece *p, struct command *cmd, struct store *
     return 0;
 }
 
+static const struct command_type locations_type, locations_old_type;
+
+static bool next_is_old(const struct batch *b, int64_t now_us) {
+    return b->next < b->count && thin_is_old(b->service, b->fixes[b->next].at_us, now_us);
+}
+
 static int locations_load(struct command *cmd, struct store *store, int64_t now_us) {
     const struct batch *b = cmd->args;
     struct driver_service *s = cmd->service;
     struct piece *p = arena_new(cmd->arena, struct piece);
     cmd->facts = p;
     cmd->id = trail_id(cmd->arena, b->driver_id, 0);
+    if (cmd->type == &locations_type && next_is_old(b, now_us))
+        return ERR_CONFLICT; /* it has grown old while it waited: sent again as what it is */
     p->member = roster_meet(s->roster, b->driver_id);
     int err = follow_know(s, p->member, cmd, store, now_us);
     if (err < 0)
@@ -181,13 +197,21 @@ static const struct command_type locations_type = {.name = "driver.locations",
                                                    .decide = locations_decide,
                                                    .applied = locations_applied,
                                                    .undone = locations_undone};
+static const struct command_type locations_old_type = {.name = "driver.locations_old",
+                                                       .aggregate = &track_aggregate,
+                                                       .load = locations_load,
+                                                       .decide = locations_decide,
+                                                       .applied = locations_applied,
+                                                       .undone = locations_undone};
 
 /* ---- the batch ---- */
 
 static void batch_finish(struct command *cmd, int result, struct response *response);
 
 static int batch_send(struct batch *b) {
-    b->command = (struct command){.type = &locations_type,
+    const struct clock *clock = b->service->o.clock;
+    bool old = next_is_old(b, clock->now_us(clock));
+    b->command = (struct command){.type = old ? &locations_old_type : &locations_type,
                                   .service = b->service,
                                   .args = b,
                                   .arena = b->arena,

@@ -1,5 +1,6 @@
 #include "services/driver/track.h"
 
+#include "base/check.h"
 #include "base/timestamp.h"
 #include "geo/geo.h"
 
@@ -30,10 +31,57 @@ int32_t track_simplify(struct fix *fixes, int32_t count, double tolerance_m) {
     for (int32_t from = 0; from < count;) {
         int32_t to = from; /* how far one line reaches */
         while (to + 1 < count && !gap_before(fixes, to + 1) && to + 1 - from <= WINDOW_MAX &&
+               (to == from || fixes[to + 1].at_us - fixes[from].at_us <= TRACK_GAP_US) &&
                is_straight(fixes, from, to + 1, tolerance_m))
             to++;
         fixes[kept++] = fixes[from]; /* never ahead of where it reads */
         from = to > from ? to : from + 1;
+    }
+    return kept;
+}
+
+/* The fix between FROM and TO that is farthest from where the line has him at its time, if that is
+ * farther than TOLERANCE_M; where all are near but the line lasts longer than a gap, one near its
+ * middle, so that leaving out makes no gap; else -1. */
+static int32_t split_at(const struct fix *fixes, int32_t from, int32_t to, double tolerance_m) {
+    const struct fix *a = &fixes[from], *b = &fixes[to];
+    int64_t whole_us = b->at_us - a->at_us;
+    int32_t worst = -1, middle = -1;
+    for (int32_t i = from + 1; i < to; i++) {
+        int64_t since_us = fixes[i].at_us - a->at_us;
+        struct point there = geo_toward(a->at, b->at, (double)since_us / (double)whole_us);
+        double off_m = geo_distance_m(there, fixes[i].at);
+        if (off_m > tolerance_m) {
+            worst = i;
+            tolerance_m = off_m;
+        }
+        if (middle < 0 && (since_us >= whole_us / 2 || i + 1 == to))
+            middle = i;
+    }
+    return worst < 0 && whole_us > TRACK_GAP_US ? middle : worst;
+}
+
+int32_t track_thin(struct fix *fixes, int32_t count, double tolerance_m) {
+    int32_t ends[WINDOW_MAX + 1], kept = 0; /* where the lines that are still to be judged end */
+    for (int32_t from = 0; from < count;) {
+        int32_t to = from, depth = 0;
+        while (to + 1 < count && !gap_before(fixes, to + 1) && to - from < WINDOW_MAX)
+            to++;
+        if (from == 0 || gap_before(fixes, from))
+            fixes[kept++] = fixes[from]; /* never ahead of where it reads */
+        ends[depth++] = to;
+        while (from < to) {
+            int32_t middle = split_at(fixes, from, ends[depth - 1], tolerance_m);
+            if (middle >= 0) {
+                CHECK(depth <= WINDOW_MAX);
+                ends[depth++] = middle;
+                continue;
+            }
+            from = ends[--depth];
+            fixes[kept++] = fixes[from];
+        }
+        if (to + 1 == count || gap_before(fixes, to + 1))
+            from = to + 1;
     }
     return kept;
 }

@@ -12,9 +12,17 @@
 #define TRACK_STEPS_MAX 10000
 
 /* Leaves out fixes of FIXES (in order of time) that lie within TOLERANCE_M of the line between
- * those that stay. The first and the last of each stretch without a gap stay. Returns how many
- * stay, at the front of FIXES. At most COUNT × a fixed number of comparisons. */
+ * those that stay. The first and the last of each stretch without a gap stay, and no gap is made.
+ * Returns how many stay, at the front of FIXES. At most COUNT × a fixed number of comparisons. */
 int32_t track_simplify(struct fix *fixes, int32_t count, double tolerance_m);
+
+/* Leaves out fixes of FIXES (in order of time) so that at the time of each that is left out the
+ * line between those that stay (track_at) is within TOLERANCE_M of it: who stands still at a corner
+ * is seen to stand still. The top-down time-ratio algorithm of Meratnia and de By ("Spatiotemporal
+ * compression techniques for moving point objects", EDBT 2004), which is Douglas and Peucker's with
+ * the distance taken at the same time. Ends of stretches without a gap stay, and no gap is made.
+ * Returns how many stay, at the front of FIXES. At most COUNT × a fixed number of comparisons. */
+int32_t track_thin(struct fix *fixes, int32_t count, double tolerance_m);
 
 /* Where he was at AT_US, on the straight line between the two fixes around it. False: not known (no
  * fix before or after it, or a gap). *NEXT is where to look from: 0 at first, then as it was left,
