@@ -4,18 +4,26 @@
 #include "base/err.h"
 #include "services/booking/custody.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PICTURE_BYTES_MAX (INT64_C(16) << 20)
 #define KEYS_BYTES_MAX (INT64_C(64) << 10)
+#define FILES_MAX 10000 /* in the folder: looked at */
+#define PATH_BYTES_MAX 4096
 
 static const struct config_setting settings[] = {
     {.key = "keys",
      .kind = CONFIG_PATH,
      .placeholder = "FILE",
      .help = "The platform's public keys, as GET /.well-known/jwks.json gave them"},
+    {.key = "files",
+     .kind = CONFIG_PATH,
+     .placeholder = "DIR",
+     .help = "The folder with the bundle's pictures, under any name: each one that it names must "
+             "be there, unchanged"},
 };
 static const struct config_table table = {"Verifying", settings, (int32_t)COUNT_OF(settings)};
 const struct config_table *const verify_tables[] = {&table, NULL};
@@ -80,6 +88,48 @@ static int check_pictures(const struct config *c, struct str bundle) {
     return status;
 }
 
+/* Which of the COUNT hashes is that of the file, if it is any's: *FOUND is set. */
+static void look_at_file(const char *path, const struct str *hex, int32_t count, bool *found) {
+    struct arena a;
+    struct str bytes;
+    arena_init(&a, 4096);
+    if (read_file(path, PICTURE_BYTES_MAX, &a, &bytes)) {
+        struct str own = digest_hex(bytes, &a);
+        for (int32_t i = 0; i < count; i++)
+            found[i] = found[i] || str_eq(hex[i], own);
+    }
+    arena_free(&a);
+}
+
+/* Is each picture that the bundle names in the folder? Others in there are nobody's business. */
+static int check_folder(const char *folder, struct str bundle) {
+    struct str hex[CUSTODY_PICTURES_MAX];
+    bool found[CUSTODY_PICTURES_MAX] = {false};
+    int32_t count = custody_pictures(bundle, hex), there = 0, looked = 0;
+    DIR *dir = opendir(folder);
+    if (dir == NULL) {
+        fprintf(stderr, "lorry: cannot read %s: %s\n", folder, strerror(errno));
+        return 1;
+    }
+    for (const struct dirent *e; looked < FILES_MAX && (e = readdir(dir)) != NULL;) {
+        char path[PATH_BYTES_MAX];
+        int len = snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+        if (e->d_name[0] == '.' || e->d_type == DT_DIR || len < 0 || (size_t)len >= sizeof(path))
+            continue;
+        looked++;
+        look_at_file(path, hex, count, found);
+    }
+    closedir(dir);
+    for (int32_t i = 0; i < count; i++) {
+        there += found[i];
+        if (!found[i])
+            fprintf(stderr, "lorry: the picture with SHA-256 %.*s is NOT in %s, or was changed\n",
+                    STR_ARG(hex[i]), folder);
+    }
+    printf("%s: %d of the %d pictures that the bundle names\n", folder, (int)there, (int)count);
+    return there == count ? 0 : 1;
+}
+
 int command_verify(struct config *c) {
     struct str text, jwks = STR_NONE;
     struct custody_report report;
@@ -98,5 +148,7 @@ int command_verify(struct config *c) {
     else
         print_good(path, &report, keys);
     int status = check_pictures(c, text);
+    if (config_is_given(c, "files") && check_folder(config_cstr(c, "files"), text) != 0)
+        status = 1;
     return report.fault_count > 0 || fflush(stdout) != 0 ? 1 : status;
 }

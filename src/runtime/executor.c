@@ -308,7 +308,8 @@ static void prepare(struct executor *x, struct command *cmd, int64_t now_us) {
     cmd->outcome = find_state(x, cmd, &cmd->old_state);
     if (cmd->outcome != 0)
         return;
-    struct decide_ctx ctx = {.now_us = now_us, .rng = &x->rng, .arena = cmd->arena};
+    struct decide_ctx ctx = {
+        .now_us = now_us, .rng = &x->rng, .entropy = x->o.entropy, .arena = cmd->arena};
     cmd->type->decide(cmd, &ctx, cmd->old_state, &cmd->decision);
     struct decision *d = &cmd->decision;
     if (d->response.status == 0)

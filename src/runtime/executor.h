@@ -31,8 +31,9 @@ struct command;
 /* What a pure decision may know beside the state and the command. */
 struct decide_ctx {
     int64_t now_us;
-    struct rng *rng;     /* ids and choices; replayable */
-    struct arena *arena; /* the command's: what is decided lives there */
+    struct rng *rng;         /* ids and choices; replayable */
+    struct entropy *entropy; /* what nobody may guess: the machine's, or the seed's */
+    struct arena *arena;     /* the command's: what is decided lives there */
 };
 
 /* What a decision says. Zeroed before decide; saying nothing means: no change, 204 / success. */

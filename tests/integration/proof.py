@@ -1,6 +1,7 @@
 """Proof of delivery over HTTP: what a booking asks for, who is shown the PIN, what is refused, who sees the pictures."""
 import json
 import os
+import re
 import struct
 import tempfile
 import unittest
@@ -104,10 +105,16 @@ class Proof(unittest.TestCase):
                              [tuple(line['entry'][k] for k in ('seq', 'at', 'type')) for line in lines if 'entry' in line])
             staff = kept('staff', server.staff('dispatcher').get(f'{at}/custody', expect=200).body)
             taken = kept('taken', customer.get(f'/v1/files/{photo["id"]}', expect=200).body)
+            pictures = os.path.join(folder, 'pictures')
+            os.mkdir(pictures)
+            for n, name in enumerate(sorted(set(re.findall(rb'"(fil_[0-9A-Z]+)"', bundle)))):
+                with open(os.path.join(pictures, str(n)), 'wb') as f:
+                    f.write(customer.get(f'/v1/files/{name.decode()}', expect=200).body)
             if not lorry.CLUSTERED:
                 server.kill()  # nobody is asked
             for args, words in (((path, '--keys', keys), 'among those given'), ((path,), 'not looked at'),
-                                ((staff, '--keys', keys), 'among those given'), ((path, taken, '--keys', keys), 'unchanged')):
+                                ((staff, '--keys', keys), 'among those given'), ((path, taken, '--keys', keys), 'unchanged'),
+                                ((path, '--files', pictures), 'pictures that the bundle names')):
                 done = lorry.run('verify', *args)
                 self.assertEqual((done.returncode, done.stderr), (0, ''), args)
                 self.assertIn(words, done.stdout)
@@ -119,6 +126,12 @@ class Proof(unittest.TestCase):
             for args, words in (((path, '--keys', strangers), 'not among the platform'), ((path, '--keys', path), 'no JWKS'),
                                 ((path, kept('other.png', png(8))), 'NOT a picture'), ((folder,), 'cannot read'),
                                 ((os.path.join(folder, 'none'),), 'cannot read'), ((kept('empty', b''),), 'no signature')):
+                done = lorry.run('verify', *args)
+                self.assertEqual(done.returncode, 1, words)
+                self.assertIn(words, done.stderr)
+            with open(os.path.join(pictures, '0'), 'ab') as f:
+                f.write(b'x')
+            for args, words in (((path, '--files', pictures), 'NOT in'), ((path, '--files', path), 'cannot read')):
                 done = lorry.run('verify', *args)
                 self.assertEqual(done.returncode, 1, words)
                 self.assertIn(words, done.stderr)

@@ -72,22 +72,21 @@ struct str custody_first_link(struct str booking_id, struct arena *a) {
     return digest_of(texts, COUNT_OF(texts), a);
 }
 
-/* From the rng of the decision, which replays: it keeps words from being guessed, not keys. */
-static struct str draw_salt(struct rng *rng, struct arena *a) {
+static struct str draw_salt(struct entropy *e, struct arena *a) {
     unsigned char bytes[SALT_BYTES];
     char *text = arena_bytes(a, SECRET_LEN + 1);
-    rng_bytes(rng, bytes, sizeof(bytes));
+    e->fill(e, bytes, sizeof(bytes));
     tracking_secret(bytes, text);
     return (struct str){text, SECRET_LEN};
 }
 
-void custody_chain(struct booking *b, struct str id, int32_t from, struct rng *rng,
+void custody_chain(struct booking *b, struct str id, int32_t from, struct entropy *e,
                    struct arena *a) {
     for (int32_t i = from; i < b->timeline_count; i++) {
         struct timeline_entry *t = &b->timeline[i];
         bool chained = i > 0 && b->timeline[i - 1].chain.p != NULL;
         if (t->reason.p != NULL || t->proof.p != NULL)
-            t->salt = draw_salt(rng, a);
+            t->salt = draw_salt(e, a);
         t->chain =
             link_to(chained ? b->timeline[i - 1].chain : custody_first_link(id, a), t, i + 1, a);
     }

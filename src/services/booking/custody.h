@@ -22,7 +22,7 @@
 #ifndef LORRY_BOOKING_CUSTODY_H
 #define LORRY_BOOKING_CUSTODY_H
 
-#include "base/rng.h"
+#include "ports/entropy.h"
 #include "runtime/signature.h"
 #include "services/booking/types.h"
 #include "json/reader.h"
@@ -30,8 +30,9 @@
 #define CUSTODY_MARK "lorry custody 1" /* what the hashes and signatures of a bundle are for */
 #define CUSTODY_BYTES_MAX (INT64_C(4) << 20)
 
-/* Chains the entries of B from its FROMth on; ID is the booking's. New strings live in A. */
-void custody_chain(struct booking *b, struct str id, int32_t from, struct rng *rng,
+/* Chains the entries of B from its FROMth on; ID is the booking's; salts come from E. New strings
+ * live in A. */
+void custody_chain(struct booking *b, struct str id, int32_t from, struct entropy *e,
                    struct arena *a);
 /* What stands before the first of a booking's chained entries. */
 struct str custody_first_link(struct str booking_id, struct arena *a);
@@ -57,6 +58,9 @@ struct custody_report {
 /* Looks at the bundle TEXT; JWKS: the platform's keys, absent: the key that the bundle names itself
  * is believed. Everything lives in A. Pure. */
 void custody_check(struct str text, struct str jwks, struct arena *a, struct custody_report *ret);
+#define CUSTODY_PICTURES_MAX 256
+/* The SHA-256 (hex) of each picture that the bundle names, each once, as they stand in TEXT. */
+int32_t custody_pictures(struct str text, struct str ret_hex[CUSTODY_PICTURES_MAX]);
 /* Does the bundle name a picture of that SHA-256 (hex)? */
 bool custody_names(struct str text, struct str sha256_hex);
 

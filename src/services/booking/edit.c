@@ -339,7 +339,7 @@ static void tell_promo(struct edit *e, struct decision *d) {
 
 void edit_commit(struct edit *e, struct decision *d) {
     CHECK(e->event_count > 0);
-    custody_chain(e->b, e->cmd->id, e->old != NULL ? e->old->timeline_count : 0, e->ctx->rng,
+    custody_chain(e->b, e->cmd->id, e->old != NULL ? e->old->timeline_count : 0, e->ctx->entropy,
                   e->ctx->arena);
     decision_state(d, e->cmd, e->old, e->b);
     e->view = booking_view(e->b, NULL, e->ctx->arena);

@@ -64,6 +64,11 @@ static bool told_fault(const struct custody_report *r, const char *words) {
     return false;
 }
 
+static void zeros(struct entropy *e, void *out, size_t n) {
+    (void)e;
+    memset(out, 0, n);
+}
+
 /* The texts that are hashed are fixed: whoever kept a bundle can check it with next year's lorry.
  */
 static void the_canonical_form(void **unused) {
@@ -87,9 +92,8 @@ static void the_canonical_form(void **unused) {
                         .timeline = t,
                         .timeline_count = 2,
                         .state = BOOKING_PICKED_UP};
-    struct rng rng;
-    rng_seed(&rng, 1);
-    custody_chain(&b, b.head.id, 0, &rng, &a);
+    struct entropy none = {zeros};
+    custody_chain(&b, b.head.id, 0, &none, &a);
     struct str text = custody_text(&b, true, INT64_C(1795514402000000), &a);
     struct str sealed = STR("{\"actor_id\":\"usr_1\"}");
     struct str entry = arena_printf(
@@ -224,15 +228,83 @@ static void what_was_changed_is_named(void **unused) {
     world_free(w);
 }
 
+/* Each member of each entry, and of what is sealed in it, changed by somebody who signs it anew:
+ * the chain or the seal tells. The first line's booking is held by the chain as well. */
+static void each_field_of_an_entry(void **unused) {
+    (void)unused;
+    static const char *const members[] = {
+        "\"at\":\"",        "\"type\":\"",     "\"state\":\"",    "\"actor\":\"", "\"seal\":\"",
+        "\"chain\":\"",     "\"salt\":\"",     "\"actor_id\":\"", "\"name\":\"",  "\"sha256\":\"",
+        "\"driver_id\":\"", "\"offer_id\":\"", "\"stop\":",       "\"seq\":",
+    };
+    struct world *w = delivered();
+    struct str text = custody_text(w->b, true, w->now_us, &w->arena);
+    const char *entries = memmem(text.p, text.len, "{\"entry\"", 8);
+    const char *stops = memmem(text.p, text.len, "\n{\"stop\"", 8);
+    assert_true(entries != NULL && stops != NULL);
+    int32_t tried = 0;
+    for (size_t m = 0; m < COUNT_OF(members); m++) {
+        size_t len = strlen(members[m]);
+        const char *p = entries;
+        while ((p = memmem(p, (size_t)(stops - p), members[m], len)) != NULL) {
+            size_t at = (size_t)(p - text.p) + len;
+            struct str forged = arena_str(&w->arena, text);
+            char *bytes = (char *)(uintptr_t)forged.p;
+            bytes[at] = bytes[at] == '1' ? '2' : '1';
+            struct custody_report r = looked_at(w, sealed_by(w, 1, forged), jwks_of(w, 1));
+            if (r.fault_count == 0)
+                fail_msg("%s at byte %zu was changed and nothing was found", members[m], at);
+            assert_false(told_fault(&r, "those that were signed"));
+            p += len;
+            tried++;
+        }
+    }
+    assert_in_range(tried, 50, 500);
+    struct str forged = replaced(w, text, "\"booking_id\":\"bkg_", "\"booking_id\":\"bkh_");
+    struct custody_report r = looked_at(w, sealed_by(w, 1, forged), jwks_of(w, 1));
+    assert_true(told_fault(&r, "its chain does not fit"));
+    world_free(w);
+}
+
+/* Each member of the last line. */
+static void each_field_of_the_signature(void **unused) {
+    (void)unused;
+    static const char *const members[] = {"\"alg\":\"", "\"kid\":\"", "\"x\":\"", "\"digest\":\"",
+                                          "\"value\":\""};
+    struct world *w = delivered();
+    struct str bundle = sealed_by(w, 1, custody_text(w->b, true, w->now_us, &w->arena));
+    for (size_t m = 0; m < COUNT_OF(members); m++) {
+        const char *p = memmem(bundle.p, bundle.len, "{\"signature\"", 12);
+        p = memmem(p, (size_t)(bundle.p + bundle.len - p), members[m], strlen(members[m]));
+        assert_non_null(p);
+        struct str forged = arena_str(&w->arena, bundle);
+        char *bytes = (char *)(uintptr_t)forged.p + (p - bundle.p) + strlen(members[m]);
+        *bytes = *bytes == 'A' ? 'B' : 'A';
+        assert_true(looked_at(w, forged, jwks_of(w, 1)).fault_count > 0);
+    }
+    world_free(w);
+}
+
+/* The pictures it names, each once: from the stops and from the timeline. */
+static void its_pictures(void **unused) {
+    (void)unused;
+    struct world *w = delivered();
+    struct str hex[CUSTODY_PICTURES_MAX];
+    struct str text = custody_text(w->b, true, w->now_us, &w->arena);
+    assert_int_equal(custody_pictures(text, hex), 1);
+    assert_true(str_eq(hex[0], w->b->stops[1].proof->photo.sha256));
+    assert_int_equal(custody_pictures(STR("\"sha256\":\"9f86"), hex), 0);
+    assert_int_equal(custody_pictures(STR("a \\\"sha256\\\":\\\"9f86"), hex), 0);
+    world_free(w);
+}
+
 /* An entry that was changed in the store, however well: the ones that follow are of another. */
 static void a_changed_store(void **unused) {
     (void)unused;
     struct world *w = delivered();
-    struct rng rng;
-    rng_seed(&rng, 5);
     w->b->timeline[3].at_us -= 1;
     w->b->timeline_count = 4; /* made anew, it alone */
-    custody_chain(w->b, w->b->head.id, 3, &rng, &w->arena);
+    custody_chain(w->b, w->b->head.id, 3, &w->entropy, &w->arena);
     w->b->timeline_count = 5;
     struct str bundle = sealed_by(w, 1, custody_text(w->b, true, w->now_us, &w->arena));
     struct custody_report r = looked_at(w, bundle, jwks_of(w, 1));
@@ -277,10 +349,16 @@ static void begun_before(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_canonical_form), cmocka_unit_test(good_ones),
-        cmocka_unit_test(every_byte_counts),  cmocka_unit_test(what_was_changed_is_named),
-        cmocka_unit_test(a_changed_store),    cmocka_unit_test(erased),
+        cmocka_unit_test(the_canonical_form),
+        cmocka_unit_test(good_ones),
+        cmocka_unit_test(every_byte_counts),
+        cmocka_unit_test(what_was_changed_is_named),
+        cmocka_unit_test(a_changed_store),
+        cmocka_unit_test(erased),
         cmocka_unit_test(begun_before),
+        cmocka_unit_test(each_field_of_an_entry),
+        cmocka_unit_test(each_field_of_the_signature),
+        cmocka_unit_test(its_pictures),
     };
     return token_library_init() < 0 || cmocka_run_group_tests(tests, NULL, NULL);
 }

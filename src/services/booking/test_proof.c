@@ -146,7 +146,8 @@ static void a_picture_is_replaced(void **unused) {
                           .args = args,
                           .who = w->drivers[0],
                           .arena = &w->arena};
-    struct decide_ctx ctx = {.now_us = w->now_us, .rng = &w->rng, .arena = &w->arena};
+    struct decide_ctx ctx = {
+        .now_us = w->now_us, .rng = &w->rng, .entropy = &w->entropy, .arena = &w->arena};
     w->d = (struct decision){0};
     booking_proof.decide(&cmd, &ctx, w->b, &w->d);
     assert_int_equal(w->d.event_count, 2);

@@ -167,7 +167,8 @@ static inline int run(struct world *w, const struct command_type *type, struct i
     const struct booking *old = w->b;
     struct str before = state_text(w, old);
     struct rng rng = w->rng;
-    struct decide_ctx ctx = {.now_us = w->now_us, .rng = &rng, .arena = &w->arena};
+    struct decide_ctx ctx = {
+        .now_us = w->now_us, .rng = &rng, .entropy = &w->entropy, .arena = &w->arena};
     struct decision twin = {0};
     type->decide(&cmd, &ctx, old, &twin);
     ctx.rng = &w->rng;
