@@ -521,6 +521,27 @@ static void test_bookings_over_a_bad_network(void **unused) {
     }
 }
 
+/* From the moment at which it expires, whether its wake-up has come or not. */
+static void test_expired_document(void **state) {
+    (void)state;
+    service.o.document_kinds = STR("insurance");
+    struct driver *paper = arena_copy(&arena, make(FREE), sizeof(*paper));
+    struct document doc = {.id = STR("doc_" ULID(1)),
+                           .kind = STR("insurance"),
+                           .state = DOCUMENT_APPROVED,
+                           .expires_at_us = NOW + 1};
+    paper->documents = &doc;
+    paper->document_count = 1;
+    struct decision d;
+    const struct ev_claim *want = claim(B2, O2, false, VEHICLE_VAN);
+    assert_non_null(apply(&driver_claim_type, want, paper, NOW, &d)->claim);
+    apply(&driver_claim_type, want, paper, NOW + 1, &d);
+    assert_null(d.state);
+    assert_int_equal(d.event_count, 1);
+    assert_true(str_is(d.events[0].type, EV_DISPATCH_REFUSED));
+    service.o.document_kinds = STR_NONE;
+}
+
 int main(void) {
     arena_init(&arena, 1 << 16);
     parser = json_parser_new();
@@ -532,6 +553,7 @@ int main(void) {
         cmocka_unit_test(test_refusals_say_why),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_bookings_over_a_bad_network),
+        cmocka_unit_test(test_expired_document),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     json_parser_free(parser);
