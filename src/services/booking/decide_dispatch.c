@@ -61,16 +61,20 @@ static void assign_wanted(const struct command *cmd, const struct decide_ctx *ct
     const struct ev_claim *claim = cmd->args;
     struct booking_offer offer = {
         .id = claim->offer_id, .expires_at_us = b->search_until_us, .wanted = claim->manual};
-    if (wanted >= 0)
-        ret->wake_key = b->offers[wanted].id;
+    const struct booking_offer *want = wanted >= 0 ? &b->offers[wanted] : NULL;
+    if (want != NULL)
+        ret->wake_key = want->id;
     take_driver(claim, &offer);
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_put_offer(&e, &offer);
     if (b->driver != NULL) /* now that the other one is sure, and not before */
-        edit_unassign(&e, CLOSE_REASSIGNED, wanted >= 0 ? b->offers[wanted].reason : STR_NONE);
+        edit_unassign(&e, CLOSE_REASSIGNED, want != NULL ? want->reason : STR_NONE);
     edit_assign(&e, booking_offer_index(e.b, offer.id), ACTION_ASSIGN, HAT_STAFF);
     edit_commit(&e, ret);
+    booking_audit_hands(ret, cmd, ctx,
+                        b->driver != NULL ? "booking.reassigned" : "booking.assigned", b, e.b, want,
+                        want != NULL ? want->reason : STR_NONE);
     edit_reply(&e, ret, 200);
 }
 

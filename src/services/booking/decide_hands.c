@@ -11,6 +11,18 @@
 
 static const char *const audited[] = {"state", "driver", "held", NULL};
 
+void booking_audit_hands(struct decision *ret, const struct command *cmd,
+                         const struct decide_ctx *ctx, const char *action, const struct booking *b,
+                         const struct booking *next, const struct booking_offer *wanted,
+                         struct str reason) {
+    struct command as = *cmd; /* what he wanted comes about by another's word: it is his act */
+    if (wanted != NULL)
+        as.who = (struct identity){
+            .user_id = wanted->by_id, .sid = wanted->by_key, .role = (enum role)wanted->by_role};
+    decision_audit(ret, &as, ctx, action, b, next,
+                   &(struct audit_more){.kept = true, .only = audited, .reason = reason});
+}
+
 /* As long as a search lasts, and at least until the pickup's window ends. */
 static int64_t search_end(const struct booking_service *s, const struct booking *b,
                           int64_t now_us) {
@@ -47,8 +59,7 @@ static void lose_driver(const struct command *cmd, const struct decide_ctx *ctx,
     edit_unassign(&e, reason, body->reason);
     edit_commit(&e, ret);
     if (reason == CLOSE_UNASSIGNED)
-        decision_audit(ret, cmd, ctx, "booking.unassigned", b, e.b,
-                       &(struct audit_more){.kept = true, .only = audited, .reason = body->reason});
+        booking_audit_hands(ret, cmd, ctx, "booking.unassigned", b, e.b, NULL, body->reason);
     edit_reply(&e, ret, 200);
 }
 

@@ -116,7 +116,11 @@ static void want_driver(const struct command *cmd, const struct decide_ctx *ctx,
                                   .pickup_distance_m = I64_ABSENT,
                                   .pickup_eta_s = I64_ABSENT,
                                   .wanted = true,
-                                  .reason = body->reason};
+                                  .reason = body->reason,
+                                  .by_id = cmd->who.user_id,
+                                  .by_key =
+                                      str_starts(cmd->who.sid, "apk_") ? cmd->who.sid : STR_NONE,
+                                  .by_role = (int32_t)cmd->who.role};
     offer.driver.id = body->driver_id;
     offer.driver.user_id = id_with_prefix(ctx->arena, body->driver_id, "usr");
     offer.driver.rating = NAN;
@@ -136,10 +140,12 @@ static void want_driver(const struct command *cmd, const struct decide_ctx *ctx,
 /* He has an open offer of this booking: he is claimed for it, so it is his at once. */
 static void give_offer(const struct command *cmd, const struct decide_ctx *ctx,
                        const struct booking *b, int32_t i, struct decision *ret) {
+    const struct assign_body *body = cmd->args;
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_assign(&e, i, ACTION_ASSIGN, HAT_STAFF);
     edit_commit(&e, ret);
+    booking_audit_hands(ret, cmd, ctx, "booking.assigned", b, e.b, NULL, body->reason);
     edit_reply(&e, ret, 200);
 }
 

@@ -221,6 +221,12 @@ void booking_refuse(const struct booking *b, const struct command *cmd,
 /* True unless B has lost its driver so often that it is enough; then D has the problem. */
 bool booking_may_lose_driver(const struct booking *b, const struct command *cmd, unsigned hats,
                              struct decision *d);
+/* For the audit log: what a dispatcher's ACTION has made of B. WANTED (may be NULL): the choice
+ * that has come about by this command, which is not the dispatcher's own. After edit_commit. */
+void booking_audit_hands(struct decision *ret, const struct command *cmd,
+                         const struct decide_ctx *ctx, const char *action, const struct booking *b,
+                         const struct booking *next, const struct booking_offer *wanted,
+                         struct str reason);
 /* 200 with what is there already. */
 void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d);
 

@@ -189,6 +189,15 @@ static void test_released(void **unused) {
     world_free(w);
 }
 
+/* The audit log hears that the dispatcher did this, also where the driver's claim came later. */
+static void audited(const struct world *w, const char *action) {
+    char actor[64];
+    snprintf(actor, sizeof actor, "\"actor_id\":\"%.*s\"", STR_ARG(w->staff.user_id));
+    assert_true(told(w, EV_AUDIT_RECORDED, action));
+    assert_true(told(w, EV_AUDIT_RECORDED, actor));
+    assert_true(told(w, EV_AUDIT_RECORDED, "\"driver\":"));
+}
+
 static void test_unassigned(void **unused) {
     (void)unused;
     struct world *w = world_new(32);
@@ -238,6 +247,7 @@ static void test_reassigned(void **unused) {
     run(w, &booking_refused, (struct identity){0}, claim, NULL); /* he cannot: nothing happens */
     assert_true(str_eq(w->b->driver->user_id, w->drivers[0].user_id));
     assert_int_equal(w->b->offer_count, 0);
+    assert_false(told(w, EV_AUDIT_RECORDED, "")); /* nor is it noted */
     reassign(w, 2, "nearer");
     claim = claim_of(w, 2, w->b->offers[0].id);
     claim->manual = true;
@@ -246,6 +256,8 @@ static void test_reassigned(void **unused) {
     assert_true(told_of(w, EV_BOOKING_UNASSIGNED, first));
     assert_true(told(w, EV_BOOKING_UNASSIGNED, "\"reason\":\"reassigned\",\"why\":\"nearer\""));
     assert_true(told_of(w, EV_BOOKING_ASSIGNED, claim->offer_id));
+    audited(w, "booking.reassigned");
+    assert_true(told(w, EV_AUDIT_RECORDED, "\"reason\":\"nearer\""));
     /* nobody says anything for too long; or it is picked up before he does */
     reassign(w, 1, "nearer");
     w->now_us = booking_aggregate.wake_at(w->b);
@@ -346,6 +358,7 @@ static void test_assign(void **unused) {
     assert_true(str_eq(w->d.wake_key, wanted));
     assert_int_equal(w->d.response.status, 200);
     assert_int_equal(w->b->state, BOOKING_ASSIGNED);
+    audited(w, "booking.assigned");
     assert_true(str_is(w->b->driver->name, "Ola Berg"));
     assert_true(told_of(w, EV_BOOKING_OFFER_CLOSED, asked));
     assert_int_equal(assign(w, 1), 200);
@@ -383,6 +396,7 @@ static void test_assign_meets_offer(void **unused) {
     struct str his = offer(w, 1);
     assert_int_equal(assign(w, 1), 200);
     assert_true(told_of(w, EV_BOOKING_ASSIGNED, his));
+    audited(w, "booking.assigned");
     create(w, 2);
     assert_int_equal(assign(w, 2), 202);
     struct str wanted = w->d.park_key;

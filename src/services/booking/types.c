@@ -217,6 +217,9 @@ static const struct schema_field offer_fields[] = {
     {"pickup_eta_s", S_I64, AT(booking_offer, pickup_eta_s)},
     {"wanted", S_BOOL, AT(booking_offer, wanted)},
     {"reason", S_STR, AT(booking_offer, reason)},
+    {"by_id", S_STR, AT(booking_offer, by_id)},
+    {"by_key", S_STR, AT(booking_offer, by_key)},
+    {"by_role", S_ENUM, AT(booking_offer, by_role), .names = role_names},
 };
 static const struct schema offer_schema = SCHEMA(struct booking_offer, "StoredOffer", offer_fields);
 

@@ -255,8 +255,10 @@ struct booking_offer {
     int64_t pickup_distance_m, pickup_eta_s;
     bool
         wanted; /* a dispatcher's choice, waiting for the driver to be claimed; not his to accept */
-    bool at_once;      /* its driver takes every offer: it never is open */
-    struct str reason; /* of a wanted one that takes the booking from another; may be absent */
+    bool at_once;             /* its driver takes every offer: it never is open */
+    struct str reason;        /* of a wanted one: why, in the dispatcher's words; may be absent */
+    struct str by_id, by_key; /* of a wanted one: who wants it; absent: from before that was kept */
+    int32_t by_role;          /* enum role */
 };
 struct closed_offer {
     struct str id, driver_id;
