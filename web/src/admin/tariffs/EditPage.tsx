@@ -10,6 +10,7 @@ import { day, money } from '@/i18n/format.ts'
 import { ConfirmButton } from '@/ui/Confirm.tsx'
 import { placeErrors, SaveFailure } from '@/ui/form.tsx'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
+import { useLeaveWarning } from '@/ui/Leave.tsx'
 import { toast } from '@/ui/toast.tsx'
 import { Page } from '../Page.tsx'
 import { linesOf, paired } from './compare.ts'
@@ -54,6 +55,7 @@ function Editor({ base, newest, refresh }: Props) {
     resolver: zodResolver(schema) as unknown as Resolver<Draft>,
     defaultValues: draftOf(start),
   })
+  const leave = useLeaveWarning(form.formState.isDirty)
   const [rest, setRest] = useState<unknown>(null)
   /** What was weighed: it is this that is published, not what has been typed since. */
   const [weighed, setWeighed] = useState<Request | null>(null)
@@ -76,6 +78,7 @@ function Editor({ base, newest, refresh }: Props) {
     const header = { 'If-Match': newest, 'Idempotency-Key': `${key}/${newest.replaceAll('"', '')}` }
     try {
       const written = await data(api.PUT('/v1/tariffs', { params: { header }, body }))
+      leave.done()
       toast(
         body.effective_at
           ? t('tariffs.publishedFrom', { number: written.version, at: day(body.effective_at) })
@@ -91,6 +94,7 @@ function Editor({ base, newest, refresh }: Props) {
   }
   return (
     <FormProvider {...form}>
+      {leave.warning}
       <form onSubmit={weigh} onChange={() => setWeighed(null)} className="grid grid-cols-1 gap-6" noValidate>
         <Fields currency={start.currency} />
         <SaveFailure
