@@ -7,6 +7,7 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { serverNow } from '@/api/session.ts'
 import { takeBooking, useBookingPosition, useNow } from '@/app/hooks.ts'
 import { Arrival, isComing, windowOf } from '@/booking/Arrival.tsx'
+import { Custody } from '@/booking/Custody.tsx'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { ProofOf } from '@/booking/ProofOf.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
@@ -96,6 +97,7 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
           <summary className="min-h-touch content-center font-medium">{t('booking.timeline')}</summary>
           <Timeline bookingId={booking.id} />
         </details>
+        {over.includes(booking.state) && <Custody bookingId={booking.id} code={booking.code} />}
       </div>
       <JourneyMap stops={booking.stops} position={position} zoom={14} className="min-h-40 grow" />
     </div>

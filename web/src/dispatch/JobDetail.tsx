@@ -5,6 +5,7 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { useBookingPosition } from '@/app/hooks.ts'
 import { CancelDialog } from '@/book/CancelDialog.tsx'
 import { Arrival, isComing } from '@/booking/Arrival.tsx'
+import { Custody } from '@/booking/Custody.tsx'
 import { keepEtas } from '@/booking/eta.ts'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
@@ -141,6 +142,7 @@ function Detail({ booking, now, onDropped }: DetailProps) {
           {t('booking.timeline')}
         </summary>
         <Timeline bookingId={booking.id} />
+        <Custody bookingId={booking.id} code={booking.code} />
       </details>
     </>
   )
