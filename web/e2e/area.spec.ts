@@ -217,19 +217,24 @@ own(
   },
 )
 
-own(
-  'a dispatcher sees the area and changes nothing; it fits a narrow phone in every language',
-  async ({ page, alone: server, admin }) => {
-    own.slow()
-    await signIn(page, await server.staff('dispatcher'), '/admin/area')
-    await expect(page.getByText('any place is served')).toBeVisible()
-    await expect(page.getByRole('link', { name: 'Change the area' })).toBeHidden()
-    await admin.call('PUT', '/v1/service-area', { area: TOWN })
-    await page.context().clearCookies()
-    await page.evaluate(() => localStorage.clear())
-    await signIn(page, admin, '/admin/area')
-    for (const path of ['/admin/area', '/admin/area/2', '/admin/area/edit']) await looksRight(page, path)
-    await page.goto(`${server.url}/admin/area/99`)
-    await expect(page.getByRole('alert')).toBeVisible()
-  },
-)
+own('a dispatcher sees the area and changes nothing', async ({ page, alone: server }) => {
+  await signIn(page, await server.staff('dispatcher'), '/admin/area')
+  await expect(page.getByText('any place is served')).toBeVisible()
+  await expect(page.getByRole('link', { name: 'Change the area' })).toBeHidden()
+  await page.goto(`${server.url}/admin/area/99`)
+  await expect(page.getByRole('alert')).toBeVisible()
+})
+
+own('the area and its versions fit a narrow phone in every language', async ({ page, admin }) => {
+  own.slow()
+  await admin.call('PUT', '/v1/service-area', { area: TOWN })
+  await signIn(page, admin, '/admin/area')
+  for (const path of ['/admin/area', '/admin/area/2']) await looksRight(page, path)
+})
+
+own("the area's editor fits a narrow phone in every language", async ({ page, admin }) => {
+  own.slow()
+  await admin.call('PUT', '/v1/service-area', { area: TOWN })
+  await signIn(page, admin, '/admin/area')
+  await looksRight(page, '/admin/area/edit')
+})
