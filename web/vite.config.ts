@@ -114,5 +114,5 @@ export default defineConfig({
       '^/(v1|problems|healthz|readyz|metrics|openapi|asyncapi)': server,
     },
   },
-  test: { environment: 'jsdom', include: ['src/**/*.test.{ts,tsx}'] },
+  test: { environment: 'jsdom', include: ['src/**/*.test.{ts,tsx}', 'scripts/**/*.test.ts'] },
 })

@@ -1,16 +1,20 @@
-/** Reads what the browser has traced: how long the main thread was at script and at layout after each marked act. */
+/** Reads what the browser has traced: how long the main thread was at script and at layout after each marked act, and how much
+ * it did for each frame. */
 export type Event = {
   name: string
   cat: string
   ph: string
   ts: number // µs
   dur?: number // µs
+  tdur?: number // µs of the processor; less than `dur` where the thread waited, or another had the processor
   pid: number
   tid: number
   args?: { data?: { type?: string }; name?: string }
 }
 export type Act = { name: string; script_ms: number; layout_ms: number }
-type Read = { acts: Act[]; tasks: number[] }
+/** One for each frame that was drawn: all tasks from the one that began it until the next one began. */
+export type Frame = { wall_ms: number; cpu_ms: number }
+type Read = { acts: Act[]; frames: Record<string, Frame[]> }
 
 const scripts = new Set([
   'EventDispatch',
@@ -26,7 +30,7 @@ const scripts = new Set([
 const layouts = new Set(['UpdateLayoutTree', 'Layout', 'PrePaint', 'Layerize', 'Paint'])
 const starts = new Set(['keydown', 'pointerdown'])
 const UNTIL_US = 500_000 // what has shown nothing by then had nothing to show
-const TASK_US = 1_000
+const SPAN = 'span ' // before the name of an act that lasts, whose frames are counted
 
 /** The events of the thread on which the acts were marked. */
 function mainThread(events: Event[]): Event[] {
@@ -59,37 +63,66 @@ function sum(events: Event[], names: Set<string>, others: Set<string>, from: num
   return total
 }
 
+/** The tasks, without those that lie in another (two layers of the browser write down the same one). */
+function tasksOf(events: Event[]): Event[] {
+  const found: Event[] = []
+  let end = 0
+  for (const e of events) {
+    if (e.ph !== 'X' || e.dur === undefined || !/RunTask$/.test(e.name) || e.ts < end) continue
+    found.push(e)
+    end = e.ts + e.dur
+  }
+  return found
+}
+/** A frame begins with the task in which the page is asked to draw. What comes before the first one and after the last is of
+ * no whole frame. */
+export function framesOf(events: Event[]): Frame[] {
+  const asked = events.filter((e) => e.name === 'FireAnimationFrame').map((e) => e.ts)
+  const frames: Frame[] = []
+  let now: Frame | undefined
+  let next = 0
+  for (const task of tasksOf(events)) {
+    while ((asked[next] ?? Number.POSITIVE_INFINITY) < task.ts) next++
+    if ((asked[next] ?? Number.POSITIVE_INFINITY) < task.ts + (task.dur ?? 0)) {
+      if (now !== undefined) frames.push(now)
+      now = { wall_ms: 0, cpu_ms: 0 }
+    }
+    if (now === undefined) continue
+    now.wall_ms += (task.dur ?? 0) / 1000
+    now.cpu_ms += (task.tdur ?? task.dur ?? 0) / 1000
+  }
+  return frames
+}
+
+/** From the touch or key until the picture that shows what it did has been handed over. */
+function actOf(name: string, mine: Event[], until: number): Act | undefined {
+  const start = mine.find((e) => e.name === 'EventDispatch' && starts.has(e.args?.data?.type ?? ''))
+  if (start === undefined) return undefined
+  const handled = start.ts + (start.dur ?? 0)
+  const shown = mine.find((e) => e.name === 'Commit' && e.ts > handled)
+  const end = Math.min(shown ? shown.ts + (shown.dur ?? 0) : until, start.ts + UNTIL_US)
+  return {
+    name,
+    script_ms: sum(mine, scripts, layouts, start.ts, end) / 1000,
+    layout_ms: sum(mine, layouts, new Set(), start.ts, end) / 1000,
+  }
+}
+
 export function readTrace(trace: { traceEvents: Event[] }): Read {
   const events = mainThread(trace.traceEvents)
   const marks = events.filter((e) => e.name.startsWith('lorry:'))
-  const acts: Act[] = []
-  let tasks: number[] = []
+  const read: Read = { acts: [], frames: {} }
   for (const [i, mark] of marks.entries()) {
     const until = marks[i + 1]?.ts ?? mark.ts + 4 * UNTIL_US
     const mine = events.filter((e) => e.ts >= mark.ts && e.ts < until)
     const name = mark.name.replace('lorry:', '')
-    if (name === 'still') {
-      tasks = mine
-        .filter((e) => /RunTask$/.test(e.name) && (e.dur ?? 0) >= TASK_US)
-        .map((e) => (e.dur ?? 0) / 1000)
+    if (name.startsWith(SPAN)) {
+      const span = name.slice(SPAN.length)
+      read.frames[span] = [...(read.frames[span] ?? []), ...framesOf(mine)]
       continue
     }
-    const start = mine.find((e) => e.name === 'EventDispatch' && starts.has(e.args?.data?.type ?? ''))
-    if (start === undefined) continue
-    const handled = start.ts + (start.dur ?? 0)
-    const shown = mine.find((e) => e.name === 'Commit' && e.ts > handled)
-    const end = Math.min(shown ? shown.ts + (shown.dur ?? 0) : until, start.ts + UNTIL_US)
-    acts.push({
-      name,
-      script_ms: sum(mine, scripts, layouts, start.ts, end) / 1000,
-      layout_ms: sum(mine, layouts, new Set(), start.ts, end) / 1000,
-    })
+    const act = actOf(name, mine, until)
+    if (act !== undefined) read.acts.push(act)
   }
-  return { acts, tasks }
-}
-
-export function spread(values: number[]): { median: number; p95: number; max: number } {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
-  return { median: at(0.5), p95: at(0.95), max: sorted.at(-1) ?? 0 }
+  return read
 }

@@ -7,6 +7,7 @@ import { ServiceBorder } from '@/map/border.tsx'
 import { fitTo, RouteLine, StopMarks } from '@/map/layers.tsx'
 import { LorryMap, useMap } from '@/map/Map.tsx'
 import { decodePolyline } from '@/map/polyline.ts'
+import { useMapWanted } from '@/map/wanted.ts'
 import { Button } from '@/ui/index.tsx'
 import { isPlaced, useDraft } from './draft.ts'
 import { OutsideHelp, outsideOf } from './outside.tsx'
@@ -22,7 +23,7 @@ export function BookPage() {
   const [query, setQuery] = useSearchParams()
   const [draft, change] = useDraft()
   const [pinning, setPinning] = useState<number | null>(null)
-  const atWork = useAtWork()
+  const atWork = useMapWanted()
   const placed = draft.stops.every(isPlaced)
   const asked = query.get('step')
   const step = placed && (asked === 'vehicle' || asked === 'review') ? asked : 'stops'
@@ -88,21 +89,6 @@ export function BookPage() {
       </LorryMap>
     </div>
   )
-}
-
-/** Has the person done anything yet? On a phone the map beside an empty form tells nothing, and is a megabyte: it comes with
- * the first touch, key or turn of the wheel. A desk has room for it, and gets it at once. */
-function useAtWork(): boolean {
-  const [atWork, set] = useState(() => matchMedia('(min-width: 48rem)').matches)
-  useEffect(() => {
-    const signs = ['pointerdown', 'pointermove', 'keydown', 'focusin', 'wheel'] as const
-    const begin = () => set(true)
-    for (const sign of signs) addEventListener(sign, begin, { passive: true })
-    return () => {
-      for (const sign of signs) removeEventListener(sign, begin)
-    }
-  }, [])
-  return atWork
 }
 
 /** Moves the map when a stop is placed, and not when the person moves it. */

@@ -21,9 +21,12 @@ import {
   useSunTheme,
 } from './hooks.ts'
 import { JobsPage } from './JobsPage.tsx'
-import { OfferSheet } from './OfferSheet.tsx'
 import { forgetLast } from './store.ts'
-import { WorkPage } from './WorkPage.tsx'
+import { jobView, WorkPage } from './WorkPage.tsx'
+
+/** Not for the first picture, but fetched right after it: an offer is there to be answered, wherever the network is by then. */
+const offerSheet = () => import('./OfferSheet.tsx')
+const OfferSheet = lazy(async () => ({ default: (await offerSheet()).OfferSheet }))
 
 /** Seldom opened: it comes with its words when it is. */
 const PapersPage = lazy(async () => {
@@ -45,6 +48,8 @@ export function Component() {
   useSunTheme(driver)
   useEffect(() => {
     void startWorker()
+    // Away: asked for again when it is needed.
+    for (const part of [offerSheet, jobView]) part().catch(() => undefined)
     // Whoever comes back to the page while on duty has not touched it yet.
     window.addEventListener('pointerdown', allowSound, { once: true })
     return () => window.removeEventListener('pointerdown', allowSound)
@@ -72,7 +77,11 @@ export function Component() {
         />
       </Routes>
       {!job && <UpdateBar />}
-      {offer && <OfferSheet key={offer.id} offer={offer} note={note} />}
+      {offer && (
+        <Suspense>
+          <OfferSheet key={offer.id} offer={offer} note={note} />
+        </Suspense>
+      )}
     </>
   )
 }

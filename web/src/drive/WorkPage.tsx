@@ -1,5 +1,6 @@
 /** Where a driver is all day: the job, or waiting for one, or off duty; at the start, which vehicle. */
 import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { clock } from '@/i18n/format.ts'
@@ -7,9 +8,12 @@ import { Button, cx, Failure, Panel, Skeleton } from '@/ui/index.tsx'
 import { allowSound } from './attention.ts'
 import { GpsLine } from './GpsLine.tsx'
 import { driverKey, type Notice, useDriver, useIsOld, useJob, useWaiting } from './hooks.ts'
-import { JobView } from './JobView.tsx'
 import { outbox } from './outbox.ts'
 import { VehicleForm } from './VehicleForm.tsx'
+
+/** Whoever waits for a job does not wait for this; it is fetched right after the first picture. */
+export const jobView = () => import('./JobView.tsx')
+const JobView = lazy(async () => ({ default: (await jobView()).JobView }))
 
 type Props = { notice: Notice | null; onRead: () => void }
 export function WorkPage({ notice, onRead }: Props) {
@@ -38,7 +42,12 @@ export function WorkPage({ notice, onRead }: Props) {
       {notice && <NoticeCard notice={notice} onRead={onRead} />}
     </>
   )
-  if (job.value !== null) return <JobView job={job.value} unsent={job.unsent} said={said} />
+  if (job.value !== null)
+    return (
+      <Suspense fallback={<Skeleton className="m-4 h-64" />}>
+        <JobView job={job.value} unsent={job.unsent} said={said} />
+      </Suspense>
+    )
   return (
     <div className="mx-auto flex min-h-full max-w-xl flex-col gap-4 p-4">
       {said}

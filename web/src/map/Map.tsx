@@ -20,6 +20,8 @@ type Props = {
   label: string
   /** The map is fetched when this first holds (the default), and stays. */
   wanted?: boolean
+  /** What stands in its place until it is drawn. */
+  meanwhile?: ReactNode
   view?: View
   padding?: PaddingOptions
   onMoved?: (map: MapLibre) => void
@@ -31,6 +33,7 @@ type Props = {
 export function LorryMap({
   label,
   wanted = true,
+  meanwhile,
   view,
   padding,
   onMoved,
@@ -101,6 +104,7 @@ export function LorryMap({
       <div className="absolute inset-0">
         <div ref={box} className="h-full w-full" />
       </div>
+      {drawn === null && meanwhile}
       {drawn === null && <p className="sr-only">{t('map.loading')}</p>}
       <Context.Provider value={drawn}>{drawn !== null && children}</Context.Provider>
     </section>
