@@ -1,13 +1,13 @@
 /** The console when something is in the way: a proxy that lets no socket through, a list that cannot be read, a hand on the map. */
-import { accessible, expect, HERE, Server, signIn, test } from './lorry.ts'
+import { accessible, expect, HERE, Server, signIn, test, withoutSockets } from './lorry.ts'
 
 test('a proxy lets no socket through: the console asks every few seconds, and says so', async ({
   page,
   server,
 }) => {
-  await page.routeWebSocket(/\/v1\/ws/, (socket) => socket.close())
+  const proxy = await withoutSockets(server)
   const customer = await server.register('customer')
-  await signIn(page, await server.staff('dispatcher'))
+  await signIn(page, await server.staff('dispatcher'), '', proxy.url)
   await expect(page.getByRole('status').filter({ hasText: 'Updates every few seconds' })).toBeVisible({
     timeout: 30_000,
   })
@@ -15,6 +15,7 @@ test('a proxy lets no socket through: the console asks every few seconds, and sa
   await expect(page.getByRole('option', { name: new RegExp(booking.code) })).toBeVisible()
   await accessible(page)
   await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+  proxy.close()
 })
 
 test('the jobs cannot be read: it says so, and reads them when asked again', async ({ page, server }) => {

@@ -1,6 +1,6 @@
 /** The console's map of vehicles: what it draws, and finding one's way about it. */
 import type { Page } from '@playwright/test'
-import { accessible, expect, HERE, type Person, type Server, signIn, test } from './lorry.ts'
+import { accessible, expect, HERE, type Person, type Server, signIn, test, withoutSockets } from './lorry.ts'
 
 type Colour = [number, number, number]
 const GOING: Colour = [0x17, 0x5c, 0xd3]
@@ -86,17 +86,19 @@ test('a vehicle shows where it heads, what it does by its shape, and fades when 
   await expect(row).toContainText('free')
   await expect(row).not.toContainText('Position from')
   const fleet = /\/v1\/fleet/
-  await page.routeWebSocket(/\/v1\/ws/, (socket) => socket.close())
+  const proxy = await withoutSockets(server) // what a socket says would be news
   await page.route(fleet, async (route) => {
     const answer = await (await route.fetch()).json()
     const long = new Date(Date.now() - 90_000).toISOString()
     await route.fulfill({ json: { ...answer, items: answer.items.map((v: object) => ({ ...v, at: long })) } })
   })
-  await page.goto(`${server.url}/dispatch?list=vehicles&vehicle=${await idOf(driver)}`)
+  const here = `/dispatch?list=vehicles&vehicle=${await idOf(driver)}`
+  await signIn(page, await server.staff('dispatcher'), here, proxy.url)
   await expect(row).toContainText('Position from', { timeout: 30_000 })
   await expect.poll(async () => (await seen(page, FAINT)).count).toBeGreaterThan(20)
   expect((await seen(page, ACCENT)).count).toBe(0)
   await accessible(page)
+  proxy.close()
   await off(driver)
 })
 

@@ -1,6 +1,8 @@
 /** A server of its own for each file of tests, and people who use its API beside the browser. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
@@ -146,9 +148,29 @@ export class Server {
 export const HERE = { lat: 57.7089, lng: 11.9746 }
 export const THERE = { lat: 57.6969, lng: 11.9865 }
 
+/** What some companies have in front of everything: requests get through, sockets do not. */
+export async function withoutSockets(server: Server): Promise<{ url: string; close: () => void }> {
+  const proxy = createServer((from, to) => {
+    const asked = request(server.url + from.url, { method: from.method, headers: from.headers }, (answer) => {
+      to.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(to)
+    })
+    asked.on('error', () => to.destroy())
+    from.pipe(asked)
+  })
+  proxy.on('upgrade', (_request, socket) => socket.destroy())
+  await new Promise<void>((ready) => proxy.listen(0, '127.0.0.1', ready))
+  const { port } = proxy.address() as AddressInfo
+  const close = () => {
+    proxy.closeAllConnections()
+    proxy.close()
+  }
+  return { url: `http://127.0.0.1:${port}`, close }
+}
+
 /** Signs PERSON in by the form, and waits for his first page. */
-export async function signIn(page: Page, person: Person, next = ''): Promise<void> {
-  await page.goto(`${person.server.url}/sign-in${next ? `?next=${encodeURIComponent(next)}` : ''}`)
+export async function signIn(page: Page, person: Person, next = '', url = person.server.url): Promise<void> {
+  await page.goto(`${url}/sign-in${next ? `?next=${encodeURIComponent(next)}` : ''}`)
   await page.getByLabel('E-mail').fill(person.email)
   await page.getByLabel('Password').fill(PASSWORD)
   await page.getByRole('button', { name: 'Sign in' }).click()

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Event, framesOf, readTrace } from './trace.ts'
+import { type Event, frameMs, framesOf, readTrace } from './trace.ts'
 
 const event = (name: string, ts: number, dur?: number, more: Partial<Event> = {}): Event => ({
   name,
@@ -22,7 +22,8 @@ it('counts what is done from one frame until the next, each task once', () => {
     event('RunTask', 30_000, 2000),
     event('FireAnimationFrame', 30_500, 100),
   ])
-  expect(frames).toEqual([{ wall_ms: 5, cpu_ms: 4 }])
+  expect(frames).toEqual([{ picture_ms: 3, beside_ms: 1, span_ms: 20 }])
+  expect(frameMs({ picture_ms: 3, beside_ms: 20, span_ms: 1000 / 30 })).toBeCloseTo(13)
 })
 
 it('takes an act from its key until the picture that shows it', () => {
@@ -30,6 +31,7 @@ it('takes an act from its key until the picture that shows it', () => {
     traceEvents: [
       event('lorry:Key', 0),
       event('FunctionCall', 50, 40), // before the key
+      event('RunTask', 900, 2200, { tdur: 1100 }),
       event('EventDispatch', 1000, 2000, { args: { data: { type: 'keydown' } } }),
       event('FunctionCall', 1100, 500), // inside: not counted twice
       event('Layout', 4000, 3000),
@@ -38,6 +40,6 @@ it('takes an act from its key until the picture that shows it', () => {
       event('lorry:span still', 600_000),
     ],
   })
-  expect(acts).toEqual([{ name: 'Key', script_ms: 2, layout_ms: 3 }])
+  expect(acts).toEqual([{ name: 'Key', script_ms: 2, layout_ms: 3, cpu_ms: 1.05 }])
   expect(frames).toEqual({ still: [] })
 })

@@ -11,9 +11,15 @@ export type Event = {
   tid: number
   args?: { data?: { type?: string }; name?: string }
 }
-export type Act = { name: string; script_ms: number; layout_ms: number }
-/** One for each frame that was drawn: all tasks from the one that began it until the next one began. */
-export type Frame = { wall_ms: number; cpu_ms: number }
+/** By the clock, in which the thread may have waited for its turn; `cpu_ms`: all that it did meanwhile, drawing and messages too. */
+export type Act = { name: string; script_ms: number; layout_ms: number; cpu_ms: number }
+/** One for each picture that was drawn: the processor's time of the task that draws it, that of all other tasks until the next
+ * picture, and how long until that came. */
+export type Frame = { picture_ms: number; beside_ms: number; span_ms: number }
+const SCREEN_MS = 1000 / 60
+/** What the main thread does for one frame of a screen that shows 60 a second: a picture, and what is to be done beside it in that
+ * time. Where nothing but the processor draws, pictures come seldom, and all that comes in between is not of one frame. */
+export const frameMs = (f: Frame) => f.picture_ms + f.beside_ms * Math.min(1, SCREEN_MS / f.span_ms)
 type Read = { acts: Act[]; frames: Record<string, Frame[]> }
 
 const scripts = new Set([
@@ -79,17 +85,20 @@ function tasksOf(events: Event[]): Event[] {
 export function framesOf(events: Event[]): Frame[] {
   const asked = events.filter((e) => e.name === 'FireAnimationFrame').map((e) => e.ts)
   const frames: Frame[] = []
-  let now: Frame | undefined
+  let now: (Frame & { start: number }) | undefined
   let next = 0
   for (const task of tasksOf(events)) {
+    const cpu_ms = (task.tdur ?? task.dur ?? 0) / 1000
     while ((asked[next] ?? Number.POSITIVE_INFINITY) < task.ts) next++
-    if ((asked[next] ?? Number.POSITIVE_INFINITY) < task.ts + (task.dur ?? 0)) {
-      if (now !== undefined) frames.push(now)
-      now = { wall_ms: 0, cpu_ms: 0 }
+    if ((asked[next] ?? Number.POSITIVE_INFINITY) >= task.ts + (task.dur ?? 0)) {
+      if (now !== undefined) now.beside_ms += cpu_ms
+      continue
     }
-    if (now === undefined) continue
-    now.wall_ms += (task.dur ?? 0) / 1000
-    now.cpu_ms += (task.tdur ?? task.dur ?? 0) / 1000
+    if (now !== undefined) {
+      const { start, ...frame } = now
+      frames.push({ ...frame, span_ms: (task.ts - start) / 1000 })
+    }
+    now = { start: task.ts, picture_ms: cpu_ms, beside_ms: 0, span_ms: 0 }
   }
   return frames
 }
@@ -105,7 +114,18 @@ function actOf(name: string, mine: Event[], until: number): Act | undefined {
     name,
     script_ms: sum(mine, scripts, layouts, start.ts, end) / 1000,
     layout_ms: sum(mine, layouts, new Set(), start.ts, end) / 1000,
+    cpu_ms: cpuOf(mine, start.ts, end),
   }
+}
+/** Of the tasks between FROM and TO, of those that begin before or end after it the share that lies inside. */
+function cpuOf(events: Event[], from: number, to: number): number {
+  let total = 0
+  for (const task of tasksOf(events)) {
+    const dur = task.dur ?? 0
+    const inside = Math.min(to, task.ts + dur) - Math.max(from, task.ts)
+    if (inside > 0) total += (inside / dur) * (task.tdur ?? dur)
+  }
+  return total / 1000
 }
 
 export function readTrace(trace: { traceEvents: Event[] }): Read {

@@ -3,6 +3,7 @@
 
 import type { Schemas } from './client.ts'
 import { accessToken, currentUser, subscribe as onSession } from './session.ts'
+import { openWire, type Wire } from './wire.ts'
 
 export type Entry =
   | { type: 'booking.updated'; seq: number; at: string; data: Schemas['Booking'] }
@@ -58,7 +59,7 @@ const POLL_MS = 3_000
 const FAILURES_MAX = 3 // sockets that never got ready before polling takes over
 
 class Live {
-  private socket: WebSocket | null = null
+  private socket: Wire | null = null
   private listeners = new Set<Listener>()
   private watches = new Map<string, Watch>()
   private acks = new Map<number, (through: string | null) => void>()
@@ -166,10 +167,18 @@ class Live {
     if (token === null || this.socket !== null || this.account === null) return
     const url = new URL('/v1/ws', window.location.href)
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
-    const socket = new WebSocket(url, ['lorry.v1', `bearer.${token}`])
+    const role = currentUser()?.role
+    const socket = openWire(
+      url.href,
+      ['lorry.v1', `bearer.${token}`],
+      {
+        text: (text) => this.socket === socket && this.onFrame(text),
+        positions: (positions) => this.socket === socket && this.onPositions(positions),
+        closed: () => this.socket === socket && this.lost(),
+      },
+      role === 'dispatcher' || role === 'admin',
+    )
     this.socket = socket
-    socket.onmessage = (message) => this.socket === socket && this.onFrame(String(message.data))
-    socket.onclose = () => this.socket === socket && this.lost()
     this.heardAt = Date.now()
     this.pinger = setInterval(() => {
       if (Date.now() - this.heardAt > QUIET_MS_MAX) this.lost()
@@ -228,7 +237,7 @@ class Live {
   }
 
   private send(frame: unknown): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame))
+    if (this.socket?.isOpen()) this.socket.send(JSON.stringify(frame))
   }
 
   private hand(entry: Entry): void {
@@ -246,9 +255,18 @@ class Live {
     for (const watch of this.watches.values()) this.send({ type: 'watch', ...watch })
   }
 
-  private onFrame(text: string): void {
+  private heard(): void {
     this.heardAt = Date.now()
     this.lastHeardAt = this.heardAt
+  }
+  private onPositions(positions: Position[]): void {
+    this.heard()
+    for (const listener of this.listeners)
+      if (listener.position !== undefined) for (const position of positions) listener.position(position)
+  }
+
+  private onFrame(text: string): void {
+    this.heard()
     const frame = JSON.parse(text) as Frame
     switch (frame.type) {
       case 'ready':
@@ -259,7 +277,7 @@ class Live {
         for (const listener of this.listeners) listener.gap?.()
         break
       case 'position':
-        for (const listener of this.listeners) listener.position?.(frame.data as Position)
+        this.onPositions([frame.data as Position])
         break
       case 'eta':
         for (const listener of this.listeners) listener.etas?.(frame.data as Etas)

@@ -34,6 +34,7 @@ import { VehicleList } from './VehicleList.tsx'
 const Palette = lazy(() => import('./Palette.tsx'))
 
 const TYPING_MS = 300
+const ORDER_MS = 5_000 // the order and what it says change with time, but need not each second
 const views = ['all', 'attention', 'unassigned'] as const
 
 export async function loader() {
@@ -48,7 +49,7 @@ export function Component() {
   const [query, setQuery] = useSearchParams()
   const jobs = useJobs()
   const fleet = useFleet()
-  const now = useNow()
+  const now = useNow(ORDER_MS)
   const [follows, setFollows] = useState(false)
   const [help, setHelp] = useState(false)
   const [picked, setSelection] = useState(nothing)
@@ -79,8 +80,6 @@ export function Component() {
       { replace: 'q' in change },
     )
   }
-  const minute = Math.floor(now / 5_000) // the order changes with time, but need not each second
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `minute` stands for `now`
   const list = useMemo(() => {
     const wanted = [...jobs.bookings.values()].filter((b) => {
       const need = needOf(b, now)
@@ -89,13 +88,11 @@ export function Component() {
       return matches(b, text)
     })
     return ordered(wanted, now)
-  }, [jobs, view, text, minute])
+  }, [jobs, view, text, now])
   const attention = useMemo(
     () =>
-      [...jobs.bookings.values()].filter((b) =>
-        ['late', 'unassigned-late'].includes(needOf(b, minute * 5_000)),
-      ).length,
-    [jobs, minute],
+      [...jobs.bookings.values()].filter((b) => ['late', 'unassigned-late'].includes(needOf(b, now))).length,
+    [jobs, now],
   )
 
   // The address follows what is typed, a moment later.
