@@ -91,7 +91,7 @@ faults: ## Kill, stop, cut off, fill up and replace each part of a cluster under
 	@$(MAKE) --no-print-directory lorry
 	@exec scripts/faults.py --lorry $(BUILD)/lorry $(ARGS)
 
-web-figures: ## Measure the web app (script, Lighthouse, the console's main thread) and write docs/web-figures.md
+web-figures: ## Measure the web app (script, Lighthouse, the console's main thread and memory) into docs/web-figures.md (ONLY=sizes,…)
 	@scripts/install-deps.sh build web browser
 	@$(MAKE) --no-print-directory lorry
 	@scripts/get-streets.sh || echo 'Without street data drivers move as the crow flies.' >&2
