@@ -9,6 +9,7 @@ const folder = resolve(import.meta.dirname, '../../docs/screens')
 const BYTES_MAX = 6_000_000
 const sizes = { phone: { width: 390, height: 844 }, desk: { width: 1440, height: 900 } } as const
 const schemes = ['light', 'dark'] as const
+const ON_HIS_WAY = { lat: 57.7062, lng: 11.9701 }
 
 const wanted = (part: string) => ['1', part].includes(process.env.SCREENS ?? '')
 
@@ -24,7 +25,7 @@ async function settle(server: Server): Promise<{ city: City; booking: string; tr
   const driver = await server.driver(HERE, 'van', 'Ola Berg')
   const booking = await server.book(customer, { name: 'Karin Ek', phone: '+46701234567' })
   await server.accept(driver)
-  await server.move(driver, { lat: 57.7062, lng: 11.9701 })
+  await server.move(driver, ON_HIS_WAY)
   for (const [name, at] of [
     ['Vera Lind', { lat: 57.699, lng: 11.95 }],
     ['Nils Alm', { lat: 57.714, lng: 11.99 }],
@@ -129,6 +130,20 @@ async function webp(context: BrowserContext, png: Buffer): Promise<Buffer> {
   return Buffer.from(url.slice(url.indexOf(',') + 1), 'base64')
 }
 
+/** All that the page has asked for has come; a map, which a phone fetches when it is touched, is drawn. */
+async function drawn(page: Page, hasMap: boolean): Promise<void> {
+  if (hasMap) {
+    await page.mouse.move(5, 5)
+    await page.mouse.move(6, 6)
+    await page
+      .locator('.maplibregl-canvas')
+      .waitFor({ timeout: 15_000 })
+      .catch(() => undefined) // its picture says so
+  }
+  await page.waitForLoadState('networkidle', { timeout: 20_000 }).catch(() => undefined)
+  await page.waitForTimeout(hasMap ? 2_500 : 400)
+}
+
 async function shoot(browser: Browser, blank: BrowserContext, server: Server, city: City, shots: Shot[]) {
   for (const who of [null, 'customer', 'driver', 'dispatcher', 'admin'] as const)
     for (const [size, viewport] of Object.entries(sizes))
@@ -145,11 +160,10 @@ async function shoot(browser: Browser, blank: BrowserContext, server: Server, ci
         const page = await context.newPage()
         if (who !== null) await signIn(page, city[who])
         for (const shot of shots.filter((s) => s.who === who)) {
+          await server.move(city.driver, ON_HIS_WAY) // no picture says how old it is
           await page.goto(server.url + shot.path)
           await expect(page.locator('h1').first()).toBeAttached()
-          await page.waitForTimeout(
-            shot.path.startsWith('/admin') || shot.path.startsWith('/account') ? 400 : 2500,
-          )
+          await drawn(page, /^\/(book($|\/bkg_)|track|drive$|dispatch)/.test(shot.path))
           const png = await page.screenshot({ animations: 'disabled' })
           writeFileSync(join(folder, `${shot.name}-${size}-${scheme}.webp`), await webp(blank, png))
         }
