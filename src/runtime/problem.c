@@ -112,6 +112,8 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "An account may have only so many bookings that are not delivered, cancelled or expired "
         "yet. Book again when one of them has ended. A business that needs more at once asks the "
         "operator."),
+    ROW(TOO_MANY_PLACES, "too-many-places", 409, "Too many saved places",
+        "A customer may have saved so many places and no more. Remove one of them first."),
     ROW(TOO_MANY_FAVOURITES, "too-many-favourites", 409, "Too many favourite drivers",
         "A customer may have so many favourite drivers and no more. Remove one of them first."),
     ROW(TOO_MANY_WEBHOOKS, "too-many-webhooks", 409, "Too many webhooks",

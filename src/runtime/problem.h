@@ -43,6 +43,7 @@ enum problem {
     PROBLEM_QUOTE_EXPIRED,          /* 409 */
     PROBLEM_QUOTE_USED,             /* 409 */
     PROBLEM_TOO_MANY_OPEN,          /* 409: one customer's open bookings */
+    PROBLEM_TOO_MANY_PLACES,        /* 409: one customer's saved places */
     PROBLEM_TOO_MANY_FAVOURITES,    /* 409: one customer's favourite drivers */
     PROBLEM_TOO_MANY_WEBHOOKS,      /* 409: one account's */
     PROBLEM_ILLEGAL_TRANSITION,     /* 409 */

@@ -396,6 +396,13 @@ class MainWay(unittest.TestCase):
         customer.put(at, {'booking_id': booking['id']}, expect=200)
         self.assertEqual(len(customer.get('/v1/me/favourite-drivers', expect=200).json['items']), 1)
         customer.delete(at, expect=204)
+        place = {'label': 'Home', 'lat': 57.7, 'lng': 11.97, 'address': 'Nygatan 1', 'contact': {'name': 'Bo'}}
+        home = customer.post('/v1/me/places', place, expect=201).json
+        customer.problem(422, 'invalid-request', 'POST', '/v1/me/places', place | {'lat': 91})
+        customer.problem(404, 'not-found', 'PUT', f'/v1/me/places/plc{NOBODY}', place)
+        customer.put(f'/v1/me/places/{home["id"]}', place | {'label': 'Depot'}, expect=200)
+        self.assertEqual([p['label'] for p in customer.get('/v1/me/places', expect=200).json['items']], ['Depot'])
+        customer.delete(f'/v1/me/places/{home["id"]}', expect=204)
 
     def drive(self, ola, booking):
         at, offer = f'/v1/bookings/{booking["id"]}', ola.offer(booking['id'])
@@ -879,7 +886,8 @@ KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'c
 # Of those who give something off.
 KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})
 # Of those who book for later, and again.
-KEYED.update({'addFavouriteDriver': {'booking_id': f'bkg{NOBODY}'},
+SAVED = {'label': 'Home', 'lat': 57.7, 'lng': 11.97}
+KEYED.update({'addFavouriteDriver': {'booking_id': f'bkg{NOBODY}'}, 'savePlace': SAVED, 'putSavedPlace': SAVED,
               'reschedule': {'pickup_window': {'from': rfc3339(time.time() + 7200), 'to': rfc3339(time.time() + 10800)}}})
 
 

@@ -51,10 +51,10 @@ static const struct schema_field contact_fields[] = {
     {"name", S_LINE, S_IN, AT(contact, name), .min = 1, .max = 100},
     {"phone", S_LINE, S_IN, AT(contact, phone), .min = 3, .max = 32},
 };
-static const struct schema contact_schema = SCHEMA(struct contact, "Contact", contact_fields);
+const struct schema contact_body_schema = SCHEMA(struct contact, "Contact", contact_fields);
 
 static const struct schema_field stop_fields[] = {
-    {"contact", S_OBJECT_PTR, S_IN, AT(stop_body, contact), .sub = &contact_schema},
+    {"contact", S_OBJECT_PTR, S_IN, AT(stop_body, contact), .sub = &contact_body_schema},
     {"proof", S_STR_LIST, S_IN, AT(stop_body, proof), COUNT_AT(stop_body, proof_count), .min = 1,
      .max = PROOF_KIND_COUNT - 1},
 };

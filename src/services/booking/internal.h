@@ -103,7 +103,7 @@ extern const struct schema window_body_schema, rebook_body_schema;
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
     assign_body_schema, unassign_body_schema, release_body_schema, area_body_schema,
-    proof_body_schema;
+    proof_body_schema, contact_body_schema;
 
 /* ---- prices ---- */
 

@@ -7,6 +7,7 @@
 #include "services/booking/favourites.h"
 #include "services/booking/promo.h"
 #include "services/booking/report.h"
+#include "services/booking/saved_places.h"
 #include "services/booking/schedule.h"
 
 #include <stdlib.h>
@@ -87,6 +88,14 @@ static const struct route_entry routes[] = {
      &favourite_body_schema, ROUTE_IDEMPOTENT, "addFavouriteDriver", .area = AREA_BOOKINGS},
     {"DELETE", "/v1/me/favourite-drivers/{id}", ROLES(ROLE_CUSTOMER), handle_delete_favourite, NULL,
      0, "removeFavouriteDriver", .area = AREA_BOOKINGS},
+    {"GET", "/v1/me/places", ROLES(ROLE_CUSTOMER), handle_saved_places, NULL, 0, "listSavedPlaces",
+     .area = AREA_BOOKINGS},
+    {"POST", "/v1/me/places", ROLES(ROLE_CUSTOMER), handle_save_place, &saved_place_body_schema,
+     ROUTE_IDEMPOTENT, "savePlace", .area = AREA_BOOKINGS},
+    {"PUT", "/v1/me/places/{id}", ROLES(ROLE_CUSTOMER), handle_put_saved_place,
+     &saved_place_body_schema, ROUTE_IDEMPOTENT, "putSavedPlace", .area = AREA_BOOKINGS},
+    {"DELETE", "/v1/me/places/{id}", ROLES(ROLE_CUSTOMER), handle_delete_saved_place, NULL, 0,
+     "removeSavedPlace", .area = AREA_BOOKINGS},
     {"PUT", "/v1/bookings/{id}/pickup-window", ROLES_CUSTOMERS, handle_reschedule,
      &window_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "reschedule", check_window,
      .area = AREA_BOOKINGS},
@@ -189,12 +198,17 @@ static const struct event_entry events[] = {
 /* ---- the service ---- */
 
 static const struct command_type *const timers[] = {&booking_wake, &promo_wake, NULL};
-static const struct store_collection *const collections[] = {
-    &booking_collection,    &quote_collection,
-    &tariff_collection,     &area_collection,
-    &report_collection,     &promo_collection,
-    &promo_uses_collection, &booking_erasure_collection,
-    &favourites_collection, NULL};
+static const struct store_collection *const collections[] = {&booking_collection,
+                                                             &quote_collection,
+                                                             &tariff_collection,
+                                                             &area_collection,
+                                                             &report_collection,
+                                                             &promo_collection,
+                                                             &promo_uses_collection,
+                                                             &booking_erasure_collection,
+                                                             &favourites_collection,
+                                                             &saved_places_collection,
+                                                             NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;

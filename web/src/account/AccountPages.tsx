@@ -29,6 +29,12 @@ const places: Place[] = [
     Page: page([], () => import('./SecurityPage.tsx')),
   },
   { path: 'told', name: 'account.told', roles: everybody, Page: page([], () => import('./ToldPage.tsx')) },
+  {
+    path: 'places',
+    name: 'account.places',
+    roles: ['customer'],
+    Page: page(['saved'], () => import('@/saved/PlacesPage.tsx')),
+  },
   { path: 'data', name: 'account.data', roles: everybody, Page: page([], () => import('./DataPage.tsx')) },
   // Staff has these in the administration.
   {

@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { type KeyboardEvent, useDeferredValue, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { isAt, type SavedPlace, savedFor, useSavedPlaces } from '@/saved/saved.ts'
 import { cx } from '@/ui/index.tsx'
 import { type Place, recentPlaces, rememberPlace, searchPlaces } from './places.ts'
 
@@ -10,8 +11,19 @@ type Props = {
   value: string
   chosen: boolean
   onType: (text: string) => void
-  onChoose: (place: Place) => void
+  /** What is saved may say who is there. */
+  onChoose: (place: Place, contact?: SavedPlace['contact']) => void
   onPin: () => void
+}
+
+function keyOf(option: Place | SavedPlace | null): string {
+  if (option === null) return 'pin'
+  return 'id' in option ? option.id : `${option.label}${option.lat}${option.lng}`
+}
+
+function MoreOf({ place }: { place: Place | SavedPlace }) {
+  const more = 'id' in place ? place.address : place.detail
+  return more ? <span className="text-sm text-quiet">{more}</span> : null
 }
 
 export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Props) {
@@ -26,13 +38,17 @@ export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Pr
     enabled: open && !chosen && q.length >= 2,
     placeholderData: (before) => before,
   })
-  const places = q.length >= 2 && !chosen ? (found.data ?? []) : recentPlaces()
+  const mine = savedFor(chosen ? '' : q, useSavedPlaces().data ?? [])
+  const others = q.length >= 2 && !chosen ? (found.data ?? []) : recentPlaces()
+  const places: (Place | SavedPlace)[] = [...mine, ...others.filter((p) => !mine.some((m) => isAt(m, p)))]
   const options = [...places, null] // null: pin on the map
 
-  function choose(option: Place | null | undefined) {
+  function choose(option: Place | SavedPlace | null | undefined) {
     setOpen(false)
     if (option === undefined) return
     if (option === null) return onPin()
+    if ('id' in option)
+      return onChoose({ ...option, label: option.address ?? option.label, detail: null }, option.contact)
     rememberPlace(option)
     onChoose(option)
   }
@@ -85,7 +101,7 @@ export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Pr
         >
           {options.map((option, index) => (
             <div
-              key={option === null ? 'pin' : `${option.label}${option.lat}${option.lng}`}
+              key={keyOf(option)}
               id={`${id}-${index}`}
               role="option"
               aria-selected={index === active}
@@ -100,8 +116,11 @@ export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Pr
                 <span className="text-accent">⌖ {t('place.pin')}</span>
               ) : (
                 <>
-                  <span>{option.label}</span>
-                  {option.detail && <span className="text-sm text-quiet">{option.detail}</span>}
+                  <span>
+                    {'id' in option && <span aria-hidden>★ </span>}
+                    <bdi>{option.label}</bdi>
+                  </span>
+                  <MoreOf place={option} />
                 </>
               )}
             </div>

@@ -1,4 +1,5 @@
 /** Where from, where to, and what lies between. */
+import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNow } from '@/app/hooks.ts'
 import { NowOrLater } from '@/later/NowOrLater.tsx'
@@ -6,6 +7,12 @@ import { faultOf, useAreaZone } from '@/later/zone.ts'
 import { Button } from '@/ui/index.tsx'
 import { type DraftStop, emptyStop, isPlaced, movedStop, STOPS_MAX, useDraft } from './draft.ts'
 import { PlaceField } from './PlaceField.tsx'
+
+const SavePlace = lazy(async () => {
+  const { words, SavePlace } = await import('@/saved/SavePlace.tsx')
+  await words()
+  return { default: SavePlace }
+})
 
 export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; onNext: () => void }) {
   const { t } = useTranslation()
@@ -34,44 +41,58 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
       <h1 className="text-lg font-semibold">{t('book.where')}</h1>
       <ol className="grid gap-3">
         {stops.map((stop, index) => (
-          <li key={stop.key} className="flex items-end gap-1">
-            <PlaceField
-              label={name(index)}
-              value={stop.address}
-              chosen={isPlaced(stop)}
-              onType={(address) => set(index, { address, lat: null, lng: null })}
-              onChoose={(place) => set(index, { address: place.label, lat: place.lat, lng: place.lng })}
-              onPin={() => onPin(index)}
-            />
-            {stops.length > 2 && (
-              <>
-                <Button
-                  kind="quiet"
-                  className="px-2"
-                  disabled={index === 0}
-                  aria-label={t('book.up', { stop: name(index) })}
-                  onClick={() => change({ stops: movedStop(stops, index, index - 1) })}
-                >
-                  ↑
-                </Button>
-                <Button
-                  kind="quiet"
-                  className="px-2"
-                  disabled={index === stops.length - 1}
-                  aria-label={t('book.down', { stop: name(index) })}
-                  onClick={() => change({ stops: movedStop(stops, index, index + 1) })}
-                >
-                  ↓
-                </Button>
-                <Button
-                  kind="quiet"
-                  className="px-2"
-                  aria-label={t('book.remove', { stop: name(index) })}
-                  onClick={() => change({ stops: stops.filter((_, i) => i !== index) })}
-                >
-                  ✕
-                </Button>
-              </>
+          <li key={stop.key} className="grid gap-1">
+            <div className="flex items-end gap-1">
+              <PlaceField
+                label={name(index)}
+                value={stop.address}
+                chosen={isPlaced(stop)}
+                onType={(address) => set(index, { address, lat: null, lng: null })}
+                onChoose={(place, contact) =>
+                  set(index, {
+                    address: place.label,
+                    lat: place.lat,
+                    lng: place.lng,
+                    ...(contact && { contactName: contact.name ?? '', contactPhone: contact.phone ?? '' }),
+                  })
+                }
+                onPin={() => onPin(index)}
+              />
+              {stops.length > 2 && (
+                <>
+                  <Button
+                    kind="quiet"
+                    className="px-2"
+                    disabled={index === 0}
+                    aria-label={t('book.up', { stop: name(index) })}
+                    onClick={() => change({ stops: movedStop(stops, index, index - 1) })}
+                  >
+                    ↑
+                  </Button>
+                  <Button
+                    kind="quiet"
+                    className="px-2"
+                    disabled={index === stops.length - 1}
+                    aria-label={t('book.down', { stop: name(index) })}
+                    onClick={() => change({ stops: movedStop(stops, index, index + 1) })}
+                  >
+                    ↓
+                  </Button>
+                  <Button
+                    kind="quiet"
+                    className="px-2"
+                    aria-label={t('book.remove', { stop: name(index) })}
+                    onClick={() => change({ stops: stops.filter((_, i) => i !== index) })}
+                  >
+                    ✕
+                  </Button>
+                </>
+              )}
+            </div>
+            {isPlaced(stop) && (
+              <Suspense>
+                <SavePlace stop={name(index)} lat={stop.lat} lng={stop.lng} address={stop.address} />
+              </Suspense>
             )}
           </li>
         ))}
