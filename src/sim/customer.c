@@ -53,7 +53,7 @@ static void after_pause(struct sim *sim, void *arg, uint64_t token) {
 
 static void finish(struct customer *c) {
     struct sim *sim = c->p.sim;
-    c->booking_id[0] = 0;
+    c->booking_id[0] = c->link[0] = 0;
     c->state = BOOKING_NONE;
     c->p.step++;
     sim_after(sim, (int64_t)rng_exponential(&sim->rng, PAUSE_MEAN_US), after_pause, c, c->p.step);
@@ -65,9 +65,30 @@ static void on_rated(struct person *p, const struct sim_answer *a) {
     finish((struct customer *)p);
 }
 
+/* Whoever has the link was before him: there is one rating. */
+static void on_second_rating(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 409, "a booking is rated once",
+               "%s got %d for a second rating: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    finish((struct customer *)p);
+}
+
+static void on_link_rated(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    /* 409: an answer was lost, and it was asked again */
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409,
+               "whoever has the link may rate a delivered booking", "%s got %d: %.*s", p->user_id,
+               a->status, STR_ARG(a->body));
+    send(c, "POST", path_of(c, "/rating"), STR("{\"stars\":1}"), true, on_second_rating);
+}
+
 static void rate(struct customer *c) {
     c->rated = true;
     int stars = (int)rng_between(&c->p.sim->rng, 1, 5);
+    if (c->link[0] != 0 && sim_chance(c->p.sim, 0.3)) {
+        send(c, "POST", arena_printf(arena_of(c), "/v1/track/%s/rating", c->link),
+             arena_printf(arena_of(c), "{\"stars\":%d}", stars), false, on_link_rated);
+        return;
+    }
     send(c, "POST", path_of(c, "/rating"),
          arena_printf(arena_of(c), "{\"stars\":%d,\"comment\":\"as it was\"}", stars), true,
          on_rated);
@@ -88,6 +109,9 @@ static void go_on(struct customer *c) {
 static void learn(struct customer *c, struct json_value view) {
     struct str id = sim_json_str(view, "id");
     int32_t state = state_named(sim_json_str(view, "state"));
+    struct str link = sim_json_str(view, "tracking_token");
+    if (str_is(id, c->booking_id) && link.p != NULL)
+        snprintf(c->link, sizeof(c->link), "%.*s", STR_ARG(link));
     if (str_is(id, c->booking_id) && state > c->state)
         c->state = state;
 }

@@ -296,6 +296,7 @@ struct customer {
     struct person p;
     int32_t left; /* bookings yet to be made */
     char quote_id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX];
+    char link[64];   /* the token of its tracking link */
     int32_t state;   /* of the booking, as he knows it */
     bool scheduling; /* it is to be for later */
     bool saving;     /* with a promo code */

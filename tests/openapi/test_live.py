@@ -427,6 +427,16 @@ class MainWay(unittest.TestCase):
         customer.problem(409, 'illegal-transition', 'POST', f'{at}/cancel')
         customer.post(f'{at}/rating', {'stars': 5, 'comment': 'Careful with the boxes'}, expect=200)
         customer.problem(409, 'already-rated', 'POST', f'{at}/rating', {'stars': 4})
+        link, anybody = f'/v1/track/{booking["tracking_token"]}', server.api()
+        anybody.problem(409, 'already-rated', 'POST', f'{link}/rating', {'stars': 4})
+        anybody.problem(422, 'invalid-request', 'POST', f'{link}/rating', {'stars': 0})
+        anybody.problem(404, 'not-found', 'POST', f'{link[:-3]}AAA/rating', {'stars': 4})
+        self.assertEqual(anybody.get(link, expect=200).json['rating'], {'stars': 5})
+        other = customer.book((57.7089, 11.9746), (57.6969, 11.9865))
+        ola.accept(other['id'])
+        ola.deliver(other['id'])
+        rated = anybody.post(f'/v1/track/{other["tracking_token"]}/rating', {'stars': 3}, expect=200).json
+        self.assertEqual((rated['state'], rated['rating']), ('delivered', {'stars': 3}))
 
     def prove(self, ola, booking, at):
         ola.problem(409, 'proof-missing', 'POST', f'{at}/status', {'status': 'delivered', 'stop': 1})
@@ -673,7 +683,7 @@ class MainWay(unittest.TestCase):
         self.assertEqual([p['label'] for p in found], ['Östra gatan'])
         self.assertIn(found[0]['detail'], ('Norra gatan', 'Södra gatan'))
         near = driver.get('/v1/places/near?lat=57.7084&lng=11.975', expect=200).json
-        self.assertEqual((near['label'], near['detail']), ('Norra gatan', None))
+        self.assertEqual((near['label'], near['detail']), ('Norra gatan', 'Västra gatan'))
         customer.problem(404, 'not-found', 'GET', '/v1/places/near?lat=0&lng=0')
 
     def test_files(self):
@@ -777,7 +787,7 @@ class Socket(unittest.TestCase):
 
 def filled(path):
     """The path with ids of nothing that there is."""
-    prefix = 'usr' if '/users/' in path else 'drv' if 'drivers/' in path else 'bkg'
+    prefix = 'usr' if '/users/' in path else 'drv' if 'drivers/' in path else 'plc' if '/me/places/' in path else 'bkg'
     return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found').replace('{code}', 'NONE')
 
 

@@ -142,3 +142,45 @@ test('a tracking link keeps to itself, and shows the driver only while he is on 
   await expect(page.getByText(/^Arrives between/)).toHaveCount(0)
   await driver.call('POST', '/v1/driver/duty', { duty: 'off' })
 })
+
+test('rating without an account: once delivered, whoever has the link says how it was, once', async ({
+  page,
+  server,
+  browser,
+}) => {
+  const customer = await server.register('customer')
+  const booking = await server.book(customer)
+  const driver = await server.driver(HERE)
+  await server.accept(driver)
+  await page.goto(`${server.url}/track/${booking.tracking_token}`)
+  await expect(page.getByText(/^Ola, Van/)).toBeVisible()
+  await expect(page.getByText('How was it?')).toHaveCount(0) // not before it is there
+  for (const status of ['arrived_pickup', 'picked_up', 'arrived_dropoff', 'delivered'])
+    await driver.call('POST', `/v1/bookings/${booking.id}/status`, { status })
+  await expect(page.getByText('How was it?')).toBeVisible()
+  const other = await browser.newPage()
+  await other.goto(page.url())
+  await expect(other.getByText('How was it?')).toBeVisible()
+
+  await page.getByRole('radio', { name: '4 stars' }).focus()
+  await page.keyboard.press('Space')
+  await page.getByLabel('Say more').fill('Left at the blue door')
+  await accessible(page)
+  await page.getByRole('button', { name: 'Send the rating' }).press('Enter')
+  await expect(page.getByRole('img', { name: '4 stars' })).toBeVisible()
+  await expect(page.getByText('How was it?')).toHaveCount(0)
+  await accessible(page)
+  const now = await customer.call<Schemas['Booking']>('GET', `/v1/bookings/${booking.id}`)
+  expect(now.rating).toEqual({ stars: 4, comment: 'Left at the blue door' })
+
+  // Whoever comes second sees what was said first; the words are not for everybody with the link.
+  await other.getByRole('radio', { name: '1 star' }).check({ force: true })
+  await other.getByRole('button', { name: 'Send the rating' }).click()
+  await expect(other.getByRole('img', { name: '4 stars' })).toBeVisible()
+  await expect(other.getByText('blue door')).toHaveCount(0)
+  await other.reload()
+  await expect(other.getByRole('img', { name: '4 stars' })).toBeVisible()
+  await other.close()
+  expect(await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)).toBe(false)
+  await driver.call('POST', '/v1/driver/duty', { duty: 'off' })
+})

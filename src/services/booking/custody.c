@@ -34,8 +34,7 @@ static void write_entry(struct jw *w, const struct timeline_entry *t, int32_t se
     jw_kv_time(w, "at", t->at_us);
     jw_kv_str(w, "type", str_from(entry_type_names[t->type]));
     jw_kv_str(w, "state", str_from(booking_state_names[t->state]));
-    jw_kv_str(w, "actor",
-              t->actor_kind == ROLE_NONE ? STR("system") : str_from(role_names[t->actor_kind]));
+    jw_kv_str(w, "actor", str_from(entry_actor(t)));
     if (t->stop != I64_ABSENT)
         jw_kv_i64(w, "stop", t->stop);
     if (t->stars != I64_ABSENT)

@@ -168,34 +168,59 @@ const struct command_type booking_cancel = {
 
 /* ---- rating ---- */
 
-static void decide_rating(const struct command *cmd, const struct decide_ctx *ctx,
-                          const void *state, struct decision *ret) {
-    const struct booking *b = state;
-    const struct rating_body *body = cmd->args;
-    unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
-    if (!booking_at_hand(b, cmd, hats, body->version, ret))
-        return;
+/* What whoever wears HATS says of B, into E. False: D has the problem. */
+static bool rate(const struct command *cmd, const struct decide_ctx *ctx, const struct booking *b,
+                 const struct rating_body *body, unsigned hats, struct edit *e,
+                 struct decision *d) {
+    if (!booking_at_hand(b, cmd, hats, body->version, d))
+        return false;
     CHECK(b != NULL);
     struct booking_ask ask = booking_ask_of(b, ACTION_RATE, hats);
     enum verdict v = judge(&ask);
     if (v != VERDICT_OK) {
-        booking_refuse(b, cmd, &ask, v, "rating", ret);
-        return;
+        booking_refuse(b, cmd, &ask, v, "rating", d);
+        return false;
     }
+    edit_begin(e, cmd, ctx, b);
+    edit_move(e, ACTION_RATE, hats);
+    e->b->rating = arena_new(ctx->arena, struct rating);
+    *e->b->rating = (struct rating){body->stars, body->comment};
+    edit_entry(e, ENTRY_RATED)->stars = body->stars;
+    edit_event(e, ENTRY_RATED, NULL);
+    edit_commit(e, d);
+    return true;
+}
+
+static void decide_rating(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    const struct booking *b = state;
     struct edit e;
-    edit_begin(&e, cmd, ctx, b);
-    edit_move(&e, ACTION_RATE, hats);
-    e.b->rating = arena_new(ctx->arena, struct rating);
-    *e.b->rating = (struct rating){body->stars, body->comment};
-    edit_entry(&e, ENTRY_RATED)->stars = body->stars;
-    edit_event(&e, ENTRY_RATED, NULL);
-    edit_commit(&e, ret);
-    edit_reply(&e, ret, 200);
+    unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
+    if (rate(cmd, ctx, b, cmd->args, hats, &e, ret))
+        edit_reply(&e, ret, 200);
+}
+
+/* Whoever has a link rates in the customer's place: the one rating that there is. */
+static void decide_link_rating(const struct command *cmd, const struct decide_ctx *ctx,
+                               const void *state, struct decision *ret) {
+    const struct link_rating *args = cmd->args;
+    struct edit e;
+    if (!rate(cmd, ctx, state, &args->body, HAT_CUSTOMER, &e, ret))
+        return;
+    const struct live live = {0}; /* it has ended */
+    response_header(&ret->response, "Cache-Control", STR("no-store"));
+    decision_json(ret, 200, booking_tracking_view(e.b, &live, args->stop, ctx->arena));
 }
 
 const struct command_type booking_rate = {
     .name = "booking.rate",
     .aggregate = &booking_aggregate,
     .decide = decide_rating,
+    .applied = booking_applied,
+};
+const struct command_type booking_rate_by_link = {
+    .name = "booking.rate_by_link",
+    .aggregate = &booking_aggregate,
+    .decide = decide_link_rating,
     .applied = booking_applied,
 };

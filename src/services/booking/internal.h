@@ -80,6 +80,10 @@ struct rating_body {
     int64_t stars, version;
     struct str comment;
 };
+struct link_rating {
+    struct rating_body body;
+    int32_t stop; /* whose link it is; -1: the booking's */
+};
 struct assign_body {
     struct str driver_id;
     struct str reason; /* required where somebody has it already */
@@ -135,9 +139,10 @@ int open_reserve(const struct command *cmd, struct store *store);
 void open_release(const struct command *cmd);
 
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
-    booking_rate, booking_accept, booking_decline, booking_assign, booking_wake, booking_offered,
-    booking_refused, booking_dropped, booking_stale, booking_reschedule, booking_unassign,
-    booking_release, booking_proof, booking_reached, booking_left;
+    booking_rate, booking_rate_by_link, booking_accept, booking_decline, booking_assign,
+    booking_wake, booking_offered, booking_refused, booking_dropped, booking_stale,
+    booking_reschedule, booking_unassign, booking_release, booking_proof, booking_reached,
+    booking_left;
 /* The saga of a promo code's use, promo_use.c. */
 extern const struct command_type promo_reserve; /* [struct ev_promo] */
 extern const struct command_type promo_wake;
@@ -349,6 +354,7 @@ void handle_unassign(struct call *c);
 void handle_release(struct call *c);
 void handle_track(struct call *c);
 void handle_track_file(struct call *c);
+void handle_track_rating(struct call *c);
 void handle_proof(struct call *c);
 void check_proof(struct call *c, const void *body, struct field_errors *errors);
 void check_proofs(struct call *c, const struct create_body *b, struct field_errors *errors);

@@ -110,6 +110,8 @@ static const struct route_entry routes[] = {
     {"GET", "/v1/bookings/{id}/pins", ROLES_CUSTOMERS, handle_pins, NULL, 0, "listPins",
      .area = AREA_BOOKINGS},
     {"GET", "/v1/track/{token}", ROLES_PUBLIC, handle_track, NULL, 0, "trackBooking"},
+    {"POST", "/v1/track/{token}/rating", ROLES_PUBLIC, handle_track_rating, &rating_body_schema, 0,
+     "rateTrackedBooking"},
     {"GET", "/v1/track/{token}/files/{id}", ROLES_PUBLIC, handle_track_file, NULL, 0,
      "getTrackedFile"},
 };

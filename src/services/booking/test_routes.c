@@ -469,7 +469,7 @@ static void test_track(void **unused) {
     const char *path = format(t, "/v1/track/%s", t->token);
     struct house_answer a = ask(t, nobody, "GET", path, NULL);
     assert_int_equal(a.status, 200);
-    assert_true(has(a, "\"driver\":null,\"position\":null,\"eta\":null}"));
+    assert_true(has(a, "\"driver\":null,\"position\":null,\"eta\":null,\"rating\":null}"));
     assert_false(has(a, "contact") || has(a, "+4670"));
     take(t, t->driver);
     a = ask(t, nobody, "GET", path, NULL);
@@ -481,7 +481,8 @@ static void test_track(void **unused) {
         ask(t, t->customer, "GET", format(t, "/v1/bookings/%s", t->booking), NULL);
     assert_true(has(b, "\"state\":\"pending\",\"eta\":\"2026-"));
     assert_int_equal(status(t, "arrived_pickup", 0), 200);
-    assert_true(has(ask(t, nobody, "GET", path, NULL), "\"position\":null,\"eta\":null}"));
+    assert_true(
+        has(ask(t, nobody, "GET", path, NULL), "\"position\":null,\"eta\":null,\"rating\":null}"));
     assert_int_equal(act(t, t->staff, "cancel", NULL).status, 200);
     assert_int_equal(ask(t, nobody, "GET", path, NULL).status, 200);
     t->h->now_us += 7 * US_PER_DAY + US_PER_S;
@@ -507,11 +508,87 @@ static void test_track_reason(void **unused) {
     struct house_answer a = act(t, t->driver, "status",
                                 "{\"status\":\"failed\",\"stop\":0,\"reason\":\"Nobody is here\"}");
     assert_int_equal(a.status, 200);
-    assert_true(has(ask(t, nobody, "GET", path, NULL), "\"reason\":\"Nobody is here\"}"));
+    assert_true(
+        has(ask(t, nobody, "GET", path, NULL), "\"reason\":\"Nobody is here\",\"rating\":null}"));
     book(t, t->customer);
     assert_int_equal(act(t, t->staff, "cancel", "{\"reason\":\"A fraud\"}").status, 200);
     path = format(t, "/v1/track/%s", t->token);
     assert_false(has(ask(t, nobody, "GET", path, NULL), "fraud"));
+    town_free(t);
+}
+
+static struct house_answer rate_by(struct town *t, const char *token, const char *body) {
+    struct identity nobody = {0};
+    return ask(t, nobody, "POST", format(t, "/v1/track/%s/rating", token), body);
+}
+
+static void deliver(struct town *t) {
+    take(t, t->driver);
+    assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    assert_int_equal(status(t, "picked_up", 0), 200);
+    assert_int_equal(status(t, "arrived_dropoff", 1), 200);
+    assert_int_equal(status(t, "delivered", 1), 200);
+}
+
+/* Whoever has the link rates once, and it is the rating that the customer has. */
+static void test_rated_by_link(void **unused) {
+    (void)unused;
+    struct town *t = town_new(14);
+    struct identity nobody = {0};
+    book(t, t->customer);
+    struct house_answer a = rate_by(t, t->token, "{\"stars\":5}");
+    assert_int_equal(a.status, 409);
+    assert_true(has(a, "/problems/illegal-transition"));
+    deliver(t);
+    const char *path = format(t, "/v1/track/%s", t->token);
+    a = rate_by(t, t->token, "{\"stars\":4,\"comment\":\"the blue door\"}");
+    assert_int_equal(a.status, 200);
+    assert_string_equal(header_of(t, a, "Cache-Control"), "no-store");
+    assert_true(has(a, "\"rating\":{\"stars\":4}}"));
+    assert_false(has(a, "the blue door")); /* what was said is the customer's to read */
+    assert_true(has(ask(t, nobody, "GET", path, NULL), "\"rating\":{\"stars\":4}}"));
+    a = ask(t, t->customer, "GET", format(t, "/v1/bookings/%s", t->booking), NULL);
+    assert_true(has(a, "\"rating\":{\"stars\":4,\"comment\":\"the blue door\"}"));
+    a = ask(t, t->customer, "GET", format(t, "/v1/bookings/%s/timeline", t->booking), NULL);
+    assert_true(has(a, "\"type\":\"booking.rated\",\"actor\":{\"kind\":\"link\",\"id\":null}"));
+    a = rate_by(t, t->token, "{\"stars\":1}");
+    assert_int_equal(a.status, 409);
+    assert_true(has(a, "/problems/already-rated"));
+    assert_int_equal(act(t, t->customer, "rating", "{\"stars\":1}").status, 409);
+    /* and the other way round */
+    book(t, t->customer);
+    deliver(t);
+    assert_int_equal(act(t, t->customer, "rating", "{\"stars\":2}").status, 200);
+    assert_int_equal(rate_by(t, t->token, "{\"stars\":5}").status, 409);
+    town_free(t);
+}
+
+static void test_bad_rating_by_link(void **unused) {
+    (void)unused;
+    static const struct {
+        const char *body, *pointer;
+    } bad[] = {{"{}", "/stars"},
+               {"{\"stars\":0}", "/stars"},
+               {"{\"stars\":6}", "/stars"},
+               {"{\"stars\":\"five\"}", "/stars"},
+               {"{\"stars\":5,\"comment\":7}", "/comment"}};
+    struct town *t = town_new(15);
+    book(t, t->customer);
+    deliver(t);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct house_answer a = rate_by(t, t->token, bad[i].body);
+        assert_int_equal(a.status, 422);
+        assert_true(has(a, format(t, "\"pointer\":\"%s\"", bad[i].pointer)));
+    }
+    assert_int_equal(rate_by(t, t->token, "{\"stars\":5").status, 400);
+    assert_int_equal(rate_by(t, "x", "{\"stars\":5}").status, 404);
+    char *wrong = arena_cstr(&t->h->arena, str_from(t->token));
+    wrong[strlen(wrong) - 1] = wrong[strlen(wrong) - 1] == 'A' ? 'B' : 'A';
+    assert_int_equal(rate_by(t, wrong, "{\"stars\":5}").status, 404);
+    t->h->now_us += 7 * US_PER_DAY + US_PER_S;
+    assert_int_equal(rate_by(t, t->token, "{\"stars\":5}").status, 410);
+    assert_true(has(ask(t, t->customer, "GET", format(t, "/v1/bookings/%s", t->booking), NULL),
+                    "\"rating\":null")); /* nothing of all that was written */
     town_free(t);
 }
 
@@ -552,6 +629,8 @@ int main(void) {
         cmocka_unit_test(test_open_max),
         cmocka_unit_test(test_open_max_at_once),
         cmocka_unit_test(test_track),
+        cmocka_unit_test(test_rated_by_link),
+        cmocka_unit_test(test_bad_rating_by_link),
         cmocka_unit_test(test_track_reason),
         cmocka_unit_test(test_bench),
     };

@@ -151,6 +151,19 @@ void handle_track(struct call *c) {
     call_json(c, 200, booking_tracking_view(b, &live, stop, &c->arena));
 }
 
+/* The link has been looked at here, so that guessing costs the executor nothing; that there is but
+ * one rating is the decision's to see. */
+void handle_track_rating(struct call *c) {
+    int32_t stop;
+    const struct booking *b = linked(c, &stop);
+    if (b == NULL)
+        return;
+    struct link_rating *args = arena_new(&c->arena, struct link_rating);
+    *args = (struct link_rating){.body = *(const struct rating_body *)c->body, .stop = stop};
+    c->who = (struct identity){0}; /* a link says nothing of who has it */
+    call_command(c, &booking_rate_by_link, b->head.id, args);
+}
+
 /* What shows a stop that is done, to whoever has the link. */
 void handle_track_file(struct call *c) {
     const struct booking_service *s = c->service;

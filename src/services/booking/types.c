@@ -44,6 +44,12 @@ const char *const entry_type_names[] = {
     NULL,
 };
 
+const char *entry_actor(const struct timeline_entry *t) {
+    if (t->actor_kind != ROLE_NONE)
+        return role_names[t->actor_kind];
+    return t->type == ENTRY_RATED ? "link" : "system"; /* the system rates nobody */
+}
+
 #define AT(type, member) .flags = S_STORE, .offset = offsetof(struct type, member)
 #define COUNT_AT(type, member) .count_offset = offsetof(struct type, member)
 #define HEAD_FIELDS(prefix)                                                                        \

@@ -103,6 +103,9 @@ enum entry_type {
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
+struct timeline_entry;
+/* Who did it: a role, "link" (whoever has a tracking link), or "system". */
+const char *entry_actor(const struct timeline_entry *t);
 
 struct place {
     int32_t lat_e7, lng_e7;

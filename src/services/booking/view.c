@@ -352,7 +352,7 @@ static void write_actor(struct jw *w, const struct timeline_entry *t, bool open)
     jw_key(w, "actor");
     jw_object(w);
     jw_key(w, "kind");
-    jw_cstr(w, t->actor_kind == ROLE_NONE ? "system" : role_names[t->actor_kind]);
+    jw_cstr(w, entry_actor(t));
     jw_kv_str(w, "id", open ? t->actor_id : STR_NONE);
     jw_end(w);
 }
@@ -468,6 +468,14 @@ struct str booking_tracking_view(const struct booking *b, const struct live *liv
     }
     if (b->state == BOOKING_FAILED)
         jw_kv_str(&w, "reason", b->reason);
+    jw_key(&w, "rating");
+    if (b->rating != NULL) {
+        jw_object(&w);
+        jw_kv_i64(&w, "stars", b->rating->stars); /* what was said with it is the customer's */
+        jw_end(&w);
+    } else {
+        jw_null(&w);
+    }
     jw_end(&w);
     return buf_str(&out);
 }

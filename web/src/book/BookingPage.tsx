@@ -270,7 +270,13 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
         </Suspense>
       )}
       {booking.state === 'delivered' && (
-        <RatingForm booking={booking} onDone={(b) => takeBooking(client, b)} />
+        <RatingForm
+          rating={booking.rating}
+          send={(body) =>
+            data(api.POST('/v1/bookings/{id}/rating', { params: { path: { id: booking.id } }, body }))
+          }
+          onDone={(b) => takeBooking(client, b)}
+        />
       )}
     </>
   )

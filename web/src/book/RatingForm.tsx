@@ -1,40 +1,31 @@
+/** Stars, and a word if one likes; or what was said already. */
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { api, data, type Schemas } from '@/api/client.ts'
+import type { Schemas } from '@/api/client.ts'
 import { Button, cx, Failure, Field } from '@/ui/index.tsx'
 
-export function RatingForm({
-  booking,
-  onDone,
-}: {
-  booking: Schemas['Booking']
-  onDone: (booking: Schemas['Booking']) => void
-}) {
+type Props<T> = {
+  /** What was said already; null: nothing yet. */
+  rating: { stars: number; comment?: string | null } | null
+  send: (body: Schemas['RatingRequest']) => Promise<T>
+  onDone: (answer: T) => void
+}
+export function RatingForm<T>({ rating, send, onDone }: Props<T>) {
   const { t } = useTranslation()
   const [stars, setStars] = useState(0)
   const [comment, setComment] = useState('')
   const rate = useMutation({
-    mutationFn: () =>
-      data(
-        api.POST('/v1/bookings/{id}/rating', {
-          params: { path: { id: booking.id } },
-          body: comment.trim() ? { stars, comment: comment.trim() } : { stars },
-        }),
-      ),
+    mutationFn: () => send(comment.trim() ? { stars, comment: comment.trim() } : { stars }),
     onSuccess: onDone,
   })
-  if (booking.rating !== null)
+  if (rating !== null)
     return (
       <p>
-        <span
-          role="img"
-          aria-label={t('rating.given', { count: booking.rating.stars })}
-          className="text-waits"
-        >
-          {'★'.repeat(booking.rating.stars)}
+        <span role="img" aria-label={t('rating.given', { count: rating.stars })} className="text-waits">
+          {'★'.repeat(rating.stars)}
         </span>{' '}
-        {booking.rating.comment}
+        {rating.comment}
       </p>
     )
   return (

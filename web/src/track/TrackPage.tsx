@@ -1,10 +1,10 @@
 /** Whoever has the link sees where the goods are: no account, ten seconds of attention. */
-import { useQuery } from '@tanstack/react-query'
-import { useEffect } from 'react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
-import { isPassing, type Problem } from '@/api/problem.ts'
+import { isPassing, Problem } from '@/api/problem.ts'
 import { useNow } from '@/app/hooks.ts'
 import { Arrival, isComing, windowOf } from '@/booking/Arrival.tsx'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
@@ -76,6 +76,31 @@ function Coming({ tracking, now }: { tracking: Schemas['Tracking']; now: number 
   )
 }
 
+const RatingForm = lazy(() => import('@/book/RatingForm.tsx').then((m) => ({ default: m.RatingForm })))
+
+/** Once it is delivered: whoever is first says how it was. */
+function Rating({ tracking, token }: { tracking: Schemas['Tracking']; token: string }) {
+  const client = useQueryClient()
+  const params = { path: { token } }
+  async function send(body: Schemas['RatingRequest']): Promise<Schemas['Tracking']> {
+    try {
+      return await data(api.POST('/v1/track/{token}/rating', { params, body }))
+    } catch (refusal) {
+      if (!(refusal instanceof Problem) || refusal.kind !== 'already-rated') throw refusal
+      return data(api.GET('/v1/track/{token}', { params })) // somebody was before: that is what counts
+    }
+  }
+  return (
+    <Suspense>
+      <RatingForm
+        rating={tracking.rating}
+        send={send}
+        onDone={(now) => client.setQueryData(['track', token], now)}
+      />
+    </Suspense>
+  )
+}
+
 type Props = { tracking: Schemas['Tracking']; token: string; stale: boolean }
 function Tracked({ tracking, token, stale }: Props) {
   const { t } = useTranslation()
@@ -115,6 +140,7 @@ function Tracked({ tracking, token, stale }: Props) {
             ),
         )}
         {stale && <p className="text-sm text-waits">{t('problem.offline')}</p>}
+        {tracking.state === 'delivered' && <Rating tracking={tracking} token={token} />}
         <ol className="grid gap-2">
           {tracking.stops.map((stop) => (
             <li key={stop.index} className="flex gap-3">
