@@ -19,17 +19,26 @@ const PreferFavourites = lazy(async () => {
   return { default: PreferFavourites }
 })
 
-function contactOf(stop: DraftStop): Schemas['BookingRequestStop'] {
+const ProofChoice = lazy(async () => {
+  const { words, ProofChoice } = await import('./ProofChoice.tsx')
+  await words()
+  return { default: ProofChoice }
+})
+
+function requestOf(stop: DraftStop): Schemas['BookingRequestStop'] {
   const contact: Schemas['Contact'] = {}
   if (stop.contactName.trim()) contact.name = stop.contactName.trim()
   if (stop.contactPhone.trim()) contact.phone = latinDigits(stop.contactPhone).replace(/[\s()-]/g, '')
-  return Object.keys(contact).length > 0 ? { contact } : {}
+  return {
+    ...(Object.keys(contact).length > 0 ? { contact } : {}),
+    ...(stop.proof && { proof: stop.proof.length > 0 ? stop.proof : ['none'] }),
+  }
 }
 function bodyOf(draft: Draft, quote: Schemas['Quote']): Schemas['BookingRequest'] {
   return {
     quote_id: quote.id,
     payment: draft.payment,
-    stops: draft.stops.map(contactOf),
+    stops: draft.stops.map(requestOf),
     ...(draft.prefer ? { prefer_favourites: true } : {}),
     ...(draft.notes.trim() ? { notes: draft.notes.trim() } : {}),
   }
@@ -108,6 +117,13 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
             error={faultOf(index, 'phone')}
             onChange={(e) => set(index, { contactPhone: e.target.value })}
           />
+          <Suspense>
+            <ProofChoice
+              stop={stop.address}
+              chosen={stop.proof}
+              onChoose={(proof) => set(index, { proof })}
+            />
+          </Suspense>
         </fieldset>
       ))}
       <Field

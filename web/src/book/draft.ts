@@ -10,6 +10,8 @@ export type DraftStop = {
   address: string
   contactName: string
   contactPhone: string
+  /** Absent: as the house asks for; none: nothing. */
+  proof?: Schemas['ProofKind'][] | undefined
 }
 export type DraftGoods = { key: string; name: string; kg: string; count: string; handling: string[] }
 export type Draft = {
@@ -113,6 +115,7 @@ export function draftOf(booking: Schemas['Booking']): Draft {
       address: s.address ?? '',
       contactName: s.contact?.name ?? '',
       contactPhone: s.contact?.phone ?? '',
+      ...(s.proof?.required.length ? { proof: s.proof.required } : {}),
     })),
     notes: booking.notes ?? '',
     payment: booking.payment,
