@@ -120,10 +120,15 @@ static int near(const struct atlas *t, struct point at, struct arena *a,
                 struct atlas_place *ret_place) {
     const struct graph *g = graph_of(t);
     struct spot spot;
-    (void)a; /* the name lives in the graph */
+    const struct gazetteer *names = ((const struct streets_atlas *)t)->gazetteer;
+    (void)a; /* names live in the graph */
     if (!snap(g, at, NEAR_M, true, &spot))
         return ERR_NOT_FOUND;
+    /* While the names are not in order yet, the street is all that is said. */
+    struct str cross =
+        names != NULL ? gazetteer_cross_street(names, spot.segment, spot.at) : STR_NONE;
     *ret_place = (struct atlas_place){.label = graph_name(g, g->segments[spot.segment].name),
+                                      .detail = cross,
                                       .at = spot.at,
                                       .distance_m = (int64_t)llround(spot.off_m)};
     return 0;

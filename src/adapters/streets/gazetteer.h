@@ -15,5 +15,8 @@ struct gazetteer *gazetteer_free(struct gazetteer *z); /* NULL ok; returns NULL 
  * Any thread. */
 int32_t gazetteer_search(const struct gazetteer *z, struct str text, int32_t limit, struct arena *a,
                          struct atlas_place *ret_places);
+/* The street that crosses SEGMENT's nearest to AT, a place on it; absent when none is near. Lives
+ * as long as the graph. Any thread. */
+struct str gazetteer_cross_street(const struct gazetteer *z, uint32_t segment, struct point at);
 
 #endif

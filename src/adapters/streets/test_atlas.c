@@ -333,6 +333,17 @@ static void test_found_as_people_type(void **state) {
         {"drotninggatan", "Drottninggatan", 1},
         {"drottnnig", "Drottninggatan", 1},
         {"  Drott ", "Drottninggatan", 1},
+        {"hamngtan", "Östra Hamngatan", 1}, /* a letter wrong in a word behind the first */
+        {"ostra hmngatan", "Östra Hamngatan", 1},
+        {"Drottninggatan 12", "Drottninggatan", 1}, /* houses have no numbers here */
+        {"drottninggatan 12 b", "Drottninggatan", 1},
+        {"12 Drottninggatan", "Drottninggatan", 1},
+        {"drotninggatan 12", "Drottninggatan", 1},
+        {"Drottninggatan 12, Göteborg", "Drottninggatan", 1}, /* no such street meets it: a town */
+        {"Drottninggatan, 411 14 Göteborg", "Drottninggatan", 1},
+        {", Göteborg", NULL, 0},
+        {"12", NULL, 0},
+        {"12 13", NULL, 0},
         {"drx", NULL, 0},
         {"zzzzzzzz", NULL, 0},
         {"", NULL, 0},
@@ -350,6 +361,68 @@ static void test_found_as_people_type(void **state) {
     assert_int_equal(search(&f, "ost", 1, one), 1);
     assert_true(str_is(one[0].detail, "Östra Hamngatan") ||
                 str_is(one[0].detail, "Drottninggatan"));
+    close_city(&f);
+}
+
+/* Where two streets meet, in whichever order and however it is written. */
+static void test_a_corner(void **state) {
+    (void)state;
+    struct fixture f;
+    struct buf b;
+    three_streets(&b);
+    open_city(&f, buf_str(&b));
+    static const char *const texts[] = {"Drottninggatan, Östra Hamngatan", "drott/hamn",
+                                        "DROTT & OSTRA H", "drottninggatan 3 + hamngatan 7",
+                                        "drotninggatan; hamngtan"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        struct atlas_place places[ATLAS_PLACES_MAX];
+        assert_int_equal(search(&f, texts[i], 6, places), 1);
+        assert_true(str_is(places[0].label, "Drottninggatan"));
+        assert_true(str_is(places[0].detail, "Östra Hamngatan"));
+        assert_true(geo_distance_m(places[0].at, point_of(57.70, 11.97)) < 1);
+    }
+    struct atlas_place places[ATLAS_PLACES_MAX];
+    assert_int_equal(search(&f, "hamngatan / ostindie", 6, places), 1);
+    assert_true(str_is(places[0].label, "Östra Hamngatan"));
+    assert_true(geo_distance_m(places[0].at, point_of(57.705, 11.97)) < 1);
+    assert_int_equal(search(&f, "hamngatan,", 6, places), 1);
+    assert_int_equal(search(&f, "/", 6, places), 0);
+    close_city(&f);
+}
+
+/* Small words that people leave out, what they shorten, and letters that are not Latin. */
+static void test_names_of_other_countries(void **state) {
+    (void)state;
+    struct fixture f;
+    struct buf b;
+    struct point ring[] = {point_of(57.70, 11.96), point_of(57.70, 11.97), point_of(57.71, 11.97),
+                           point_of(57.71, 11.96), point_of(57.70, 11.96)};
+    static const char *const names[] = {"Rua dos Andradas", "Avenida Ipiranga", "Maximilianstraße",
+                                        "Невский проспект"};
+    city_begin(&b);
+    for (int i = 0; i < 4; i++) {
+        char tags[128];
+        snprintf(tags, sizeof tags, "\"highway\":\"residential\",\"name\":\"%s\"", names[i]);
+        city_line(&b, &ring[i], 2, tags);
+    }
+    city_end(&b);
+    open_city(&f, buf_str(&b));
+    static const struct {
+        const char *text, *first;
+    } cases[] = {{"rua andradas", "Rua dos Andradas"},
+                 {"R. Andr", "Rua dos Andradas"},
+                 {"av. ipir", "Avenida Ipiranga"},
+                 {"maximilianstrasse", "Maximilianstraße"},
+                 {"MAXIMILIANSTRASSE 4", "Maximilianstraße"},
+                 {"невский", "Невский проспект"},
+                 {"НЕВСКИЙ ПР", "Невский проспект"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct atlas_place places[ATLAS_PLACES_MAX];
+        assert_true(search(&f, cases[i].text, 6, places) >= 1);
+        assert_true(str_is(places[0].label, cases[i].first));
+    }
+    struct atlas_place places[ATLAS_PLACES_MAX];
+    assert_int_equal(search(&f, "andradas rua", 6, places), 0); /* the order is the name's */
     close_city(&f);
 }
 
@@ -383,6 +456,12 @@ static void test_what_is_near(void **state) {
     assert_int_equal(f.atlas->ops->near(f.atlas, point_of(57.6991, 11.962), &f.arena, &place), 0);
     assert_true(str_is(place.label, "Drottninggatan"));
     assert_int_equal(place.distance_m, 100);
+    struct atlas_place places[ATLAS_PLACES_MAX];
+    search(&f, "x", 1, places); /* the names are in order by now */
+    assert_int_equal(f.atlas->ops->near(f.atlas, point_of(57.6991, 11.962), &f.arena, &place), 0);
+    assert_true(str_is(place.detail, "Ostindiegatan")); /* its corner is nearer than the other */
+    assert_int_equal(f.atlas->ops->near(f.atlas, point_of(57.6991, 11.9675), &f.arena, &place), 0);
+    assert_true(str_is(place.label, "Drottninggatan") && str_is(place.detail, "Östra Hamngatan"));
     assert_int_equal(f.atlas->ops->near(f.atlas, point_of(57.69, 11.962), &f.arena, &place),
                      ERR_NOT_FOUND);
     close_city(&f);
@@ -395,6 +474,8 @@ int main(void) {
         cmocka_unit_test(test_kept_tiles_are_the_same),
         cmocka_unit_test(test_where_nothing_is),
         cmocka_unit_test(test_found_as_people_type),
+        cmocka_unit_test(test_a_corner),
+        cmocka_unit_test(test_names_of_other_countries),
         cmocka_unit_test(test_two_streets_of_one_name),
         cmocka_unit_test(test_what_is_near),
     };
