@@ -226,7 +226,7 @@ static int child_start(const struct plan *p, int32_t index, struct child *ret) {
 /* ---- the sum of it ---- */
 
 struct sum {
-    int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable;
+    int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable, imported;
     int64_t virtual_us, calls, commits, frames, fixes, fences, crashes;
     uint64_t faults[SIM_FAULT_COUNT];
     int64_t began_us, shown_us;
@@ -272,6 +272,7 @@ static void add_result(struct sum *s, const struct report *r) {
     s->cancelled += x->cancelled;
     s->expired += x->expired;
     s->not_deliverable += x->not_deliverable;
+    s->imported += x->imported;
     s->virtual_us += x->virtual_us;
     s->calls += x->calls;
     s->commits += x->commits;
@@ -363,6 +364,7 @@ static void print_summary(const struct sum *s, const struct plan *p) {
            "%lld not deliverable\n",
            (long long)s->bookings, (long long)s->delivered, (long long)s->cancelled,
            (long long)s->expired, (long long)s->not_deliverable);
+    printf("%lld of them rows of files\n", (long long)s->imported);
     printf("%lld calls, %lld commits, %lld frames, %lld fixes, %lld comings and goings\n",
            (long long)s->calls, (long long)s->commits, (long long)s->frames, (long long)s->fixes,
            (long long)s->fences);
@@ -386,6 +388,7 @@ static void print_json(const struct sum *s, const struct plan *p, struct arena *
                    {"cancelled", s->cancelled},
                    {"expired", s->expired},
                    {"not_deliverable", s->not_deliverable},
+                   {"imported", s->imported},
                    {"calls", s->calls},
                    {"commits", s->commits},
                    {"frames", s->frames},

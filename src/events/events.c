@@ -72,6 +72,13 @@ static const struct schema_field promo_fields[] = {
 };
 const struct schema ev_promo_schema = SCHEMA(struct ev_promo, "PromoEvent", promo_fields);
 
+static const struct schema_field told_fields[] = {
+    {"user_id", S_ID, AT(ev_told, user_id), .hint = "usr"},
+    {"role", S_ENUM, AT(ev_told, role), .names = role_names},
+    {"view", S_RAW, AT(ev_told, view)},
+};
+const struct schema ev_told_schema = SCHEMA(struct ev_told, "ToldEvent", told_fields);
+
 static const struct schema_field point_fields[] = {
     {"lat", S_DEG7, AT(ev_point, lat_e7), .min = -90, .max = 90},
     {"lng", S_DEG7, AT(ev_point, lng_e7), .min = -180, .max = 180},
@@ -124,6 +131,7 @@ static const struct schema_field booking_fields[] = {
     {"gross", S_I64, AT(ev_booking, gross)},
     {"earned", S_I64, AT(ev_booking, earned)},
     {"search_until", S_TIME, AT(ev_booking, search_until_us)},
+    {"in_bulk", S_BOOL, AT(ev_booking, in_bulk)},
     {"held", S_BOOL, AT(ev_booking, held)},
     {"favourites", S_STR_LIST, AT(ev_booking, favourites),
      .count_offset = offsetof(struct ev_booking, favourite_count), .max = 20},

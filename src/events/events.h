@@ -9,7 +9,8 @@
  *   webhook.*   notification  → notification (one that fails is disabled, its owner told)
  *   session.*   auth          → auth (every process forgets what it may still believe of a token)
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes),
- *                               booking (reports)
+ *                               booking (reports; what imports and repeats order)
+ *   import.*    booking       → notification (pushes)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
  *   driver.*    driver        → booking (offers, reports); driver.notice → notification
  *   file.*      all           → files (lets go of what nothing names any more)
@@ -117,6 +118,19 @@ struct ev_webhook {
 #define EV_BOOKING_REACHED "booking.reached" /* the driver's positions say that he is there … */
 #define EV_BOOKING_LEFT "booking.left"       /* … and that he has left */
 
+/* ---- booking, to itself: what an import or a repeat wants booked (services/booking/order.h); key:
+ * the booking's id ---- */
+#define EV_BOOKING_ORDERED "booking.ordered"
+
+/* ---- imports and repeats, to whoever they are of ---- */
+#define EV_IMPORT_UPDATED "import.updated" /* struct ev_told; key: the import's id */
+struct ev_told {
+    struct str user_id;
+    int32_t role;    /* enum role: staff are told together */
+    struct str view; /* JSON text: as its GET shows it */
+};
+extern const struct schema ev_told_schema;
+
 /* ---- booking, to itself: a promo code's use (services/booking/promo.h); key: the code ---- */
 #define EV_PROMO_TAKEN "promo.taken"           /* a booking with it is made */
 #define EV_PROMO_GIVEN_BACK "promo.given_back" /* its booking was cancelled, or has expired */
@@ -171,6 +185,7 @@ struct ev_booking {
     int64_t gross, earned; /* once it has ended: what driver and house share, and the driver's part;
                               also of a cancellation that costs something */
     int64_t search_until_us;
+    bool in_bulk;           /* made by an import: nobody wants a mail for each */
     bool held;              /* a dispatcher will choose: nobody is to be looked for */
     struct str *favourites; /* when it is requested: drivers to be asked before others */
     int32_t favourite_count;

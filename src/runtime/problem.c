@@ -116,6 +116,9 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "A customer may have saved so many places and no more. Remove one of them first."),
     ROW(TOO_MANY_FAVOURITES, "too-many-favourites", 409, "Too many favourite drivers",
         "A customer may have so many favourite drivers and no more. Remove one of them first."),
+    ROW(TOO_MANY_IMPORTS, "too-many-imports", 409, "Too many imports",
+        "As many of this account's imports are under way as there may be at once. Wait until one "
+        "has ended, or cancel one, and send the file again."),
     ROW(TOO_MANY_WEBHOOKS, "too-many-webhooks", 409, "Too many webhooks",
         "An account may have only so many webhooks, and so may the whole platform. Remove one that "
         "is not needed; one webhook can hear of several kinds of events."),

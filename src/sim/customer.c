@@ -51,7 +51,7 @@ static void after_pause(struct sim *sim, void *arg, uint64_t token) {
         next_booking(c);
 }
 
-static void finish(struct customer *c) {
+void sim_customer_finish(struct customer *c) {
     struct sim *sim = c->p.sim;
     c->booking_id[0] = c->link[0] = 0;
     c->state = BOOKING_NONE;
@@ -62,7 +62,7 @@ static void finish(struct customer *c) {
 static void on_rated(struct person *p, const struct sim_answer *a) {
     SIM_EXPECT(p->sim, a->status == 200, "a delivered booking may be rated once", "%s got %d: %.*s",
                p->user_id, a->status, STR_ARG(a->body));
-    finish((struct customer *)p);
+    sim_customer_finish((struct customer *)p);
 }
 
 /* Whoever has the link was before him: there is one rating. */
@@ -101,7 +101,7 @@ static void go_on(struct customer *c) {
     if (c->state == BOOKING_DELIVERED && !c->rated && sim_chance(c->p.sim, 0.6))
         rate(c);
     else
-        finish(c);
+        sim_customer_finish(c);
 }
 
 /* ---- waiting ---- */
@@ -211,7 +211,7 @@ static void on_booked(struct person *p, const struct sim_answer *a) {
     bool promo_gone = c->saving && a->status == 422; /* he has booked before by now */
     if (a->status == 409 || promo_gone) {            /* the quote ran out, or the code is used up */
         c->left++;
-        finish(c);
+        sim_customer_finish(c);
         return;
     }
     SIM_EXPECT(sim, a->status == 201 && a->is_json, "a quote can be booked", "%s got %d: %.*s",
@@ -258,12 +258,12 @@ static void on_quoted(struct person *p, const struct sim_answer *a) {
     struct json_value quotes;
     if (c->saving && (a->status == 409 || a->status == 422 || a->status == 429)) {
         c->left++; /* the code is not there yet, or no longer for him: he thinks again */
-        finish(c);
+        sim_customer_finish(c);
         return;
     }
     if (a->status == 422 && c->scheduling) { /* its time has gone by before it was heard */
         c->left++;
-        finish(c);
+        sim_customer_finish(c);
         return;
     }
     SIM_EXPECT(p->sim, a->status == 201 && a->is_json, "quotes are given", "%s got %d: %.*s",
@@ -318,6 +318,10 @@ static void next_booking(struct customer *c) {
     }
     if (c->p.slot.busy)
         return;
+    if (sim_chance(sim, sim->profile.imports)) {
+        sim_import_send(c);
+        return;
+    }
     c->left--;
     struct buf body;
     buf_init(&body, &sim->arena, 256);
@@ -343,7 +347,7 @@ static void next_booking(struct customer *c) {
 }
 
 static void go_to_town(struct person *p) {
-    finish((struct customer *)p);
+    sim_customer_finish((struct customer *)p);
     sim_person_refresh_now_and_then(p);
 }
 

@@ -30,6 +30,7 @@ void oracle_free(struct oracle *o) {
     map_free(&o->drivers);
     map_free(&o->streams);
     map_free(&o->letters);
+    map_free(&o->imports);
     map_free(&o->reports);
     map_free(&o->promises);
     map_free(&o->journeys);
@@ -159,7 +160,8 @@ static void by_collection(struct oracle *o, const struct store_change *c) {
                 {"deliveries", oracle_delivery}, {"bookings", oracle_booking},
                 {"drivers", oracle_driver},      {"trails", oracle_trail},
                 {"tracks", oracle_track},        {"earnings", oracle_earnings},
-                {"report_days", oracle_report},  {"journeys", oracle_journey}};
+                {"report_days", oracle_report},  {"journeys", oracle_journey},
+                {"booking_imports", oracle_import}};
     for (size_t i = 0; i < COUNT_OF(eyes); i++) {
         if (strcmp(c->collection->name, eyes[i].collection) == 0)
             eyes[i].see(o, c);

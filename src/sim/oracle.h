@@ -121,6 +121,21 @@ struct shadow_note { /* of the audit log */
     char id[ID_TEXT_MAX];
     struct shadow_note *next;
 };
+#define SHADOW_ROWS_MAX 8
+enum shadow_row {
+    SHADOW_ROW_NONE,
+    SHADOW_ROW_WAITING,
+    SHADOW_ROW_ORDERED,
+    SHADOW_ROW_BOOKED,
+    SHADOW_ROW_REFUSED /* failed, or its import was stopped before */
+};
+struct shadow_import {
+    char id[ID_TEXT_MAX];
+    bool ended;
+    enum shadow_row rows[SHADOW_ROWS_MAX + 1]; /* by their number, from 1 */
+    int32_t bookings[SHADOW_ROWS_MAX + 1];     /* that say they are of it */
+    struct shadow_import *next;
+};
 struct shadow_outbox { /* of a node, by seq */
     struct shadow_event *events;
     int64_t cap, next_seq, rows;
@@ -147,6 +162,8 @@ struct oracle {
     struct map promos; /* → shadow_promo */
     struct shadow_promo *first_promo;
     struct shadow_blob *first_blob;
+    struct map imports; /* → shadow_import */
+    struct shadow_import *first_import;
     struct map letters; /* → shadow_letter */
     struct shadow_letter *first_letter;
     struct map journeys; /* → shadow_journey */
@@ -171,6 +188,11 @@ void oracle_promo(struct oracle *o, const struct store_change *change);    /* or
 void oracle_promo_taken(struct oracle *o, const struct shadow_booking *b); /* B is new */
 bool oracle_promo_settled(struct oracle *o, struct str *ret_why);
 void oracle_promo_verdict(struct oracle *o);
+void oracle_import(struct oracle *o, const struct store_change *change); /* oracle_import.c */
+/* Booking BOOKING_ID is new, as ROOT says. */
+void oracle_imported(struct oracle *o, struct json_value root, struct str booking_id);
+bool oracle_imports_settled(struct oracle *o, struct str *ret_why);
+void oracle_imports_verdict(struct oracle *o);
 void oracle_proofs(struct oracle *o, struct json_value root, struct shadow_booking *b);
 void oracle_custody(struct oracle *o, struct json_value root, struct shadow_booking *b);
 /* Is what proofs name still there? oracle_proof.c */

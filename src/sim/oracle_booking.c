@@ -413,6 +413,8 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
     check_ledger(o, root, b); /* the parser's, until it reads the events */
     oracle_proofs(o, root, b);
     oracle_custody(o, root, b);
+    if (old.state == BOOKING_NONE)
+        oracle_imported(o, root, change->id);
     if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
         check_delivered(o, b, root);
     sim_trace(o->sim, "booking", -1, change->id,

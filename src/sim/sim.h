@@ -8,7 +8,7 @@
  *   mail.c      what carries e-mail
  *   net.c       requests of clients, their time-outs and repeats
  *   socket.c    WebSockets, and what a client keeps of what it saw
- *   person.c, customer.c, driver.c, staff.c   the people
+ *   person.c, customer.c, importer.c, driver.c, staff.c   the people
  *   oracle.c    the promises, checked on every commit; answers.c on every answer;
  *   verdict.c   once a second, and when all has settled; audit.c through the API
  */
@@ -106,7 +106,8 @@ struct sim_profile {
     double vehicles, shifts, documents;
     double linger; /* bookings that their drivers take their time with: positions come to count */
     double schedule, reschedule;
-    double proof; /* stops that ask for some */
+    double imports; /* instead of asking for a quote he sends a file */
+    double proof;   /* stops that ask for some */
     struct memory_blob_faults blobs;
 };
 void sim_profile_draw(struct sim *sim, const struct sim_options *o);
@@ -301,8 +302,12 @@ struct customer {
     bool scheduling; /* it is to be for later */
     bool saving;     /* with a promo code */
     bool rated, done;
+    struct str import_path; /* of the file that he has sent */
 };
 void sim_customer_start(struct customer *c);
+/* He is through with what he was doing, and goes on in a while. */
+void sim_customer_finish(struct customer *c);
+void sim_import_send(struct customer *c); /* importer.c */
 
 #define DRIVER_BATCH_MAX 16
 struct gps_batch {

@@ -190,7 +190,7 @@ def check_route(doc, op, route):
 
 def check_body(op, route):
     if route['body_file']:
-        if 'application/json' in op.get('requestBody', {'content': {'application/json'}})['content']:
+        if not set(op.get('requestBody', {'content': {}})['content']) - {'application/json'}:  # JSON may be one of several
             yield 'the body is a file, and is not documented as one'
         return
     if route['body'] is None:
@@ -208,9 +208,10 @@ def check_body(op, route):
 def check_refusals(doc, op, route):
     """What the runtime itself may answer on this route."""
     has_body, roles = route['body'] is not None, route['roles']
+    takes_json = route['body_file'] and 'application/json' in op.get('requestBody', {}).get('content', {})
     for status, problem, wanted in (
             ('401', 'unauthenticated', roles != []), ('403', 'forbidden', roles not in ([], ROLES)),
-            ('400', 'malformed-json', has_body), ('422', 'invalid-request', has_body or route['body_file']),
+            ('400', 'malformed-json', has_body or takes_json), ('422', 'invalid-request', has_body or route['body_file']),
             ('412', 'precondition-failed', route['if_match']),
             ('422', 'idempotency-mismatch', route['idempotent'])):
         there = problem in problems_of(doc, op, status)

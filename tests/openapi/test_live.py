@@ -404,6 +404,30 @@ class MainWay(unittest.TestCase):
         self.assertEqual([p['label'] for p in customer.get('/v1/me/places', expect=200).json['items']], ['Depot'])
         customer.delete(f'/v1/me/places/{home["id"]}', expect=204)
 
+    def imports(self):
+        at, kind = '/v1/booking-imports', [('Content-Type', 'text/csv')]
+        head = 'pickup_lat,pickup_lng,dropoff_lat,dropoff_lng,vehicle\n'
+        file = (head + '57.7089,11.9746,57.6969,11.9865,van\n57.7089,north,57.6969,11.9865,van\n').encode()
+        taken = customer.request('POST', at, file, kind)
+        self.assertEqual(taken.status, 201, taken.body)
+        at_it = f'{at}/{taken.json["id"]}'
+        for _ in range(100):
+            if customer.get(at_it, expect=200).json['ended_at'] is not None:
+                break
+            time.sleep(0.1)
+        self.assertEqual([row['state'] for row in customer.get(f'{at_it}/rows', expect=200).json['items']], ['booked', 'failed'])
+        self.assertIn(taken.json['id'], [i['id'] for i in customer.get(at, expect=200).json['items']])
+        made = customer.get(f'{at_it}/rows?state=booked', expect=200).json['items'][0]['booking_id']
+        self.assertEqual(customer.post(f'/v1/bookings/{made}/cancel', {}, expect=200).json['made_by'], taken.json['id'])
+        customer.problem(409, 'illegal-transition', 'POST', f'{at_it}/cancel')
+        rows = {'rows': [{'vehicle': 'van', 'stops': [{'lat': 57.7089, 'lng': 11.9746}, {'lat': 57.6969, 'lng': 11.9865}]}] * 200}
+        under_way = [customer.post(f'{at}?dry_run=true', rows, expect=201).json['id'] for _ in range(3)]
+        customer.problem(409, 'too-many-imports', 'POST', f'{at}?dry_run=true', rows)
+        for i in under_way:
+            customer.post(f'{at}/{i}/cancel', expect=200)
+        customer.problem(422, 'invalid-request', 'POST', at, {'rows': []})
+        customer.problem(422, 'bad-parameter', 'GET', f'{at_it}/rows?state=gone')
+
     def drive(self, ola, booking):
         at, offer = f'/v1/bookings/{booking["id"]}', ola.offer(booking['id'])
         ola.post(f'{at}/accept', {'offer_id': offer['id']}, expect=200)
@@ -480,6 +504,7 @@ class MainWay(unittest.TestCase):
         self.reports()
         self.devices(ola)
         self.again(ola, booking)
+        self.imports()
         self.vehicles(ola)
         self.schedule(ola)
         self.documents(ola)

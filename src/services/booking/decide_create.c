@@ -7,6 +7,12 @@
 #include "services/booking/favourites.h"
 #include "services/booking/schedule.h"
 
+void booking_secret(const struct booking_service *s, struct create_facts *facts) {
+    unsigned char bytes[SECRET_BYTES];
+    s->o.entropy->fill(s->o.entropy, bytes, sizeof(bytes));
+    tracking_secret(bytes, facts->secret);
+}
+
 /* Reads the quote, which never changes, and draws the secret of the tracking link: secrets do not
  * come from ctx, whose numbers can be replayed. */
 static int load_create(struct command *cmd, struct store *store, int64_t now_us) {
@@ -16,9 +22,7 @@ static int load_create(struct command *cmd, struct store *store, int64_t now_us)
     struct create_facts *facts = cmd->facts;
     if (facts == NULL) {
         facts = arena_new(cmd->arena, struct create_facts);
-        unsigned char bytes[SECRET_BYTES];
-        s->o.entropy->fill(s->o.entropy, bytes, sizeof(bytes));
-        tracking_secret(bytes, facts->secret);
+        booking_secret(s, facts);
         cmd->facts = facts;
     }
     if (body->prefer_favourites) {
@@ -182,33 +186,29 @@ static bool promo_taken(const struct command *cmd, const struct decide_ctx *ctx,
     return false;
 }
 
-static void decide_create(const struct command *cmd, const struct decide_ctx *ctx,
-                          const void *state, struct decision *ret) {
-    const struct booking_service *s = cmd->service;
-    const struct create_body *body = cmd->args;
-    const struct create_facts *facts = cmd->facts;
-    const struct quote *quote = find_quote(cmd);
-    if (!may_create(cmd, ctx, state, quote, ret) || !promo_taken(cmd, ctx, ret))
-        return;
-    struct edit e;
-    edit_begin(&e, cmd, ctx, NULL);
-    struct booking *b = e.b;
-    b->code = new_code(ctx);
-    b->customer_id = cmd->who.user_id;
+void booking_fill(struct edit *e, const struct create_body *body, const struct create_facts *facts,
+                  const struct quote *quote) {
+    const struct booking_service *s = e->cmd->service;
+    const struct quote_set *set = facts->set;
+    struct arena *a = e->ctx->arena;
+    struct booking *b = e->b;
+    b->code = new_code(e->ctx);
+    b->customer_id = set->customer_id;
+    b->made_by = set->made_by;
     b->state = BOOKING_REQUESTED;
     b->vehicle = quote->vehicle;
-    b->payment = body->payment != PAYMENT_NONE         ? body->payment
-                 : facts->set->payment != PAYMENT_NONE ? facts->set->payment
-                                                       : PAYMENT_CASH;
+    b->payment = body->payment != PAYMENT_NONE  ? body->payment
+                 : set->payment != PAYMENT_NONE ? set->payment
+                                                : PAYMENT_CASH;
     b->favourites = facts->favourites;
     b->favourite_count = facts->favourite_count;
     b->estimate = quote->estimate;
-    fill_stops(body, facts->set, ctx->arena, b);
-    b->goods = body->goods_count > 0 ? body->goods : facts->set->goods;
-    b->goods_count = body->goods_count > 0 ? body->goods_count : facts->set->goods_count;
-    proof_demand(s, body, facts, ctx->arena, b);
+    fill_stops(body, set, a, b);
+    b->goods = body->goods_count > 0 ? body->goods : set->goods;
+    b->goods_count = body->goods_count > 0 ? body->goods_count : set->goods_count;
+    proof_demand(s, body, facts, a, b);
     b->price = quote->price;
-    b->promo = discount_of(facts->set, quote);
+    b->promo = discount_of(set, quote);
     b->distance_m = quote->distance_m;
     b->duration_s = quote->duration_s;
     b->terms = quote->terms;
@@ -216,20 +216,29 @@ static void decide_create(const struct command *cmd, const struct decide_ctx *ct
         b->terms.commission_bp = (int64_t)s->o.commission_percent * 100;
     b->earning = price_earning(price_gross(&quote->price), b->terms.commission_bp);
     b->cancel_fee = I64_ABSENT;
-    b->notes = body->notes.p != NULL ? body->notes : facts->set->notes;
+    b->notes = body->notes.p != NULL ? body->notes : set->notes;
     b->secret = (struct str){facts->secret, SECRET_LEN};
-    b->created_at_us = ctx->now_us;
-    b->search_until_us = ctx->now_us + s->o.search_timeout_us;
+    b->created_at_us = e->ctx->now_us;
+    b->search_until_us = e->ctx->now_us + s->o.search_timeout_us;
     int32_t type = ENTRY_REQUESTED;
-    const struct window *window = facts->set->pickup_window;
-    if (window != NULL)
-        schedule_set(s, b, window, ctx->now_us, ctx->arena);
-    if (schedule_waits(s, window, ctx->now_us)) {
+    if (set->pickup_window != NULL)
+        schedule_set(s, b, set->pickup_window, e->ctx->now_us, a);
+    if (schedule_waits(s, set->pickup_window, e->ctx->now_us)) {
         b->state = BOOKING_SCHEDULED;
         type = ENTRY_SCHEDULED;
     }
-    edit_entry(&e, type);
-    edit_event(&e, type, NULL);
+    edit_entry(e, type);
+    edit_event(e, type, NULL);
+}
+
+static void decide_create(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, struct decision *ret) {
+    const struct quote *quote = find_quote(cmd);
+    if (!may_create(cmd, ctx, state, quote, ret) || !promo_taken(cmd, ctx, ret))
+        return;
+    struct edit e;
+    edit_begin(&e, cmd, ctx, NULL);
+    booking_fill(&e, cmd->args, cmd->facts, quote);
     edit_commit(&e, ret);
     edit_reply(&e, ret, 201);
 }

@@ -292,6 +292,7 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .earned = b->ledger_count > 0 ? ledger_earned(b) : I64_ABSENT,
                             .gross = b->ledger_count > 0 ? ledger_gross(b) : I64_ABSENT,
                             .search_until_us = b->search_until_us,
+                            .in_bulk = e->old == NULL && id_valid(b->made_by, "imp"),
                             .held = b->held,
                             .stars = I64_ABSENT,
                             .next_stop = booking_next_stop(b),

@@ -22,6 +22,7 @@ struct booking_service {
     struct surge surge;
     _Atomic uint64_t events_by_type[ENTRY_TYPE_COUNT];
     _Atomic uint64_t quotes;
+    _Atomic uint64_t import_rows[8]; /* by enum row_state */
     struct histogram assigned_after; /* from the request to its driver */
     int64_t next_prune_us;           /* executor thread */
     int64_t erase_next_us;           /* executor thread: eraser_tick */
@@ -118,6 +119,18 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
                  struct point pickup, int64_t pickup_us, int32_t stop_count, int64_t surge_percent,
                  struct arena *a, struct quote *q);
 
+/* Who asks for a price, when, and for what. */
+struct quote_ask {
+    struct booking_service *service;
+    const struct quote_body *body;
+    struct str customer_id;
+    int64_t now_us;
+    struct arena *arena;
+};
+/* The quotes of a trip that nobody asks for over HTTP: as POST /v1/quotes has them, without a promo
+ * code. NULL: ERRORS says why. Any thread. */
+struct quote_set *quote_alone(const struct quote_ask *ask, struct field_errors *errors);
+
 /* ---- commands ---- */
 
 /* What a create needs beside its booking: gathered by load, or given by the bench. */
@@ -136,6 +149,8 @@ struct create_facts {
 };
 /* open.c: for load (ERR of the store); for applied and undone. */
 int open_reserve(const struct command *cmd, struct store *store);
+/* Open bookings of CUSTOMER_ID in the store, but no more than MAX are counted. */
+int open_count(struct store *store, struct str customer_id, int32_t max, int32_t *ret);
 void open_release(const struct command *cmd);
 
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
@@ -207,6 +222,12 @@ void edit_lapse(struct edit *e);
 void edit_commit(struct edit *e, struct decision *d);
 /* The view as the answer, with ETag. */
 void edit_reply(struct edit *e, struct decision *d, int status);
+
+/* A new booking of QUOTE, which is of FACTS' set, with its entry and its event: decide_create.c.
+ * For its load: the secret of its tracking link. */
+void booking_fill(struct edit *e, const struct create_body *body, const struct create_facts *facts,
+                  const struct quote *quote);
+void booking_secret(const struct booking_service *s, struct create_facts *facts);
 
 /* ---- what decide functions have in common ---- */
 

@@ -11,8 +11,7 @@
 
 #define OPEN_PAGE 50
 
-/* Open bookings of CUSTOMER_ID in the store, but no more than MAX. */
-static int count_open(struct store *store, struct str customer_id, int32_t max, int32_t *ret) {
+int open_count(struct store *store, struct str customer_id, int32_t max, int32_t *ret) {
     struct arena a;
     arena_init(&a, 1024);
     struct store_query q = {.collection = &booking_collection,
@@ -46,7 +45,7 @@ int open_reserve(const struct command *cmd, struct store *store) {
     struct create_facts *first = map_get(&s->opening, cmd->who.user_id);
     int32_t opening = first != NULL ? first->opening : 0;
     if (opening < max) {
-        int err = count_open(store, cmd->who.user_id, max - opening, &open);
+        int err = open_count(store, cmd->who.user_id, max - opening, &open);
         if (err < 0)
             return err;
         opening += open;

@@ -66,15 +66,19 @@ static bool all_one_place(const struct quote_body *body) {
     return true;
 }
 
+static void body_faults(const struct quote_body *body, const struct tariffs *t, struct arena *a,
+                        struct field_errors *errors) {
+    if (all_one_place(body))
+        field_errors_add(errors, a, STR("/stops"), "are all at the same place");
+    if (body->vehicle != VEHICLE_NONE && !tariffs_offers(t, body->vehicle))
+        field_errors_add(errors, a, STR("/vehicle"), "%s is not on offer here; one of %.*s",
+                         vehicle_names[body->vehicle], STR_ARG(tariffs_classes(t, a)));
+}
+
 /* False: replied. */
 static bool body_fits(struct call *c, const struct quote_body *body, const struct tariffs *t) {
     struct field_errors errors = {0};
-    if (all_one_place(body))
-        field_errors_add(&errors, &c->arena, STR("/stops"), "are all at the same place");
-    if (body->vehicle != VEHICLE_NONE && !tariffs_offers(t, body->vehicle))
-        field_errors_add(&errors, &c->arena, STR("/vehicle"),
-                         "%s is not on offer here; one of %.*s", vehicle_names[body->vehicle],
-                         STR_ARG(tariffs_classes(t, &c->arena)));
+    body_faults(body, t, &c->arena, &errors);
     if (errors.count > 0) {
         call_invalid(c, &errors);
         return false;
@@ -196,23 +200,24 @@ bool quote_price(const struct booking_service *s, const struct tariff_version *v
 }
 
 /* False: this class is not on offer there. */
-static bool fill_quote(struct call *c, const struct tariff_version *v, const struct point *stops,
-                       int32_t stop_count, enum vehicle vehicle, struct quote *q) {
-    struct booking_service *s = c->service;
-    const struct window *window = ((const struct quote_body *)c->body)->pickup_window;
-    bool later = schedule_waits(s, window, c->now_us);
+static bool fill_quote(const struct quote_ask *ask, const struct tariff_version *v,
+                       const struct point *stops, enum vehicle vehicle, struct quote *q) {
+    struct booking_service *s = ask->service;
+    int32_t stop_count = ask->body->stop_count;
+    const struct window *window = ask->body->pickup_window;
+    bool later = schedule_waits(s, window, ask->now_us);
     int64_t demand_milli, supply_milli;
     struct route route = {0};
-    s->o.router->ops->route(s->o.router, stops, stop_count, vehicle, true, &c->arena, &route);
+    s->o.router->ops->route(s->o.router, stops, stop_count, vehicle, true, ask->arena, &route);
     *q = (struct quote){.vehicle = (int32_t)vehicle,
                         .estimate = route.estimate,
                         .distance_m = route.distance_m,
                         .duration_s = route.duration_s,
-                        .polyline = polyline_encode(route.points, route.point_count, &c->arena)};
+                        .polyline = polyline_encode(route.points, route.point_count, ask->arena)};
     surge_at(&s->surge, stops[0], vehicle, &demand_milli, &supply_milli);
     int64_t surge_percent = later ? 0 : tariffs_surge(v->t, demand_milli, supply_milli);
-    int64_t pickup_us = window != NULL ? window->from_us : c->now_us;
-    if (!quote_price(s, v, stops[0], pickup_us, stop_count, surge_percent, &c->arena, q))
+    int64_t pickup_us = window != NULL ? window->from_us : ask->now_us;
+    if (!quote_price(s, v, stops[0], pickup_us, stop_count, surge_percent, ask->arena, q))
         return false;
     q->pickup_eta_s = later ? I64_ABSENT : pickup_eta_s(s, stops[0], vehicle);
     return true;
@@ -263,23 +268,24 @@ static bool carries(const struct tariffs *t, struct point pickup, int32_t vehicl
 }
 
 /* Without a quote: no class that was wanted is on offer where it begins, or takes the goods. */
-static struct quote_set *make_set(struct call *c, const struct tariff_version *v) {
-    const struct booking_service *s = c->service;
-    const struct quote_body *body = c->body;
-    struct quote_set *set = arena_new(&c->arena, struct quote_set);
-    *set = (struct quote_set){.customer_id = c->who.user_id,
-                              .created_at_us = c->now_us,
-                              .expires_at_us = c->now_us + s->o.quote_ttl_us,
+static struct quote_set *make_set(const struct quote_ask *ask, const struct tariff_version *v) {
+    const struct booking_service *s = ask->service;
+    const struct quote_body *body = ask->body;
+    struct arena *a = ask->arena;
+    struct quote_set *set = arena_new(a, struct quote_set);
+    *set = (struct quote_set){.customer_id = ask->customer_id,
+                              .created_at_us = ask->now_us,
+                              .expires_at_us = ask->now_us + s->o.quote_ttl_us,
                               .stops = body->stops,
                               .stop_count = body->stop_count,
                               .pickup_window = body->pickup_window,
-                              .waits = schedule_waits(s, body->pickup_window, c->now_us),
+                              .waits = schedule_waits(s, body->pickup_window, ask->now_us),
                               .goods = body->goods,
                               .goods_count = body->goods_count,
-                              .unfit = arena_array(&c->arena, struct unfit, VEHICLE_COUNT),
-                              .quotes = arena_array(&c->arena, struct quote, VEHICLE_COUNT)};
+                              .unfit = arena_array(a, struct unfit, VEHICLE_COUNT),
+                              .quotes = arena_array(a, struct quote, VEHICLE_COUNT)};
     struct ev_load load;
-    goods_load(body->goods, body->goods_count, &c->arena, &load);
+    goods_load(body->goods, body->goods_count, a, &load);
     struct point stops[STOPS_MAX];
     CHECK(body->stop_count >= STOPS_MIN && body->stop_count <= STOPS_MAX);
     for (int32_t i = 0; i < body->stop_count; i++)
@@ -287,9 +293,8 @@ static struct quote_set *make_set(struct call *c, const struct tariff_version *v
     for (int32_t vehicle = VEHICLE_NONE + 1; vehicle < VEHICLE_COUNT; vehicle++) {
         bool wanted = body->vehicle == VEHICLE_NONE || body->vehicle == vehicle;
         if (wanted && tariffs_offers(v->t, vehicle) &&
-            carries(v->t, stops[0], vehicle, &load, &c->arena, set) &&
-            fill_quote(c, v, stops, body->stop_count, (enum vehicle)vehicle,
-                       &set->quotes[set->quote_count]))
+            carries(v->t, stops[0], vehicle, &load, a, set) &&
+            fill_quote(ask, v, stops, (enum vehicle)vehicle, &set->quotes[set->quote_count]))
             set->quote_count++;
     }
     return set;
@@ -324,17 +329,39 @@ static void take_over(const struct booking *b, struct arena *a, struct quote_set
 }
 
 /* There is no quote: why. */
-static void refuse_quotes(struct call *c, const struct quote_set *set, struct str fit) {
-    const struct quote_body *body = c->body;
-    struct field_errors errors = {0};
+static void no_quotes(const struct quote_body *body, const struct quote_set *set, struct str fit,
+                      struct arena *a, struct field_errors *errors) {
     if (set->unfit_count > 0)
-        field_errors_add(&errors, &c->arena, STR("/goods"), "%.*s; what takes them: %.*s",
+        field_errors_add(errors, a, STR("/goods"), "%.*s; what takes them: %.*s",
                          STR_ARG(set->unfit[set->unfit_count - 1].reason), STR_ARG(fit));
     else
-        field_errors_add(&errors, &c->arena,
+        field_errors_add(errors, a,
                          body->vehicle != VEHICLE_NONE ? STR("/vehicle") : STR("/stops/0"),
                          "is not on offer where the trip begins");
-    call_invalid(c, &errors);
+}
+
+struct quote_set *quote_alone(const struct quote_ask *ask, struct field_errors *errors) {
+    struct booking_service *s = ask->service;
+    const struct quote_body *body = ask->body;
+    const struct window *window = body->pickup_window;
+    struct quote_set *set = NULL;
+    schedule_check(s, window, ask->now_us, "/pickup_window", ask->arena, errors);
+    struct area_book *area = area_book_take(&s->area);
+    area_check(area->area, (int64_t)s->o.trip_max_km * 1000, body->stops, body->stop_count,
+               ask->arena, errors);
+    area_book_give(&s->area, area);
+    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    const struct tariff_version *v =
+        tariff_book_at(book, window != NULL ? window->from_us : ask->now_us);
+    body_faults(body, v->t, ask->arena, errors);
+    if (errors->count == 0)
+        set = make_set(ask, v);
+    if (set != NULL && set->quote_count == 0) {
+        no_quotes(body, set, fitting(v->t, body, ask->arena), ask->arena, errors);
+        set = NULL;
+    }
+    tariff_book_give(&s->tariffs, book);
+    return set;
 }
 
 /* AGAIN: the booking whose trip it is once more; NULL: a new one. */
@@ -356,14 +383,16 @@ static void answer_quotes(struct call *c, const struct booking *again) {
     struct str fit = STR_NONE;
     bool fits = body_fits(c, body, v->t) && stops_served(c, s, body);
     if (fits)
-        set = make_set(c, v);
+        set = make_set(&(struct quote_ask){s, body, c->who.user_id, c->now_us, &c->arena}, v);
     if (fits && set->quote_count == 0)
         fit = fitting(v->t, body, &c->arena);
     shelf_give(&s->tariffs, book);
     if (!fits)
         return;
     if (set->quote_count == 0) {
-        refuse_quotes(c, set, fit);
+        struct field_errors errors = {0};
+        no_quotes(body, set, fit, &c->arena, &errors);
+        call_invalid(c, &errors);
         return;
     }
     discount_set(promo, &c->arena, set);

@@ -5,6 +5,7 @@
 #include "runtime/metrics.h"
 #include "services/booking/erase.h"
 #include "services/booking/favourites.h"
+#include "services/booking/import.h"
 #include "services/booking/promo.h"
 #include "services/booking/report.h"
 #include "services/booking/saved_places.h"
@@ -82,6 +83,16 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "assignDriver", .area = AREA_BOOKINGS},
     {"POST", "/v1/bookings/{id}/rebook", ROLES_CUSTOMERS, handle_rebook, &rebook_body_schema,
      ROUTE_BODY_OPTIONAL, "rebook", check_rebook, .area = AREA_BOOKINGS},
+    {"POST", "/v1/booking-imports", ROLES_CUSTOMERS, handle_import, NULL,
+     ROUTE_IDEMPOTENT | ROUTE_BODY_FILE, "importBookings", .area = AREA_BOOKINGS},
+    {"GET", "/v1/booking-imports", ROLES_CUSTOMERS, handle_imports, NULL, 0, "listImports",
+     .area = AREA_BOOKINGS},
+    {"GET", "/v1/booking-imports/{id}", ROLES_CUSTOMERS, handle_get_import, NULL, 0, "getImport",
+     .area = AREA_BOOKINGS},
+    {"GET", "/v1/booking-imports/{id}/rows", ROLES_CUSTOMERS, handle_import_rows, NULL, 0,
+     "listImportRows", .area = AREA_BOOKINGS},
+    {"POST", "/v1/booking-imports/{id}/cancel", ROLES_CUSTOMERS, handle_cancel_import, NULL,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "cancelImport", .area = AREA_BOOKINGS},
     {"GET", "/v1/me/favourite-drivers", ROLES(ROLE_CUSTOMER), handle_favourites, NULL, 0,
      "listFavouriteDrivers", .area = AREA_BOOKINGS},
     {"PUT", "/v1/me/favourite-drivers/{id}", ROLES(ROLE_CUSTOMER), handle_put_favourite,
@@ -193,24 +204,19 @@ static const struct event_entry events[] = {
     {EV_PROMO_GIVEN_BACK, &ev_promo_schema, on_promo_given_back},
     {EV_PROMO_USED, &ev_promo_schema, on_promo_used},
     {EV_PROMO_FREED, &ev_promo_schema, on_promo_freed},
+    {EV_BOOKING_ORDERED, &quote_set_schema, on_ordered},
     {EV_TRACKING_REACHED, &ev_tracking_schema, on_reached},
     {EV_TRACKING_LEFT, &ev_tracking_schema, on_left},
 };
 
 /* ---- the service ---- */
 
-static const struct command_type *const timers[] = {&booking_wake, &promo_wake, NULL};
-static const struct store_collection *const collections[] = {&booking_collection,
-                                                             &quote_collection,
-                                                             &tariff_collection,
-                                                             &area_collection,
-                                                             &report_collection,
-                                                             &promo_collection,
-                                                             &promo_uses_collection,
-                                                             &booking_erasure_collection,
-                                                             &favourites_collection,
-                                                             &saved_places_collection,
-                                                             NULL};
+static const struct command_type *const timers[] = {&booking_wake, &promo_wake, &import_wake, NULL};
+static const struct store_collection *const collections[] = {
+    &booking_collection,      &quote_collection,           &tariff_collection,
+    &area_collection,         &report_collection,          &promo_collection,
+    &promo_uses_collection,   &booking_erasure_collection, &favourites_collection,
+    &saved_places_collection, &import_collection,          NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;
@@ -237,6 +243,7 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
     if (now_us < s->next_prune_us)
         return;
     s->next_prune_us = now_us + PRUNE_EVERY_US;
+    import_prune(writer, now_us);
     int64_t before_us = now_us - s->o.quote_ttl_us - QUOTES_KEPT_US;
     if (before_us <= 0)
         return;
@@ -259,6 +266,12 @@ static void metrics(void *self, struct buf *out) {
         buf_printf(out, "lorry_booking_events_total{type=\"%s\"} %llu\n", entry_type_names[type],
                    (unsigned long long)atomic_load_explicit(&s->events_by_type[type],
                                                             memory_order_relaxed));
+    metric_head(out, "lorry_import_rows_total", "counter",
+                "Steps of rows of imports, by what they have come to.");
+    for (int32_t state = ROW_ORDERED; state < ROW_CANCELLED; state++)
+        buf_printf(
+            out, "lorry_import_rows_total{state=\"%s\"} %llu\n", row_state_names[state],
+            (unsigned long long)atomic_load_explicit(&s->import_rows[state], memory_order_relaxed));
     metric_write(out, "lorry_quote_sets_total", "counter",
                  "Requests for quotes that were answered with a price.",
                  (double)atomic_load_explicit(&s->quotes, memory_order_relaxed));

@@ -168,6 +168,7 @@ static const struct schema_field quote_set_fields[] = {
     {"payment", S_ENUM, AT(quote_set, payment), .names = payment_names},
     {"goods", S_LIST, AT(quote_set, goods), COUNT_AT(quote_set, goods_count), .sub = &goods_schema,
      .max = GOODS_MAX},
+    {"made_by", S_ID, AT(quote_set, made_by)},
 };
 const struct schema quote_set_schema = SCHEMA(struct quote_set, "StoredQuoteSet", quote_set_fields);
 
@@ -314,6 +315,7 @@ static const struct schema_field booking_fields[] = {
     {"remind_at", S_TIME, AT(booking, remind_at_us)},
     {"pickup_due", S_TIME, AT(booking, pickup_due_us)},
     {"held", S_BOOL, AT(booking, held)},
+    {"made_by", S_ID, AT(booking, made_by)},
 };
 const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
 

@@ -296,6 +296,8 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
     jw_kv_time(w, "created_at", b->created_at_us);
     jw_kv_time(w, "updated_at", b->updated_at_us);
     jw_kv_time(w, "ended_at", b->ended_at_us);
+    if (b->made_by.p != NULL)
+        jw_kv_str(w, "made_by", b->made_by);
     if (b->held) {
         jw_key(w, "held");
         jw_bool(w, true);

@@ -479,6 +479,14 @@ static void on_webhook_disabled(struct event_turn *t, const void *data) {
     inbox_add(t, said->all ? STREAM_STAFF : said->owner_id, EV_WEBHOOK_DISABLED, buf_str(&out));
 }
 
+/* Of an import, or a repeat: whoever made it. */
+static void on_told(struct event_turn *t, const void *data) {
+    const struct ev_told *said = data;
+    const struct identity who = {.user_id = said->user_id, .role = (enum role)said->role};
+    if (id_valid(said->user_id, "usr") && said->view.len > 0)
+        inbox_add(t, stream_of(&who), EV_IMPORT_UPDATED, said->view);
+}
+
 const struct event_entry notification_events[] = {
     {EV_BOOKING_REQUESTED, &ev_booking_schema, on_booking},
     {EV_BOOKING_OFFERED, &ev_booking_schema, on_offered},
@@ -509,6 +517,7 @@ const struct event_entry notification_events[] = {
     {EV_WEBHOOK_EXHAUSTED, &ev_webhook_schema, on_webhook_exhausted},
     {EV_WEBHOOK_DISABLED, &ev_webhook_schema, on_webhook_disabled},
     {EV_DRIVER_NOTICE, &ev_notice_schema, on_notice},
+    {EV_IMPORT_UPDATED, &ev_told_schema, on_told},
 };
 const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
 

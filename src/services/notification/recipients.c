@@ -296,7 +296,7 @@ void recipients_add(struct event_turn *t, const struct ev_booking *b) {
         EV_BOOKING_DELIVERED, EV_BOOKING_CANCELLED, EV_BOOKING_EXPIRED,
         EV_BOOKING_FAILED,    EV_BOOKING_SCHEDULED, EV_BOOKING_RESCHEDULED};
     const struct notification_service *n = t->service;
-    if (n->o.mailer == NULL && n->o.message_url.len == 0)
+    if ((n->o.mailer == NULL && n->o.message_url.len == 0) || b->in_bulk)
         return;
     struct about about = about_of(t, b);
     if (str_is(t->event->type, EV_BOOKING_OFFERED)) {
