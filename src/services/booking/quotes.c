@@ -346,11 +346,11 @@ struct quote_set *quote_alone(const struct quote_ask *ask, struct field_errors *
     const struct window *window = body->pickup_window;
     struct quote_set *set = NULL;
     schedule_check(s, window, ask->now_us, "/pickup_window", ask->arena, errors);
-    struct area_book *area = area_book_take(&s->area);
+    struct area_book *area = shelf_take(&s->area);
     area_check(area->area, (int64_t)s->o.trip_max_km * 1000, body->stops, body->stop_count,
                ask->arena, errors);
-    area_book_give(&s->area, area);
-    struct tariff_book *book = tariff_book_take(&s->tariffs);
+    shelf_give(&s->area, area);
+    struct tariff_book *book = shelf_take(&s->tariffs);
     const struct tariff_version *v =
         tariff_book_at(book, window != NULL ? window->from_us : ask->now_us);
     body_faults(body, v->t, ask->arena, errors);
@@ -360,7 +360,7 @@ struct quote_set *quote_alone(const struct quote_ask *ask, struct field_errors *
         no_quotes(body, set, fitting(v->t, body, ask->arena), ask->arena, errors);
         set = NULL;
     }
-    tariff_book_give(&s->tariffs, book);
+    shelf_give(&s->tariffs, book);
     return set;
 }
 
