@@ -408,8 +408,7 @@ class MainWay(unittest.TestCase):
         at, kind = '/v1/booking-imports', [('Content-Type', 'text/csv')]
         head = 'pickup_lat,pickup_lng,dropoff_lat,dropoff_lng,vehicle\n'
         file = (head + '57.7089,11.9746,57.6969,11.9865,van\n57.7089,north,57.6969,11.9865,van\n').encode()
-        taken = customer.request('POST', at, file, kind)
-        self.assertEqual(taken.status, 201, taken.body)
+        taken = customer.post(at, file, headers=kind, expect=201)
         at_it = f'{at}/{taken.json["id"]}'
         for _ in range(100):
             if customer.get(at_it, expect=200).json['ended_at'] is not None:
@@ -920,6 +919,8 @@ KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'c
               'reviewDocument': {'decision': 'approved'}})
 # Of those who give something off.
 KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})
+# Of those who send files.
+KEYED.update({'importBookings': {'rows': [{}]}, 'cancelImport': None})
 # Of those who book for later, and again.
 SAVED = {'label': 'Home', 'lat': 57.7, 'lng': 11.97}
 KEYED.update({'addFavouriteDriver': {'booking_id': f'bkg{NOBODY}'}, 'savePlace': SAVED, 'putSavedPlace': SAVED,

@@ -504,14 +504,15 @@ void handle_import_rows(struct call *c) {
     int64_t last = 0;
     bool more = false;
     struct page page;
-    const struct import *im = visible_import(c);
-    if (im == NULL || !call_page(c, &limit, &after) ||
-        !call_query_enum(c, "state", row_state_names, &wanted))
+    if (!call_page(c, &limit, &after) || !call_query_enum(c, "state", row_state_names, &wanted))
         return;
     if (after.p != NULL && str_to_i64(after, &last) < 0) {
         call_problem(c, PROBLEM_BAD_PARAMETER, "cursor must be the next_cursor of an earlier page");
         return;
     }
+    const struct import *im = visible_import(c);
+    if (im == NULL)
+        return;
     page_begin(&page, c);
     for (int32_t i = 0; i < im->row_count && !more; i++) {
         const struct import_row *row = &im->rows[i];
