@@ -23,6 +23,7 @@ struct shadow_offer {
     bool wanted;
 };
 struct shadow_booking {
+    bool imported; /* it is of an import */
     char id[ID_TEXT_MAX], customer_id[ID_TEXT_MAX];
     char driver_id[ID_TEXT_MAX], driver_user_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     int32_t state;
@@ -189,8 +190,8 @@ void oracle_promo_taken(struct oracle *o, const struct shadow_booking *b); /* B 
 bool oracle_promo_settled(struct oracle *o, struct str *ret_why);
 void oracle_promo_verdict(struct oracle *o);
 void oracle_import(struct oracle *o, const struct store_change *change); /* oracle_import.c */
-/* Booking BOOKING_ID is new, as ROOT says. */
-void oracle_imported(struct oracle *o, struct json_value root, struct str booking_id);
+/* B is new, as ROOT says. */
+void oracle_imported(struct oracle *o, struct json_value root, struct shadow_booking *b);
 bool oracle_imports_settled(struct oracle *o, struct str *ret_why);
 void oracle_imports_verdict(struct oracle *o);
 void oracle_proofs(struct oracle *o, struct json_value root, struct shadow_booking *b);

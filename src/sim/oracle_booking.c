@@ -414,7 +414,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
     oracle_proofs(o, root, b);
     oracle_custody(o, root, b);
     if (old.state == BOOKING_NONE)
-        oracle_imported(o, root, change->id);
+        oracle_imported(o, root, b);
     if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
         check_delivered(o, b, root);
     sim_trace(o->sim, "booking", -1, change->id,

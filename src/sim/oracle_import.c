@@ -77,17 +77,18 @@ void oracle_import(struct oracle *o, const struct store_change *change) {
                "%s: %d rows, %d events", im->id, ordered, orders_in(change));
 }
 
-void oracle_imported(struct oracle *o, struct json_value root, struct str booking_id) {
+void oracle_imported(struct oracle *o, struct json_value root, struct shadow_booking *b) {
     struct str made_by = sim_json_str(root, "made_by"), notes = sim_json_str(root, "notes");
     int64_t n;
     if (made_by.p == NULL || !str_starts(made_by, "imp_"))
         return;
+    b->imported = true;
     struct shadow_import *im = import_of(o, made_by);
     bool named = str_starts(notes, "row ") && str_to_i64(str_sub(notes, 4, notes.len), &n) == 0 &&
                  n >= 1 && n <= SHADOW_ROWS_MAX;
     SIM_EXPECT(o->sim, named && im->rows[named ? n : 0] == SHADOW_ROW_ORDERED,
-               "only what is accepted is booked", "%.*s is of %s, %.*s", STR_ARG(booking_id),
-               im->id, STR_ARG(notes));
+               "only what is accepted is booked", "%s is of %s, %.*s", b->id, im->id,
+               STR_ARG(notes));
     if (!named)
         return;
     SIM_EXPECT(o->sim, ++im->bookings[n] == 1, "each accepted row has exactly one booking",
