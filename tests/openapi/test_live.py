@@ -811,7 +811,8 @@ class Socket(unittest.TestCase):
 
 def filled(path):
     """The path with ids of nothing that there is."""
-    prefix = 'usr' if '/users/' in path else 'drv' if 'drivers/' in path else 'plc' if '/me/places/' in path else 'bkg'
+    kinds = {'/users/': 'usr', 'drivers/': 'drv', '/me/places/': 'plc', '-imports/': 'imp'}
+    prefix = next((kind for part, kind in kinds.items() if part in path), 'bkg')
     return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found').replace('{code}', 'NONE')
 
 

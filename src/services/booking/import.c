@@ -381,10 +381,8 @@ static void decide_cancel(const struct command *cmd, const struct decide_ctx *ct
         return;
     }
     if (old->state == IMPORT_DONE) {
-        struct str extra = STR("\"state\":\"done\",\"allowed\":[]");
-        problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_ILLEGAL_TRANSITION,
-                          STR("this import is done; its bookings are cancelled one by one"), NULL,
-                          extra, 0);
+        decision_problem(ret, cmd, PROBLEM_ILLEGAL_TRANSITION,
+                         "this import is done; its bookings are cancelled one by one");
         return;
     }
     if (old->state != IMPORT_RUNNING) {
