@@ -226,7 +226,8 @@ static int child_start(const struct plan *p, int32_t index, struct child *ret) {
 /* ---- the sum of it ---- */
 
 struct sum {
-    int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable, imported;
+    int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable, imported,
+        returned;
     int64_t virtual_us, calls, commits, frames, fixes, fences, crashes;
     uint64_t faults[SIM_FAULT_COUNT];
     int64_t began_us, shown_us;
@@ -273,6 +274,7 @@ static void add_result(struct sum *s, const struct report *r) {
     s->expired += x->expired;
     s->not_deliverable += x->not_deliverable;
     s->imported += x->imported;
+    s->returned += x->returned;
     s->virtual_us += x->virtual_us;
     s->calls += x->calls;
     s->commits += x->commits;
@@ -361,9 +363,9 @@ static void print_summary(const struct sum *s, const struct plan *p) {
     if (p->listed == NULL && s->seeds > 0)
         printf("seeds from %llu\n", (unsigned long long)p->first);
     printf("%lld bookings (counted once): %lld delivered, %lld cancelled, %lld expired, "
-           "%lld not deliverable\n",
+           "%lld not deliverable, %lld brought back\n",
            (long long)s->bookings, (long long)s->delivered, (long long)s->cancelled,
-           (long long)s->expired, (long long)s->not_deliverable);
+           (long long)s->expired, (long long)s->not_deliverable, (long long)s->returned);
     printf("%lld of them rows of files\n", (long long)s->imported);
     printf("%lld calls, %lld commits, %lld frames, %lld fixes, %lld comings and goings\n",
            (long long)s->calls, (long long)s->commits, (long long)s->frames, (long long)s->fixes,
@@ -389,6 +391,7 @@ static void print_json(const struct sum *s, const struct plan *p, struct arena *
                    {"expired", s->expired},
                    {"not_deliverable", s->not_deliverable},
                    {"imported", s->imported},
+                   {"returned", s->returned},
                    {"calls", s->calls},
                    {"commits", s->commits},
                    {"frames", s->frames},

@@ -18,7 +18,7 @@
 #include "json/writer.h"
 
 #define PERSON_TEXT_MAX 64
-#define JOB_STOPS_MAX 20
+#define JOB_STOPS_MAX 21
 #define FIXES_WAITING_MAX 600
 #define FIX_FRAME_MAX 100
 #define FIX_EVERY_US (INT64_C(2) * 1000000)

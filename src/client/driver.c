@@ -191,7 +191,7 @@ static void job_done(struct driver *d) {
 
 static bool over(struct str state) {
     return str_is(state, "delivered") || str_is(state, "cancelled") || str_is(state, "expired") ||
-           str_is(state, "failed");
+           str_is(state, "failed") || str_is(state, "returned");
 }
 
 static bool read_point(struct json_value place, struct point *ret_point) {
@@ -220,15 +220,14 @@ static void read_job(struct driver *d, struct json_value booking) {
             (struct job_stop){.at = at, .done = str_is(state, "done") || str_is(state, "failed")};
     }
     /* picked_up is what makes the pickup done, whatever its stop says */
-    if (d->stop_count > 0 && (str_is(json_member(booking, "state"), "picked_up") ||
-                              str_is(json_member(booking, "state"), "arrived_dropoff")))
+    if (d->stop_count > 0 &&
+        (strcmp(d->state, "picked_up") == 0 || strcmp(d->state, "arrived_dropoff") == 0))
         d->stops[0].done = true;
 }
 
 static void drive_on(struct driver *d) {
     int32_t i = next_stop(d);
-    if (i >= 0 && strcmp(d->state, "arrived_pickup") != 0 &&
-        strcmp(d->state, "arrived_dropoff") != 0)
+    if (i >= 0 && strncmp(d->state, "arrived", 7) != 0)
         drive_to(d, d->stops[i].at, 1);
     else
         d->line.count = 0;
@@ -273,6 +272,8 @@ static void post_status(void *arg) {
     const char *status = strcmp(d->state, "assigned") == 0         ? "arrived_pickup"
                          : strcmp(d->state, "arrived_pickup") == 0 ? "picked_up"
                          : strcmp(d->state, "picked_up") == 0      ? "arrived_dropoff"
+                         : strcmp(d->state, "returning") == 0      ? "arrived_return"
+                         : strcmp(d->state, "arrived_return") == 0 ? "returned"
                                                                    : "delivered";
     struct arena *a = scratch(d);
     d->posting = true;

@@ -5,9 +5,10 @@
 #include <string.h>
 
 const char *const booking_state_names[] = {
-    NULL,        "scheduled",       "requested", "offered",   "assigned", "arrived_pickup",
-    "picked_up", "arrived_dropoff", "delivered", "cancelled", "expired",  "failed",
-    NULL,
+    NULL,        "scheduled",      "requested", "offered",
+    "assigned",  "arrived_pickup", "picked_up", "arrived_dropoff",
+    "returning", "arrived_return", "delivered", "cancelled",
+    "expired",   "failed",         "returned",  NULL,
 };
 
 #define AT(type, member) .flags = S_STORE, .offset = offsetof(struct type, member)
@@ -124,7 +125,8 @@ static const struct schema_field booking_fields[] = {
     {"customer_id", S_ID, AT(ev_booking, customer_id), .hint = "usr"},
     {"vehicle", S_ENUM, AT(ev_booking, vehicle), .names = vehicle_names},
     {"stops", S_LIST, AT(ev_booking, stops),
-     .count_offset = offsetof(struct ev_booking, stop_count), .sub = &ev_point_schema, .max = 20},
+     .count_offset = offsetof(struct ev_booking, stop_count), .sub = &ev_point_schema,
+     .max = SIGNAL_ETA_STOPS_MAX},
     {"load", S_OBJECT_PTR, AT(ev_booking, load), .sub = &ev_load_schema},
     {"currency", S_STR, AT(ev_booking, currency)},
     {"earning", S_I64, AT(ev_booking, earning)},

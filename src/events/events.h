@@ -109,6 +109,10 @@ struct ev_webhook {
 #define EV_BOOKING_FAILED "booking.failed"           /* driver; final */
 #define EV_BOOKING_PROOF "booking.proof_given"       /* of a stop */
 #define EV_BOOKING_PIN_REFUSED "booking.pin_refused" /* a wrong PIN was tried at a stop */
+#define EV_BOOKING_STOP_FAILED                                                                     \
+    "booking.stop_failed" /* driver; the goods of a stop stay with him. What is left comes next:   \
+                             other stops, or (returning, with stops) the way back */
+#define EV_BOOKING_RETURNED "booking.returned"       /* driver, earning: final */
 #define EV_BOOKING_RATED "booking.rated"             /* driver, stars */
 #define EV_BOOKING_SCHEDULED "booking.scheduled"     /* made for later: booking.requested follows */
 #define EV_BOOKING_RESCHEDULED "booking.rescheduled" /* for another time than before */
@@ -212,10 +216,13 @@ enum booking_state {
     BOOKING_ARRIVED_PICKUP,
     BOOKING_PICKED_UP,
     BOOKING_ARRIVED_DROPOFF,
+    BOOKING_RETURNING, /* what could not be delivered is on its way back to the pickup */
+    BOOKING_ARRIVED_RETURN,
     BOOKING_DELIVERED,
     BOOKING_CANCELLED,
     BOOKING_EXPIRED,
     BOOKING_FAILED,
+    BOOKING_RETURNED,
     BOOKING_STATE_COUNT
 };
 extern const char *const booking_state_names[]; /* [0] NULL, "scheduled", …, NULL */
@@ -324,8 +331,8 @@ struct signal_position {
     bool off;        /* off duty: he leaves the map */
 };
 /* When he will be at the stops of a booking, as it is shown now. */
-#define SIGNAL_ETA "eta" /* struct signal_eta */
-#define SIGNAL_ETA_STOPS_MAX 20
+#define SIGNAL_ETA "eta.2"      /* struct signal_eta */
+#define SIGNAL_ETA_STOPS_MAX 21 /* twenty and the way back */
 struct signal_eta {
     char driver_id[ID_TEXT_MAX];
     char booking_id[ID_TEXT_MAX];

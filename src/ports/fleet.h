@@ -19,7 +19,7 @@ struct fleet_position {
     int32_t speed_cmps;  /* cm/s, -1 unknown */
     int64_t at_us;
 };
-#define FLEET_STOPS_MAX 20
+#define FLEET_STOPS_MAX 21
 struct fleet_eta {
     int64_t at_us, early_us, late_us; /* 0: not known */
 };

@@ -56,7 +56,7 @@ struct sim_result {
     char tail[SIM_TAIL_BYTES_MAX]; /* the last lines of the trace, if it failed */
     uint64_t trace_hash;
     int64_t bookings; /* that came to an end: */
-    int64_t delivered, cancelled, expired, not_deliverable;
+    int64_t delivered, cancelled, expired, not_deliverable, returned;
     int64_t imported;   /* of them, rows of files */
     int64_t virtual_us; /* how long it lasted in there */
     int64_t calls, commits, events, frames, fixes, crashes;

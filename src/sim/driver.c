@@ -75,11 +75,16 @@ static const char *next_step(struct json_value view, int64_t *ret_stop) {
     if (!json_get(view, "stops", &stops))
         return NULL;
     for (struct json_iter it = json_iter(stops); json_next(&it); (*ret_stop)++) {
-        if (!str_is(sim_json_str(it.value, "state"), "done"))
+        struct str stop = sim_json_str(it.value, "state");
+        if (!str_is(stop, "done") && !str_is(stop, "failed"))
             break;
     }
     if (str_is(state, "picked_up"))
         return "arrived_dropoff";
+    if (str_is(state, "returning"))
+        return "arrived_return";
+    if (str_is(state, "arrived_return"))
+        return "returned";
     return str_is(state, "arrived_dropoff") ? "delivered" : NULL;
 }
 
@@ -189,8 +194,8 @@ static void step_now(struct sim *sim, void *arg, uint64_t token) {
 static struct str say_status(struct driver_person *d, const char *status, int64_t stop,
                              int64_t version) {
     struct sim *sim = d->p.sim;
-    bool at_stop = strcmp(status, "picked_up") == 0 || strcmp(status, "delivered") == 0;
-    if (at_stop && sim_chance(sim, 0.03))
+    bool pickup = strcmp(status, "picked_up") == 0, dropoff = strcmp(status, "delivered") == 0;
+    if ((pickup && sim_chance(sim, 0.03)) || (dropoff && sim_chance(sim, sim->profile.fail)))
         return STR("{\"status\":\"failed\",\"reason\":\"nobody\"}");
     if (sim_chance(sim, 0.02))
         return STR("{\"status\":\"delivered\"}");
@@ -238,7 +243,8 @@ static void carry(struct driver_person *d, struct json_value view) {
         d->lingers = sim_chance(sim, sim->profile.linger);
     set_id(d->booking_id, id);
     head_for(d, view, stop);
-    bool at_stop = strcmp(status, "picked_up") == 0 || strcmp(status, "delivered") == 0;
+    bool at_stop = strcmp(status, "picked_up") == 0 || strcmp(status, "delivered") == 0 ||
+                   strcmp(status, "returned") == 0;
     d->next_stop = stop;
     d->missing = at_stop ? missing_at(d, view, stop) : STR_NONE;
     d->next_status = say_status(d, status, stop, sim_json_i64(view, "version"));

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "services/auth/auth_service.h"
 #include "services/booking/booking_service.h"
+#include "services/booking/tariff.h"
 #include "services/driver/driver_service.h"
 #include "services/files/files_service.h"
 #include "services/notification/notification_service.h"
@@ -159,6 +160,15 @@ static void make_files(struct sim_node *n) {
         .blobs = n->sim->blobs, .clock = &n->clock, .cache = n->cache, .kept_us = FILES_KEPT_US});
 }
 
+/* What the house begins with; staff changes it. */
+static const struct tariffs *house_tariffs(struct sim_node *n) {
+    static const struct return_terms returns = {.percent = 60};
+    struct tariffs *t = arena_new(&n->sim->arena, struct tariffs);
+    *t = tariffs_default;
+    t->returns = n->sim->profile.returns ? &returns : NULL;
+    return t;
+}
+
 static void make_services(struct sim_node *n) {
     const struct sim_profile *p = &n->sim->profile;
     n->router = crow_new(NULL);
@@ -196,6 +206,7 @@ static void make_services(struct sim_node *n) {
             .fleet = n->driver != NULL ? driver_service_fleet(n->driver) : NULL,
             .bus = n->bus,
             .peers = n->peers,
+            .tariffs = house_tariffs(n),
             .offer_timeout_us = p->offer_timeout_s * US_PER_S,
             .search_timeout_us = p->search_timeout_s * US_PER_S,
             .held_timeout_us = p->search_timeout_s * US_PER_S,

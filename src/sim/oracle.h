@@ -10,8 +10,8 @@
 #define SHADOW_OFFERS_MAX 16
 #define SHADOW_COUNTS 9 /* of what reports count: oracle_report.c */
 #define SHADOW_HOLDS_MAX 200
-#define SHADOW_KINDS 12 /* of notifications: sim_kinds */
-#define SHADOW_STOPS_MAX 20
+#define SHADOW_KINDS 16 /* of notifications: sim_kinds */
+#define SHADOW_STOPS_MAX 21
 
 struct shadow_doc { /* of any collection */
     int64_t version;
@@ -29,6 +29,7 @@ struct shadow_booking {
     int32_t state;
     int64_t weight_g; /* of its goods */
     int64_t discount;
+    bool returns;   /* what cannot be delivered is to come back */
     char promo[48]; /* id of its code; "": none */
     int64_t version, earning, total, tariff, earned, search_until_us;
     int64_t pickup_from_us, pickup_to_us; /* 0: as soon as can be */

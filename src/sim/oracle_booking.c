@@ -21,12 +21,15 @@ static const unsigned legal[BOOKING_STATE_COUNT] = {
     [BOOKING_ARRIVED_PICKUP] = BIT(ARRIVED_PICKUP) | BIT(PICKED_UP) | BIT(FAILED) | BIT(CANCELLED) |
                                BIT(ASSIGNED) | BIT(REQUESTED),
     [BOOKING_PICKED_UP] = BIT(PICKED_UP) | BIT(ARRIVED_DROPOFF) | BIT(CANCELLED),
-    [BOOKING_ARRIVED_DROPOFF] =
-        BIT(ARRIVED_DROPOFF) | BIT(PICKED_UP) | BIT(DELIVERED) | BIT(FAILED) | BIT(CANCELLED),
+    [BOOKING_ARRIVED_DROPOFF] = BIT(ARRIVED_DROPOFF) | BIT(PICKED_UP) | BIT(DELIVERED) |
+                                BIT(FAILED) | BIT(CANCELLED) | BIT(RETURNING),
+    [BOOKING_RETURNING] = BIT(RETURNING) | BIT(ARRIVED_RETURN) | BIT(CANCELLED),
+    [BOOKING_ARRIVED_RETURN] = BIT(ARRIVED_RETURN) | BIT(RETURNED) | BIT(CANCELLED),
     [BOOKING_DELIVERED] = BIT(DELIVERED),
     [BOOKING_CANCELLED] = BIT(CANCELLED),
     [BOOKING_EXPIRED] = BIT(EXPIRED),
     [BOOKING_FAILED] = BIT(FAILED),
+    [BOOKING_RETURNED] = BIT(RETURNED),
 };
 
 static int32_t state_named(struct str name) {
@@ -189,6 +192,35 @@ static void check_delivered(struct oracle *o, const struct shadow_booking *b,
                    "delivered means all stops are done", "%s has a stop that is not", b->id);
 }
 
+/* Of each stop's goods: handed over, or in the vehicle until they are where they came from. */
+static void check_goods(struct oracle *o, const struct shadow_booking *old,
+                        const struct shadow_booking *b, struct json_value root) {
+    struct json_value stops, v;
+    int32_t failed = 0, back = 0, undone = 0;
+    if (!json_get(root, "stops", &stops))
+        return;
+    for (struct json_iter it = json_iter(stops); json_next(&it);) {
+        struct str state = sim_json_str(it.value, "state");
+        bool is_back = json_get(it.value, "back", &v) && json_bool(v);
+        failed += str_is(state, "failed");
+        back += is_back;
+        undone += !str_is(state, "done") && !str_is(state, "failed");
+    }
+    bool way_back = b->state == BOOKING_RETURNING || b->state == BOOKING_ARRIVED_RETURN ||
+                    b->state == BOOKING_RETURNED;
+    SIM_EXPECT(o->sim,
+               b->state != BOOKING_FAILED || old->state == BOOKING_ARRIVED_PICKUP ||
+                   old->state == BOOKING_FAILED || !b->returns,
+               "goods are delivered, brought back, or never were picked up",
+               "%s failed as it was %s, and nothing goes back", b->id,
+               booking_state_names[old->state]);
+    SIM_EXPECT(o->sim, !way_back || (b->returns && failed > 0 && back == 1),
+               "what goes back could not be delivered", "%s: %d failed, %d ways back", b->id,
+               failed, back);
+    SIM_EXPECT(o->sim, b->state != BOOKING_RETURNED || undone == 0,
+               "returned means that all stops are over", "%s has %d left", b->id, undone);
+}
+
 /* A change of state tells the world, with the version and state that came of it. */
 static void check_events(struct oracle *o, const struct shadow_booking *b,
                          const struct store_change *change) {
@@ -239,6 +271,7 @@ static void read_price(struct oracle *o, struct json_value root, struct shadow_b
     }
     b->total = sim_json_i64(price, "total");
     b->tariff = sim_json_i64(terms, "tariff_version");
+    b->returns = b->tariff > 0 && sim_json_i64(terms, "return_percent") != I64_ABSENT;
     b->discount = 0;
     for (struct json_iter it = json_iter(items); json_next(&it);) {
         int64_t amount = sim_json_i64(it.value, "amount");
@@ -255,10 +288,13 @@ static void read_price(struct oracle *o, struct json_value root, struct shadow_b
                (long long)b->tariff);
 }
 
-/* What was booked is what is paid, whatever becomes of the tariffs; only waiting adds to it. */
+/* What was booked is what is paid, whatever becomes of the tariffs; only waiting, and the way back,
+ * add to it.
+ */
 static void check_price(struct oracle *o, const struct shadow_booking *old,
                         const struct shadow_booking *b) {
-    bool left = old->state == BOOKING_ARRIVED_PICKUP || old->state == BOOKING_ARRIVED_DROPOFF;
+    bool left = old->state == BOOKING_ARRIVED_PICKUP || old->state == BOOKING_ARRIVED_DROPOFF ||
+                old->state == BOOKING_ARRIVED_RETURN;
     bool same = old->total == b->total && old->earning == b->earning;
     bool more = left && b->total > old->total && b->earning >= old->earning;
     bool moved = old->state == BOOKING_SCHEDULED && b->pickup_from_us != old->pickup_from_us;
@@ -294,7 +330,7 @@ static struct books read_ledger(struct json_value root) {
 /* The books of a booking balance, and say what its price and its end say. */
 static void check_ledger(struct oracle *o, struct json_value root, struct shadow_booking *b) {
     struct books k = read_ledger(root);
-    bool delivered = b->state == BOOKING_DELIVERED;
+    bool delivered = b->state == BOOKING_DELIVERED || b->state == BOOKING_RETURNED;
     bool cash = str_is(sim_json_str(root, "payment"), "cash");
     int64_t fee = b->state == BOOKING_CANCELLED ? sim_json_i64(root, "cancel_fee") : 0;
     SIM_EXPECT(o->sim, k.sum == 0, "the sum of ledgers is zero", "%s is off by %lld", b->id,
@@ -363,6 +399,7 @@ static void count_end(struct oracle *o, const struct shadow_booking *b) {
     r->cancelled += b->state == BOOKING_CANCELLED;
     r->expired += b->state == BOOKING_EXPIRED;
     r->not_deliverable += b->state == BOOKING_FAILED;
+    r->returned += b->state == BOOKING_RETURNED;
     if (b->driver_id[0] != 0)
         shadow_driver(o, str_from(b->driver_id))->earned += b->earned;
 }
@@ -417,6 +454,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
         oracle_imported(o, root, b);
     if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
         check_delivered(o, b, root);
+    check_goods(o, &old, b, root);
     sim_trace(o->sim, "booking", -1, change->id,
               str_from(b->state != BOOKING_NONE ? booking_state_names[b->state] : "?"), b->version,
               b->offer_count);

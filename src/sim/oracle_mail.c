@@ -53,10 +53,12 @@ bool oracle_mail_settled(struct oracle *o, struct str *ret_why) {
 /* ---- what was promised ---- */
 
 const char *const sim_kinds[] = {
-    "requested", "assigned", "arrived_pickup", "picked_up", "arrived_dropoff", "delivered",
-    "cancelled", "expired",  "failed",         "offer",     "scheduled",       "reminded",
-    NULL};
-#define USUAL (1u << 1 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 11)
+    "requested", "assigned",  "arrived_pickup", "picked_up", "arrived_dropoff",
+    "delivered", "cancelled", "expired",        "failed",    "offer",
+    "scheduled", "reminded",  "stop_failed",    "returning", "arrived_return",
+    "returned",  NULL};
+#define USUAL                                                                                      \
+    (1u << 1 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 15)
 
 static int kind_named(const char *name) {
     for (int i = 0; sim_kinds[i] != NULL; i++) {
@@ -82,9 +84,9 @@ static void promise(struct oracle *o, struct str user_id, const char *kind) {
 
 void oracle_promised(struct oracle *o, const struct event *e, const struct shadow_booking *b) {
     static const char *const states[] = {
-        EV_BOOKING_REQUESTED, EV_BOOKING_ASSIGNED,  EV_BOOKING_PROGRESSED,
-        EV_BOOKING_DELIVERED, EV_BOOKING_CANCELLED, EV_BOOKING_EXPIRED,
-        EV_BOOKING_FAILED,    EV_BOOKING_SCHEDULED, EV_BOOKING_RESCHEDULED};
+        EV_BOOKING_REQUESTED,   EV_BOOKING_ASSIGNED, EV_BOOKING_PROGRESSED, EV_BOOKING_DELIVERED,
+        EV_BOOKING_CANCELLED,   EV_BOOKING_EXPIRED,  EV_BOOKING_FAILED,     EV_BOOKING_SCHEDULED,
+        EV_BOOKING_RESCHEDULED, EV_BOOKING_RETURNED};
     struct json_value root, offer, manual;
     if (b->imported && b->version == 1) /* one letter for each row of a file nobody wants */
         return;
@@ -93,6 +95,10 @@ void oracle_promised(struct oracle *o, const struct event *e, const struct shado
             continue;
         promise(o, str_from(b->customer_id), booking_state_names[b->state]);
         promise(o, str_from(b->driver_user_id), booking_state_names[b->state]);
+    }
+    if (str_is(e->type, EV_BOOKING_STOP_FAILED)) {
+        promise(o, str_from(b->customer_id), "stop_failed");
+        promise(o, str_from(b->driver_user_id), "stop_failed");
     }
     if (str_is(e->type, EV_BOOKING_REMINDED))
         promise(o, str_from(b->customer_id), "reminded");

@@ -33,7 +33,7 @@ void oracle_counted(struct oracle *o, struct json_value root, struct shadow_book
     counts[DELIVERED] = b->state == BOOKING_DELIVERED;
     counts[CANCELLED] = b->state == BOOKING_CANCELLED;
     counts[EXPIRED] = b->state == BOOKING_EXPIRED;
-    counts[FAILED] = b->state == BOOKING_FAILED;
+    counts[FAILED] = b->state == BOOKING_FAILED || b->state == BOOKING_RETURNED;
     if (json_get(root, "rating", &rating) && json_kind(rating) == JSON_IS_OBJECT) {
         counts[RATINGS] = 1;
         counts[STARS] = sim_json_i64(rating, "stars");

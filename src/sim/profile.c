@@ -116,6 +116,8 @@ static void draw_dispatch(struct sim *sim) {
     struct rng *r = &sim->rng;
     p->whole_waves = rng_below(r, 3) == 0;
     p->release = rng_unit(r) * 0.1;
+    p->fail = rng_unit(r) * 0.15;
+    p->returns = rng_below(r, 4) > 0;
     p->auto_accept = rng_unit(r) * 0.5;
     p->house_accepts = rng_below(r, 6) == 0 ? AUTO_ACCEPT_ALWAYS : AUTO_ACCEPT_CHOSEN;
     p->unassign = rng_unit(r) * 0.4;

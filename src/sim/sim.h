@@ -100,7 +100,8 @@ struct sim_profile {
     struct dispatch_weights weights;
     double faults[SIM_FAULT_COUNT]; /* chance of each, where it can happen; or how many a minute */
     struct memory_store_faults store;
-    double release, unassign, auto_accept;
+    double release, unassign, auto_accept, fail;
+    bool returns; /* by the house's own tariff what cannot be delivered goes back */
     enum auto_accept house_accepts;
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
     double vehicles, shifts, documents;

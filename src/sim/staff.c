@@ -182,6 +182,8 @@ static void change_tariffs(struct staff *s) {
                rng_below(rng, 2) == 0 ? "true" : "false", (int)rng_below(rng, 4000),
                (int)rng_below(rng, 100), 21 + (int)rng_below(rng, 300), (int)rng_below(rng, 100),
                (int)rng_below(rng, 101), (int)rng_below(rng, 101));
+    if (rng_below(rng, 3) > 0)
+        buf_printf(&body, ",\"returns\":{\"percent\":%d}", (int)rng_below(rng, 200));
     if (rng_below(rng, 2) == 0) {
         timestamp_format(sim->now_us + (int64_t)rng_below(rng, 60) * US_PER_S, at);
         buf_printf(&body, ",\"effective_at\":\"%s\"", at);

@@ -97,14 +97,14 @@ const struct schema decline_body_schema =
 static const struct schema_field status_fields[] = {
     {"status", S_ENUM, S_IN | S_REQUIRED, AT(status_body, status), .names = booking_state_names,
      .hint = "status"},
-    {"stop", S_I64, S_IN, AT(status_body, stop), .min = 0, .max = STOPS_MAX - 1},
+    {"stop", S_I64, S_IN, AT(status_body, stop), .min = 0, .max = TRIP_STOPS_MAX - 1},
     VERSION(status_body),
     {"reason", S_STR, S_IN, AT(status_body, reason), .min = 1, .max = REASON_CHARS_MAX},
 };
 const struct schema status_body_schema = SCHEMA(struct status_body, "StatusRequest", status_fields);
 
 static const struct schema_field proof_fields[] = {
-    {"stop", S_I64, S_IN | S_REQUIRED, AT(proof_body, stop), .min = 0, .max = STOPS_MAX - 1},
+    {"stop", S_I64, S_IN | S_REQUIRED, AT(proof_body, stop), .min = 0, .max = TRIP_STOPS_MAX - 1},
     VERSION(proof_body),
     {"pin", S_LINE, S_IN, AT(proof_body, pin), .min = PIN_LEN, .max = PIN_LEN},
     {"name", S_LINE, S_IN, AT(proof_body, name), .min = 1, .max = RECIPIENT_CHARS_MAX},

@@ -1,8 +1,11 @@
 /* Handlers of one booking: reads are answered on the spot, the rest goes to the executor. */
+#include "base/check.h"
+#include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "services/booking/internal.h"
 #include "services/booking/promo.h"
+#include "services/booking/returns.h"
 
 /* A booking's id from the path. False: replied. */
 static bool path_id(struct call *c) {
@@ -103,7 +106,19 @@ void handle_status(struct call *c) {
         call_invalid(c, &errors);
         return;
     }
-    send(c, &booking_status);
+    if (!path_id(c))
+        return;
+    struct command *cmd = call_command_new(c, &booking_status, c->params[0], c->body);
+    if (cmd == NULL)
+        return;
+    bool may_begin = body->status == BOOKING_FAILED || body->status == BOOKING_DELIVERED;
+    void *state;
+    /* How far it is to bring back what is left is for the router to say, here; whether it goes back
+     * is for the decision. Who has no such booking is told so by it, too. */
+    if (may_begin && aggregate_get(&booking_aggregate, c->worker->reader, c->worker->parser,
+                                   c->params[0], &c->arena, &state) == 0)
+        cmd->facts = returns_way(c->service, state, body->status, &c->arena);
+    call_command_send(c, cmd);
 }
 
 /* ---- reads ---- */

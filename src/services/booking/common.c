@@ -30,7 +30,9 @@ struct booking_ask booking_ask_of(const struct booking *b, enum booking_action a
                                 .stop = I64_ABSENT,
                                 .next_stop = booking_next_stop(b),
                                 .stop_count = b->stop_count,
-                                .rated = b->rating != NULL};
+                                .rated = b->rating != NULL,
+                                .back = action == ACTION_FAIL ? booking_returns(b)
+                                                              : booking_owes_return(b)};
 }
 
 bool booking_at_hand(const struct booking *b, const struct command *cmd, unsigned hats,

@@ -5,6 +5,7 @@
 #include "services/booking/fees.h"
 #include "services/booking/internal.h"
 #include "services/booking/ledger.h"
+#include "services/booking/returns.h"
 
 static enum verdict judge(const struct booking_ask *ask) {
     int32_t to;
@@ -13,12 +14,16 @@ static enum verdict judge(const struct booking_ask *ask) {
 
 /* ---- status ---- */
 
-static int32_t event_of_move(int32_t state) {
+static int32_t event_of_move(enum booking_action action, int32_t state) {
+    if (action == ACTION_FAIL && !booking_is_final(state))
+        return ENTRY_STOP_FAILED;
     switch (state) {
     case BOOKING_DELIVERED:
         return ENTRY_DELIVERED;
     case BOOKING_FAILED:
         return ENTRY_FAILED;
+    case BOOKING_RETURNED:
+        return ENTRY_RETURNED;
     default:
         return ENTRY_PROGRESSED;
     }
@@ -35,6 +40,50 @@ static void charge_waiting(struct edit *e, int32_t i) {
     b->earning = price_earning(price_gross(&b->price), b->terms.commission_bp);
 }
 
+/* What follows for the stop that he leaves, or has come to. */
+static void edit_status(struct edit *e, const struct booking_move *move, int32_t stop) {
+    const struct status_body *body = e->cmd->args;
+    struct booking *b = e->b;
+    struct booking_stop *s = edit_stop(e, stop);
+    bool goes_on = move->stop_state == STOP_FAILED && !booking_is_final(b->state);
+    s->state = move->stop_state;
+    if (move->conditions & MOVE_REASON)
+        b->reason = s->reason = body->reason;
+    if (move->stop_state == STOP_DONE || goes_on) /* also who was not there was waited for */
+        charge_waiting(e, stop);
+    if (b->state == BOOKING_RETURNING && booking_next_stop(b) == b->stop_count)
+        returns_begin(e, e->cmd->facts);
+    if (b->state == BOOKING_DELIVERED || b->state == BOOKING_RETURNED)
+        ledger_delivered(b, e->ctx->now_us, e->ctx->arena);
+}
+
+/* May he say that now? *RET_STOP is the stop that it is of. False: RET has the problem. */
+static bool may_say(const struct command *cmd, const struct booking *b, unsigned hats,
+                    int32_t *ret_stop, struct decision *ret) {
+    const struct status_body *body = cmd->args;
+    enum booking_action action = booking_driver_action(body->status);
+    struct booking_ask ask = booking_ask_of(b, action, hats);
+    int32_t to = BOOKING_NONE;
+    ask.stop = body->stop;
+    ask.has_reason = body->reason.p != NULL;
+    enum verdict v = action == ACTION_COUNT ? VERDICT_ILLEGAL : booking_judge(&ask, &to);
+    *ret_stop = ask.next_stop;
+    if (v != VERDICT_OK) {
+        const char *wanted =
+            arena_printf(cmd->arena, "status %s", booking_state_names[body->status]).p;
+        booking_refuse(b, cmd, &ask, v, wanted, ret);
+        return false;
+    }
+    if (booking_moves[b->state][action].stop_state == STOP_DONE &&
+        proof_lacking(b, ask.next_stop, cmd, ret))
+        return false;
+    bool begins = to == BOOKING_RETURNING && b->state == BOOKING_ARRIVED_DROPOFF;
+    if (!begins || returns_fits(b, cmd->facts))
+        return true;
+    decision_problem(ret, cmd, PROBLEM_VERSION_CONFLICT, "it has changed meanwhile; try again");
+    return false;
+}
+
 static void decide_status(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
     const struct booking *b = state;
@@ -43,35 +92,21 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     if (!booking_at_hand(b, cmd, hats, body->version, ret))
         return;
     CHECK(b != NULL);
+    int32_t stop;
+    if (!may_say(cmd, b, hats, &stop, ret))
+        return;
     enum booking_action action = booking_driver_action(body->status);
-    struct booking_ask ask = booking_ask_of(b, action, hats);
-    ask.stop = body->stop;
-    ask.has_reason = body->reason.p != NULL;
-    enum verdict v = action == ACTION_COUNT ? VERDICT_ILLEGAL : judge(&ask);
-    if (v != VERDICT_OK) {
-        const char *wanted =
-            arena_printf(cmd->arena, "status %s", booking_state_names[body->status]).p;
-        booking_refuse(b, cmd, &ask, v, wanted, ret);
-        return;
-    }
     const struct booking_move *move = &booking_moves[b->state][action];
-    if (move->stop_state == STOP_DONE && proof_lacking(b, ask.next_stop, cmd, ret))
-        return;
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_move(&e, action, hats);
-    edit_stop(&e, ask.next_stop)->state = move->stop_state;
-    if (move->conditions & MOVE_REASON)
-        e.b->reason = body->reason;
-    if (move->stop_state == STOP_DONE)
-        charge_waiting(&e, ask.next_stop);
+    edit_status(&e, move, stop);
     bool stays = booking_may_change_hands(e.b->state);
-    if (e.b->state == BOOKING_DELIVERED)
-        ledger_delivered(e.b, ctx->now_us, ctx->arena);
-    int32_t type = event_of_move(e.b->state);
+    int32_t type = event_of_move(action, e.b->state);
     struct timeline_entry *entry = edit_entry(&e, type);
-    entry->stop = ask.next_stop;
-    entry->reason = e.b->reason;
+    entry->stop = stop;
+    if (move->conditions & MOVE_REASON)
+        entry->reason = body->reason;
     edit_event(&e, type, NULL);
     if (!stays) /* somebody else was wanted for it: too late */
         edit_close_offers(&e, CLOSE_WITHDRAWN);

@@ -21,10 +21,13 @@ static bool is_news(const struct booking *b, const struct ev_tracking *said, boo
 /* The same as if he had said that he is there. */
 static void arrive(struct edit *e, int64_t stop) {
     struct booking *b = e->b;
-    bool pickup = b->state == BOOKING_ASSIGNED, dropoff = b->state == BOOKING_PICKED_UP;
-    if ((!pickup && !dropoff) || stop != booking_next_stop(b))
+    if (!booking_is_under_way(b->state) || stop != booking_next_stop(b))
         return;
-    edit_move(e, pickup ? ACTION_ARRIVE_PICKUP : ACTION_ARRIVE_DROPOFF, HAT_DRIVER);
+    edit_move(e,
+              b->state == BOOKING_ASSIGNED    ? ACTION_ARRIVE_PICKUP
+              : b->state == BOOKING_RETURNING ? ACTION_ARRIVE_RETURN
+                                              : ACTION_ARRIVE_DROPOFF,
+              HAT_DRIVER);
     edit_stop(e, (int32_t)stop)->state = STOP_ARRIVED;
     edit_entry(e, ENTRY_PROGRESSED)->stop = stop;
     edit_event(e, ENTRY_PROGRESSED, NULL);

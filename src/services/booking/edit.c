@@ -306,7 +306,7 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
     struct ev_offer offer;
     if (from->type == ENTRY_REQUESTED || from->type == ENTRY_OFFERED ||
         from->type == ENTRY_ASSIGN_WANTED || from->type == ENTRY_ASSIGNED ||
-        from->type == ENTRY_UNASSIGNED)
+        from->type == ENTRY_UNASSIGNED || b->state == BOOKING_RETURNING)
         fill_trip(b, e->ctx->arena, &ev);
     if (from->type == ENTRY_REQUESTED) {
         ev.favourites = b->favourites;

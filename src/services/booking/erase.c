@@ -63,6 +63,7 @@ static void erase_stops(struct booking *b) {
     for (int32_t i = 0; i < b->stop_count; i++) {
         struct booking_stop *s = &b->stops[i];
         s->contact = NULL;
+        s->reason = STR_NONE;
         erase_proof(s->proof);
         s->place.address = STR_NONE;
         s->place.lat_e7 = coarse(s->place.lat_e7);
@@ -78,7 +79,8 @@ static void erase_words(struct booking *b, struct arena *a) {
     for (int32_t i = 0; i < b->timeline_count; i++) {
         struct timeline_entry *e = &b->timeline[i];
         struct str reason = e->reason, proof = e->proof, seal = custody_seal(e, a);
-        if (e->type == ENTRY_CANCELLED || e->type == ENTRY_FAILED || e->type == ENTRY_PROGRESSED)
+        if (e->type == ENTRY_CANCELLED || e->type == ENTRY_FAILED || e->type == ENTRY_STOP_FAILED ||
+            e->type == ENTRY_PROGRESSED)
             e->reason = STR_NONE;
         e->proof = STR_NONE;
         if (e->chain.p != NULL && (proof.p != NULL || reason.p != e->reason.p)) {

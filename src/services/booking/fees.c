@@ -13,8 +13,7 @@
 static int64_t arrived_us(const struct booking *b, int32_t i) {
     for (int32_t n = b->timeline_count - 1; n >= 0; n--) {
         const struct timeline_entry *t = &b->timeline[n];
-        bool arrives = t->state == BOOKING_ARRIVED_PICKUP || t->state == BOOKING_ARRIVED_DROPOFF;
-        if (t->type == ENTRY_PROGRESSED && t->stop == i && arrives)
+        if (t->type == ENTRY_PROGRESSED && t->stop == i && booking_is_at_stop(t->state))
             return t->at_us;
     }
     return 0;
@@ -28,10 +27,15 @@ static int64_t assigned_us(const struct booking *b) {
     return 0;
 }
 
-int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us) {
+int64_t fees_waiting_from(const struct booking *b, int32_t i) {
     int64_t from_us = arrived_us(b, i);
     if (i == 0 && from_us != 0 && b->pickup_window != NULL && from_us < b->pickup_window->from_us)
         from_us = b->pickup_window->from_us; /* who comes early waits for himself */
+    return from_us;
+}
+
+int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us) {
+    int64_t from_us = fees_waiting_from(b, i);
     if (b->terms.waiting_per_minute <= 0 || from_us == 0 || now_us <= from_us)
         return 0;
     int64_t minutes = (now_us - from_us + US_PER_MIN - 1) / US_PER_MIN;

@@ -4,6 +4,8 @@
 
 #include "services/booking/types.h"
 
+/* Since when waiting at stop I counts, or 0: its driver is not there yet. */
+int64_t fees_waiting_from(const struct booking *b, int32_t i);
 /* Minutes to be paid for at stop I, whose driver leaves it at NOW: those begun beyond the free
  * ones. */
 int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us);

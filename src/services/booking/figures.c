@@ -121,10 +121,9 @@ static const struct timeline_entry *first_entry(const struct booking *b, int32_t
 
 static void count_end(const struct booking *b, struct counts *c) {
     static const enum count ends[BOOKING_STATE_COUNT] = {
-        [BOOKING_DELIVERED] = COUNT_DELIVERED,
-        [BOOKING_CANCELLED] = COUNT_CANCELLED,
-        [BOOKING_EXPIRED] = COUNT_EXPIRED,
-        [BOOKING_FAILED] = COUNT_FAILED,
+        [BOOKING_DELIVERED] = COUNT_DELIVERED, [BOOKING_CANCELLED] = COUNT_CANCELLED,
+        [BOOKING_EXPIRED] = COUNT_EXPIRED,     [BOOKING_FAILED] = COUNT_FAILED,
+        [BOOKING_RETURNED] = COUNT_FAILED, /* not deliverable: one figure for both */
     };
     c->n[ends[b->state]]++;
     const struct timeline_entry *cancelled = first_entry(b, ENTRY_CANCELLED, BOOKING_NONE);
@@ -201,7 +200,8 @@ int32_t figures_of(const struct booking *b, struct figure *ret) {
 bool figures_carried(int32_t entry_type) {
     return entry_type == ENTRY_SCHEDULED || entry_type == ENTRY_REQUESTED ||
            entry_type == ENTRY_DELIVERED || entry_type == ENTRY_CANCELLED ||
-           entry_type == ENTRY_EXPIRED || entry_type == ENTRY_FAILED || entry_type == ENTRY_RATED;
+           entry_type == ENTRY_EXPIRED || entry_type == ENTRY_FAILED ||
+           entry_type == ENTRY_RETURNED || entry_type == ENTRY_RATED;
 }
 
 /* ---- what has become more ---- */

@@ -13,10 +13,11 @@
 #define MASK_OPEN                                                                                  \
     (MASK_OF(BOOKING_SCHEDULED) | MASK_OF(BOOKING_REQUESTED) | MASK_OF(BOOKING_OFFERED) |          \
      MASK_OF(BOOKING_ASSIGNED) | MASK_OF(BOOKING_ARRIVED_PICKUP) | MASK_OF(BOOKING_PICKED_UP) |    \
-     MASK_OF(BOOKING_ARRIVED_DROPOFF))
+     MASK_OF(BOOKING_ARRIVED_DROPOFF) | MASK_OF(BOOKING_RETURNING) |                               \
+     MASK_OF(BOOKING_ARRIVED_RETURN))
 #define MASK_FINAL                                                                                 \
-    (MASK_OF(BOOKING_DELIVERED) | MASK_OF(BOOKING_CANCELLED) | MASK_OF(BOOKING_EXPIRED) |          \
-     MASK_OF(BOOKING_FAILED))
+    (MASK_OF(BOOKING_DELIVERED) | MASK_OF(BOOKING_RETURNED) | MASK_OF(BOOKING_CANCELLED) |         \
+     MASK_OF(BOOKING_EXPIRED) | MASK_OF(BOOKING_FAILED))
 #define MASK_ALL (MASK_OPEN | MASK_FINAL)
 
 /* The states that a word of the filter stands for; 0: none. */
@@ -49,7 +50,8 @@ static bool read_filter(struct call *c, unsigned *ret_mask) {
                 c, PROBLEM_BAD_PARAMETER,
                 "state must be active, finished, or states of a booking (scheduled, "
                 "requested, offered, assigned, arrived_pickup, picked_up, arrived_dropoff, "
-                "delivered, cancelled, expired, failed), with commas between them");
+                "returning, arrived_return, delivered, cancelled, expired, failed, returned), with "
+                "commas between them");
             return false;
         }
         mask |= word_mask;

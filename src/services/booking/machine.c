@@ -21,6 +21,8 @@ const char *const booking_action_names[ACTION_COUNT] = {
     [ACTION_RESCHEDULE] = "another time",
     [ACTION_UNASSIGN] = "unassign",
     [ACTION_RELEASE] = "release",
+    [ACTION_ARRIVE_RETURN] = "status arrived_return",
+    [ACTION_GIVE_BACK] = "status returned",
 };
 
 #define MOVE(state, ...)                                                                           \
@@ -88,18 +90,32 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
         [BOOKING_ARRIVED_DROPOFF] =
             {
                 [ACTION_DELIVER] =
-                    MOVE(DELIVERED, .to_more = BOOKING_PICKED_UP, .who = HAT_DRIVER,
-                         .conditions = MOVE_AT_STOP, .stop_state = STOP_DONE),
+                    MOVE(DELIVERED, .to_more = BOOKING_PICKED_UP, .to_back = BOOKING_RETURNING,
+                         .who = HAT_DRIVER, .conditions = MOVE_AT_STOP, .stop_state = STOP_DONE),
                 [ACTION_FAIL] =
-                    MOVE(FAILED, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP | MOVE_REASON,
+                    MOVE(FAILED, .to_more = BOOKING_PICKED_UP, .to_back = BOOKING_RETURNING,
+                         .who = HAT_DRIVER, .conditions = MOVE_AT_STOP | MOVE_REASON | MOVE_ENDS,
                          .stop_state = STOP_FAILED),
+                [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
+            },
+        [BOOKING_RETURNING] =
+            {
+                [ACTION_ARRIVE_RETURN] =
+                    MOVE(ARRIVED_RETURN, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP,
+                         .stop_state = STOP_ARRIVED),
+                [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
+            },
+        [BOOKING_ARRIVED_RETURN] =
+            {
+                [ACTION_GIVE_BACK] = MOVE(RETURNED, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP,
+                                          .stop_state = STOP_DONE),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
             },
         [BOOKING_DELIVERED] =
             {
                 [ACTION_RATE] = MOVE(DELIVERED, .who = HAT_CUSTOMER, .conditions = MOVE_ONCE),
             },
-        /* cancelled, expired, failed: nothing moves any more */
+        /* cancelled, expired, failed, returned: nothing moves any more */
 };
 
 /* May any of HATS do ACTION in some state? */
@@ -126,7 +142,12 @@ enum verdict booking_judge(const struct booking_ask *ask, int32_t *ret_to) {
     if ((m->conditions & MOVE_ONCE) && ask->rated)
         return VERDICT_RATED;
     bool more = ask->next_stop + 1 < ask->stop_count;
-    *ret_to = more && m->to_more != BOOKING_NONE ? m->to_more : m->to;
+    if ((m->conditions & MOVE_ENDS) && !ask->back)
+        *ret_to = m->to;
+    else if (more && m->to_more != BOOKING_NONE)
+        *ret_to = m->to_more;
+    else
+        *ret_to = ask->back && m->to_back != BOOKING_NONE ? m->to_back : m->to;
     return VERDICT_OK;
 }
 
@@ -160,6 +181,10 @@ enum booking_action booking_driver_action(int32_t state) {
         return ACTION_DELIVER;
     case BOOKING_FAILED:
         return ACTION_FAIL;
+    case BOOKING_ARRIVED_RETURN:
+        return ACTION_ARRIVE_RETURN;
+    case BOOKING_RETURNED:
+        return ACTION_GIVE_BACK;
     default:
         return ACTION_COUNT;
     }
@@ -187,8 +212,11 @@ static void write_row(struct buf *out, int32_t state, int action) {
     const struct booking_move *m = &booking_moves[state][action];
     buf_printf(out, "| %s | %s | %s", booking_state_names[state], booking_action_names[action],
                booking_state_names[m->to]);
+    const char *only = m->conditions & MOVE_ENDS ? "where goods go back " : "";
     if (m->to_more != BOOKING_NONE)
-        buf_printf(out, ", or %s while stops remain", booking_state_names[m->to_more]);
+        buf_printf(out, ", or %s%s while stops remain", only, booking_state_names[m->to_more]);
+    if (m->to_back != BOOKING_NONE)
+        buf_printf(out, ", or %s when something has to go back", booking_state_names[m->to_back]);
     buf_add_cstr(out, " | ");
     write_who(out, m->who);
     buf_add_cstr(out, " | ");

@@ -24,6 +24,8 @@ enum booking_action {
     ACTION_RESCHEDULE, /* another time for the pickup */
     ACTION_UNASSIGN,   /* a dispatcher takes it from its driver */
     ACTION_RELEASE,    /* its driver gives it back */
+    ACTION_ARRIVE_RETURN,
+    ACTION_GIVE_BACK, /* what could not be delivered is where it came from */
     ACTION_COUNT
 };
 extern const char *const booking_action_names[ACTION_COUNT];
@@ -40,12 +42,14 @@ enum hat {
 enum move_condition {
     MOVE_AT_STOP = 1, /* the stop named, if one is, must be the next undone one */
     MOVE_REASON = 2,  /* a reason must be given */
-    MOVE_ONCE = 4     /* a booking is rated once */
+    MOVE_ONCE = 4,    /* a booking is rated once */
+    MOVE_ENDS = 8     /* unless goods go back: TO, whether stops remain or not */
 };
 
 struct booking_move {
     uint8_t to;         /* enum booking_state; BOOKING_NONE: no such move */
     uint8_t to_more;    /* instead of TO while undone stops remain; BOOKING_NONE: as TO */
+    uint8_t to_back;    /* … when none remains and goods go back; BOOKING_NONE: as TO */
     uint8_t who;        /* hats that may */
     uint8_t conditions; /* enum move_condition */
     uint8_t stop_state; /* enum stop_state: what the next undone stop becomes; 0: stays */
@@ -59,6 +63,7 @@ struct booking_ask {
     int64_t stop; /* as named, or I64_ABSENT */
     int32_t next_stop, stop_count;
     bool has_reason, rated;
+    bool back; /* after it goods of some stop are to go back */
 };
 enum verdict {
     VERDICT_OK,

@@ -124,6 +124,15 @@ void price_add(const struct price *old, int32_t code, int64_t quantity, int64_t 
     *ret_price = p;
 }
 
+int64_t price_return(int64_t percent, int64_t per_km, int64_t per_minute, int64_t distance_m,
+                     int64_t duration_s) {
+    CHECK(percent >= 0 && percent <= TARIFF_PERCENT_MAX);
+    CHECK(distance_m >= 0 && distance_m <= PRICE_DISTANCE_M_MAX);
+    CHECK(duration_s >= 0 && duration_s <= PRICE_DURATION_S_MAX);
+    int64_t way = divide_half_up(per_km * distance_m, 1000);
+    return price_part(way + divide_half_up(per_minute * duration_s, 60), percent, 100);
+}
+
 void price_promo(const struct price *old, const struct discount *d, struct arena *a,
                  struct price *ret_price) {
     struct price p = {.currency = old->currency,

@@ -10,6 +10,8 @@
  *                                               ones holiday, then weekend)
  *   surge      a percentage of the same sum     rounded half up
  *   waiting    per_minute × minutes begun beyond the free ones
+ *   return     a percentage of what the way back is worth: per_km × metres / 1000 plus
+ *              per_minute × seconds / 60, each rounded half up; rounded half up
  *   promo      negative, at most all of that    rounded half up
  *   tax        of what is left, rate by rate    each rounded half up; one item for all of them
  *
@@ -67,6 +69,10 @@ void price_compute(const struct pricing *in, struct arena *a, struct price *ret_
  * those of OLD, reckoned anew. In A. */
 void price_add(const struct price *old, int32_t code, int64_t quantity, int64_t amount,
                struct arena *a, struct price *ret_price);
+
+/* What the way back costs: PERCENT of PER_KM and PER_MINUTE over it. */
+int64_t price_return(int64_t percent, int64_t per_km, int64_t per_minute, int64_t distance_m,
+                     int64_t duration_s);
 
 /* OLD with what D takes off (in place of what it has of a promo), never below zero; the taxes are
  * those of OLD, reckoned anew. In A. */

@@ -159,20 +159,18 @@ static void refuse_field(const struct command *cmd, const char *pointer, struct 
                       STR("1 field is not valid"), &errors, STR_NONE, 0);
 }
 
-static bool at_stop(const struct booking *b) {
-    return b->state == BOOKING_ARRIVED_PICKUP || b->state == BOOKING_ARRIVED_DROPOFF;
-}
-
 /* Is there a driver at that stop, and may more be given? False: RET has the problem. */
 static bool may_give(const struct booking *b, const struct command *cmd, unsigned hats,
                      struct decision *ret) {
     const struct proof_body *body = cmd->args;
-    struct booking_ask ask = booking_ask_of(b, ACTION_FAIL, hats); /* who may, and when: the same */
+    /* who may, and when: as with that word of his */
+    bool back = b->state == BOOKING_ARRIVED_RETURN;
+    struct booking_ask ask = booking_ask_of(b, back ? ACTION_GIVE_BACK : ACTION_FAIL, hats);
     ask.stop = body->stop;
     ask.has_reason = true;
     int32_t to;
     enum verdict v = booking_judge(&ask, &to);
-    if (v == VERDICT_OK && at_stop(b)) {
+    if (v == VERDICT_OK && booking_is_at_stop(b->state)) {
         const struct stop_proof *p = b->stops[ask.next_stop].proof;
         if (p == NULL || p->changes < PROOF_CHANGES_MAX)
             return true;

@@ -171,7 +171,10 @@ static void fill_terms(const struct booking_service *s, const struct tariffs *t,
         .cancel_assigned_percent = cancel != NULL ? cancel->assigned_percent : I64_ABSENT,
         .cancel_arrived_percent = cancel != NULL ? cancel->arrived_percent : I64_ABSENT,
         .cancel_late_minutes = late ? cancel->late_minutes : I64_ABSENT,
-        .cancel_late_percent = late ? cancel->late_percent : I64_ABSENT};
+        .cancel_late_percent = late ? cancel->late_percent : I64_ABSENT,
+        .return_percent = t->returns != NULL ? t->returns->percent : I64_ABSENT,
+        .return_per_km = t->returns != NULL ? rate->per_km : I64_ABSENT,
+        .return_per_minute = t->returns != NULL ? rate->per_minute : I64_ABSENT};
 }
 
 bool quote_price(const struct booking_service *s, const struct tariff_version *v,

@@ -192,6 +192,7 @@ static const struct event_entry events[] = {
     {EV_BOOKING_CANCELLED, &report_event_schema, on_counted},
     {EV_BOOKING_EXPIRED, &report_event_schema, on_counted},
     {EV_BOOKING_FAILED, &report_event_schema, on_counted},
+    {EV_BOOKING_RETURNED, &report_event_schema, on_counted},
     {EV_BOOKING_RATED, &report_event_schema, on_counted},
     {EV_BOOKING_COUNTED, &report_event_schema, on_counted},
     {EV_DRIVER_SHIFT, &ev_shift_schema, on_shift},

@@ -146,6 +146,13 @@ static const struct schema_field cancel_fields[] = {
 static const struct schema cancel_schema =
     SCHEMA(struct cancel_terms, "TariffCancellation", cancel_fields);
 
+static const struct schema_field return_fields[] = {
+    {"percent", S_I64, ALL | S_REQUIRED, AT(return_terms, percent), .min = 0,
+     .max = TARIFF_PERCENT_MAX},
+};
+static const struct schema return_schema =
+    SCHEMA(struct return_terms, "TariffReturns", return_fields);
+
 static const struct schema_field ref_fields[] = {
     {"version", S_I64, S_STORE, AT(tariff_ref, number)},
     {"effective_at", S_TIME, S_STORE, AT(tariff_ref, effective_us)},
@@ -184,8 +191,9 @@ static const struct schema ref_schema = SCHEMA(struct tariff_ref, "StoredTariffR
          .sub = &tax_schema},                                                                        \
         {"taxes_included", S_BOOL, (mask), AT(tariffs, taxes_included)},                             \
         {"commission_bp", S_I64, (mask), AT(tariffs, commission_bp), .min = 0, .max = BASIS_POINTS}, \
+        {"cancellation", S_OBJECT_PTR, (mask), AT(tariffs, cancellation), .sub = &cancel_schema},    \
     {                                                                                                \
-        "cancellation", S_OBJECT_PTR, (mask), AT(tariffs, cancellation), .sub = &cancel_schema       \
+        "returns", S_OBJECT_PTR, (mask), AT(tariffs, returns), .sub = &return_schema                 \
     }
 
 static const struct schema_field tariffs_fields[] = {

@@ -17,7 +17,8 @@
  *    "holiday":{"dates":["2026-12-25"],"add_percent":50},
  *    "surge":{"from_percent":100,"full_percent":300,"add_percent":60},
  *    "taxes":[{"name":"VAT","rate_bp":2500}],"taxes_included":true,"commission_bp":2000,
- *    "cancellation":{"free_minutes":2,"assigned_percent":10,"arrived_percent":50}}
+ *    "cancellation":{"free_minutes":2,"assigned_percent":10,"arrived_percent":50},
+ *    "returns":{"percent":100}}
  *
  * The API calls "tariffs" "items". Amounts are minor units. Only currency and rates must be there.
  * A class that has no rate for a place is not on offer there.
@@ -68,6 +69,11 @@ struct cancel_terms {
      * window on. I64_ABSENT, or 0 percent: nothing. */
     int64_t late_minutes, late_percent;
 };
+/* What cannot be delivered goes back to its pickup, for so much of what the way there is worth by
+ * per_km and per_minute. Without it a delivery that fails ends its booking there. */
+struct return_terms {
+    int64_t percent;
+};
 struct tariff_ref { /* a version that holds, or will */
     int64_t number, effective_us;
 };
@@ -92,6 +98,7 @@ struct tariffs {
     bool taxes_included;
     int64_t commission_bp; /* I64_ABSENT: the setting's */
     const struct cancel_terms *cancellation;
+    const struct return_terms *returns; /* NULL: nothing goes back */
 };
 
 extern const struct tariffs tariffs_default; /* all four classes, SEK */

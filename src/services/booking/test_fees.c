@@ -105,13 +105,22 @@ static void test_waiting(void **unused) {
     set_tariff(t, ",\"taxes\":[{\"name\":\"VAT\",\"rate_bp\":2500}]");
     book(t, t->customer);
     take(t, t->driver);
+    const char *path = format(t, "/v1/bookings/%s", t->booking);
+#define TERMS "\"waiting\":{\"free_minutes\":10,\"per_minute\":400"
+    assert_true(has(ask(t, t->customer, "GET", path, NULL), TERMS "}"));
     assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    /* from now on whoever shows it counts, and it is the same for all */
+    char since[TIMESTAMP_TEXT_MAX];
+    timestamp_format(t->h->now_us, since);
+    const char *counting = format(t, TERMS ",\"stop\":0,\"since\":\"%s\"}", since);
+    assert_true(has(ask(t, t->customer, "GET", path, NULL), counting));
+    assert_true(has(ask(t, t->driver, "GET", path, NULL), counting));
     house_advance(t->h, 12 * MIN_US + US_PER_S); /* the thirteenth minute has begun */
     assert_int_equal(status(t, "picked_up", 0), 200);
     struct house_answer a =
         ask(t, t->customer, "GET", format(t, "/v1/bookings/%s", t->booking), NULL);
     assert_true(has(a, "{\"code\":\"waiting\",\"quantity\":3,\"unit\":\"min\",\"amount\":1200}"));
-    assert_true(has(a, "\"total\":14000"));
+    assert_true(has(a, "\"total\":14000") && has(a, TERMS "}")); /* it waits no more */
     assert_int_equal(status(t, "arrived_dropoff", 1), 200);
     house_advance(t->h, 10 * MIN_US); /* all free */
     assert_int_equal(status(t, "delivered", 1), 200);

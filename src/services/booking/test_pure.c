@@ -22,11 +22,11 @@ static bool before_pickup(int32_t s) {
     return s == BOOKING_ASSIGNED || s == BOOKING_ARRIVED_PICKUP;
 }
 static bool open_state(int32_t s) {
-    return s >= BOOKING_SCHEDULED && s <= BOOKING_ARRIVED_DROPOFF;
+    return s >= BOOKING_SCHEDULED && s <= BOOKING_ARRIVED_RETURN;
 }
 
 /* Where ACTION by one HAT leads from S, or BOOKING_NONE. */
-static int32_t expected(int32_t s, enum booking_action action, unsigned hat, bool last) {
+static int32_t expected(int32_t s, enum booking_action action, unsigned hat, bool last, bool back) {
     switch (action) {
     case ACTION_OFFER:
         return hat == HAT_SYSTEM && searching(s) ? BOOKING_OFFERED : BOOKING_NONE;
@@ -53,11 +53,17 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
     case ACTION_DELIVER:
         if (hat != HAT_DRIVER || s != BOOKING_ARRIVED_DROPOFF)
             return BOOKING_NONE;
-        return last ? BOOKING_DELIVERED : BOOKING_PICKED_UP;
+        return !last ? BOOKING_PICKED_UP : back ? BOOKING_RETURNING : BOOKING_DELIVERED;
     case ACTION_FAIL:
-        return hat == HAT_DRIVER && (s == BOOKING_ARRIVED_PICKUP || s == BOOKING_ARRIVED_DROPOFF)
-                   ? BOOKING_FAILED
-                   : BOOKING_NONE;
+        if (hat != HAT_DRIVER || (s != BOOKING_ARRIVED_PICKUP && s != BOOKING_ARRIVED_DROPOFF))
+            return BOOKING_NONE;
+        if (s == BOOKING_ARRIVED_PICKUP || !back)
+            return BOOKING_FAILED;
+        return last ? BOOKING_RETURNING : BOOKING_PICKED_UP;
+    case ACTION_ARRIVE_RETURN:
+        return hat == HAT_DRIVER && s == BOOKING_RETURNING ? BOOKING_ARRIVED_RETURN : BOOKING_NONE;
+    case ACTION_GIVE_BACK:
+        return hat == HAT_DRIVER && s == BOOKING_ARRIVED_RETURN ? BOOKING_RETURNED : BOOKING_NONE;
     case ACTION_CANCEL:
         if (hat == HAT_STAFF && open_state(s))
             return BOOKING_CANCELLED;
@@ -84,17 +90,19 @@ static void test_machine_every_move(void **unused) {
     for (int32_t s = BOOKING_SCHEDULED; s < BOOKING_STATE_COUNT; s++) {
         for (int action = 0; action < ACTION_COUNT; action++) {
             for (size_t h = 0; h < COUNT_OF(hats); h++) {
-                for (int last = 0; last < 2; last++) {
+                for (int how = 0; how < 4; how++) {
+                    bool last = how % 2 == 1, back = how >= 2;
                     struct booking_ask ask = {.state = s,
                                               .action = (enum booking_action)action,
                                               .hats = hats[h],
                                               .stop = I64_ABSENT,
                                               .next_stop = last ? 2 : 1,
                                               .stop_count = 3,
-                                              .has_reason = true};
+                                              .has_reason = true,
+                                              .back = back};
                     int32_t to = BOOKING_NONE;
                     enum verdict v = booking_judge(&ask, &to);
-                    int32_t want = expected(s, ask.action, hats[h], last);
+                    int32_t want = expected(s, ask.action, hats[h], last, back);
                     assert_int_equal(v == VERDICT_OK, want != BOOKING_NONE);
                     assert_int_equal(to, want);
                 }
@@ -155,6 +163,8 @@ static void test_machine_allowed(void **unused) {
     allowed_is(BOOKING_PICKED_UP, HAT_CUSTOMER, "arrived_dropoff");
     allowed_is(BOOKING_PICKED_UP, HAT_STAFF, "arrived_dropoff,cancelled");
     allowed_is(BOOKING_ARRIVED_DROPOFF, HAT_DRIVER, "delivered,failed");
+    allowed_is(BOOKING_RETURNING, HAT_CUSTOMER, "arrived_return");
+    allowed_is(BOOKING_ARRIVED_RETURN, HAT_STAFF, "cancelled,returned");
     for (int32_t s = BOOKING_DELIVERED; s < BOOKING_STATE_COUNT; s++)
         allowed_is(s, HAT_STAFF | HAT_CUSTOMER | HAT_DRIVER, "");
 }

@@ -74,7 +74,7 @@ void booking_live(struct call *c, const struct booking *b, struct live *ret) {
     *ret = (struct live){0};
     struct fleet *fleet = s->o.fleet;
     int32_t next = booking_next_stop(b);
-    bool arrived = b->state == BOOKING_ARRIVED_PICKUP || b->state == BOOKING_ARRIVED_DROPOFF;
+    bool arrived = booking_is_at_stop(b->state);
     if (fleet == NULL || b->driver == NULL || next == b->stop_count)
         return;
     if (arrived && fleet->ops->etas != NULL) /* at those after this one; where he is is known */

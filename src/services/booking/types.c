@@ -5,13 +5,13 @@
 
 const char *const payment_names[] = {NULL, "cash", "card", "invoice", NULL};
 const char *const stop_state_names[] = {NULL, "pending", "arrived", "done", "failed", NULL};
-const char *const item_code_names[] = {NULL,      "base",  "distance", "time",    "stops",
-                                       "minimum", "night", "weekend",  "holiday", "surge",
-                                       "waiting", "promo", "tax",      NULL};
+const char *const item_code_names[] = {NULL,      "base",   "distance", "time",    "stops",
+                                       "minimum", "night",  "weekend",  "holiday", "surge",
+                                       "waiting", "return", "promo",    "tax",     NULL};
 const char *const item_unit_names[] = {
-    [ITEM_DISTANCE] = "m", [ITEM_TIME] = "s",       [ITEM_STOPS] = "stop", [ITEM_NIGHT] = "%",
-    [ITEM_WEEKEND] = "%",  [ITEM_HOLIDAY] = "%",    [ITEM_SURGE] = "%",    [ITEM_WAITING] = "min",
-    [ITEM_PROMO] = "%",    [ITEM_CODE_COUNT] = NULL};
+    [ITEM_DISTANCE] = "m", [ITEM_TIME] = "s",    [ITEM_STOPS] = "stop",   [ITEM_NIGHT] = "%",
+    [ITEM_WEEKEND] = "%",  [ITEM_HOLIDAY] = "%", [ITEM_SURGE] = "%",      [ITEM_WAITING] = "min",
+    [ITEM_RETURN] = "m",   [ITEM_PROMO] = "%",   [ITEM_CODE_COUNT] = NULL};
 const char *const ledger_account_names[] = {NULL,  "customer", "driver", "house",
                                             "tax", "promo",    NULL};
 const char *const ledger_code_names[] = {NULL,       "charge", "earning", "commission", "tax",
@@ -41,6 +41,8 @@ const char *const entry_type_names[] = {
     EV_BOOKING_PIN_REFUSED,
     EV_BOOKING_REACHED,
     EV_BOOKING_LEFT,
+    EV_BOOKING_STOP_FAILED,
+    EV_BOOKING_RETURNED,
     NULL,
 };
 
@@ -100,6 +102,9 @@ static const struct schema_field terms_fields[] = {
     {"cancel_arrived_percent", S_I64, AT(terms, cancel_arrived_percent)},
     {"cancel_late_minutes", S_I64, AT(terms, cancel_late_minutes)},
     {"cancel_late_percent", S_I64, AT(terms, cancel_late_percent)},
+    {"return_percent", S_I64, AT(terms, return_percent)},
+    {"return_per_km", S_I64, AT(terms, return_per_km)},
+    {"return_per_minute", S_I64, AT(terms, return_per_minute)},
 };
 static const struct schema terms_schema = SCHEMA(struct terms, "StoredTerms", terms_fields);
 
@@ -198,6 +203,8 @@ static const struct schema_field stop_fields[] = {
     {"place", S_OBJECT, AT(booking_stop, place), .sub = &place_schema},
     {"contact", S_OBJECT_PTR, AT(booking_stop, contact), .sub = &contact_schema},
     {"state", S_ENUM, AT(booking_stop, state), .names = stop_state_names},
+    {"back", S_BOOL, AT(booking_stop, back)},
+    {"reason", S_STR, AT(booking_stop, reason)},
     {"proof", S_OBJECT_PTR, AT(booking_stop, proof), .sub = &proof_schema},
     {"reached_at", S_TIME, AT(booking_stop, reached_at_us)},
     {"left_at", S_TIME, AT(booking_stop, left_at_us)},
@@ -281,7 +288,7 @@ static const struct schema_field booking_fields[] = {
     {"payment", S_ENUM, AT(booking, payment), .names = payment_names},
     {"estimate", S_BOOL, AT(booking, estimate)},
     {"stops", S_LIST, AT(booking, stops), COUNT_AT(booking, stop_count), .sub = &stop_schema,
-     .max = STOPS_MAX},
+     .max = TRIP_STOPS_MAX},
     {"goods", S_LIST, AT(booking, goods), COUNT_AT(booking, goods_count), .sub = &goods_schema,
      .max = GOODS_MAX},
     {"price", S_OBJECT, AT(booking, price), .sub = &price_schema},
@@ -369,6 +376,13 @@ int32_t booking_next_stop(const struct booking *b) {
     return i;
 }
 
+bool booking_owes_return(const struct booking *b) {
+    bool owed = false;
+    for (int32_t i = 1; i < b->stop_count; i++)
+        owed |= b->stops[i].state == STOP_FAILED;
+    return owed && booking_returns(b);
+}
+
 int64_t booking_proof_missing(const struct booking *b, int32_t i) {
     const struct stop_proof *p = b->stops[i].proof;
     return p != NULL ? p->required & ~p->given : 0;
@@ -389,6 +403,10 @@ int32_t booking_suggested(const struct booking *b) {
         return reached && !left ? BOOKING_ARRIVED_DROPOFF : BOOKING_NONE;
     case BOOKING_ARRIVED_DROPOFF:
         return left && booking_proof_missing(b, next) == 0 ? BOOKING_DELIVERED : BOOKING_NONE;
+    case BOOKING_RETURNING:
+        return reached && !left ? BOOKING_ARRIVED_RETURN : BOOKING_NONE;
+    case BOOKING_ARRIVED_RETURN:
+        return left && booking_proof_missing(b, next) == 0 ? BOOKING_RETURNED : BOOKING_NONE;
     default:
         return BOOKING_NONE;
     }

@@ -16,17 +16,18 @@
 #include "services/booking/goods.h"
 
 #define STOPS_MIN 2
-#define STOPS_MAX 20
+#define STOPS_MAX 20                   /* that people name */
+#define TRIP_STOPS_MAX (STOPS_MAX + 1) /* with the way back */
 #define PRICE_ITEMS_MAX 16
 #define LEDGER_MAX 32 /* lines */
 #define TAXES_MAX 4
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 328 /* entries */
+#define TIMELINE_MAX 352 /* entries */
 #define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    232 /* of them kept free of offers, for what a booking cannot do without */
+    256 /* of them kept free of offers, for what a booking cannot do without */
 #define FAVOURITES_MAX 20
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
@@ -58,6 +59,7 @@ enum item_code {
     ITEM_HOLIDAY,
     ITEM_SURGE,
     ITEM_WAITING,
+    ITEM_RETURN,
     ITEM_PROMO,
     ITEM_TAX,
     ITEM_CODE_COUNT
@@ -100,6 +102,8 @@ enum entry_type {
     ENTRY_PIN_REFUSED,
     ENTRY_REACHED, /* by the driver's positions */
     ENTRY_LEFT,
+    ENTRY_STOP_FAILED, /* and its goods go on, or back */
+    ENTRY_RETURNED,
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -151,6 +155,8 @@ struct terms {
     int64_t waiting_free_minutes, waiting_per_minute;
     int64_t cancel_free_minutes, cancel_assigned_percent, cancel_arrived_percent;
     int64_t cancel_late_minutes, cancel_late_percent; /* of what was made for later */
+    /* Of what cannot be delivered: it goes back, for so much of what the way costs. */
+    int64_t return_percent, return_per_km, return_per_minute;
 };
 
 /* ---- quotes ---- */
@@ -242,7 +248,9 @@ struct booking_stop {
     struct place place;
     struct contact *contact;  /* NULL: none */
     int32_t state;            /* enum stop_state */
+    bool back;                /* the pickup once more: what could not be delivered comes back */
     struct stop_proof *proof; /* NULL: nothing is asked for, nothing was given */
+    struct str reason;        /* why it failed; may be absent */
     /* By the driver's positions; 0: not. left_at_us is of the last time that he was there. */
     int64_t reached_at_us, left_at_us;
 };
@@ -372,14 +380,25 @@ static inline bool booking_is_final(int32_t state) {
 static inline bool booking_is_searching(int32_t state) {
     return state == BOOKING_REQUESTED || state == BOOKING_OFFERED;
 }
-/* On the way to one of its stops? */
 /* Has it a driver who has not picked up yet? Then it may be another's. */
 static inline bool booking_may_change_hands(int32_t state) {
     return state == BOOKING_ASSIGNED || state == BOOKING_ARRIVED_PICKUP;
 }
+/* On the way to one of its stops? */
 static inline bool booking_is_under_way(int32_t state) {
-    return state == BOOKING_ASSIGNED || state == BOOKING_PICKED_UP;
+    return state == BOOKING_ASSIGNED || state == BOOKING_PICKED_UP || state == BOOKING_RETURNING;
 }
+/* Is its driver at one of them? */
+static inline bool booking_is_at_stop(int32_t state) {
+    return state == BOOKING_ARRIVED_PICKUP || state == BOOKING_ARRIVED_DROPOFF ||
+           state == BOOKING_ARRIVED_RETURN;
+}
+/* Do goods that cannot be delivered go back, by what was agreed? */
+static inline bool booking_returns(const struct booking *b) {
+    return b->terms.return_percent != I64_ABSENT && b->terms.tariff_version > 0;
+}
+/* Is there something in the vehicle that could not be delivered? */
+bool booking_owes_return(const struct booking *b);
 /* The first stop that is neither done nor failed; stop_count when there is none. */
 int32_t booking_next_stop(const struct booking *b);
 /* What stop I still lacks before it can be done: PROOF() bits. */

@@ -3,6 +3,7 @@
  */
 #include "base/check.h"
 #include "geo/geo.h"
+#include "services/booking/fees.h"
 #include "services/booking/internal.h"
 
 #include <math.h>
@@ -51,10 +52,10 @@ static void write_tariff(struct jw *w, const struct terms *t) {
         jw_kv_i64(w, "tariff_version", t->tariff_version);
 }
 
-static void write_place(struct jw *w, int32_t index, const struct place *p) {
+static void write_place(struct jw *w, int32_t index, bool back, const struct place *p) {
     jw_kv_i64(w, "index", index);
     jw_key(w, "kind");
-    jw_cstr(w, index == 0 ? "pickup" : "dropoff");
+    jw_cstr(w, back ? "return" : index == 0 ? "pickup" : "dropoff");
     jw_kv_point(w, place_point(p));
     jw_kv_str(w, "address", p->address);
 }
@@ -82,6 +83,29 @@ static void write_goods(struct jw *w, const struct goods *goods, int32_t count) 
     jw_end(w);
 }
 
+/* What may come on top, by what was agreed: waiting, and the way back of what cannot be delivered.
+ * B, if there is one, has its driver wait since a moment: whoever shows it counts on from there. */
+static void write_extras(struct jw *w, const struct terms *t, const struct booking *b) {
+    if (t->waiting_per_minute > 0) {
+        jw_key(w, "waiting");
+        jw_object(w);
+        jw_kv_i64(w, "free_minutes", t->waiting_free_minutes);
+        jw_kv_i64(w, "per_minute", t->waiting_per_minute);
+        if (b != NULL && booking_is_at_stop(b->state)) {
+            int32_t stop = booking_next_stop(b);
+            jw_kv_i64(w, "stop", stop);
+            jw_kv_time(w, "since", fees_waiting_from(b, stop));
+        }
+        jw_end(w);
+    }
+    if (t->return_percent != I64_ABSENT && t->tariff_version > 0) {
+        jw_key(w, "returns");
+        jw_object(w);
+        jw_kv_i64(w, "percent", t->return_percent);
+        jw_end(w);
+    }
+}
+
 /* ---- quotes ---- */
 
 static void write_quote(struct jw *w, const struct quote_set *s, const struct quote *q,
@@ -97,6 +121,7 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     write_items(w, &q->price);
     write_taxes(w, &q->price);
     write_tariff(w, &q->terms);
+    write_extras(w, &q->terms, NULL);
     if (price_discount(&q->price) > 0)
         jw_kv_str(w, "promo_code", s->promo->code);
     if (q->promo_unfit.p != NULL)
@@ -119,7 +144,7 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     jw_array(w);
     for (int32_t i = 0; i < s->stop_count; i++) {
         jw_object(w);
-        write_place(w, i, &s->stops[i]);
+        write_place(w, i, false, &s->stops[i]);
         jw_end(w);
     }
     jw_end(w);
@@ -165,7 +190,7 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool co
                        const struct fleet_eta *eta, int32_t pin_of) {
     const struct booking_stop *s = &b->stops[i];
     jw_object(w);
-    write_place(w, i, &s->place);
+    write_place(w, i, s->back, &s->place);
     if (contact) {
         jw_key(w, "contact");
         if (s->contact != NULL) {
@@ -179,6 +204,8 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool co
     }
     jw_key(w, "state");
     jw_cstr(w, stop_state_names[s->state]);
+    if (s->reason.p != NULL)
+        jw_kv_str(w, "reason", s->reason);
     jw_kv_time(w, "eta", eta->at_us);
     write_known_time(w, "eta_from", eta->early_us);
     write_known_time(w, "eta_to", eta->late_us);
@@ -274,6 +301,7 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
     write_suggestion(w, b);
     write_goods(w, b->goods, b->goods_count);
     write_price(w, &b->price, &b->terms);
+    write_extras(w, &b->terms, b);
     jw_kv_i64(w, "distance_m", b->distance_m);
     jw_kv_i64(w, "duration_s", b->duration_s);
     jw_key(w, "estimate");
@@ -468,7 +496,7 @@ struct str booking_tracking_view(const struct booking *b, const struct live *liv
         write_known_time(&w, "eta_from", eta->early_us);
         write_known_time(&w, "eta_to", eta->late_us);
     }
-    if (b->state == BOOKING_FAILED)
+    if (b->reason.p != NULL && b->state != BOOKING_CANCELLED)
         jw_kv_str(&w, "reason", b->reason);
     jw_key(&w, "rating");
     if (b->rating != NULL) {

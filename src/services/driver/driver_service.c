@@ -121,6 +121,8 @@ static const struct event_entry events[] = {
     {EV_BOOKING_CANCELLED, &ev_booking_schema, on_ended},
     {EV_BOOKING_EXPIRED, &ev_booking_schema, on_ended},
     {EV_BOOKING_FAILED, &ev_booking_schema, on_ended},
+    {EV_BOOKING_RETURNED, &ev_booking_schema, on_ended},
+    {EV_BOOKING_STOP_FAILED, &ev_booking_schema, on_progressed},
     {EV_BOOKING_RATED, &ev_booking_schema, on_rated},
     {EV_DISPATCH_CLAIM, &ev_claim_schema, on_claim},
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},

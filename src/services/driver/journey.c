@@ -120,6 +120,28 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
     decision_state(ret, cmd, old, j);
 }
 
+/* The stops that are left may be others than before: those behind him stay as they were. */
+static void take_stops(struct journey *j, const struct ev_booking *b,
+                       const struct journey_facts *facts, struct arena *a) {
+    if (b->stop_count < 2 || b->stop_count > JOURNEY_STOPS_MAX || facts == NULL)
+        return;
+    struct journey_stop *stops = arena_array(a, struct journey_stop, b->stop_count);
+    for (int32_t i = 0; i < b->stop_count; i++) {
+        bool same = i < j->stop_count && j->stops[i].lat_e7 == b->stops[i].lat_e7 &&
+                    j->stops[i].lng_e7 == b->stops[i].lng_e7;
+        stops[i] = same ? j->stops[i]
+                        : (struct journey_stop){.lat_e7 = b->stops[i].lat_e7,
+                                                .lng_e7 = b->stops[i].lng_e7};
+        stops[i].leg_s = facts->legs_s[i];
+    }
+    if (j->next_stop < b->stop_count && j->next_stop < j->stop_count &&
+        (stops[j->next_stop].lat_e7 != j->stops[j->next_stop].lat_e7 ||
+         stops[j->next_stop].lng_e7 != j->stops[j->next_stop].lng_e7))
+        j->plan_stop = I64_ABSENT; /* the plan is of another place */
+    j->stops = stops;
+    j->stop_count = b->stop_count;
+}
+
 static void decide_progress(const struct command *cmd, const struct decide_ctx *ctx,
                             const void *state, struct decision *ret) {
     const struct ev_booking *b = cmd->args;
@@ -128,9 +150,11 @@ static void decide_progress(const struct command *cmd, const struct decide_ctx *
         return;
     struct journey *j = journey_edit(cmd, ctx, old, ret);
     j->booking_version = b->version;
+    take_stops(j, b, cmd->facts, ctx->arena);
     if (b->next_stop != I64_ABSENT && b->next_stop <= j->stop_count)
         j->next_stop = b->next_stop;
-    j->at_stop = b->state == BOOKING_ARRIVED_PICKUP || b->state == BOOKING_ARRIVED_DROPOFF;
+    j->at_stop = b->state == BOOKING_ARRIVED_PICKUP || b->state == BOOKING_ARRIVED_DROPOFF ||
+                 b->state == BOOKING_ARRIVED_RETURN;
     j->off_us = j->on_us = 0;
     j->wake_at_us = ctx->now_us;
 }
@@ -220,7 +244,7 @@ static void journey_applied(const struct command *cmd, const struct decision *d,
 const struct command_type journey_begin_type =
     JOURNEY_COMMAND("journey.begin", journey_load_begin, decide_begin);
 const struct command_type journey_progress_type =
-    JOURNEY_COMMAND("journey.progress", NULL, decide_progress);
+    JOURNEY_COMMAND("journey.progress", journey_load_begin, decide_progress);
 const struct command_type journey_leave_type = JOURNEY_COMMAND("journey.leave", NULL, decide_leave);
 const struct command_type journey_end_type = JOURNEY_COMMAND("journey.end", NULL, decide_end);
 const struct command_type journey_wake_type =

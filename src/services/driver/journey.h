@@ -78,7 +78,7 @@ struct journey_facts {
     int64_t leg_from_us; /* that fix */
     struct str plan;     /* a new one; absent: as it was */
     bool elsewhere;      /* the driver has another booking under way, or none */
-    int64_t legs_s[JOURNEY_STOPS_MAX]; /* of a begin */
+    int64_t legs_s[JOURNEY_STOPS_MAX]; /* of a begin, and of other stops than before */
 };
 
 /* ---- journey_load.c, executor's thread ---- */

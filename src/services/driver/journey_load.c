@@ -23,7 +23,7 @@ int journey_load_begin(struct command *cmd, struct store *store, int64_t now_us)
     const struct ev_booking *b = cmd->args;
     struct journey_facts *f = arena_new(cmd->arena, struct journey_facts);
     cmd->facts = f;
-    for (int32_t i = 1; i < b->stop_count; i++) {
+    for (int32_t i = 1; i < b->stop_count && i < JOURNEY_STOPS_MAX; i++) {
         struct router_leg leg;
         struct point from = {b->stops[i - 1].lat_e7, b->stops[i - 1].lng_e7};
         struct point to = {b->stops[i].lat_e7, b->stops[i].lng_e7};

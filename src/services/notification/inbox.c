@@ -499,6 +499,8 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_CANCELLED, &ev_booking_schema, on_booking},
     {EV_BOOKING_EXPIRED, &ev_booking_schema, on_booking},
     {EV_BOOKING_FAILED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_STOP_FAILED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_RETURNED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
     {EV_BOOKING_SCHEDULED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RESCHEDULED, &ev_booking_schema, on_booking},

@@ -16,13 +16,13 @@
 /* ---- shapes ---- */
 
 static const char *const kinds[] = {
-    "requested", "assigned",  "arrived_pickup", "picked_up", "arrived_dropoff",
-    "delivered", "cancelled", "expired",        "failed",    "offer",
-    "scheduled", "reminded",  "shift",          "document",
+    "requested", "assigned", "arrived_pickup", "picked_up", "arrived_dropoff", "delivered",
+    "cancelled", "expired",  "failed",         "offer",     "scheduled",       "reminded",
+    "shift",     "document", "stop_failed",    "returning", "arrived_return",  "returned",
 };
 /* By e-mail, for customers who have chosen nothing. */
-static const char *const usual[] = {"assigned", "delivered", "cancelled", "expired",
-                                    "failed",   "scheduled", "reminded"};
+static const char *const usual[] = {"assigned",  "delivered", "cancelled",   "expired", "failed",
+                                    "scheduled", "reminded",  "stop_failed", "returned"};
 
 #define AT(member) .offset = offsetof(struct recipient, member)
 #define KINDS(list, number)                                                                        \
@@ -292,9 +292,9 @@ static struct about about_of(struct event_turn *t, const struct ev_booking *b) {
 
 void recipients_add(struct event_turn *t, const struct ev_booking *b) {
     static const char *const changes[] = {
-        EV_BOOKING_REQUESTED, EV_BOOKING_ASSIGNED,  EV_BOOKING_PROGRESSED,
-        EV_BOOKING_DELIVERED, EV_BOOKING_CANCELLED, EV_BOOKING_EXPIRED,
-        EV_BOOKING_FAILED,    EV_BOOKING_SCHEDULED, EV_BOOKING_RESCHEDULED};
+        EV_BOOKING_REQUESTED,   EV_BOOKING_ASSIGNED, EV_BOOKING_PROGRESSED, EV_BOOKING_DELIVERED,
+        EV_BOOKING_CANCELLED,   EV_BOOKING_EXPIRED,  EV_BOOKING_FAILED,     EV_BOOKING_SCHEDULED,
+        EV_BOOKING_RESCHEDULED, EV_BOOKING_RETURNED};
     const struct notification_service *n = t->service;
     if ((n->o.mailer == NULL && n->o.message_url.len == 0) || b->in_bulk)
         return;
@@ -306,6 +306,10 @@ void recipients_add(struct event_turn *t, const struct ev_booking *b) {
     }
     if (str_is(t->event->type, EV_BOOKING_REMINDED))
         add_for(t, b->customer_id, STR("booking_reminded"), &about);
+    if (str_is(t->event->type, EV_BOOKING_STOP_FAILED)) {
+        add_for(t, b->customer_id, STR("booking_stop_failed"), &about);
+        add_for(t, b->driver_user_id, STR("booking_stop_failed"), &about);
+    }
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         if (!str_is(t->event->type, changes[i]) || b->state <= BOOKING_NONE ||
             b->state >= BOOKING_STATE_COUNT)

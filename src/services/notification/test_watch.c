@@ -133,7 +133,7 @@ static void arrival_times_are_pushed(void **state) {
     assert_true(kit_has(client_take(w.d), "\"type\":\"position\""));
     expect_nothing(w.d);
     struct signal_eta bad = eta;
-    bad.stop_count = 21;
+    bad.stop_count = SIGNAL_ETA_STOPS_MAX + 1;
     k->h->bus->ops->signal(k->h->bus, SIGNAL_ETA, &bad, sizeof bad);
     k->h->bus->ops->signal(k->h->bus, SIGNAL_ETA, &eta, sizeof eta - 1);
     tick(k);

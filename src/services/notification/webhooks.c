@@ -28,7 +28,7 @@ static const char *const event_types[] = {
     EV_BOOKING_PROGRESSED, EV_BOOKING_DELIVERED,  EV_BOOKING_CANCELLED,    EV_BOOKING_EXPIRED,
     EV_BOOKING_FAILED,     EV_BOOKING_RATED,      EV_BOOKING_SCHEDULED,    EV_BOOKING_RESCHEDULED,
     EV_BOOKING_REMINDED,   EV_BOOKING_UNASSIGNED, EV_BOOKING_PROOF,        EV_BOOKING_PIN_REFUSED,
-    EV_BOOKING_REACHED,    EV_BOOKING_LEFT,
+    EV_BOOKING_REACHED,    EV_BOOKING_LEFT,       EV_BOOKING_STOP_FAILED,  EV_BOOKING_RETURNED,
 };
 
 #define AT(member) .offset = offsetof(struct webhook, member)
@@ -61,7 +61,7 @@ const struct aggregate webhook_aggregate = {&webhook_collection, &schema, keys_o
 #define EVENTS                                                                                     \
     {                                                                                              \
         "events", S_STR_LIST, S_IN, AT(events),                                                    \
-            .count_offset = offsetof(struct webhook_body, event_count), .min = 0, .max = 20        \
+            .count_offset = offsetof(struct webhook_body, event_count), .min = 0, .max = 32        \
     }
 static const struct schema_field body_fields[] = {
     {"url", S_LINE, S_IN | S_REQUIRED, AT(url), .min = 9, .max = WEBHOOK_URL_MAX},

@@ -24,6 +24,10 @@ const bookings = [
   'cancelled',
   'expired',
   'failed',
+  'stop_failed',
+  'returning',
+  'arrived_return',
+  'returned',
   'scheduled',
   'reminded',
 ] as const

@@ -8,6 +8,7 @@ import { serverNow } from '@/api/session.ts'
 import { takeBooking, useBookingPosition, useNow } from '@/app/hooks.ts'
 import { Arrival, isComing, windowOf } from '@/booking/Arrival.tsx'
 import { Custody } from '@/booking/Custody.tsx'
+import { Extras, Waiting } from '@/booking/Extras.tsx'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { ProofOf } from '@/booking/ProofOf.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
@@ -40,9 +41,16 @@ const cancellable: Schemas['BookingState'][] = [
   'assigned',
   'arrived_pickup',
 ]
-const over: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed']
-const onTheWay: Schemas['BookingState'][] = ['assigned', 'picked_up']
-const underway: Schemas['BookingState'][] = ['assigned', 'arrived_pickup', 'picked_up', 'arrived_dropoff']
+const over: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed', 'returned']
+const onTheWay: Schemas['BookingState'][] = ['assigned', 'picked_up', 'returning']
+const underway: Schemas['BookingState'][] = [
+  'assigned',
+  'arrived_pickup',
+  'picked_up',
+  'arrived_dropoff',
+  'returning',
+  'arrived_return',
+]
 
 export function BookingPage() {
   const { t } = useTranslation()
@@ -91,6 +99,7 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
             total={booking.price.total}
             currency={booking.price.currency}
           />
+          <Extras terms={booking} currency={booking.price.currency} />
           <p className="mt-2 text-sm text-quiet">{t(`payment.${booking.payment}`)}</p>
         </details>
         <details>
@@ -138,6 +147,7 @@ function Head({ booking }: { booking: Schemas['Booking'] }) {
       {booking.state === 'scheduled' && booking.dispatch_at && (
         <p className="text-quiet">{t('later.search', { when: soonOrDay(booking.dispatch_at, now) })}</p>
       )}
+      <Waiting booking={booking} />
       {booking.state === 'expired' && <p>{t('booking.nobody')}</p>}
       {booking.reason && <p className="text-quiet">{booking.reason}</p>}
     </header>

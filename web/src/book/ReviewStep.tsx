@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
 import { takeBooking, useNow } from '@/app/hooks.ts'
+import { Extras } from '@/booking/Extras.tsx'
 import { countdown, latinDigits, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { Button, Failure, Field, Skeleton } from '@/ui/index.tsx'
@@ -162,6 +163,7 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
         <PreferFavourites />
       </Suspense>
       <PriceItems items={quote.items} taxes={quote.taxes} total={quote.total} currency={quote.currency} />
+      <Extras terms={quote} currency={quote.currency} />
       {left > 0 ? (
         <p className="figures text-sm text-quiet">{t('book.holds', { left: countdown(left) })}</p>
       ) : (

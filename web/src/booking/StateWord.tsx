@@ -11,10 +11,13 @@ const marks: Record<Schemas['BookingState'], [string, string]> = {
   arrived_pickup: ['◉', 'text-going'],
   picked_up: ['➤', 'text-going'],
   arrived_dropoff: ['◉', 'text-going'],
+  returning: ['↩', 'text-going'],
+  arrived_return: ['◉', 'text-going'],
   delivered: ['✓', 'text-good'],
   cancelled: ['✕', 'text-quiet'],
   expired: ['!', 'text-bad'],
   failed: ['!', 'text-bad'],
+  returned: ['↩', 'text-bad'],
 }
 
 export function StateWord({ state, className }: { state: Schemas['BookingState']; className?: string }) {

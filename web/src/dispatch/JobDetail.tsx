@@ -6,6 +6,7 @@ import { useBookingPosition } from '@/app/hooks.ts'
 import { CancelDialog } from '@/book/CancelDialog.tsx'
 import { Arrival, isComing } from '@/booking/Arrival.tsx'
 import { Custody } from '@/booking/Custody.tsx'
+import { Waiting } from '@/booking/Extras.tsx'
 import { keepEtas } from '@/booking/eta.ts'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { StateWord } from '@/booking/StateWord.tsx'
@@ -26,6 +27,8 @@ const CANCELLED_BY_STAFF: Booking['state'][] = [
   'arrived_pickup',
   'picked_up',
   'arrived_dropoff',
+  'returning',
+  'arrived_return',
 ]
 
 export function JobDetail({
@@ -89,6 +92,7 @@ function Detail({ booking, now, onDropped }: DetailProps) {
           </p>
         )}
         <GoodsList goods={booking.goods} />
+        <Waiting booking={booking} />
         {booking.reason && <p className="text-sm text-bad">{booking.reason}</p>}
       </header>
       <ol className="grid gap-2 text-sm">

@@ -12,9 +12,16 @@ const PAGES_MAX = 25 // 5,000 open bookings; more are beyond what anybody looks 
 const ANNOUNCE_MS = 200
 const KEEP_ENDED_MS = 15_000 // a job that has ended stays that long, so that one sees it end
 
-const ended: Booking['state'][] = ['delivered', 'cancelled', 'expired', 'failed']
+const ended: Booking['state'][] = ['delivered', 'cancelled', 'expired', 'failed', 'returned']
 export const isEnded = (b: Booking) => ended.includes(b.state)
-const underWay: Booking['state'][] = ['assigned', 'arrived_pickup', 'picked_up', 'arrived_dropoff']
+const underWay: Booking['state'][] = [
+  'assigned',
+  'arrived_pickup',
+  'picked_up',
+  'arrived_dropoff',
+  'returning',
+  'arrived_return',
+]
 export const isUnderWay = (b: Booking) => underWay.includes(b.state)
 export const isUnassigned = (b: Booking) => b.state === 'requested' || b.state === 'offered'
 

@@ -3,6 +3,7 @@ import { lazy, type ReactNode, Suspense, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Schemas } from '@/api/client.ts'
 import { useNow } from '@/app/hooks.ts'
+import { Waiting } from '@/booking/Extras.tsx'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { moment, money } from '@/i18n/format.ts'
 import { Button, cx } from '@/ui/index.tsx'
@@ -54,6 +55,7 @@ function Head({ job, tentative }: { job: Schemas['Booking']; tentative: boolean 
         {tentative && <span className="block text-sm">◌ {t('drive.tentative')}</span>}
       </h1>
       {eta && <p className="figures text-lg">{t('drive.eta', { when: moment(eta, now) })}</p>}
+      <Waiting booking={job} />
     </header>
   )
 }

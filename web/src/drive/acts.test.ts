@@ -4,6 +4,7 @@ import { Problem } from '@/api/problem.ts'
 import {
   type Act,
   canWait,
+  currentStop,
   missingAt,
   nextStep,
   type Port,
@@ -86,6 +87,20 @@ describe('a booking with what waits to be sent', () => {
     expect(withActs(booking, [act('arrived_pickup', 0, 'b2')])).toEqual(booking)
     expect(withActs(booking, [act('failed', 0)]).state).toBe('assigned')
     expect(withActs(booking, [act('arrived_pickup', 0), act('failed', 0)]).state).toBe('failed')
+  })
+  it('goes on with the other stops where goods go back, and then back', () => {
+    const way = [act('arrived_pickup', 0), act('picked_up', 0), act('arrived_dropoff', 1), act('failed', 1)]
+    expect(withActs(booking, way).state).toBe('failed')
+    const returns = { ...booking, returns: { percent: 100 } }
+    expect(withActs(returns, way).state).toBe('picked_up')
+    const all = [...way, act('arrived_dropoff', 2), act('delivered', 2)]
+    const now = withActs(returns, all)
+    expect([now.state, currentStop(now)]).toEqual(['returning', undefined])
+    const back = { ...now.stops[0], index: 3, kind: 'return', state: 'pending' } as Schemas['Stop']
+    const told = { ...now, stops: [...now.stops, back] }
+    expect(nextStep('returning')).toBe('arrived_return')
+    expect(withActs(told, [act('arrived_return', 3), act('returned', 3)]).state).toBe('returned')
+    expect(withActs(returns, [...way.slice(0, 1), act('failed', 0)]).state).toBe('failed')
   })
 })
 

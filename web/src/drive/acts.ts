@@ -4,7 +4,15 @@ import type { Schemas } from '@/api/client.ts'
 import { isPassing, Problem } from '@/api/problem.ts'
 
 export type State = Schemas['BookingState']
-export type Step = 'arrived_pickup' | 'picked_up' | 'arrived_dropoff' | 'delivered' | 'failed' | 'proof'
+export type Step =
+  | 'arrived_pickup'
+  | 'picked_up'
+  | 'arrived_dropoff'
+  | 'delivered'
+  | 'arrived_return'
+  | 'returned'
+  | 'failed'
+  | 'proof'
 /** What shows that goods changed hands. */
 export type Given = { pin?: string; name?: string; photo?: Blob; signature?: Blob }
 /** One step, with the key under which the server does it once, however often it is sent. */
@@ -35,6 +43,8 @@ const next: Partial<Record<State, Step>> = {
   arrived_pickup: 'picked_up',
   picked_up: 'arrived_dropoff',
   arrived_dropoff: 'delivered',
+  returning: 'arrived_return',
+  arrived_return: 'returned',
 }
 /** The one thing to do now; null: it is over. */
 export function nextStep(state: State): Step | null {
@@ -73,6 +83,21 @@ function proven(stop: Schemas['Stop'], given: Given): Schemas['Stop'] {
   return { ...stop, proof: { ...proof, missing: proof.missing.filter((kind) => given[kind] === undefined) } }
 }
 
+/** What the booking becomes by STATUS at STOP. Where goods go back the trip goes on with the other drop-offs; the way
+ * back itself is the server's to add. */
+function stateAfter(
+  booking: Schemas['Booking'],
+  status: Exclude<Step, 'proof'>,
+  stop: Schemas['Stop'],
+  stops: Schemas['Stop'][],
+): State {
+  const last = stop.index === booking.stops.length - 1
+  const leaves = status === 'delivered' || (status === 'failed' && stop.kind === 'dropoff' && booking.returns)
+  if (!leaves) return status
+  if (!last) return 'picked_up'
+  return stops.some((s) => s.state === 'failed') ? 'returning' : status
+}
+
 /** BOOKING as it will be when ACTS have been sent. Those that it has gone past already change nothing. */
 export function withActs(booking: Schemas['Booking'], acts: Act[]): Schemas['Booking'] {
   let now = booking
@@ -85,14 +110,12 @@ export function withActs(booking: Schemas['Booking'], acts: Act[]): Schemas['Boo
     }
     const fits = act.status === 'failed' ? canFail(now.state) : nextStep(now.state) === act.status
     if (act.booking_id !== now.id || !fits || stop === undefined || stop.index !== act.stop) continue
-    const arrives = act.status === 'arrived_pickup' || act.status === 'arrived_dropoff'
+    const arrives = act.status.startsWith('arrived_')
     const state = act.status === 'failed' ? 'failed' : arrives ? 'arrived' : 'done'
-    const last = stop.index === now.stops.length - 1
-    now = {
-      ...now,
-      state: act.status === 'delivered' && !last ? 'picked_up' : act.status,
-      stops: now.stops.map((s) => (s.index === stop.index ? { ...s, state, eta: null } : s)),
-    }
+    const stops = now.stops.map((s) =>
+      s.index === stop.index ? { ...s, state, eta: null } : s,
+    ) as typeof now.stops
+    now = { ...now, state: stateAfter(now, act.status, stop, stops), stops }
   }
   return now
 }

@@ -16,7 +16,7 @@ import { Empty, Failure, Panel, Skeleton } from '@/ui/index.tsx'
 const POLL_MS = 4_000
 const OLD_MS = 10_000 // an older position says how old it is
 type Stop = Schemas['Tracking']['stops'][number]
-const ended: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed']
+const ended: Schemas['BookingState'][] = ['delivered', 'cancelled', 'expired', 'failed', 'returned']
 
 export function Component() {
   const { t } = useTranslation()

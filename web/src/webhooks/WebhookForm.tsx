@@ -23,6 +23,8 @@ const events = [
   'booking.rescheduled',
   'booking.reminded',
   'booking.unassigned',
+  'booking.stop_failed',
+  'booking.returned',
 ] as const
 // Does not compile when the API has an event that is not here.
 const missing: Exclude<Schemas['WebhookEvent']['type'], (typeof events)[number]>[] = []

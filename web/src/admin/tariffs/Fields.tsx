@@ -165,7 +165,7 @@ function Zones() {
   )
 }
 
-type PartName = 'night' | 'weekend' | 'holiday' | 'surge' | 'cancellation'
+type PartName = 'night' | 'weekend' | 'holiday' | 'surge' | 'cancellation' | 'returns'
 /** A part that there need not be. */
 function Switched({ name, children }: { name: PartName; children: ReactNode }) {
   const { t } = useTranslation()
@@ -326,6 +326,11 @@ function Cancelling() {
           <Figure name="cancellation.arrived_percent" label={t('tariffs.arrivedPercent')} />
           <Figure name="cancellation.late_minutes" label={t('tariffs.lateMinutes')} />
           <Figure name="cancellation.late_percent" label={t('tariffs.latePercent')} />
+        </div>
+      </Switched>
+      <Switched name="returns">
+        <div className={grid}>
+          <Figure name="returns.percent" label={t('tariffs.returnPercent')} />
         </div>
       </Switched>
     </Part>

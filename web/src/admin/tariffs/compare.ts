@@ -22,7 +22,7 @@ export function linesOf(t: TFunction, tariffs: Like): Line[] {
       zone.name,
       zone.area.map((p) => `${p.lat}, ${p.lng}`).join(' · '),
     )
-  const { night, weekend, holiday, surge, cancellation } = tariffs
+  const { night, weekend, holiday, surge, cancellation, returns } = tariffs
   if (night)
     put('night', general, t('tariffs.night'), `${night.from}–${night.to}: +${percent(night.add_percent)}`)
   if (weekend) {
@@ -67,6 +67,13 @@ export function linesOf(t: TFunction, tariffs: Like): Line[] {
         assigned: percent(cancellation.assigned_percent),
         arrived: percent(cancellation.arrived_percent),
       }),
+    )
+  if (returns)
+    put(
+      'returns',
+      general,
+      t('tariffs.returns'),
+      t('tariffs.returnsLine', { percent: percent(returns.percent) }),
     )
   if (cancellation?.late_percent)
     put(

@@ -95,6 +95,7 @@ export const schema = z.object({
     late_minutes: maybeWhole,
     late_percent: maybeWhole,
   }),
+  returns: part({ percent: whole('set.invalid.whole') }),
   note: z.string().trim().max(500, 'invalid.long'),
   effective_at: z.string(),
 })
@@ -116,11 +117,12 @@ export type Draft = {
   cancellation: Switched<
     Record<'free_minutes' | 'assigned_percent' | 'arrived_percent' | 'late_minutes' | 'late_percent', string>
   >
+  returns: Switched<{ percent: string }>
   note: string
   effective_at: string
 }
 
-type Part = 'night' | 'weekend' | 'holiday' | 'surge' | 'cancellation'
+type Part = 'night' | 'weekend' | 'holiday' | 'surge' | 'cancellation' | 'returns'
 type Forgotten =
   | Exclude<keyof Schemas['Tariff'], keyof Draft['items'][number]>
   | { [P in Part]: Exclude<keyof NonNullable<Request[P]>, keyof Draft[P]> }[Part]
@@ -191,6 +193,7 @@ export function draftOf(t: Tariffs): Draft {
       late_minutes: text(t.cancellation?.late_minutes),
       late_percent: text(t.cancellation?.late_percent),
     },
+    returns: { on: t.returns !== undefined, percent: text(t.returns?.percent) },
     note: '',
     effective_at: '',
   }
@@ -212,7 +215,7 @@ const own = [
   'taxes',
   'taxes_included',
 ]
-  .concat('commission_bp', 'cancellation', 'note', 'effective_at')
+  .concat('commission_bp', 'cancellation', 'returns', 'note', 'effective_at')
   .concat('version', 'created_at', 'next_cursor')
 
 /** What a draft of BASE that SCHEMA has passed asks for. What BASE has and the form does not know stays as it is. */
@@ -255,6 +258,7 @@ export function requestOf(d: Draft, base: Tariffs): Request {
       ...given('late_minutes', d.cancellation.late_minutes),
       ...given('late_percent', d.cancellation.late_percent),
     }
+  if (d.returns.on) request.returns = { percent: Number(d.returns.percent) }
   if (d.note) request.note = d.note
   if (d.effective_at) request.effective_at = new Date(d.effective_at).toISOString()
   return request
