@@ -266,14 +266,17 @@ static void make_runtime(struct sim_node *n) {
     if (n->files != NULL)
         files_service_executor(n->files, n->executor);
     int32_t count = list_services(n, services);
-    n->runtime = runtime_new(&(struct runtime_options){.clock = &n->clock,
-                                                       .entropy = &n->entropy,
-                                                       .bus = n->bus,
-                                                       .cache = n->cache,
-                                                       .verifier = n->verifier,
-                                                       .peers = n->peers,
-                                                       .executor = n->executor},
-                             services, count);
+    n->runtime = runtime_new(
+        &(struct runtime_options){.clock = &n->clock,
+                                  .entropy = &n->entropy,
+                                  .bus = n->bus,
+                                  .cache = n->cache,
+                                  .verifier = n->verifier,
+                                  .peers = n->peers,
+                                  .api_key = n->auth != NULL ? auth_service_api_key : NULL,
+                                  .api_key_arg = n->auth,
+                                  .executor = n->executor},
+        services, count);
     n->worker = (struct worker){.parser = json_parser_new(),
                                 .reader = memory_disk_open(n->disk, false, &n->faults),
                                 .rng = &n->rng,

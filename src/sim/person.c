@@ -197,7 +197,7 @@ static void renew(struct sim *sim, void *arg, uint64_t token) {
     (void)token;
     if (sim->calm)
         return;
-    if (!p->auth_slot.busy && p->refresh.p != NULL)
+    if (!p->auth_slot.busy && p->refresh.p != NULL && !sim_person_minds_key(p))
         send_auth(p, "/v1/auth/refresh", refresh_body(p, p->refresh), on_refresh);
     sim_person_refresh_now_and_then(p);
 }

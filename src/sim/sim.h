@@ -8,7 +8,7 @@
  *   mail.c      what carries e-mail
  *   net.c       requests of clients, their time-outs and repeats
  *   socket.c    WebSockets, and what a client keeps of what it saw
- *   person.c, customer.c, importer.c, driver.c, staff.c   the people
+ *   person.c, keys.c, customer.c, importer.c, driver.c, staff.c   the people
  *   oracle.c    the promises, checked on every commit; answers.c on every answer;
  *   verdict.c   once a second, and when all has settled; audit.c through the API
  */
@@ -273,6 +273,8 @@ struct person {
     int32_t index;
     char user_id[ID_TEXT_MAX], driver_id[ID_TEXT_MAX];
     struct str name, email, password, access, refresh, spent;
+    struct str key, key_id; /* an API key of his */
+    bool key_dead;          /* it was taken back */
     struct sim_slot slot, auth_slot;
     struct sim_feed feed;
     bool ready;     /* is registered */
@@ -292,6 +294,8 @@ extern const char *const sim_kinds[];
 void sim_person_choose(struct person *p, void (*then)(struct person *p));
 void sim_person_register(struct person *p); /* then on_ready */
 void sim_person_refresh_now_and_then(struct person *p);
+/* keys.c: perhaps he makes a key, or tries one. True: his auth_slot is at it. */
+bool sim_person_minds_key(struct person *p);
 struct identity sim_person_identity(const struct person *p);
 
 struct customer {
