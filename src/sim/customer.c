@@ -69,7 +69,7 @@ static void on_rated(struct person *p, const struct sim_answer *a) {
 static void on_second_rating(struct person *p, const struct sim_answer *a) {
     SIM_EXPECT(p->sim, a->status == 409, "a booking is rated once",
                "%s got %d for a second rating: %.*s", p->user_id, a->status, STR_ARG(a->body));
-    finish((struct customer *)p);
+    sim_customer_finish((struct customer *)p);
 }
 
 static void on_link_rated(struct person *p, const struct sim_answer *a) {
