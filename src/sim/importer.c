@@ -16,10 +16,15 @@ static void on_looked(struct person *p, const struct sim_answer *a) {
     if (!a->is_json)
         return;
     struct str state = sim_json_str(a->json, "state");
-    if (str_is(state, "running") || str_is(state, "cancelling"))
+    struct json_value rows;
+    if (str_is(state, "running") || str_is(state, "cancelling")) {
         look_later(c);
-    else
-        sim_customer_finish(c);
+        return;
+    }
+    /* What came of no row is booked in another way. */
+    if (json_get(a->json, "rows", &rows))
+        c->left += (int32_t)(sim_json_i64(rows, "all") - sim_json_i64(rows, "booked"));
+    sim_customer_finish(c);
 }
 
 static void on_stopped(struct person *p, const struct sim_answer *a) {
