@@ -36,6 +36,12 @@ const places: Place[] = [
     Page: page(['saved'], () => import('@/saved/PlacesPage.tsx')),
   },
   { path: 'data', name: 'account.data', roles: everybody, Page: page([], () => import('./DataPage.tsx')) },
+  {
+    path: 'imports',
+    name: 'account.imports',
+    roles: ['customer', 'dispatcher', 'admin'],
+    Page: page(['imports'], () => import('./ImportsPage.tsx')),
+  },
   // Staff has these in the administration.
   {
     path: 'keys',
