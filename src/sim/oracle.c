@@ -156,11 +156,11 @@ static void by_collection(struct oracle *o, const struct store_change *c) {
     static const struct {
         const char *collection;
         void (*see)(struct oracle *o, const struct store_change *change);
-    } eyes[] = {{"inbox", oracle_inbox},         {"promo_codes", oracle_promo},
-                {"deliveries", oracle_delivery}, {"bookings", oracle_booking},
-                {"drivers", oracle_driver},      {"trails", oracle_trail},
-                {"tracks", oracle_track},        {"earnings", oracle_earnings},
-                {"report_days", oracle_report},  {"journeys", oracle_journey},
+    } eyes[] = {{"inbox", oracle_inbox},           {"promo_codes", oracle_promo},
+                {"deliveries", oracle_delivery},   {"bookings", oracle_booking},
+                {"drivers", oracle_driver},        {"trails", oracle_trail},
+                {"tracks", oracle_track},          {"earnings", oracle_earnings},
+                {"report_days", oracle_report},    {"journeys", oracle_journey},
                 {"booking_imports", oracle_import}};
     for (size_t i = 0; i < COUNT_OF(eyes); i++) {
         if (strcmp(c->collection->name, eyes[i].collection) == 0)
