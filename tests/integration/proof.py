@@ -52,7 +52,7 @@ class Proof(unittest.TestCase):
             customer.problem(404, 'not-found', 'GET', f'/v1/files/{photo["id"]}')
             theirs = customer.post('/v1/files', png(3), headers=PNG, expect=201).json
             for body, pointer in (({'stop': 1}, ''), ({'stop': 1, 'pin': '12a4'}, '/pin'), ({'stop': 1, 'pin': '123'}, '/pin'),
-                                  ({'pin': pin}, '/stop'), ({'stop': 20, 'pin': pin}, '/stop'), ({'stop': 1, 'name': ''}, '/name'),
+                                  ({'pin': pin}, '/stop'), ({'stop': 21, 'pin': pin}, '/stop'), ({'stop': 1, 'name': ''}, '/name'),
                                   ({'stop': 1, 'photo_id': 'fil_1'}, '/photo_id'),
                                   ({'stop': 1, 'photo_id': theirs['id']}, '/photo_id'),
                                   ({'stop': 1, 'signature_id': 'fil_01M850A1E7QCRB3XG104WRR17N'}, '/signature_id')):

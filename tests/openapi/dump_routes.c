@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMAS_MAX 64
+#define SCHEMAS_MAX 128
 #define ULID_PATTERN "_[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
 struct dump {

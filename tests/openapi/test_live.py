@@ -408,7 +408,10 @@ class MainWay(unittest.TestCase):
         at, kind = '/v1/booking-imports', [('Content-Type', 'text/csv')]
         head = 'pickup_lat,pickup_lng,dropoff_lat,dropoff_lng,vehicle\n'
         file = (head + '57.7089,11.9746,57.6969,11.9865,van\n57.7089,north,57.6969,11.9865,van\n').encode()
-        taken = customer.post(at, file, headers=kind, expect=201)
+        with WatchedSocket(server, customer.token) as socket:
+            socket.expect('ready')
+            taken = customer.post(at, file, headers=kind, expect=201)
+            socket.expect('import.updated', lambda m: m['data']['id'] == taken.json['id'])
         at_it = f'{at}/{taken.json["id"]}'
         for _ in range(100):
             if customer.get(at_it, expect=200).json['ended_at'] is not None:
