@@ -479,11 +479,12 @@ void handle_imports(struct call *c) {
 
 /* NULL: replied. */
 static const struct import *visible_import(struct call *c) {
-    const struct import *im =
-        id_valid(c->params[0], "imp") ? call_state(c, &import_aggregate, c->params[0]) : NULL;
-    if (!id_valid(c->params[0], "imp"))
+    if (!id_valid(c->params[0], "imp")) {
         call_problem(c, PROBLEM_NOT_FOUND, "there is no such import");
-    if (im == NULL || visible(im, &c->who))
+        return NULL;
+    }
+    const struct import *im = call_state(c, &import_aggregate, c->params[0]);
+    if (im == NULL || visible(im, &c->who)) /* NULL: C is gone with its reply */
         return im;
     call_problem(c, PROBLEM_NOT_FOUND, "there is nothing here"); /* as if there were none */
     return NULL;
