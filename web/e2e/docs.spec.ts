@@ -4,6 +4,7 @@ test('the API reference is here, and what is tried goes to this server as whoeve
   page,
   server,
 }) => {
+  test.slow() // the viewer draws some 150 operations, and axe looks at them all, twice
   const customer = await server.register('customer', 'Asha Rao')
   await page.goto(`${server.url}/docs`)
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('API reference')
