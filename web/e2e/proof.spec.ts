@@ -107,9 +107,10 @@ test('proof that is given without a network is kept, pictures and all, and sent 
   const [customer, booking] = await atTheDoor(page, server, ['photo', 'signature'])
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
   const sent: string[] = []
-  page.on('request', (request) => {
-    const { pathname } = new URL(request.url())
-    if (request.method() === 'POST' && /files|proof|status/.test(pathname))
+  // What the server answered: a try without a network has no answer.
+  page.on('response', (response) => {
+    const { pathname } = new URL(response.url())
+    if (response.request().method() === 'POST' && /files|proof|status/.test(pathname))
       sent.push(pathname.replace(/.*\//, ''))
   })
   await context.setOffline(true)
@@ -128,10 +129,10 @@ test('proof that is given without a network is kept, pictures and all, and sent 
   await button(page, 'The goods are handed over').click()
   await expect(page.getByText(/2 steps are kept here/)).toBeVisible()
   expect((await now(customer, booking.id)).state).toBe('arrived_dropoff')
-  sent.length = 0
+  expect(sent).toEqual([])
   await context.setOffline(false)
   await expect.poll(async () => (await now(customer, booking.id)).state).toBe('delivered')
-  expect(sent).toEqual(['files', 'files', 'proof', 'status'])
+  await expect.poll(() => sent).toEqual(['files', 'files', 'proof', 'status'])
   expect((await now(customer, booking.id)).stops[1]?.proof?.given?.photo).toBeDefined()
 })
 
