@@ -52,7 +52,7 @@ function List() {
       cell: (d) => t(`papers.driver.${d.status}`),
       width: '9rem',
     },
-    { id: 'papers', head: t('papers.documents'), value: papers, cell: papers, width: '9rem' },
+    { id: 'papers', head: t('papers.documents'), value: papers, cell: papers, width: '9rem', wide: true },
     {
       id: 'vehicle',
       head: t('papers.vehicle'),
