@@ -17,10 +17,10 @@ test('the API reference is here, and what is tried goes to this server as whoeve
   await page.goto(`${server.url}/docs`)
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('API reference')
   await expect(page.locator('.opblock').first()).toBeVisible()
+  await accessible(page)
 
   await signIn(page, customer, '/docs')
   const operation = page.locator('.opblock', { has: page.locator('[data-path="/v1/me"]') }).first()
-  await expect(page.locator('.opblock').first()).toBeVisible()
   await reach(page, operation, 300)
   await operation.locator('.opblock-summary-control').click()
   await operation.getByRole('button', { name: 'Execute' }).click()
