@@ -56,7 +56,7 @@ lorry: arch-dep-package-has-big-usr-share *
 lorry: compressed-duplicate [usr/share/lorry/web/*]
 lorry: font-in-non-font-package [usr/share/lorry/web/*]
 lorry: font-outside-font-dir [usr/share/lorry/web/*]
-lorry: package-contains-documentation-outside-usr-share-doc [usr/share/lorry/web/index.html]
+lorry: package-contains-documentation-outside-usr-share-doc [usr/share/lorry/web/*.html]
 END
         echo 'web usr/share/lorry'
     fi

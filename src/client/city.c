@@ -242,7 +242,7 @@ static void clock_tick(void *arg) {
     int64_t settle_us = c->o.settle_us > 0 ? c->o.settle_us : SETTLE_US;
     int64_t every_us = c->o.output == CITY_LINES ? PROGRESS_LINES_US : PROGRESS_US;
     int asked = c->stop_asked;
-    if (!c->reached && (asked > 0 || elapsed_us > REACH_US)) {
+    if (!c->reached && (asked > 0 || (elapsed_us > REACH_US && !person_any_waits(c)))) {
         end(c);
         return;
     }

@@ -73,6 +73,9 @@ struct city {
 
 /* ---- person.c ---- */
 typedef void (*person_answer_fn)(struct person *p, void *arg, const struct net_answer *a);
+/* Something asked is neither answered nor to be asked again: whoever took it may be slow, but is
+ * there. */
+bool person_any_waits(const struct city *c);
 void person_make(struct person *p, struct city *city, const struct person_kind *kind,
                  const char *prefix, int32_t number);
 void person_free(struct person *p);

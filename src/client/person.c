@@ -120,6 +120,13 @@ static void on_answer(void *arg, const struct net_answer *answer) {
     asking_free(a);
 }
 
+bool person_any_waits(const struct city *c) {
+    for (const struct asking *a = c->askings; a != NULL; a = a->next)
+        if (a->timer == NULL)
+            return true;
+    return false;
+}
+
 static void ask(void *arg) {
     struct asking *a = arg;
     struct person *p = a->person;
