@@ -274,6 +274,7 @@ static void make_driver(struct platform *p) {
         .weights = &p->weights,
         .fairness_half_life_s = config_int(c, "dispatch_fairness_h") * 3600,
         .bigger_classes = (int32_t)config_int(c, "dispatch_bigger_classes"),
+        .cash_limit = config_int(c, "cash_limit"),
         .offer_timeout_s = config_int(c, "offer_timeout_s"),
         .search_radius_m = config_int(c, "search_radius_m"),
         .search_radius_max_m = config_int(c, "search_radius_max_m"),
@@ -319,6 +320,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .proof_default = (int32_t)config_list(c, "proof") & ~1, /* without "none" */
         .schedule_lead_us = config_int(c, "schedule_lead_s") * US_PER_S,
         .schedule_remind_us = remind_us > 0 ? remind_us : -1,
+        .collect_max = config_int(c, "collect_max"),
         .schedule_days_max = (int32_t)config_int(c, "schedule_days_max"),
         .sign = auth_service_sign,
         .sign_arg = p->auth,

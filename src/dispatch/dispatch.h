@@ -73,6 +73,7 @@ enum dispatch_reason {
     REASON_LEFT,        /* had it, and gave it back or was taken off it */
     REASON_NEXT_ROUND,  /* is looked at again in the next round */
     REASON_TOO_SMALL,   /* the goods do not fit in */
+    REASON_CASH_LIMIT,  /* holds as much cash as he may */
     /* of an offer, afterwards */
     REASON_CHOSEN,    /* by a dispatcher */
     REASON_NOBODY,    /* there is no such driver */

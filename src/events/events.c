@@ -104,6 +104,24 @@ static const struct schema_field load_fields[] = {
 };
 const struct schema ev_load_schema = SCHEMA(struct ev_load, "Load", load_fields);
 
+const char *const cash_account_names[] = {NULL,         "held", "customers", "fares", "earnings",
+                                          "commission", "tax",  "discounts", "till",  NULL};
+const char *const cash_kind_names[] = {NULL,   "collected", "delivered", "cancelled", "handed_in",
+                                       "kept", "paid_out",  "reversed",  NULL};
+#define LINE(name, account)                                                                        \
+    { (name), S_I64, S_STORE, offsetof(struct cash_lines, amount[account]) }
+static const struct schema_field lines_fields[] = {
+    LINE("held", CASH_HELD),
+    LINE("customers", CASH_CUSTOMERS),
+    LINE("fares", CASH_FARES),
+    LINE("earnings", CASH_EARNINGS),
+    LINE("commission", CASH_COMMISSION),
+    LINE("tax", CASH_TAX),
+    LINE("discounts", CASH_DISCOUNTS),
+    LINE("till", CASH_TILL),
+};
+const struct schema cash_lines_schema = SCHEMA(struct cash_lines, "CashLines", lines_fields);
+
 static const struct schema_field offer_fields[] = {
     {"id", S_ID, AT(ev_offer, id), .hint = "ofr"},
     {"driver_id", S_ID, AT(ev_offer, driver_id), .hint = "drv"},
@@ -132,6 +150,9 @@ static const struct schema_field booking_fields[] = {
     {"earning", S_I64, AT(ev_booking, earning)},
     {"gross", S_I64, AT(ev_booking, gross)},
     {"earned", S_I64, AT(ev_booking, earned)},
+    {"cash", S_I64, AT(ev_booking, cash)},
+    {"money", S_OBJECT_PTR, AT(ev_booking, money), .sub = &cash_lines_schema},
+    {"money_stop", S_I64, AT(ev_booking, money_stop)},
     {"search_until", S_TIME, AT(ev_booking, search_until_us)},
     {"in_bulk", S_BOOL, AT(ev_booking, in_bulk)},
     {"held", S_BOOL, AT(ev_booking, held)},
@@ -184,10 +205,25 @@ static const struct schema_field claim_fields[] = {
     {"dropoff", S_OBJECT_PTR, AT(ev_claim, dropoff), .sub = &ev_point_schema},
     {"stop_count", S_I64, AT(ev_claim, stop_count)},
     {"earning", S_I64, AT(ev_claim, earning)},
+    {"cash", S_I64, AT(ev_claim, cash)},
     {"currency", S_STR, AT(ev_claim, currency)},
     {"load", S_OBJECT_PTR, AT(ev_claim, load), .sub = &ev_load_schema},
 };
 const struct schema ev_claim_schema = SCHEMA(struct ev_claim, "ClaimEvent", claim_fields);
+
+static const struct schema_field cash_fields[] = {
+    {"entry_id", S_ID, AT(ev_cash, entry_id), .hint = "cse"},
+    {"driver_id", S_ID, AT(ev_cash, driver_id), .hint = "drv"},
+    {"user_id", S_ID, AT(ev_cash, user_id), .hint = "usr"},
+    {"kind", S_ENUM, AT(ev_cash, kind), .names = cash_kind_names},
+    {"currency", S_STR, AT(ev_cash, currency)},
+    {"lines", S_OBJECT, AT(ev_cash, lines), .sub = &cash_lines_schema},
+    {"by", S_ID, AT(ev_cash, by), .hint = "usr"},
+    {"reason", S_STR, AT(ev_cash, reason)},
+    {"reference", S_STR, AT(ev_cash, reference)},
+    {"reverses", S_ID, AT(ev_cash, reverses), .hint = "cse"},
+};
+const struct schema ev_cash_schema = SCHEMA(struct ev_cash, "CashEvent", cash_fields);
 
 static const struct schema_field file_fields[] = {
     {"file_id", S_ID, AT(ev_file, file_id), .hint = "fil"},
@@ -203,6 +239,8 @@ static const struct schema_field notice_fields[] = {
     {"document", S_STR, AT(ev_notice, document)},
     {"reason", S_STR, AT(ev_notice, reason)},
     {"days", S_I64, AT(ev_notice, days)},
+    {"amount", S_I64, AT(ev_notice, amount)},
+    {"currency", S_STR, AT(ev_notice, currency)},
     {"when", S_STR, AT(ev_notice, when)},
     {"office", S_BOOL, AT(ev_notice, office)},
     {"office_only", S_BOOL, AT(ev_notice, office_only)},

@@ -117,6 +117,8 @@ struct ev_webhook {
 #define EV_BOOKING_SCHEDULED "booking.scheduled"     /* made for later: booking.requested follows */
 #define EV_BOOKING_RESCHEDULED "booking.rescheduled" /* for another time than before */
 #define EV_BOOKING_REMINDED "booking.reminded"       /* its time is near */
+#define EV_BOOKING_COLLECTED                                                                       \
+    "booking.collected" /* cash was taken at a stop, or what was said of it is put right: money */
 #define EV_BOOKING_COUNTED                                                                         \
     "booking.counted" /* figures, of a change that none of the above tells of */
 #define EV_BOOKING_REACHED "booking.reached" /* the driver's positions say that he is there … */
@@ -166,6 +168,27 @@ struct ev_load {
     struct str *handling;
     int32_t handling_count;
 };
+/* Accounts of a driver's book (services/driver/cash.h). */
+enum cash_account {
+    CASH_NONE,
+    CASH_HELD,       /* cash that he has */
+    CASH_CUSTOMERS,  /* taken for customers, who are owed it */
+    CASH_FARES,      /* what trips cost, and what was taken for them */
+    CASH_EARNINGS,   /* his part of it */
+    CASH_COMMISSION, /* the house's */
+    CASH_TAX,
+    CASH_DISCOUNTS, /* what promo codes took off, which the house bears */
+    CASH_TILL,      /* what he has handed in, less what he was paid */
+    CASH_ACCOUNT_COUNT
+};
+extern const char *const cash_account_names[]; /* [0] NULL, "held", …, NULL */
+/* What a change adds to the accounts, minor units: assets positive, debts negative, so that they
+ * always add up to zero. [CASH_NONE] is of no use. */
+struct cash_lines {
+    int64_t amount[CASH_ACCOUNT_COUNT];
+};
+extern const struct schema cash_lines_schema;
+
 struct ev_offer {
     struct str id, driver_id, driver_user_id;
     int64_t expires_at_us;
@@ -188,6 +211,9 @@ struct ev_booking {
     int64_t earning;       /* minor units: the driver's part */
     int64_t gross, earned; /* once it has ended: what driver and house share, and the driver's part;
                               also of a cancellation that costs something */
+    int64_t cash;          /* what its driver is to take at its stops, all together; 0: nothing */
+    struct cash_lines *money; /* what the change is to the book of its driver; NULL: nothing */
+    int64_t money_stop;       /* of cash that was taken: where; I64_ABSENT: of no stop */
     int64_t search_until_us;
     bool in_bulk;           /* made by an import: nobody wants a mail for each */
     bool held;              /* a dispatcher will choose: nobody is to be looked for */
@@ -246,8 +272,10 @@ struct ev_notice {
     int64_t at_us;   /* the moment it is about; 0: none */
     struct str document; /* of a document: what kind it is */
     struct str reason;
-    int64_t days;     /* until AT; I64_ABSENT: not said */
-    struct str when;  /* AT in words, by the clock of the area: "2026-12-31", "08:00" */
+    int64_t days;    /* until AT; I64_ABSENT: not said */
+    struct str when; /* AT in words, by the clock of the area: "2026-12-31", "08:00" */
+    int64_t amount;  /* of cash; I64_ABSENT: none */
+    struct str currency;
     bool office;      /* all staff are told, too … */
     bool office_only; /* … and he is not */
 };
@@ -263,9 +291,33 @@ struct ev_claim {
     /* of the offer, so that the driver's own aggregate can show it */
     struct ev_point *pickup, *dropoff;
     int64_t stop_count, earning;
+    int64_t cash; /* that he would take at its stops; 0: none */
     struct str currency;
     struct ev_load *load; /* NULL: nothing was said of it */
 };
+
+/* ---- the driver service, to itself: settlements of a driver's cash book; key: his id ---- */
+#define EV_CASH_SETTLED "cash.settled"   /* struct ev_cash: his balances have it */
+#define EV_CASH_REVERSED "cash.reversed" /* the entry it reverses has it */
+enum cash_kind {
+    KIND_NONE,
+    KIND_COLLECTED,
+    KIND_DELIVERED,
+    KIND_CANCELLED,
+    KIND_HANDED_IN,
+    KIND_KEPT,
+    KIND_PAID_OUT,
+    KIND_REVERSED
+};
+extern const char *const cash_kind_names[]; /* [0] NULL, "collected", …, NULL */
+struct ev_cash {
+    struct str entry_id, driver_id, user_id; /* "cse_…" */
+    int32_t kind;                            /* enum cash_kind */
+    struct str currency;
+    struct cash_lines lines;
+    struct str by, reason, reference, reverses; /* the last three may be absent */
+};
+extern const struct schema ev_cash_schema;
 
 /* ---- files ---- */
 /* Written with the change that drops the name of an attached file (ports/files.h); key: the file's

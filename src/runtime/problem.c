@@ -149,6 +149,17 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "that "
         "the recipient has, a photo, a signature, or the recipient's name. Send it first "
         "(POST /v1/bookings/{id}/proof)."),
+    ROW(CASH_MISSING, "cash-missing", 409, "Cash is not confirmed",
+        "The booking asks the driver to take cash at this stop. Say first how much it was "
+        "(POST /v1/bookings/{id}/collection): also when it was less, or nothing, then with a "
+        "reason."),
+    ROW(CASH_CHANGED, "cash-changed", 409, "The balance has changed",
+        "What the driver holds, or is owed, is not what the request was made for: somebody has "
+        "recorded this already, or he has taken more since. `balance` says what it is now. Look "
+        "again, and decide again."),
+    ROW(CASH_REVERSED, "cash-reversed", 409, "Not to be reversed",
+        "This entry has been reversed already, or is no settlement. What a driver said of cash at "
+        "a stop is put right at the booking (POST /v1/bookings/{id}/collection)."),
     ROW(FEE_CHANGED, "fee-changed", 409, "The fee has changed",
         "Cancelling costs more by now than the request agreed to. `fee` says how much; ask again "
         "with it, or keep the booking."),

@@ -51,6 +51,9 @@ enum problem {
     PROBLEM_OFFER_CLOSED,           /* 409 */
     PROBLEM_ALREADY_RATED,          /* 409 */
     PROBLEM_PROOF_MISSING,          /* 409: a stop cannot be done yet */
+    PROBLEM_CASH_MISSING,           /* 409: a stop cannot be done yet */
+    PROBLEM_CASH_REVERSED,          /* 409 */
+    PROBLEM_CASH_CHANGED,           /* 409: a settlement was made for another balance */
     PROBLEM_FEE_CHANGED,            /* 409: cancelling costs more than was agreed to */
     PROBLEM_PRICE_CHANGED,          /* 409: a change costs more than was agreed to */
     PROBLEM_PROMO_UNKNOWN,          /* 422: there is no such code */

@@ -233,7 +233,7 @@ static void on_booked(struct person *p, const struct sim_answer *a) {
     wait_for_it(c);
 }
 
-/* What the first two stops ask for: nothing, or this and that. */
+/* What the first two stops ask for: nothing, or this and that; the second one maybe cash. */
 static struct str proofs_wanted(struct sim *sim) {
     static const char *const kinds[] = {"pin", "photo", "signature", "name"};
     struct buf out;
@@ -248,7 +248,11 @@ static struct str proofs_wanted(struct sim *sim) {
                 comma = ",";
             }
         }
-        buf_add_cstr(&out, comma[0] != 0 ? "]}" : "}");
+        buf_add_cstr(&out, comma[0] != 0 ? "]" : "");
+        if (stop == 1 && sim_chance(sim, sim->profile.collect))
+            buf_printf(&out, "%s\"collect\":{\"amount\":%lld}", comma,
+                       (long long)rng_between(&sim->rng, 1, 50000));
+        buf_add_char(&out, '}');
     }
     return buf_str(&out);
 }
@@ -276,9 +280,10 @@ static void on_quoted(struct person *p, const struct sim_answer *a) {
     snprintf(c->quote_id, sizeof(c->quote_id), "%.*s", STR_ARG(sim_json_str(first.value, "id")));
     struct str proofs = proofs_wanted(p->sim);
     send(c, "POST", STR("/v1/bookings"),
-         arena_printf(arena_of(c),
-                      "{\"quote_id\":\"%s\",\"notes\":\"ring twice\",\"stops\":[%.*s]}",
-                      c->quote_id, STR_ARG(proofs)),
+         arena_printf(
+             arena_of(c),
+             "{\"quote_id\":\"%s\",\"notes\":\"ring twice\",\"payment\":\"%s\",\"stops\":[%.*s]}",
+             c->quote_id, sim_chance(p->sim, 0.7) ? "cash" : "card", STR_ARG(proofs)),
          true, on_booked);
 }
 

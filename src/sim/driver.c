@@ -168,6 +168,51 @@ static struct str missing_at(struct driver_person *d, struct json_value view, in
     return json_next(&first) ? arena_str(arena_of(d), json_text(first.value)) : STR_NONE;
 }
 
+/* ---- cash ---- */
+
+static void on_collected(struct person *p, const struct sim_answer *a) {
+    struct driver_person *d = (struct driver_person *)p;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 404 || a->status == 409 || a->status == 422,
+               "cash is answered", "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
+    if (a->status == 200 && a->is_json)
+        carry(d, a->json);
+    else
+        read_booking(d);
+}
+
+/* The whole, or less with a reason; now and then too much, or without a reason, which is refused.
+ * What he has waited may have made it more than he was shown. */
+static void say_cash(struct driver_person *d) {
+    struct sim *sim = d->p.sim;
+    int64_t amount = d->cash_due;
+    if (sim_chance(sim, 0.3))
+        amount = rng_between(&sim->rng, 0, 2 * amount);
+    send(d, SIM_BOOKING, "POST",
+         arena_printf(arena_of(d), "/v1/bookings/%s/collection", d->booking_id),
+         arena_printf(arena_of(d), "{\"stop\":%lld,\"amount\":%lld%s}", (long long)d->next_stop,
+                      (long long)amount,
+                      sim_chance(sim, 0.6) ? ",\"reason\":\"he had no more\"" : ""),
+         true, on_collected);
+}
+
+/* What is due at a stop where something is asked for: 0 once it was said, but for who counts again.
+ */
+static int64_t due_at(struct driver_person *d, struct json_value view, int64_t stop) {
+    struct json_value stops, cash;
+    if (!json_get(view, "stops", &stops))
+        return 0;
+    struct json_iter it = json_iter(stops);
+    for (int64_t i = 0; i <= stop; i++) {
+        if (!json_next(&it))
+            return 0;
+    }
+    if (!json_get(it.value, "cash", &cash) || json_kind(cash) != JSON_IS_OBJECT)
+        return 0;
+    bool said = sim_json_i64(cash, "collected") != I64_ABSENT;
+    bool needed = sim_json_i64(cash, "goods") > 0 && !said;
+    return needed || sim_chance(d->p.sim, 0.1) ? sim_json_i64(cash, "due") : 0;
+}
+
 static void step_now(struct sim *sim, void *arg, uint64_t token) {
     struct driver_person *d = arg;
     if (d->p.step != token || !d->carrying)
@@ -184,6 +229,10 @@ static void step_now(struct sim *sim, void *arg, uint64_t token) {
     }
     if (d->missing.p != NULL && !sim_chance(sim, 0.1)) {
         prove(d);
+        return;
+    }
+    if (d->cash_due > 0 && !sim_chance(sim, 0.1)) {
+        say_cash(d);
         return;
     }
     send(d, SIM_BOOKING, "POST", arena_printf(arena_of(d), "/v1/bookings/%s/status", d->booking_id),
@@ -246,6 +295,8 @@ static void carry(struct driver_person *d, struct json_value view) {
     bool at_stop = strcmp(status, "picked_up") == 0 || strcmp(status, "delivered") == 0 ||
                    strcmp(status, "returned") == 0;
     d->next_stop = stop;
+    bool ends = strcmp(status, "delivered") == 0 || strcmp(status, "returned") == 0;
+    d->cash_due = ends ? due_at(d, view, stop) : 0;
     d->missing = at_stop ? missing_at(d, view, stop) : STR_NONE;
     d->next_status = say_status(d, status, stop, sim_json_i64(view, "version"));
     d->p.step++;

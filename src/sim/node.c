@@ -191,6 +191,7 @@ static void make_services(struct sim_node *n) {
                                                         .auto_accept = p->house_accepts,
                                                         .weights = &p->weights,
                                                         .bigger_classes = p->bigger_classes,
+                                                        .cash_limit = p->cash_limit,
                                                         .window_us = p->window_us,
                                                         .trail_thin_m = p->thin_m,
                                                         .trail_thin_us = p->thin_s * US_PER_S,

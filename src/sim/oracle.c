@@ -156,12 +156,18 @@ static void by_collection(struct oracle *o, const struct store_change *c) {
     static const struct {
         const char *collection;
         void (*see)(struct oracle *o, const struct store_change *change);
-    } eyes[] = {{"inbox", oracle_inbox},           {"promo_codes", oracle_promo},
-                {"deliveries", oracle_delivery},   {"bookings", oracle_booking},
-                {"drivers", oracle_driver},        {"trails", oracle_trail},
-                {"tracks", oracle_track},          {"earnings", oracle_earnings},
-                {"report_days", oracle_report},    {"journeys", oracle_journey},
-                {"booking_imports", oracle_import}};
+    } eyes[] = {{"inbox", oracle_inbox},
+                {"promo_codes", oracle_promo},
+                {"deliveries", oracle_delivery},
+                {"bookings", oracle_booking},
+                {"drivers", oracle_driver},
+                {"trails", oracle_trail},
+                {"tracks", oracle_track},
+                {"earnings", oracle_earnings},
+                {"report_days", oracle_report},
+                {"journeys", oracle_journey},
+                {"booking_imports", oracle_import},
+                {"cash_entries", oracle_cash_entry}};
     for (size_t i = 0; i < COUNT_OF(eyes); i++) {
         if (strcmp(c->collection->name, eyes[i].collection) == 0)
             eyes[i].see(o, c);

@@ -29,8 +29,9 @@ struct shadow_booking {
     int32_t state;
     int64_t weight_g; /* of its goods */
     int64_t discount;
-    bool returns;   /* what cannot be delivered is to come back */
-    char promo[48]; /* id of its code; "": none */
+    bool returns;       /* what cannot be delivered is to come back */
+    char promo[48];     /* id of its code; "": none */
+    int64_t cash_taken; /* by its ledger */
     int64_t version, earning, total, tariff, earned, search_until_us;
     int64_t pickup_from_us, pickup_to_us; /* 0: as soon as can be */
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
@@ -58,6 +59,8 @@ struct shadow_driver {
     int64_t newest_fix_us;
     int64_t capacity_kg; /* of his vehicle; 0: he has none */
     int64_t earned, earnings_kept;
+    int64_t cash[CASH_ACCOUNT_COUNT], entered[CASH_ACCOUNT_COUNT]; /* his book; its entries */
+    int64_t cash_taken;                                            /* of those: at stops */
     struct map fixes; /* the bytes of the time → shadow_fix */
     struct shadow_driver *next;
 };
@@ -184,6 +187,10 @@ void oracle_booking(struct oracle *o, const struct store_change *change); /* ora
 void oracle_driver(struct oracle *o, const struct store_change *change);  /* oracle_driver.c */
 void oracle_trail(struct oracle *o, const struct store_change *change);   /* oracle_driver.c */
 void oracle_track(struct oracle *o, const struct store_change *change);
+void oracle_cash_book(struct oracle *o, struct json_value root, struct shadow_driver *d);
+void oracle_cash_entry(struct oracle *o, const struct store_change *change);
+void oracle_cash_booking(struct json_value root, struct shadow_booking *b);
+void oracle_cash_verdict(struct oracle *o);
 void oracle_earnings(struct oracle *o, const struct store_change *change); /* oracle_driver.c */
 void oracle_delivery(struct oracle *o, const struct store_change *change); /* oracle_mail.c */
 void oracle_promo(struct oracle *o, const struct store_change *change);    /* oracle_promo.c */

@@ -327,6 +327,22 @@ static struct books read_ledger(struct json_value root) {
     return k;
 }
 
+/* What its driver has said that he took for the trip, at whatever stop was the last then.
+ * *RET_LAST: he said it at the one that is the last now. */
+static int64_t fares_said(struct json_value root, bool *ret_last) {
+    struct json_value stops, cash;
+    int64_t fares = 0;
+    *ret_last = false;
+    if (!json_get(root, "stops", &stops))
+        return 0;
+    for (struct json_iter it = json_iter(stops); json_next(&it);) {
+        *ret_last = json_get(it.value, "cash", &cash) && json_kind(cash) == JSON_IS_OBJECT &&
+                    sim_json_i64(cash, "collected") != I64_ABSENT;
+        fares += *ret_last ? sim_json_i64(cash, "fare") : 0;
+    }
+    return fares;
+}
+
 /* The books of a booking balance, and say what its price and its end say. */
 static void check_ledger(struct oracle *o, struct json_value root, struct shadow_booking *b) {
     struct books k = read_ledger(root);
@@ -338,10 +354,14 @@ static void check_ledger(struct oracle *o, struct json_value root, struct shadow
     SIM_EXPECT(o->sim, k.charged == (delivered ? b->total : 0) && k.fees == fee,
                "what is charged is the price", "%s costs %lld, charged are %lld and %lld", b->id,
                (long long)b->total, (long long)k.charged, (long long)k.fees);
+    bool at_last;
+    int64_t said = fares_said(root, &at_last);
+    int64_t taken = delivered && cash && !at_last ? b->total : said;
     SIM_EXPECT(o->sim,
-               k.cash_taken == k.cash_held && k.cash_taken == (delivered && cash ? b->total : 0),
-               "cash is owed by who took it", "%s: %lld taken, %lld held", b->id,
-               (long long)k.cash_taken, (long long)k.cash_held);
+               k.cash_taken == k.cash_held && k.cash_taken == taken &&
+                   (!delivered || taken <= b->total) && (cash || taken == 0),
+               "cash is owed by who took it", "%s: %lld taken, %lld held, %lld said", b->id,
+               (long long)k.cash_taken, (long long)k.cash_held, (long long)taken);
     SIM_EXPECT(o->sim,
                k.earned <= k.charged + k.fees + (delivered ? b->discount : 0) &&
                    (!delivered || k.earned == b->earning),
@@ -448,6 +468,7 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
     read_booking(o, root, change, b);
     oracle_counted(o, root, b);
     check_ledger(o, root, b); /* the parser's, until it reads the events */
+    oracle_cash_booking(root, b);
     oracle_proofs(o, root, b);
     oracle_custody(o, root, b);
     if (old.state == BOOKING_NONE)

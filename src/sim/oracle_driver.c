@@ -106,6 +106,7 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
         sim_fail(o->sim, "documents are JSON", "%.*s", STR_ARG(change->id));
         return;
     }
+    oracle_cash_book(o, root, d);
     struct str duty = sim_json_str(root, "duty");
     d->busy = str_is(duty, "busy");
     d->on_duty = !str_is(duty, "off");

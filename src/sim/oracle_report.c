@@ -20,7 +20,8 @@ static void read_money(struct json_value root, int64_t counts[SHADOW_COUNTS]) {
     for (struct json_iter it = json_iter(lines); json_next(&it);) {
         int64_t amount = sim_json_i64(it.value, "amount");
         struct str account = sim_json_str(it.value, "account");
-        if (str_is(sim_json_str(it.value, "code"), "cash"))
+        struct str code = sim_json_str(it.value, "code");
+        if (str_is(code, "cash") || str_is(code, "collected")) /* from hand to hand */
             continue;
         counts[REVENUE] -= str_is(account, "customer") ? amount : 0;
         counts[EARNINGS] += str_is(account, "driver") ? amount : 0;

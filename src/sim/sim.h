@@ -107,8 +107,10 @@ struct sim_profile {
     double vehicles, shifts, documents;
     double linger; /* bookings that their drivers take their time with: positions come to count */
     double schedule, reschedule;
-    double imports; /* instead of asking for a quote he sends a file */
-    double proof;   /* stops that ask for some */
+    double imports;         /* instead of asking for a quote he sends a file */
+    double proof;           /* stops that ask for some */
+    double collect, settle; /* dropoffs with cash; looks of the office that settle some */
+    int64_t cash_limit;
     struct memory_blob_faults blobs;
 };
 void sim_profile_draw(struct sim *sim, const struct sim_options *o);
@@ -338,6 +340,7 @@ struct driver_person {
     int64_t next_stop;
     int32_t to_lat_e7, to_lng_e7; /* of that stop */
     bool lingers;                 /* takes his time with what he carries */
+    int64_t cash_due;             /* there; 0: none, or it was said */
     struct str missing; /* what it lacks; absent: nothing */ /* the body that says it */
 };
 void sim_driver_start(struct driver_person *d);

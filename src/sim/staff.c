@@ -137,6 +137,72 @@ static void on_bookings(struct person *p, const struct sim_answer *a) {
              STR("{\"reason\":\"the office knows why\"}"), on_done);
 }
 
+/* ---- cash ---- */
+
+static void on_entries(struct person *p, const struct sim_answer *a) {
+    struct staff *s = (struct staff *)p;
+    struct sim *sim = p->sim;
+    struct json_value items;
+    SIM_EXPECT(sim, a->status == 200 && a->is_json, "staff sees a cash book", "%d: %.*s", a->status,
+               STR_ARG(a->body));
+    if (!a->is_json || !json_get(a->json, "items", &items))
+        return;
+    for (struct json_iter it = json_iter(items); json_next(&it);) {
+        if (sim_chance(sim, 0.5)) /* also of what cannot be: it is refused */
+            continue;
+        struct sim_request r = {
+            .service = SIM_DRIVER,
+            .method = "POST",
+            .path = arena_printf(&sim->arena, "/v1/drivers/%s/cash/entries/%.*s/reverse",
+                                 s->driver_id, STR_ARG(sim_json_str(it.value, "id"))),
+            .body = STR("{\"reason\":\"miscounted\"}"),
+            .key = sim_new_key(sim)};
+        sim_slot_send(&s->p.slot, &r, on_done);
+        return;
+    }
+}
+
+static void on_balances(struct person *p, const struct sim_answer *a) {
+    static const char *const kinds[] = {"handed_in", "handed_in", "kept", "paid_out"};
+    struct staff *s = (struct staff *)p;
+    struct sim *sim = p->sim;
+    SIM_EXPECT(sim, a->status == 200 || a->status == 404, "staff sees what a driver holds",
+               "%d: %.*s", a->status, STR_ARG(a->body));
+    if (a->status != 200 || !a->is_json)
+        return;
+    const char *kind = kinds[rng_below(&sim->rng, COUNT_OF(kinds))];
+    bool out = kind[0] == 'p';
+    int64_t balance = sim_json_i64(a->json, out ? "earnings_owed" : "cash_held");
+    if (balance <= 0)
+        return;
+    struct sim_request r = {
+        .service = SIM_DRIVER,
+        .method = "POST",
+        .path = arena_printf(&sim->arena, "/v1/drivers/%s/cash/settlements", s->driver_id),
+        .body =
+            arena_printf(&sim->arena, "{\"kind\":\"%s\",\"amount\":%lld,\"balance\":%lld}", kind,
+                         (long long)rng_between(&sim->rng, 1, balance), (long long)balance),
+        .key = sim_new_key(sim)};
+    sim_slot_send(&s->p.slot, &r, on_done);
+}
+
+/* Takes cash from some driver, pays him, or puts right what was recorded. */
+static void mind_cash(struct staff *s) {
+    struct sim *sim = s->p.sim;
+    const struct driver_person *d =
+        &sim->drivers[rng_below(&sim->rng, (uint64_t)sim->profile.drivers)];
+    if (!d->p.ready)
+        return;
+    snprintf(s->driver_id, sizeof s->driver_id, "%s", d->p.driver_id);
+    if (sim_chance(sim, 0.3))
+        send(s, SIM_DRIVER, "GET",
+             arena_printf(&sim->arena, "/v1/drivers/%s/cash/entries", s->driver_id), STR_NONE,
+             on_entries);
+    else
+        send(s, SIM_DRIVER, "GET", arena_printf(&sim->arena, "/v1/drivers/%s/cash", s->driver_id),
+             STR_NONE, on_balances);
+}
+
 /* ---- promo codes ---- */
 
 /* Made early; made again they are refused, which does no harm. One that the other half of the time
@@ -239,6 +305,8 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
         return;
     if (!sim->calm && sim_chance(sim, token < 4 ? 0.6 : 0.05))
         mind_promos(s);
+    else if (!sim->calm && sim_chance(sim, sim->profile.settle))
+        mind_cash(s);
     else if (!sim->calm && sim_chance(sim, sim->profile.suspend))
         suspend_one(s);
     else if (!sim->calm && sim_chance(sim, sim->profile.tariffs))

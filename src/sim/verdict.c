@@ -224,6 +224,7 @@ void oracle_verdict(struct sim *sim) {
     oracle_mail_verdict(sim);
     oracle_promo_verdict(o);
     oracle_imports_verdict(o);
+    oracle_cash_verdict(o);
     oracle_proof_verdict(sim);
     oracle_audit(sim);
 }

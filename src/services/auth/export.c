@@ -59,6 +59,8 @@ static void write_elsewhere(struct jw *w, enum role role) {
         {"imports", "/v1/booking-imports", ROLES(ROLE_CUSTOMER) | ROLES_STAFF},
         {"profile", "/v1/driver", ROLES(ROLE_DRIVER)},
         {"earnings", "/v1/driver/earnings", ROLES(ROLE_DRIVER)},
+        {"cash", "/v1/driver/cash", ROLES(ROLE_DRIVER)},
+        {"cash_entries", "/v1/driver/cash/entries", ROLES(ROLE_DRIVER)},
         {"notifications", "/v1/notifications", ROLES_ANY},
     };
     jw_key(w, "elsewhere");

@@ -135,7 +135,7 @@ static void a_person_has_his_data(void **state) {
     assert_int_equal(count_at(f, a, "api_keys"), 1);
     assert_int_equal(count_at(f, a, "acts"), 1); /* he made a key */
     assert_int_equal(count_at(f, a, "acts_on_you"), 1);
-    assert_int_equal(count_at(f, a, "elsewhere"), 4); /* a driver's */
+    assert_int_equal(count_at(f, a, "elsewhere"), 6); /* a driver's, his cash too */
     assert_true(mentions(f, a, "\"before\":{\"role\":\"%s\"}", "customer"));
     assert_false(mentions(f, a, "%s", "hash"));
     assert_false(mentions(f, a, "%s", "bo@example.com"));

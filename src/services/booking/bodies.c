@@ -1,5 +1,5 @@
 /* What clients may send. */
-#include "services/booking/internal.h"
+#include "services/booking/collect.h"
 
 #include <stddef.h>
 
@@ -53,10 +53,19 @@ static const struct schema_field contact_fields[] = {
 };
 const struct schema contact_body_schema = SCHEMA(struct contact, "Contact", contact_fields);
 
+static const struct schema_field collect_fields[] = {
+    {"amount", S_I64, S_IN | S_REQUIRED, AT(collect_body, amount), .min = 1, .max = COLLECT_TOP,
+     .hint = "whole minor units of the currency"},
+    {"currency", S_LINE, S_IN, AT(collect_body, currency), .min = 3, .max = 3},
+};
+static const struct schema collect_schema =
+    SCHEMA(struct collect_body, "CollectRequest", collect_fields);
+
 static const struct schema_field stop_fields[] = {
     {"contact", S_OBJECT_PTR, S_IN, AT(stop_body, contact), .sub = &contact_body_schema},
     {"proof", S_STR_LIST, S_IN, AT(stop_body, proof), COUNT_AT(stop_body, proof_count), .min = 1,
      .max = PROOF_KIND_COUNT - 1},
+    {"collect", S_OBJECT_PTR, S_IN, AT(stop_body, collect), .sub = &collect_schema},
 };
 static const struct schema stop_schema =
     SCHEMA(struct stop_body, "BookingRequestStop", stop_fields);
@@ -112,6 +121,17 @@ static const struct schema_field proof_fields[] = {
     {"signature_id", S_ID, S_IN, AT(proof_body, signature_id), .hint = "fil"},
 };
 const struct schema proof_body_schema = SCHEMA(struct proof_body, "ProofRequest", proof_fields);
+
+static const struct schema_field collection_fields[] = {
+    {"stop", S_I64, S_IN | S_REQUIRED, AT(collection_body, stop), .min = 0,
+     .max = TRIP_STOPS_MAX - 1},
+    {"amount", S_I64, S_IN | S_REQUIRED, AT(collection_body, amount), .min = 0, .max = INT64_MAX,
+     .hint = "whole minor units of the currency"},
+    {"reason", S_STR, S_IN, AT(collection_body, reason), .min = 1, .max = REASON_CHARS_MAX},
+    VERSION(collection_body),
+};
+const struct schema collection_body_schema =
+    SCHEMA(struct collection_body, "CollectionRequest", collection_fields);
 
 static const struct schema_field rating_fields[] = {
     {"stars", S_I64, S_IN | S_REQUIRED, AT(rating_body, stars), .min = 1, .max = 5},

@@ -35,6 +35,8 @@ struct booking_options {
                                    suggested to him */
     int32_t open_bookings_max;  /* 100: of one customer; staff may have any number; -1: no limit.
                                    Several executors on one store may pass it by as many times */
+    int64_t collect_max;        /* 1,000,000: minor units that a driver may be asked to collect at
+                                   one stop */
     struct files *files;        /* pictures of proofs; NULL: none are taken */
     int32_t proof_default;      /* bits of 1 << kind (pin 1, photo 2, signature 3, name 4): what a
                                    dropoff asks for whose booking does not say */

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
-#include "services/booking/internal.h"
+#include "services/booking/collect.h"
 #include "services/booking/promo.h"
 #include "services/booking/returns.h"
 
@@ -26,6 +26,7 @@ void check_create(struct call *c, const void *body, struct field_errors *errors)
     const struct create_body *b = body;
     goods_check(b->goods, b->goods_count, &c->arena, errors);
     check_proofs(c, b, errors);
+    collect_check(c->service, b, &c->arena, errors);
 }
 
 /* A booking whose price has a promo code's discount is made in two commands: the first try finds
@@ -87,6 +88,9 @@ void handle_decline(struct call *c) {
 }
 void handle_rating(struct call *c) {
     send(c, &booking_rate);
+}
+void handle_collect(struct call *c) {
+    send(c, &booking_collect);
 }
 void handle_assign(struct call *c) {
     send(c, &booking_assign);

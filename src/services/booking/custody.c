@@ -39,6 +39,8 @@ static void write_entry(struct jw *w, const struct timeline_entry *t, int32_t se
         jw_kv_i64(w, "stop", t->stop);
     if (t->stars != I64_ABSENT)
         jw_kv_i64(w, "stars", t->stars);
+    if (t->amount != I64_ABSENT)
+        jw_kv_i64(w, "amount", t->amount);
     jw_kv_str(w, "seal", seal);
     jw_end(w);
 }

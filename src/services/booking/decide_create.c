@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "services/booking/collect.h"
 #include "services/booking/favourites.h"
 #include "services/booking/schedule.h"
 
@@ -136,6 +137,12 @@ static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
                      ret);
         return false;
     }
+    int32_t foreign = collect_foreign(body, quote->price.currency);
+    if (foreign >= 0) {
+        refuse_field(cmd, arena_printf(cmd->arena, "/stops/%d/collect/currency", foreign).p,
+                     arena_printf(cmd->arena, "must be %.*s", STR_ARG(quote->price.currency)), ret);
+        return false;
+    }
     if (facts->too_many) {
         const struct booking_service *s = cmd->service;
         decision_problem(ret, cmd, PROBLEM_TOO_MANY_OPEN,
@@ -207,6 +214,7 @@ void booking_fill(struct edit *e, const struct create_body *body, const struct c
     b->goods = body->goods_count > 0 ? body->goods : set->goods;
     b->goods_count = body->goods_count > 0 ? body->goods_count : set->goods_count;
     proof_demand(s, body, facts, a, b);
+    collect_ask(body, a, b);
     b->price = quote->price;
     b->promo = discount_of(set, quote);
     b->distance_m = quote->distance_m;

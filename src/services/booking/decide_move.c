@@ -2,6 +2,7 @@
  * machine and does what it says.
  */
 #include "base/check.h"
+#include "services/booking/collect.h"
 #include "services/booking/fees.h"
 #include "services/booking/internal.h"
 #include "services/booking/ledger.h"
@@ -32,11 +33,8 @@ static int32_t event_of_move(enum booking_action action, int32_t state) {
 /* The driver leaves stop I: what he has waited there is paid for. */
 static void charge_waiting(struct edit *e, int32_t i) {
     struct booking *b = e->b;
-    int64_t minutes = fees_waiting_minutes(e->old, i, e->ctx->now_us);
-    if (minutes == 0)
+    if (!fees_leave(e->old, i, e->ctx->now_us, e->ctx->arena, &b->price))
         return;
-    price_add(&e->old->price, ITEM_WAITING, minutes, minutes * b->terms.waiting_per_minute,
-              e->ctx->arena, &b->price);
     b->earning = price_earning(price_gross(&b->price), b->terms.commission_bp);
 }
 
@@ -75,7 +73,7 @@ static bool may_say(const struct command *cmd, const struct booking *b, unsigned
         return false;
     }
     if (booking_moves[b->state][action].stop_state == STOP_DONE &&
-        proof_lacking(b, ask.next_stop, cmd, ret))
+        (proof_lacking(b, ask.next_stop, cmd, ret) || collect_lacking(b, ask.next_stop, cmd, ret)))
         return false;
     bool begins = to == BOOKING_RETURNING && b->state == BOOKING_ARRIVED_DROPOFF;
     if (!begins || returns_fits(b, cmd->facts))

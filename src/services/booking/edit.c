@@ -8,6 +8,7 @@
  */
 #include "base/check.h"
 #include "base/timestamp.h"
+#include "services/booking/collect.h"
 #include "services/booking/custody.h"
 #include "services/booking/figures.h"
 #include "services/booking/internal.h"
@@ -78,15 +79,18 @@ struct timeline_entry *edit_entry(struct edit *e, int32_t type) {
                                      .actor_kind = (int32_t)e->cmd->who.role,
                                      .actor_id = e->cmd->who.user_id,
                                      .stop = I64_ABSENT,
-                                     .stars = I64_ABSENT};
+                                     .stars = I64_ABSENT,
+                                     .amount = I64_ABSENT};
     return entry;
 }
 
 struct edit_event *edit_event(struct edit *e, int32_t type, const struct booking_offer *offer) {
     CHECK(e->event_count < EDIT_EVENTS_MAX);
     struct edit_event *event = &e->events[e->event_count++];
-    *event = (struct edit_event){
-        .type = type, .pickup_distance_m = I64_ABSENT, .pickup_eta_s = I64_ABSENT};
+    *event = (struct edit_event){.type = type,
+                                 .pickup_distance_m = I64_ABSENT,
+                                 .pickup_eta_s = I64_ABSENT,
+                                 .money_stop = I64_ABSENT};
     if (offer != NULL) {
         event->offer_id = offer->id;
         event->driver_id = offer->driver.id;
@@ -291,6 +295,9 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .earning = b->earning,
                             .earned = b->ledger_count > 0 ? ledger_earned(b) : I64_ABSENT,
                             .gross = b->ledger_count > 0 ? ledger_gross(b) : I64_ABSENT,
+                            .cash = collect_all(b) > 0 ? collect_all(b) : I64_ABSENT,
+                            .money = from->money,
+                            .money_stop = from->money_stop,
                             .search_until_us = b->search_until_us,
                             .in_bulk = e->old == NULL && id_valid(b->made_by, "imp"),
                             .held = b->held,
@@ -345,11 +352,15 @@ void edit_commit(struct edit *e, struct decision *d) {
     decision_state(d, e->cmd, e->old, e->b);
     e->view = booking_view(e->b, NULL, e->ctx->arena);
     struct str figures = figures_more(e->old, e->b, e->ctx->arena);
+    if (e->b->driver != NULL) /* the first event tells of what is written into the ledger with it */
+        e->events[0].money =
+            ledger_book_lines(e->b, e->old != NULL ? e->old->ledger_count : 0, e->ctx->arena);
     int32_t counted = figures.p != NULL ? counted_by(e) : -1;
     for (int32_t i = 0; i < e->event_count; i++)
         write_event(e, d, &e->events[i], i > 0, i == counted ? figures : STR_NONE);
     if (counted == e->event_count)
-        write_event(e, d, &(struct edit_event){.type = ENTRY_NONE}, true, figures);
+        write_event(e, d, &(struct edit_event){.type = ENTRY_NONE, .money_stop = I64_ABSENT}, true,
+                    figures);
     tell_promo(e, d);
 }
 

@@ -65,6 +65,8 @@ static void erase_stops(struct booking *b) {
         s->contact = NULL;
         s->reason = STR_NONE;
         erase_proof(s->proof);
+        if (s->cash != NULL)
+            s->cash->reason = STR_NONE;
         s->place.address = STR_NONE;
         s->place.lat_e7 = coarse(s->place.lat_e7);
         s->place.lng_e7 = coarse(s->place.lng_e7);
@@ -80,7 +82,7 @@ static void erase_words(struct booking *b, struct arena *a) {
         struct timeline_entry *e = &b->timeline[i];
         struct str reason = e->reason, proof = e->proof, seal = custody_seal(e, a);
         if (e->type == ENTRY_CANCELLED || e->type == ENTRY_FAILED || e->type == ENTRY_STOP_FAILED ||
-            e->type == ENTRY_PROGRESSED)
+            e->type == ENTRY_PROGRESSED || e->type == ENTRY_COLLECTED)
             e->reason = STR_NONE;
         e->proof = STR_NONE;
         if (e->chain.p != NULL && (proof.p != NULL || reason.p != e->reason.p)) {

@@ -36,6 +36,9 @@ int64_t fees_waiting_from(const struct booking *b, int32_t i) {
 
 int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us) {
     int64_t from_us = fees_waiting_from(b, i);
+    const struct stop_cash *cash = b->stops[i].cash;
+    if (cash != NULL && cash->at_us != 0 && cash->at_us < now_us)
+        now_us = cash->at_us; /* it was paid then: what he is asked for grows no more */
     if (b->terms.waiting_per_minute <= 0 || from_us == 0 || now_us <= from_us)
         return 0;
     int64_t minutes = (now_us - from_us + US_PER_MIN - 1) / US_PER_MIN;
@@ -74,4 +77,13 @@ int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_u
             percent = t->cancel_assigned_percent;
     }
     return percent > 0 ? price_part(b->price.total, percent, 100) : 0;
+}
+
+bool fees_leave(const struct booking *b, int32_t i, int64_t now_us, struct arena *a,
+                struct price *ret) {
+    int64_t minutes = fees_waiting_minutes(b, i, now_us);
+    *ret = b->price;
+    if (minutes > 0)
+        price_add(&b->price, ITEM_WAITING, minutes, minutes * b->terms.waiting_per_minute, a, ret);
+    return minutes > 0;
 }

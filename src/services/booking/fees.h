@@ -13,4 +13,9 @@ int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us)
  * cost nothing, where that is a matter of time; else 0. */
 int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us);
 
+/* The price once the driver leaves stop I at NOW, with what he has waited there; in A. False: it is
+ * as it was. */
+bool fees_leave(const struct booking *b, int32_t i, int64_t now_us, struct arena *a,
+                struct price *ret);
+
 #endif

@@ -151,7 +151,7 @@ static void count_end(const struct booking *b, struct counts *c) {
 static void count_money(const struct booking *b, struct counts *c) {
     for (int32_t i = 0; i < b->ledger_count; i++) {
         const struct ledger_line *l = &b->ledger[i];
-        if (l->code == LINE_CASH)
+        if (l->code == LINE_CASH || l->code == LINE_COLLECTED)
             continue;
         if (l->account == LEDGER_CUSTOMER)
             c->n[COUNT_REVENUE] -= l->amount;

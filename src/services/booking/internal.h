@@ -40,9 +40,14 @@ struct quote_body {
     int32_t goods_count;
     struct str promo_code;
 };
+struct collect_body {
+    int64_t amount;
+    struct str currency; /* absent: the quote's */
+};
 struct stop_body {
     struct contact *contact;
-    struct str *proof; /* names of what is asked for; NULL: as the house has it */
+    struct collect_body *collect; /* NULL: nothing */
+    struct str *proof;            /* names of what is asked for; NULL: as the house has it */
     int32_t proof_count;
 };
 struct create_body {
@@ -77,6 +82,10 @@ struct proof_args {
     struct file_claim *claims; /* of the photo, then of the signature, as far as they are named;
                                   NULL: none was attached */
 };
+struct collection_body {
+    int64_t stop, amount, version;
+    struct str reason; /* why it is less than is due */
+};
 struct rating_body {
     int64_t stars, version;
     struct str comment;
@@ -108,7 +117,7 @@ extern const struct schema window_body_schema, rebook_body_schema;
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
     assign_body_schema, unassign_body_schema, release_body_schema, area_body_schema,
-    proof_body_schema, contact_body_schema;
+    proof_body_schema, contact_body_schema, collection_body_schema;
 
 /* ---- prices ---- */
 
@@ -157,7 +166,7 @@ extern const struct command_type quote_create, booking_create, booking_cancel, b
     booking_rate, booking_rate_by_link, booking_accept, booking_decline, booking_assign,
     booking_wake, booking_offered, booking_refused, booking_dropped, booking_stale,
     booking_reschedule, booking_unassign, booking_release, booking_proof, booking_reached,
-    booking_left;
+    booking_left, booking_collect;
 /* The saga of a promo code's use, promo_use.c. */
 extern const struct command_type promo_reserve; /* [struct ev_promo] */
 extern const struct command_type promo_wake;
@@ -177,7 +186,9 @@ struct edit_event {
     int32_t reason;                                 /* enum close_reason, of a closed offer */
     struct str offer_id, driver_id, driver_user_id; /* of the offer; absent: none */
     int64_t expires_at_us, pickup_distance_m, pickup_eta_s;
-    struct str why; /* of an end of an assignment, in people's words */
+    struct cash_lines *money; /* NULL: none */
+    int64_t money_stop;       /* I64_ABSENT: of no stop */
+    struct str why;           /* of an end of an assignment, in people's words */
     bool manual, at_once;
 };
 struct edit {
@@ -380,5 +391,7 @@ void handle_proof(struct call *c);
 void check_proof(struct call *c, const void *body, struct field_errors *errors);
 void check_proofs(struct call *c, const struct create_body *b, struct field_errors *errors);
 void handle_pins(struct call *c);
+void handle_collection(struct call *c);
+void handle_collect(struct call *c);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/timestamp.h"
+#include "runtime/csv.h"
 #include "services/booking/internal.h"
 #include "services/booking/report.h"
 
@@ -397,20 +398,6 @@ static void reply_json(struct call *c, const struct table *t) {
     call_json(c, 200, buf_str(&out));
 }
 
-/* A text of RFC 4180. What a spreadsheet would take for a formula gets an apostrophe before it. */
-static void csv_text(struct buf *out, struct str s) {
-    bool formula = s.len > 0 && memchr("=+-@\t\r", s.p[0], 6) != NULL;
-    buf_add_char(out, '"');
-    if (formula)
-        buf_add_char(out, '\'');
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.p[i] == '"')
-            buf_add_char(out, '"');
-        buf_add_char(out, s.p[i]);
-    }
-    buf_add_char(out, '"');
-}
-
 static void csv_values(struct buf *out, const struct report *report, const struct counts *c) {
     for (const struct column *col = report->columns; col->name != NULL; col++) {
         int64_t value;
@@ -445,14 +432,10 @@ static void reply_csv(struct call *c, const struct table *t) {
             csv_values(&out, q->report, &t->rows[i]->before);
         buf_add_cstr(&out, "\r\n");
     }
-    response_header(&c->response, "Content-Disposition",
-                    arena_printf(t->a, "attachment; filename=\"%s-%.*s-%.*s.csv\"", q->report->name,
-                                 STR_ARG(date_of(t->a, q->days.from)),
-                                 STR_ARG(date_of(t->a, q->days.to))));
-    c->response.status = 200;
-    c->response.content_type = "text/csv; charset=utf-8; header=present";
-    c->response.body = buf_str(&out);
-    c->reply(c);
+    call_csv(c,
+             arena_printf(t->a, "%s-%.*s-%.*s.csv", q->report->name,
+                          STR_ARG(date_of(t->a, q->days.from)), STR_ARG(date_of(t->a, q->days.to))),
+             buf_str(&out));
 }
 
 /* The book is the shelf's: what is kept of it is copied. */

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
+#include "services/booking/collect.h"
 #include "services/booking/erase.h"
 #include "services/booking/favourites.h"
 #include "services/booking/import.h"
@@ -118,6 +119,11 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "releaseBooking", .area = AREA_DRIVING},
     {"POST", "/v1/bookings/{id}/proof", ROLES(ROLE_DRIVER), handle_proof, &proof_body_schema,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "giveProof", check_proof, .area = AREA_DRIVING},
+    {"GET", "/v1/bookings/{id}/collection", ROLES_ANY, handle_collection, NULL, 0, "getCollection",
+     .area = AREA_BOOKINGS},
+    {"POST", "/v1/bookings/{id}/collection", ROLES(ROLE_DRIVER) | ROLES_STAFF, handle_collect,
+     &collection_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "confirmCollection",
+     .area = AREA_DRIVING},
     {"GET", "/v1/bookings/{id}/pins", ROLES_CUSTOMERS, handle_pins, NULL, 0, "listPins",
      .area = AREA_BOOKINGS},
     {"GET", "/v1/track/{token}", ROLES_PUBLIC, handle_track, NULL, 0, "trackBooking"},
@@ -318,6 +324,8 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.commission_percent = 0;
     if (s->o.open_bookings_max == 0)
         s->o.open_bookings_max = OPEN_BOOKINGS_MAX;
+    if (s->o.collect_max == 0)
+        s->o.collect_max = COLLECT_MAX;
     if (s->o.schedule_lead_us == 0)
         s->o.schedule_lead_us = SCHEDULE_LEAD_US;
     if (s->o.schedule_remind_us == 0)

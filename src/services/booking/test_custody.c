@@ -81,12 +81,14 @@ static void the_canonical_form(void **unused) {
                                    .actor_kind = ROLE_CUSTOMER,
                                    .actor_id = STR("usr_1"),
                                    .stop = I64_ABSENT,
-                                   .stars = I64_ABSENT},
+                                   .stars = I64_ABSENT,
+                                   .amount = I64_ABSENT},
                                   {.at_us = INT64_C(1795514401000000),
                                    .type = ENTRY_PROGRESSED,
                                    .state = BOOKING_PICKED_UP,
                                    .stop = 0,
-                                   .stars = I64_ABSENT}};
+                                   .stars = I64_ABSENT,
+                                   .amount = I64_ABSENT}};
     struct booking b = {.head.id = STR("bkg_1"),
                         .code = STR("ABCDEF"),
                         .timeline = t,

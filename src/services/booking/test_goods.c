@@ -166,7 +166,7 @@ static void test_booked(void **unused) {
     assert_int_equal(b.status, 201);
     assert_true(has(b, "\"goods\":[{\"name\":\"Lamp\",\"weight_g\":900}]"));
     b = book_as(t, id_of_class(t, q, "bike"), "");
-    assert_false(has(b, "goods"));
+    assert_false(has(b, "\"goods\":["));
     town_free(t);
 }
 

@@ -15,7 +15,7 @@ const char *const item_unit_names[] = {
 const char *const ledger_account_names[] = {NULL,  "customer", "driver", "house",
                                             "tax", "promo",    NULL};
 const char *const ledger_code_names[] = {NULL,       "charge", "earning", "commission", "tax",
-                                         "discount", "cash",   "fee",     NULL};
+                                         "discount", "cash",   "fee",     "collected",  NULL};
 const char *const proof_kind_names[] = {"none", "pin", "photo", "signature", "name", NULL};
 const char *const close_reason_names[] = {NULL,         "declined",           "timed_out",
                                           "withdrawn",  "accepted_elsewhere", "unassigned",
@@ -43,6 +43,7 @@ const char *const entry_type_names[] = {
     EV_BOOKING_LEFT,
     EV_BOOKING_STOP_FAILED,
     EV_BOOKING_RETURNED,
+    EV_BOOKING_COLLECTED,
     NULL,
 };
 
@@ -199,6 +200,13 @@ static const struct schema_field proof_fields[] = {
 };
 static const struct schema proof_schema = SCHEMA(struct stop_proof, "StoredProof", proof_fields);
 
+static const struct schema_field cash_fields[] = {
+    {"asked", S_I64, AT(stop_cash, asked)}, {"collected", S_I64, AT(stop_cash, collected)},
+    {"fare", S_I64, AT(stop_cash, fare)},   {"changes", S_I64, AT(stop_cash, changes)},
+    {"at", S_TIME, AT(stop_cash, at_us)},   {"reason", S_STR, AT(stop_cash, reason)},
+};
+static const struct schema cash_schema = SCHEMA(struct stop_cash, "StoredStopCash", cash_fields);
+
 static const struct schema_field stop_fields[] = {
     {"place", S_OBJECT, AT(booking_stop, place), .sub = &place_schema},
     {"contact", S_OBJECT_PTR, AT(booking_stop, contact), .sub = &contact_schema},
@@ -206,6 +214,7 @@ static const struct schema_field stop_fields[] = {
     {"back", S_BOOL, AT(booking_stop, back)},
     {"reason", S_STR, AT(booking_stop, reason)},
     {"proof", S_OBJECT_PTR, AT(booking_stop, proof), .sub = &proof_schema},
+    {"cash", S_OBJECT_PTR, AT(booking_stop, cash), .sub = &cash_schema},
     {"reached_at", S_TIME, AT(booking_stop, reached_at_us)},
     {"left_at", S_TIME, AT(booking_stop, left_at_us)},
 };
@@ -253,6 +262,7 @@ static const struct schema_field entry_fields[] = {
     {"actor_id", S_STR, AT(timeline_entry, actor_id)},
     {"stop", S_I64, AT(timeline_entry, stop)},
     {"stars", S_I64, AT(timeline_entry, stars)},
+    {"amount", S_I64, AT(timeline_entry, amount)},
     {"reason", S_STR, AT(timeline_entry, reason)},
     {"driver_id", S_STR, AT(timeline_entry, driver_id)},
     {"offer_id", S_STR, AT(timeline_entry, offer_id)},

@@ -19,15 +19,15 @@
 #define STOPS_MAX 20                   /* that people name */
 #define TRIP_STOPS_MAX (STOPS_MAX + 1) /* with the way back */
 #define PRICE_ITEMS_MAX 16
-#define LEDGER_MAX 32 /* lines */
+#define LEDGER_MAX 400 /* lines: four of each time that cash is confirmed, and those of the end */
 #define TAXES_MAX 4
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 352 /* entries */
+#define TIMELINE_MAX 432 /* entries */
 #define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    256 /* of them kept free of offers, for what a booking cannot do without */
+    336 /* of them kept free of offers, for what a booking cannot do without */
 #define FAVOURITES_MAX 20
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
@@ -35,6 +35,7 @@
 #define NOTES_CHARS_MAX 1000
 #define REASON_CHARS_MAX 500
 #define RECIPIENT_CHARS_MAX 100
+#define COLLECT_CHANGES_MAX 4 /* of one stop */
 #define PIN_LEN 4
 #define PIN_TRIES_MAX 5                          /* wrong ones, then … */
 #define PIN_PAUSE_US (INT64_C(5) * 60 * 1000000) /* … none is looked at for so long */
@@ -104,6 +105,7 @@ enum entry_type {
     ENTRY_LEFT,
     ENTRY_STOP_FAILED, /* and its goods go on, or back */
     ENTRY_RETURNED,
+    ENTRY_COLLECTED,
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -244,6 +246,15 @@ struct stop_proof {
     struct proof_file photo, signature;
     int64_t at_us; /* of the last that was given; 0: nothing yet */
 };
+/* Cash at one stop; collect.h says by which rules. */
+struct stop_cash {
+    int64_t asked;     /* minor units, for the customer; 0: none */
+    int64_t collected; /* all together; I64_ABSENT: not confirmed yet */
+    int64_t fare;      /* of that: for the trip */
+    int64_t changes;   /* times that it was confirmed, or put right */
+    int64_t at_us;     /* when it was first confirmed; 0: not yet */
+    struct str reason; /* why it was less */
+};
 struct booking_stop {
     struct place place;
     struct contact *contact;  /* NULL: none */
@@ -251,6 +262,7 @@ struct booking_stop {
     bool back;                /* the pickup once more: what could not be delivered comes back */
     struct stop_proof *proof; /* NULL: nothing is asked for, nothing was given */
     struct str reason;        /* why it failed; may be absent */
+    struct stop_cash *cash;   /* NULL: none is asked for the customer, none was confirmed */
     /* By the driver's positions; 0: not. left_at_us is of the last time that he was there. */
     int64_t reached_at_us, left_at_us;
 };
@@ -284,6 +296,7 @@ struct timeline_entry { /* its seq is its place + 1 */
     struct str actor_id;
     int64_t stop;                   /* I64_ABSENT: of no stop */
     int64_t stars;                  /* I64_ABSENT: none */
+    int64_t amount;                 /* of cash; I64_ABSENT: none */
     struct str reason;              /* may be absent */
     struct str driver_id, offer_id; /* may be absent */
     struct str proof;               /* JSON text: what was given; may be absent */
@@ -308,7 +321,8 @@ enum ledger_code {
     LINE_TAX,
     LINE_DISCOUNT,
     LINE_CASH,
-    LINE_FEE
+    LINE_FEE,
+    LINE_COLLECTED
 };
 extern const char *const ledger_code_names[];
 struct ledger_line {

@@ -3,6 +3,7 @@
  */
 #include "base/check.h"
 #include "geo/geo.h"
+#include "services/booking/collect.h"
 #include "services/booking/fees.h"
 #include "services/booking/internal.h"
 
@@ -211,6 +212,8 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool co
     write_known_time(w, "eta_to", eta->late_us);
     write_known_time(w, "reached_at", s->reached_at_us);
     write_known_time(w, "left_at", s->left_at_us);
+    if (contact || i == pin_of)
+        collect_write(w, b, i);
     if (s->proof != NULL) {
         jw_key(w, "proof");
         jw_object(w);
@@ -396,6 +399,8 @@ static void write_data(struct jw *w, const struct timeline_entry *t, bool open) 
         jw_kv_i64(w, "stop", t->stop);
     if (t->stars != I64_ABSENT)
         jw_kv_i64(w, "stars", t->stars);
+    if (t->amount != I64_ABSENT)
+        jw_kv_i64(w, "amount", t->amount);
     if (open && t->reason.p != NULL)
         jw_kv_str(w, "reason", t->reason);
     if (open && t->driver_id.p != NULL)

@@ -15,6 +15,7 @@
  */
 #include "base/check.h"
 #include "base/timestamp.h"
+#include "services/driver/cash.h"
 #include "services/driver/documents.h"
 
 #include <math.h>
@@ -68,6 +69,7 @@ struct driver *driver_edit(const struct command *cmd, const struct decide_ctx *c
     rota_copy(copy, a);
     documents_copy(copy, a);
     copy->claim = claim_copy(a, copy->claim);
+    copy->cash = cash_copy(a, copy->cash);
     copy->ended = arena_array(a, struct str, ENDED_MAX);
     for (int32_t i = 0; i < copy->ended_count; i++)
         copy->ended[i] = arena_str(a, state->ended[i]);
@@ -136,6 +138,7 @@ void driver_claim_event(const struct driver *d, const struct driver_claim *claim
         .dropoff = claim->dropoff,
         .stop_count = claim->stop_count,
         .earning = claim->earning,
+        .cash = claim->cash,
         .currency = claim->currency,
         .load = claim->load,
     };
@@ -160,6 +163,7 @@ static struct driver_claim claim_of(const struct ev_claim *want, const struct de
         .pickup_distance_m = want->pickup_distance_m,
         .pickup_eta_s = want->pickup_eta_s,
         .earning = want->earning,
+        .cash = want->cash,
         .currency = want->currency,
         .load = want->load,
     };
@@ -188,6 +192,8 @@ static const char *refusal(const struct driver_service *s, const struct driver *
     if (d->vehicle == NULL || d->vehicle->kind < want->vehicle ||
         d->vehicle->kind > want->vehicle + o->bigger_classes)
         return "drives another class of vehicle";
+    if (!want->manual && cash_barred(o, cash_held(d), want->cash))
+        return dispatch_reason_words(REASON_CASH_LIMIT).p;
     const char *bar = rota_bar(d, want, now_us);
     return bar != NULL ? bar : vehicle_unfit(vehicle_capacity(d->vehicle), want->load, a).p;
 }
@@ -291,6 +297,7 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
                                      .since_us = ctx->now_us,
                                      .stop_count = b->stop_count,
                                      .earning = b->earning,
+                                     .cash = b->cash,
                                      .currency = b->currency};
         next->claim = claim_copy(ctx->arena, &claim);
     }
@@ -312,9 +319,14 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
                          struct decision *ret) {
     const struct driver *d = state;
     const struct ev_booking *b = cmd->args;
-    if (d == NULL || has_ended(d, b->booking_id))
+    bool heard = d == NULL || has_ended(d, b->booking_id), booked = cash_sound(b);
+    if (d == NULL || (heard && !booked))
         return;
     struct driver *next = driver_edit(cmd, ctx, d, ret);
+    if (booked) /* by this very event, however its end was heard of before */
+        cash_post(next, b->currency, b->money, ctx->arena);
+    if (heard)
+        return;
     remember(next, ctx->arena, b->booking_id);
     next->delivered += b->state == BOOKING_DELIVERED;
     if (next->claim == NULL || !str_eq(next->claim->booking_id, b->booking_id))

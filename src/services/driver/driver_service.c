@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
+#include "services/driver/cash.h"
 #include "services/driver/devices.h"
 #include "services/driver/documents.h"
 #include "services/driver/erase.h"
@@ -69,6 +70,19 @@ static const struct route_entry routes[] = {
      .area = AREA_DRIVING},
     {"GET", "/v1/driver/earnings", ROLES(ROLE_DRIVER), earnings_get, NULL, 0, "getEarnings",
      .area = AREA_DRIVING},
+    {"GET", "/v1/driver/cash", ROLES(ROLE_DRIVER), cash_own, NULL, 0, "getCash",
+     .area = AREA_DRIVING},
+    {"GET", "/v1/driver/cash/entries", ROLES(ROLE_DRIVER), cash_entries_own, NULL, 0,
+     "listCashEntries", .area = AREA_DRIVING},
+    {"GET", "/v1/cash", ROLES_STAFF, cash_all, NULL, 0, "listCash", .area = AREA_REPORTS},
+    {"GET", "/v1/drivers/{id}/cash", ROLES_STAFF, cash_of, NULL, 0, "getDriverCash",
+     .area = AREA_REPORTS},
+    {"GET", "/v1/drivers/{id}/cash/entries", ROLES_STAFF, cash_entries_of, NULL, 0,
+     "listDriverCashEntries", .area = AREA_REPORTS},
+    {"POST", "/v1/drivers/{id}/cash/settlements", ROLES_STAFF, cash_settle, &settlement_body_schema,
+     ROUTE_IDEMPOTENT, "settleCash"},
+    {"POST", "/v1/drivers/{id}/cash/entries/{entry_id}/reverse", ROLES_STAFF, cash_reverse,
+     &reversal_body_schema, ROUTE_IDEMPOTENT, "reverseSettlement"},
     {"GET", "/v1/drivers/nearby", ROLES(ROLE_CUSTOMER) | ROLES_STAFF, drivers_nearby, NULL, 0,
      "listNearbyDrivers", .area = AREA_FLEET},
     {"GET", "/v1/drivers", ROLES_STAFF, drivers_list, NULL, 0, "listDrivers", .area = AREA_FLEET},
@@ -124,18 +138,26 @@ static const struct event_entry events[] = {
     {EV_BOOKING_RETURNED, &ev_booking_schema, on_ended},
     {EV_BOOKING_STOP_FAILED, &ev_booking_schema, on_progressed},
     {EV_BOOKING_RATED, &ev_booking_schema, on_rated},
+    {EV_BOOKING_COLLECTED, &ev_booking_schema, on_collected},
+    {EV_CASH_SETTLED, &ev_cash_schema, on_settled},
+    {EV_CASH_REVERSED, &ev_cash_schema, on_reversed},
     {EV_DISPATCH_CLAIM, &ev_claim_schema, on_claim},
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
 };
 
 static const struct command_type *const timers[] = {&driver_wake_type, &search_wake_type,
                                                     &journey_wake_type, NULL};
-static const struct store_collection *const collections[] = {
-    &driver_collection,         &trail_collection,
-    &track_collection,          &earnings_collection,
-    &search_collection,         &secret_collection,
-    &device_collection,         &journey_collection,
-    &driver_erasure_collection, NULL};
+static const struct store_collection *const collections[] = {&driver_collection,
+                                                             &trail_collection,
+                                                             &track_collection,
+                                                             &earnings_collection,
+                                                             &search_collection,
+                                                             &secret_collection,
+                                                             &device_collection,
+                                                             &journey_collection,
+                                                             &driver_erasure_collection,
+                                                             &cash_entry_collection,
+                                                             NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     return follow_start(self, reader, now_us);

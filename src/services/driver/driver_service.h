@@ -36,6 +36,8 @@ struct driver_options {
     int64_t fairness_half_life_s;           /* of jobs that count as lately; 0: 4 hours */
     enum auto_accept auto_accept;           /* whose offers are taken at once */
     int64_t window_us;       /* > 0: searches wait for its end and are solved together; 0: greedy */
+    int64_t cash_limit;      /* minor units: who holds so much is offered nothing that is paid in
+                                cash; 0: no limit */
     int32_t bigger_classes;  /* how many classes bigger than booked may serve, ≥ 0 */
     int64_t search_radius_m; /* the first circle; 0: 1500 */
     int64_t search_radius_max_m;  /* the last one; 0: 12000 */

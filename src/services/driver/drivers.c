@@ -59,6 +59,13 @@ static void write_offer(struct jw *w, const struct driver_claim *claim) {
     jw_kv_str(w, "currency", claim->currency);
     jw_kv_i64(w, "amount", claim->earning);
     jw_end(w);
+    if (claim->cash > 0) {
+        jw_key(w, "cash");
+        jw_object(w);
+        jw_kv_str(w, "currency", claim->currency);
+        jw_kv_i64(w, "amount", claim->cash);
+        jw_end(w);
+    }
     if (claim->load != NULL) {
         jw_key(w, "load");
         schema_write(&ev_load_schema, claim->load, S_OUT, w);

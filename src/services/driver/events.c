@@ -1,6 +1,7 @@
 /* Events in: each becomes a command on the driver it names, on the booking's search, or on both. */
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "services/driver/cash.h"
 #include "services/driver/journey.h"
 #include "services/driver/search.h"
 
@@ -63,6 +64,7 @@ void on_assign_wanted(struct event_turn *t, const void *data) {
                                .manual = true,
                                .stop_count = b->stop_count,
                                .earning = b->earning,
+                               .cash = b->cash,
                                .currency = b->currency,
                                .load = b->load};
     if (b->stop_count >= 2) {
@@ -116,7 +118,7 @@ static void earn(struct event_turn *t, const struct ev_booking *b) {
     event_command(t, &earnings_add_type, earnings_id(t->arena, b->driver_id, date), args);
 }
 
-/* Delivered, cancelled, failed, expired. */
+/* Delivered, returned, cancelled, failed, expired. */
 void on_ended(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;
     if (b->booking_id.p == NULL)
@@ -129,6 +131,8 @@ void on_ended(struct event_turn *t, const void *data) {
     bool delivered = b->state == BOOKING_DELIVERED && b->earning != I64_ABSENT;
     if (b->driver_id.p != NULL && (delivered || b->gross > 0))
         earn(t, b);
+    bool done = delivered || b->state == BOOKING_RETURNED;
+    cash_enter(t, b, done ? KIND_DELIVERED : KIND_CANCELLED);
     event_command(t, &search_ended_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
 }
 

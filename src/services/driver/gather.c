@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "services/driver/cash.h"
 #include "services/driver/search.h"
 
 #include <math.h>
@@ -40,6 +41,8 @@ static enum dispatch_reason bar_of(const struct look *l, const struct member *m,
     if (l->id.p != NULL && m->reserved_until_us > l->now_us &&
         !str_eq(str_from(m->reserved_for), l->id))
         return REASON_RESERVED;
+    if (cash_barred(l->o, m->merits.cash_held, l->search->cash))
+        return REASON_CASH_LIMIT;
     return vehicle_fits(m->capacity, load) ? REASON_NONE : REASON_TOO_SMALL;
 }
 

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "dispatch/dispatch.h"
+#include "services/driver/cash.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -143,7 +144,8 @@ static struct merits merits_of(const struct driver *d) {
         .acceptance_percent = dispatch_acceptance_percent(or_none(d->accepted), refused),
         .load_milli = or_none(d->load_milli),
         .load_at_us = d->load_at_us,
-        .free_since_us = d->free_since_us};
+        .free_since_us = d->free_since_us,
+        .cash_held = cash_held(d)};
 }
 
 static struct signal_driver news_of(const struct driver *d) {

@@ -28,12 +28,13 @@ struct trail_range {
 
 /* What the roster keeps of a driver's document; also how replicas tell each other of it. A C struct
  * as it lies in memory: one that changes gets another topic. */
-#define SIGNAL_DRIVER "driver.3"
+#define SIGNAL_DRIVER "driver.4"
 #define SIGNAL_NAME_BYTES_MAX 400 /* a longer name is cut, on maps only */
 /* What dispatch judges him by. */
 struct merits {
     int64_t rating_x100, acceptance_percent;
     int64_t load_milli, load_at_us, free_since_us;
+    int64_t cash_held; /* minor units */
 };
 struct signal_driver {
     char driver_id[ID_TEXT_MAX];

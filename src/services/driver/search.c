@@ -51,6 +51,7 @@ void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m)
     s->dropoff = &b->stops[b->stop_count - 1];
     s->stop_count = b->stop_count;
     s->earning = b->earning;
+    s->cash = b->cash;
     s->currency = b->currency;
     s->load = b->load;
     s->favourites = b->favourites;
@@ -187,6 +188,7 @@ static void send_claim(const struct search *s, const struct dispatch_candidate *
         .dropoff = s->dropoff,
         .stop_count = s->stop_count,
         .earning = s->earning,
+        .cash = s->cash,
         .currency = s->currency,
         .load = s->load,
     };

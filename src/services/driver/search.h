@@ -73,6 +73,7 @@ struct search {
     int32_t vehicle;
     struct ev_point *pickup, *dropoff;
     int64_t stop_count, earning;
+    int64_t cash; /* to be taken at its stops; I64_ABSENT: none */
     struct str currency;
     struct ev_load *load;   /* NULL: nothing was said of it */
     struct str *favourites; /* ids: the customer wants them asked before others */

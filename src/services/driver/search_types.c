@@ -72,6 +72,7 @@ static const struct schema_field search_fields[] = {
     {"dropoff", S_OBJECT_PTR, KEPT(search, dropoff), .sub = &place_schema},
     {"stops", S_I64, KEPT(search, stop_count)},
     {"earning", S_I64, KEPT(search, earning)},
+    {"cash", S_I64, KEPT(search, cash)},
     {"currency", S_STR, KEPT(search, currency)},
     {"load", S_OBJECT_PTR, KEPT(search, load), .sub = &ev_load_schema},
     {"favourites", S_STR_LIST, KEPT(search, favourites),

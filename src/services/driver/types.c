@@ -66,6 +66,7 @@ static const struct schema_field claim_fields[] = {
     {"pickup_distance_m", S_I64, KEPT(driver_claim, pickup_distance_m)},
     {"pickup_eta_s", S_I64, KEPT(driver_claim, pickup_eta_s)},
     {"earning", S_I64, KEPT(driver_claim, earning)},
+    {"cash", S_I64, KEPT(driver_claim, cash)},
     {"currency", S_STR, KEPT(driver_claim, currency)},
     {"load", S_OBJECT_PTR, KEPT(driver_claim, load), .sub = &ev_load_schema},
 };
@@ -117,6 +118,13 @@ static const struct schema_field document_fields[] = {
 };
 const struct schema document_schema = SCHEMA(struct document, "DriverDocument", document_fields);
 
+static const struct schema_field cash_book_fields[] = {
+    {"currency", S_STR, KEPT(cash_book, currency)},
+    {"sum", S_OBJECT, KEPT(cash_book, sum), .sub = &cash_lines_schema},
+};
+static const struct schema cash_book_schema =
+    SCHEMA(struct cash_book, "CashBook", cash_book_fields);
+
 static const struct schema_field driver_fields[] = {
     {"id", S_ID, .flags = S_OUT, .offset = offsetof(struct driver, head.id), .hint = "drv"},
     {"version", S_I64, .flags = S_OUT, .offset = offsetof(struct driver, head.version)},
@@ -156,6 +164,7 @@ static const struct schema_field driver_fields[] = {
     {"load_milli", S_I64, KEPT(driver, load_milli)},
     {"load_at", S_TIME, KEPT(driver, load_at_us)},
     {"auto_accept", S_BOOL, KEPT(driver, auto_accept)},
+    {"cash", S_OBJECT_PTR, KEPT(driver, cash), .sub = &cash_book_schema},
     {"free_since", S_TIME, KEPT(driver, free_since_us)},
     {"created_at", S_TIME, KEPT(driver, created_at_us)},
     {"updated_at", S_TIME, KEPT(driver, updated_at_us)},

@@ -47,6 +47,7 @@ struct driver_claim {
     int64_t ask_at_us; /* when to ask the booking what became of it; of no use once active */
     struct ev_point *pickup, *dropoff; /* NULL: not known */
     int64_t stop_count, pickup_distance_m, pickup_eta_s, earning;
+    int64_t cash; /* that he would take at its stops; I64_ABSENT: none */
     struct str currency;
     struct ev_load *load; /* NULL: nothing was said of it */
 };
@@ -79,6 +80,11 @@ struct document {
     int64_t submitted_at_us, reviewed_at_us;
     struct str reviewed_by; /* "usr_…" */
 };
+/* The sums of his cash book; cash.h. */
+struct cash_book {
+    struct str currency;
+    struct cash_lines sum;
+};
 struct driver {
     struct aggregate_head head;
     struct str user_id, name, phone; /* name and phone may be absent until auth has told */
@@ -109,6 +115,7 @@ struct driver {
     int64_t released;               /* bookings that he gave back */
     int64_t load_milli, load_at_us; /* jobs lately, as dispatch_load_milli has them */
     bool auto_accept;               /* he takes every offer at once */
+    struct cash_book *cash;         /* NULL: nothing was written into it yet */
     int64_t free_since_us;          /* he came on duty, or his last job ended; 0: not known */
     int64_t created_at_us, updated_at_us;
 };

@@ -395,6 +395,13 @@ static struct str offer_json(const struct ev_booking *b, struct arena *a) {
     jw_kv_str(&w, "currency", b->currency);
     jw_kv_i64(&w, "amount", b->earning);
     jw_end(&w);
+    if (b->cash > 0) {
+        jw_key(&w, "cash");
+        jw_object(&w);
+        jw_kv_str(&w, "currency", b->currency);
+        jw_kv_i64(&w, "amount", b->cash);
+        jw_end(&w);
+    }
     if (b->load != NULL) {
         jw_key(&w, "load");
         schema_write(&ev_load_schema, b->load, S_OUT, &w);
@@ -509,6 +516,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_PIN_REFUSED, &ev_booking_schema, on_booking},
     {EV_BOOKING_REACHED, &ev_booking_schema, on_booking},
     {EV_BOOKING_LEFT, &ev_booking_schema, on_booking},
+    {EV_BOOKING_COLLECTED, &ev_booking_schema, on_booking},
     {EV_ALERT_RAISED, &ev_alert_schema, on_alert_raised},
     {EV_ALERT_CLEARED, &ev_alert_schema, on_alert_cleared},
     {EV_ALERT_ACKNOWLEDGED, &ev_alert_schema, on_alert_acknowledged},

@@ -23,6 +23,10 @@ static struct str notice_json(const struct ev_notice *said, struct arena *a) {
         jw_kv_str(&w, "reason", said->reason);
     if (said->days != I64_ABSENT)
         jw_kv_i64(&w, "days", said->days);
+    if (said->amount != I64_ABSENT && said->currency.p != NULL) {
+        jw_kv_i64(&w, "amount", said->amount);
+        jw_kv_str(&w, "currency", said->currency);
+    }
     jw_end(&w);
     return buf_str(&out);
 }

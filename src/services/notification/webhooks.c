@@ -29,6 +29,7 @@ static const char *const event_types[] = {
     EV_BOOKING_FAILED,     EV_BOOKING_RATED,      EV_BOOKING_SCHEDULED,    EV_BOOKING_RESCHEDULED,
     EV_BOOKING_REMINDED,   EV_BOOKING_UNASSIGNED, EV_BOOKING_PROOF,        EV_BOOKING_PIN_REFUSED,
     EV_BOOKING_REACHED,    EV_BOOKING_LEFT,       EV_BOOKING_STOP_FAILED,  EV_BOOKING_RETURNED,
+    EV_BOOKING_COLLECTED,
 };
 
 #define AT(member) .offset = offsetof(struct webhook, member)

@@ -6,6 +6,7 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
 import { takeBooking, useNow } from '@/app/hooks.ts'
 import { Extras } from '@/booking/Extras.tsx'
+import { minorOf } from '@/cash/amount.ts'
 import { countdown, latinDigits, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { Button, Failure, Field, Skeleton } from '@/ui/index.tsx'
@@ -26,20 +27,35 @@ const ProofChoice = lazy(async () => {
   return { default: ProofChoice }
 })
 
-function requestOf(stop: DraftStop): Schemas['BookingRequestStop'] {
+const CollectField = lazy(async () => {
+  const [{ CollectField }, { words }] = await Promise.all([
+    import('@/cash/CollectField.tsx'),
+    import('@/cash/words.ts'),
+  ])
+  await words()
+  return { default: CollectField }
+})
+
+/** What is typed there is an amount, or nothing is. */
+function isAmount(stop: DraftStop, currency: string): boolean {
+  return !stop.collect?.trim() || Boolean(minorOf(stop.collect, currency))
+}
+function requestOf(stop: DraftStop, index: number, currency: string): Schemas['BookingRequestStop'] {
+  const amount = index > 0 ? minorOf(stop.collect ?? '', currency) : null
   const contact: Schemas['Contact'] = {}
   if (stop.contactName.trim()) contact.name = stop.contactName.trim()
   if (stop.contactPhone.trim()) contact.phone = latinDigits(stop.contactPhone).replace(/[\s()-]/g, '')
   return {
     ...(Object.keys(contact).length > 0 ? { contact } : {}),
     ...(stop.proof && { proof: stop.proof.length > 0 ? stop.proof : ['none'] }),
+    ...(amount && { collect: { amount, currency } }),
   }
 }
 function bodyOf(draft: Draft, quote: Schemas['Quote']): Schemas['BookingRequest'] {
   return {
     quote_id: quote.id,
     payment: draft.payment,
-    stops: draft.stops.map(requestOf),
+    stops: draft.stops.map((stop, index) => requestOf(stop, index, quote.currency)),
     ...(draft.prefer ? { prefer_favourites: true } : {}),
     ...(draft.notes.trim() ? { notes: draft.notes.trim() } : {}),
   }
@@ -87,7 +103,7 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
       className="grid gap-4"
       onSubmit={(event) => {
         event.preventDefault()
-        if (!book.isPending) book.mutate(quote)
+        if (!book.isPending && draft.stops.every((s) => isAmount(s, quote.currency))) book.mutate(quote)
       }}
     >
       <h1 className="text-lg font-semibold">{t('book.review')}</h1>
@@ -125,6 +141,16 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
               onChoose={(proof) => set(index, { proof })}
             />
           </Suspense>
+          {index > 0 && (
+            <Suspense>
+              <CollectField
+                value={stop.collect ?? ''}
+                currency={quote.currency}
+                fault={fields.find((f) => f.pointer.startsWith(`/stops/${index}/collect`))?.detail}
+                onChange={(collect) => set(index, { collect })}
+              />
+            </Suspense>
+          )}
         </fieldset>
       ))}
       <Field

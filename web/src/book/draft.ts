@@ -12,6 +12,7 @@ export type DraftStop = {
   contactPhone: string
   /** Absent: as the house asks for; none: nothing. */
   proof?: Schemas['ProofKind'][] | undefined
+  collect?: string // cash on delivery, as it was typed
 }
 export type DraftGoods = { key: string; name: string; kg: string; count: string; handling: string[] }
 export type Draft = {

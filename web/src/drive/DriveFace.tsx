@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { Route, Routes } from 'react-router'
 import { currentUser, subscribe } from '@/api/session.ts'
 import { startWorker, takeUpdate, useUpdate } from '@/app/pwa.ts'
+import { words as cashWords } from '@/cash/words.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { Button, Skeleton } from '@/ui/index.tsx'
 import { allowSound } from './attention.ts'
@@ -25,7 +26,7 @@ import { forgetLast } from './store.ts'
 import { jobView, WorkPage } from './WorkPage.tsx'
 
 /** Not for the first picture, but fetched right after it: an offer is there to be answered, wherever the network is by then. */
-const offerSheet = () => import('./OfferSheet.tsx')
+const offerSheet = async () => (await Promise.all([import('./OfferSheet.tsx'), cashWords()]))[0]
 const OfferSheet = lazy(async () => ({ default: (await offerSheet()).OfferSheet }))
 
 /** Seldom opened: it comes with its words when it is. */

@@ -1,12 +1,18 @@
 /** What he has earned: all of it, day by day, and a day's jobs. */
 import { useQuery } from '@tanstack/react-query'
+import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { words as cashWords } from '@/cash/words.ts'
 import { date, money } from '@/i18n/format.ts'
 import { Button, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 import { JobLine } from './JobsPage.tsx'
 
+const HeldCash = lazy(async () => {
+  const [{ HeldCash }] = await Promise.all([import('@/cash/HeldCash.tsx'), cashWords()])
+  return { default: HeldCash }
+})
 const PAGES_MAX = 10 // of 100 jobs: a month of a busy driver
 
 export function EarningsPage() {
@@ -31,6 +37,9 @@ export function EarningsPage() {
           <span className="text-quiet">{t('drive.earnings.span', { count: sum.bookings })}</span>
         </p>
       )}
+      <Suspense>
+        <HeldCash />
+      </Suspense>
       {sum?.days.length === 0 && <Empty>{t('drive.earnings.none')}</Empty>}
       <ul className="grid gap-2">
         {sum?.days.toReversed().map((d) => (

@@ -5,6 +5,7 @@ import type { Schemas } from '@/api/client.ts'
 import { useNow } from '@/app/hooks.ts'
 import { Waiting } from '@/booking/Extras.tsx'
 import { GoodsList } from '@/booking/Goods.tsx'
+import { mustConfirm, StopCash } from '@/cash/StopCash.tsx'
 import { moment, money } from '@/i18n/format.ts'
 import { Button, cx } from '@/ui/index.tsx'
 import { canFail, canRelease, currentStop, missingAt, nextStep, suggestedStep } from './acts.ts'
@@ -32,6 +33,7 @@ export function JobView({ job, unsent, said }: Props) {
         {said}
         <Head job={job} tentative={unsent > 0} />
         {stop && <StopCard stop={stop} />}
+        {stop && <StopCash job={job} stop={stop} unsent={unsent} />}
         <GpsLine />
         <More job={job} />
         {canRelease(job.state) && unsent === 0 && <ReleaseDialog job={job} />}
@@ -127,13 +129,14 @@ function More({ job }: { job: Schemas['Booking'] }) {
   )
 }
 
-/** Stays where the thumb is, whatever is above it. */
+/** Stays where the thumb is, whatever is above it; but for a stop whose cash is unsaid, where the thumb belongs to that. */
 function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | undefined }) {
   const { t } = useTranslation()
   const pressedAt = useRef(Number.NEGATIVE_INFINITY)
   const step = nextStep(job.state)
   const missing = missingAt(stop)
   const asked = suggestedStep(job) !== null
+  const unpaid = mustConfirm(stop)
   if (step === null || stop === undefined) return null
   function go() {
     const now = performance.now()
@@ -148,10 +151,10 @@ function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | 
     await outbox.step(job, 'failed', stop.index, reason)
   }
   return (
-    <div className="sticky bottom-0 mt-auto grid gap-2 bg-panel pt-2 pb-4">
+    <div className={cx('mt-auto grid gap-2 bg-panel pt-2 pb-4', !unpaid && 'sticky bottom-0')}>
       {missing.length > 0 ? (
         <ProofForm kinds={missing} onGive={(given) => void outbox.prove(job, stop.index, given)} />
-      ) : (
+      ) : unpaid ? null : (
         <>
           <p role="status" className={cx('text-lg font-medium text-going', !asked && 'sr-only')}>
             {asked && t(`arrive.ask.${step}`)}

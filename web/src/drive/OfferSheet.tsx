@@ -97,6 +97,11 @@ export function OfferSheet({ offer, note }: Props) {
             )}
           </ol>
           <LoadLine load={offer.load} />
+          {offer.cash && (
+            <p className="figures">
+              {t('cash.offer', { money: money(offer.cash.amount, offer.cash.currency) })}
+            </p>
+          )}
           {error !== null && <Failure error={error} size="drive" />}
           <SlideToConfirm
             label={t('drive.offer.accept')}

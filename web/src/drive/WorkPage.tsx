@@ -3,6 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { words as cashWords } from '@/cash/words.ts'
 import { clock } from '@/i18n/format.ts'
 import { Button, cx, Failure, Panel, Skeleton } from '@/ui/index.tsx'
 import { allowSound } from './attention.ts'
@@ -12,7 +13,7 @@ import { outbox } from './outbox.ts'
 import { VehicleForm } from './VehicleForm.tsx'
 
 /** Whoever waits for a job does not wait for this; it is fetched right after the first picture. */
-export const jobView = () => import('./JobView.tsx')
+export const jobView = async () => (await Promise.all([import('./JobView.tsx'), cashWords()]))[0]
 const JobView = lazy(async () => ({ default: (await jobView()).JobView }))
 
 type Props = { notice: Notice | null; onRead: () => void }

@@ -13,6 +13,7 @@ export type Step =
   | 'returned'
   | 'failed'
   | 'proof'
+  | 'collect'
 /** What shows that goods changed hands. */
 export type Given = { pin?: string; name?: string; photo?: Blob; signature?: Blob }
 /** One step, with the key under which the server does it once, however often it is sent. */
@@ -26,6 +27,7 @@ export type Act = {
   stop: number
   reason?: string
   given?: Given // of a proof
+  amount?: number // of cash, in minor units
   at: string
 }
 /** A step that the server would not take, and what the booking is there. */
@@ -87,7 +89,7 @@ function proven(stop: Schemas['Stop'], given: Given): Schemas['Stop'] {
  * back itself is the server's to add. */
 function stateAfter(
   booking: Schemas['Booking'],
-  status: Exclude<Step, 'proof'>,
+  status: Exclude<Step, 'proof' | 'collect'>,
   stop: Schemas['Stop'],
   stops: Schemas['Stop'][],
 ): State {
@@ -98,6 +100,11 @@ function stateAfter(
   return stops.some((s) => s.state === 'failed') ? 'returning' : status
 }
 
+/** STOP once so much cash has been taken there. */
+function paid(stop: Schemas['Stop'], amount: number): Schemas['Stop'] {
+  return stop.cash === undefined ? stop : { ...stop, cash: { ...stop.cash, collected: amount } }
+}
+
 /** BOOKING as it will be when ACTS have been sent. Those that it has gone past already change nothing. */
 export function withActs(booking: Schemas['Booking'], acts: Act[]): Schemas['Booking'] {
   let now = booking
@@ -106,6 +113,12 @@ export function withActs(booking: Schemas['Booking'], acts: Act[]): Schemas['Boo
     if (act.status === 'proof') {
       if (act.booking_id === now.id && stop?.index === act.stop)
         now = { ...now, stops: now.stops.map((s) => (s === stop ? proven(s, act.given ?? {}) : s)) }
+      continue
+    }
+    if (act.status === 'collect') {
+      const { amount = 0 } = act
+      if (act.booking_id === now.id && stop?.index === act.stop)
+        now = { ...now, stops: now.stops.map((s) => (s === stop ? paid(s, amount) : s)) }
       continue
     }
     const fits = act.status === 'failed' ? canFail(now.state) : nextStep(now.state) === act.status

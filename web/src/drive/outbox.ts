@@ -60,11 +60,15 @@ class Outbox {
   async step(booking: Schemas['Booking'], status: Step, stop: number, reason?: string): Promise<void> {
     await this.add(booking, status, stop, reason !== undefined ? { reason } : {})
   }
+  /** How much cash was taken at STOP; REASON where it is less than is due. */
+  async collect(booking: Schemas['Booking'], stop: number, amount: number, reason?: string): Promise<void> {
+    await this.add(booking, 'collect', stop, { amount, ...(reason !== undefined && { reason }) })
+  }
   private async add(
     booking: Schemas['Booking'],
     status: Step,
     stop: number,
-    more: Pick<Act, 'reason' | 'given'>,
+    more: Pick<Act, 'reason' | 'given' | 'amount'>,
   ): Promise<void> {
     if (this.account === null) return
     await store.addAct({
@@ -228,6 +232,17 @@ async function prove(act: Act): Promise<Schemas['Booking']> {
 
 function send(act: Act): Promise<Schemas['Booking']> {
   if (act.status === 'proof') return prove(act)
+  if (act.status === 'collect')
+    return data(
+      api.POST('/v1/bookings/{id}/collection', {
+        params: { path: { id: act.booking_id }, header: { 'Idempotency-Key': act.key } },
+        body: {
+          stop: act.stop,
+          amount: act.amount ?? 0,
+          ...(act.reason !== undefined && { reason: act.reason }),
+        },
+      }),
+    )
   return data(
     api.POST('/v1/bookings/{id}/status', {
       params: { path: { id: act.booking_id }, header: { 'Idempotency-Key': act.key } },

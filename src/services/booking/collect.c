@@ -1,0 +1,300 @@
+#include "services/booking/collect.h"
+
+#include "base/check.h"
+#include "services/booking/fees.h"
+#include "services/booking/ledger.h"
+
+/* ---- what is due ---- */
+
+static int64_t asked_at(const struct booking *b, int32_t i) {
+    const struct stop_cash *cash = b->stops[i].cash;
+    return cash != NULL && cash->asked > 0 ? cash->asked : 0;
+}
+
+static bool is_confirmed(const struct booking *b, int32_t i) {
+    const struct stop_cash *cash = b->stops[i].cash;
+    return cash != NULL && cash->collected != I64_ABSENT;
+}
+
+static bool has_fare(const struct booking *b, int32_t i) {
+    return b->payment == PAYMENT_CASH && i == b->stop_count - 1;
+}
+
+int64_t collect_fares(const struct booking *b, int32_t but) {
+    int64_t all = 0;
+    for (int32_t i = 0; i < b->stop_count; i++)
+        all += i != but && is_confirmed(b, i) ? b->stops[i].cash->fare : 0;
+    return all;
+}
+
+/* Of a price of TOTAL: at the last stop what was not paid before; elsewhere what was paid there
+ * when it was the last, before the way back was added. */
+static int64_t fare_of(const struct booking *b, int32_t i, int64_t total) {
+    if (has_fare(b, i))
+        return total - collect_fares(b, i);
+    return is_confirmed(b, i) ? b->stops[i].cash->fare : 0;
+}
+
+int64_t collect_fare(const struct booking *b, int32_t i, int64_t now_us, struct arena *a) {
+    struct price price = b->price;
+    if (b->stops[i].state == STOP_ARRIVED) /* done: what was waited is in the price */
+        fees_leave(b, i, now_us, a, &price);
+    return fare_of(b, i, price.total);
+}
+
+int64_t collect_due(const struct booking *b, int32_t i, int64_t now_us, struct arena *a) {
+    return asked_at(b, i) + collect_fare(b, i, now_us, a);
+}
+
+int64_t collect_taken(const struct booking *b, int32_t i) {
+    bool at_end = b->state == BOOKING_DELIVERED || b->state == BOOKING_RETURNED;
+    if (is_confirmed(b, i))
+        return b->stops[i].cash->collected;
+    return has_fare(b, i) && at_end ? ledger_fares(b) - collect_fares(b, i) : I64_ABSENT;
+}
+
+int64_t collect_all(const struct booking *b) {
+    int64_t all = b->payment == PAYMENT_CASH ? b->price.total : 0;
+    for (int32_t i = 0; i < b->stop_count; i++)
+        all += b->stops[i].state != STOP_FAILED || is_confirmed(b, i) ? asked_at(b, i) : 0;
+    return all;
+}
+
+bool collect_lacking(const struct booking *b, int32_t i, const struct command *cmd,
+                     struct decision *d) {
+    if (asked_at(b, i) == 0 || collect_taken(b, i) != I64_ABSENT)
+        return false;
+    problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_CASH_MISSING,
+                      arena_printf(cmd->arena, "stop %d is done once its cash is confirmed", i),
+                      NULL, arena_printf(cmd->arena, "\"stop\":%d", i), 0);
+    return true;
+}
+
+/* ---- what was asked ---- */
+
+void collect_ask(const struct create_body *body, struct arena *a, struct booking *b) {
+    for (int32_t i = 0; i < body->stop_count && i < b->stop_count; i++) {
+        const struct collect_body *collect = body->stops[i].collect;
+        if (collect == NULL)
+            continue;
+        b->stops[i].cash = arena_new(a, struct stop_cash);
+        *b->stops[i].cash = (struct stop_cash){.asked = collect->amount, .collected = I64_ABSENT};
+    }
+}
+
+int32_t collect_foreign(const struct create_body *body, struct str currency) {
+    for (int32_t i = 0; i < body->stop_count; i++) {
+        const struct collect_body *collect = body->stops[i].collect;
+        if (collect != NULL && collect->currency.p != NULL && !str_eq(collect->currency, currency))
+            return i;
+    }
+    return -1;
+}
+
+void collect_check(const struct booking_service *s, const struct create_body *body, struct arena *a,
+                   struct field_errors *errors) {
+    for (int32_t i = 0; i < body->stop_count; i++) {
+        const struct collect_body *collect = body->stops[i].collect;
+        if (collect == NULL)
+            continue;
+        if (i == 0)
+            field_errors_add(errors, a, STR("/stops/0/collect"),
+                             "is for stops to which something is brought, not for the pickup");
+        else if (collect->amount > s->o.collect_max)
+            field_errors_add(errors, a, arena_printf(a, "/stops/%d/collect/amount", i),
+                             "must be at most %lld", (long long)s->o.collect_max);
+    }
+}
+
+/* ---- what is shown ---- */
+
+void collect_write(struct jw *w, const struct booking *b, int32_t i) {
+    const struct stop_cash *cash = b->stops[i].cash;
+    int64_t goods = asked_at(b, i), taken = collect_taken(b, i);
+    if (goods == 0 && !has_fare(b, i) && taken == I64_ABSENT)
+        return;
+    int64_t fare = fare_of(b, i, b->price.total);
+    jw_key(w, "cash");
+    jw_object(w);
+    jw_kv_str(w, "currency", b->price.currency);
+    jw_kv_i64(w, "goods", goods);
+    jw_kv_i64(w, "fare", fare);
+    jw_kv_i64(w, "due", goods + fare);
+    jw_key(w, "collected");
+    if (taken != I64_ABSENT)
+        jw_i64(w, taken);
+    else
+        jw_null(w);
+    if (cash != NULL && cash->at_us != 0)
+        jw_kv_time(w, "at", cash->at_us);
+    if (cash != NULL && cash->reason.p != NULL)
+        jw_kv_str(w, "reason", cash->reason);
+    jw_end(w);
+}
+
+static void write_due(struct jw *w, const struct booking *b, int32_t i, int64_t now_us,
+                      struct arena *a) {
+    int64_t due = collect_due(b, i, now_us, a), taken = collect_taken(b, i);
+    if (due == 0)
+        return;
+    jw_object(w);
+    jw_kv_i64(w, "stop", i);
+    jw_kv_i64(w, "goods", asked_at(b, i));
+    jw_kv_i64(w, "fare", due - asked_at(b, i));
+    jw_kv_i64(w, "due", due);
+    jw_key(w, "collected");
+    if (taken != I64_ABSENT)
+        jw_i64(w, taken);
+    else
+        jw_null(w);
+    jw_end(w);
+}
+
+/* As of now: what is being waited at the last stop is in it. */
+void handle_collection(struct call *c) {
+    const struct booking *b = visible_booking(c);
+    struct buf out;
+    struct jw w;
+    if (b == NULL)
+        return;
+    buf_init(&out, &c->arena, 256);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "currency", b->price.currency);
+    jw_key(&w, "stops");
+    jw_array(&w);
+    for (int32_t i = 0; i < b->stop_count; i++)
+        write_due(&w, b, i, c->now_us, &c->arena);
+    jw_end(&w);
+    jw_end(&w);
+    response_header(&c->response, "Cache-Control", STR("no-store"));
+    call_json(c, 200, buf_str(&out));
+}
+
+/* ---- confirming ---- */
+
+static void refuse_field(const struct command *cmd, const char *pointer, struct str detail,
+                         struct decision *d) {
+    struct field_errors errors = {0};
+    field_errors_add(&errors, cmd->arena, str_from(pointer), "%.*s", STR_ARG(detail));
+    problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
+                      STR("1 field is not valid"), &errors, STR_NONE, 0);
+}
+
+/* Its driver, at the stop; or the office, where something is known that can be put right. False:
+ * RET has the problem. */
+static bool may_confirm(const struct booking *b, const struct command *cmd, unsigned hats,
+                        struct decision *ret) {
+    const struct collection_body *body = cmd->args;
+    bool back = b->state == BOOKING_ARRIVED_RETURN;
+    struct booking_ask ask = booking_ask_of(b, back ? ACTION_GIVE_BACK : ACTION_DELIVER, hats);
+    int32_t to;
+    if ((hats & HAT_STAFF) != 0) {
+        bool known = body->stop < b->stop_count && b->driver != NULL &&
+                     collect_taken(b, (int32_t)body->stop) != I64_ABSENT;
+        if (!known)
+            refuse_field(cmd, "/stop", STR("has no cash that was confirmed"), ret);
+        else if (body->reason.p == NULL)
+            refuse_field(cmd, "/reason", STR("is required to put right what was confirmed"), ret);
+        return known && body->reason.p != NULL;
+    }
+    ask.stop = body->stop;
+    enum verdict v = booking_judge(&ask, &to);
+    if (v != VERDICT_OK)
+        booking_refuse(b, cmd, &ask, v, "confirming cash", ret);
+    return v == VERDICT_OK;
+}
+
+/* What has been waited since the driver was told may be left out: it stays owed. False: RET has the
+ * problem. */
+static bool sum_fits(const struct booking *b, const struct command *cmd, int64_t due,
+                     struct decision *ret) {
+    const struct collection_body *body = cmd->args;
+    int32_t i = (int32_t)body->stop;
+    int64_t least = asked_at(b, i) + fare_of(b, i, b->price.total);
+    if (due == 0)
+        refuse_field(cmd, "/stop", STR("asks for no cash"), ret);
+    else if (body->amount > due)
+        refuse_field(
+            cmd, "/amount",
+            arena_printf(cmd->arena, "must be at most %lld, which is due here", (long long)due),
+            ret);
+    else if (body->amount < least && body->reason.p == NULL)
+        refuse_field(cmd, "/reason",
+                     arena_printf(cmd->arena, "is required for less than %lld, which is due here",
+                                  (long long)least),
+                     ret);
+    else
+        return true;
+    return false;
+}
+
+static bool said_already(const struct booking *b, const struct collection_body *body) {
+    const struct stop_cash *cash = b->stops[body->stop].cash;
+    return cash != NULL && cash->collected == body->amount && str_eq(cash->reason, body->reason);
+}
+
+/* The sum is AMOUNT, of which FARE is for the trip; the ledger gets what that is more than before.
+ */
+static void take(struct edit *e, int32_t i, int64_t amount, int64_t fare) {
+    const struct collection_body *body = e->cmd->args;
+    const struct stop_cash *old = e->old->stops[i].cash;
+    int64_t before = collect_taken(e->old, i);
+    bool known = before != I64_ABSENT, said = old != NULL && old->collected != I64_ABSENT;
+    int64_t fare_before = said ? old->fare : known ? before : 0; /* unsaid: it was the fare */
+    struct stop_cash *cash = arena_new(e->ctx->arena, struct stop_cash);
+    *cash = (struct stop_cash){.collected = I64_ABSENT};
+    if (old != NULL)
+        *cash = *old;
+    cash->collected = amount;
+    cash->fare = fare;
+    cash->reason = body->reason;
+    cash->changes++;
+    if (cash->at_us == 0)
+        cash->at_us = e->ctx->now_us;
+    edit_stop(e, i)->cash = cash;
+    int64_t goods_before = known ? before - fare_before : 0;
+    ledger_collected(e->b, amount - fare - goods_before, fare - fare_before, e->ctx->now_us,
+                     e->ctx->arena);
+}
+
+static void decide_collect(const struct command *cmd, const struct decide_ctx *ctx,
+                           const void *state, struct decision *ret) {
+    const struct booking *b = state;
+    const struct collection_body *body = cmd->args;
+    unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
+    if (!booking_at_hand(b, cmd, hats, body->version, ret))
+        return;
+    CHECK(b != NULL);
+    if (!may_confirm(b, cmd, hats, ret))
+        return;
+    int32_t i = (int32_t)body->stop;
+    int64_t fare = collect_fare(b, i, ctx->now_us, ctx->arena);
+    if (!sum_fits(b, cmd, asked_at(b, i) + fare, ret))
+        return;
+    if (said_already(b, body)) {
+        booking_unchanged(b, cmd, ret);
+        return;
+    }
+    if (b->stops[i].cash != NULL && b->stops[i].cash->changes >= COLLECT_CHANGES_MAX) {
+        refuse_field(cmd, "/stop", STR("has been confirmed often enough"), ret);
+        return;
+    }
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    take(&e, i, body->amount, body->amount < fare ? body->amount : fare);
+    struct timeline_entry *entry = edit_entry(&e, ENTRY_COLLECTED);
+    entry->stop = i;
+    entry->amount = body->amount;
+    entry->reason = body->reason;
+    edit_event(&e, ENTRY_COLLECTED, NULL)->money_stop = i;
+    edit_commit(&e, ret);
+    edit_reply(&e, ret, 200);
+}
+
+const struct command_type booking_collect = {
+    .name = "booking.collect",
+    .aggregate = &booking_aggregate,
+    .decide = decide_collect,
+    .applied = booking_applied,
+};
