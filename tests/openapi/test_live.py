@@ -286,7 +286,36 @@ class MainWay(unittest.TestCase):
         self.service_area()
         booking = self.book(ola)
         self.drive(ola, booking)
+        self.cash(ola)
         self.look_back(ola, booking)
+
+    def cash(self, ola):
+        """Goods paid for at the door; what was taken is handed in, and a slip is put right."""
+        quote = customer.quote((57.7089, 11.9746), (57.6969, 11.9865))
+        ask = {'quote_id': quote['id'], 'payment': 'card', 'stops': [{}, {'collect': {'amount': 25000}}]}
+        customer.problem(422, 'invalid-request', 'POST', '/v1/bookings', ask | {'stops': [{}, {'collect': {'amount': 0}}]})
+        booking = customer.post('/v1/bookings', ask, expect=201).json
+        at, book = f'/v1/bookings/{booking["id"]}', f'/v1/drivers/{ola.driver_id}/cash'
+        held = dispatcher.get(book, expect=200).json['cash_held']
+        ola.accept(booking['id'])
+        ola.problem(409, 'illegal-transition', 'POST', f'{at}/collection', {'stop': 1, 'amount': 25000})
+        ola.status(booking['id'], 'arrived_pickup', 'picked_up', 'arrived_dropoff')
+        self.assertEqual(ola.get(f'{at}/collection', expect=200).json['stops'][0]['due'], 25000)
+        ola.problem(422, 'invalid-request', 'POST', f'{at}/collection', {'stop': 1, 'amount': 24000})
+        ola.post(f'{at}/collection', {'stop': 1, 'amount': 25000}, expect=200)
+        ola.status(booking['id'], 'delivered')
+        lorry.until(lambda: dispatcher.get(book, expect=200).json['cash_held'] == held + 25000, 'he holds it')
+        ola.get('/v1/driver/cash', expect=200)
+        dispatcher.get('/v1/cash?limit=5', expect=200)
+        settle = {'kind': 'handed_in', 'amount': 25000, 'balance': held + 25000, 'reference': 'R-17'}
+        entry = dispatcher.post(f'{book}/settlements', settle, key='slip-17', expect=201).json
+        dispatcher.problem(409, 'cash-changed', 'POST', f'{book}/settlements', settle, key='slip-18')
+        dispatcher.problem(422, 'invalid-request', 'POST', f'{book}/settlements', settle | {'amount': 0}, key='slip-19')
+        dispatcher.problem(422, 'bad-parameter', 'POST', f'{book}/settlements', settle)
+        dispatcher.post(f'{book}/entries/{entry["id"]}/reverse', {'reason': 'miscounted'}, expect=201)
+        dispatcher.problem(409, 'cash-reversed', 'POST', f'{book}/entries/{entry["id"]}/reverse', {'reason': 'miscounted'})
+        self.assertGreaterEqual(len(dispatcher.get(f'{book}/entries?limit=10', expect=200).json['items']), 3)
+        ola.get('/v1/driver/cash/entries?limit=10', expect=200)
 
     def promos(self):
         stops = [{'lat': 57.7089, 'lng': 11.9746}, {'lat': 57.6969, 'lng': 11.9865}]
@@ -816,6 +845,7 @@ def filled(path):
     """The path with ids of nothing that there is."""
     kinds = {'/users/': 'usr', 'drivers/': 'drv', '/me/places/': 'plc', '-imports/': 'imp'}
     prefix = next((kind for part, kind in kinds.items() if part in path), 'bkg')
+    path = path.replace('{entry_id}', 'cse' + NOBODY)
     return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found').replace('{code}', 'NONE')
 
 
@@ -923,6 +953,9 @@ KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'c
               'reviewDocument': {'decision': 'approved'}})
 # Of those who give something off.
 KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})
+# Of those who take cash.
+KEYED.update({'confirmCollection': {'stop': 1, 'amount': 1}, 'reverseSettlement': {'reason': 'miscounted'},
+              'settleCash': {'kind': 'kept', 'amount': 1, 'balance': 1}})
 # Of those who send files.
 KEYED.update({'importBookings': {'rows': [{}]}, 'cancelImport': None})
 # Of those who book for later, and again.
