@@ -251,6 +251,8 @@ static const struct schema_field tracking_fields[] = {
     {"driver_id", S_ID, AT(ev_tracking, driver_id), .hint = "drv"},
     {"stop", S_I64, AT(ev_tracking, stop)},
     {"at", S_TIME, AT(ev_tracking, at_us)},
+    {"lat", S_DEG7, AT(ev_tracking, lat_e7), .min = -90, .max = 90},
+    {"lng", S_DEG7, AT(ev_tracking, lng_e7), .min = -180, .max = 180},
 };
 const struct schema ev_tracking_schema =
     SCHEMA(struct ev_tracking, "TrackingEvent", tracking_fields);

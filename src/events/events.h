@@ -112,7 +112,10 @@ struct ev_webhook {
 #define EV_BOOKING_STOP_FAILED                                                                     \
     "booking.stop_failed" /* driver; the goods of a stop stay with him. What is left comes next:   \
                              other stops, or (returning, with stops) the way back */
-#define EV_BOOKING_RETURNED "booking.returned"       /* driver, earning: final */
+#define EV_BOOKING_RETURNED "booking.returned" /* driver, earning: final */
+#define EV_BOOKING_STOPS_CHANGED                                                                   \
+    "booking.stops_changed" /* stops, earning; driver if there is one: other drop-offs than        \
+                               before. Open offers are closed with it */
 #define EV_BOOKING_RATED "booking.rated"             /* driver, stars */
 #define EV_BOOKING_SCHEDULED "booking.scheduled"     /* made for later: booking.requested follows */
 #define EV_BOOKING_RESCHEDULED "booking.rescheduled" /* for another time than before */
@@ -334,7 +337,9 @@ struct ev_file {
 struct ev_tracking {
     struct str booking_id, driver_id;
     int64_t stop;
-    int64_t at_us; /* by his fixes */
+    int64_t at_us;          /* by his fixes */
+    int32_t lat_e7, lng_e7; /* of the stop: another may have its number by now; DEG7_ABSENT: from
+                               before that was said */
 };
 
 #define EV_ALERT_RAISED "alert.raised" /* struct ev_alert; key: the booking's id */

@@ -57,8 +57,9 @@ struct sim_result {
     uint64_t trace_hash;
     int64_t bookings; /* that came to an end: */
     int64_t delivered, cancelled, expired, not_deliverable, returned;
-    int64_t imported;   /* of them, rows of files */
-    int64_t virtual_us; /* how long it lasted in there */
+    int64_t stops_changed; /* times that a booking got other stops */
+    int64_t imported;      /* of them, rows of files */
+    int64_t virtual_us;    /* how long it lasted in there */
     int64_t calls, commits, events, frames, fixes, crashes;
     int64_t fences; /* comings and goings */
     uint64_t faults[SIM_FAULT_COUNT];

@@ -178,6 +178,70 @@ static void reschedule(struct sim *sim, void *arg, uint64_t token) {
     send(c, "PUT", path_of(c, "/pickup-window"), buf_str(&body), true, on_rescheduled);
 }
 
+/* ---- other stops ---- */
+
+/* What was agreed to is what it costs at most; a driver who goes on in the middle, or anybody else
+ * who changes it, comes first. */
+static void on_stops_changed(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    struct json_value price;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409 || a->status == 422,
+               "other stops are answered", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+    if (a->status == 200 && a->is_json && json_get(a->json, "price", &price))
+        SIM_EXPECT(p->sim, c->agreed == 0 || sim_json_i64(price, "total") <= c->agreed,
+                   "other stops cost what was agreed to", "%s agreed to %lld, and pays %lld",
+                   p->user_id, (long long)c->agreed, (long long)sim_json_i64(price, "total"));
+    if (a->status == 200)
+        learn(c, a->json);
+    go_on(c);
+}
+
+static void on_stops_previewed(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    struct json_value price;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409 || a->status == 422,
+               "what other stops cost is answered", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+    if (a->status != 200 || !a->is_json || !json_get(a->json, "price", &price)) {
+        go_on(c);
+        return;
+    }
+    c->agreed = sim_json_i64(price, "total");
+    struct str asked = p->slot.request.body; /* "{" and what is asked for */
+    send(c, "POST", path_of(c, "/stops"),
+         arena_printf(arena_of(c), "{\"total\":%lld,%.*s", (long long)c->agreed,
+                      STR_ARG(str_sub(asked, 1, asked.len))),
+         true, on_stops_changed);
+}
+
+static void on_stops_seen(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    bool first = sim_chance(p->sim, 0.6);
+    if (!a->is_json || a->status != 200) {
+        go_on(c);
+        return;
+    }
+    learn(c, a->json);
+    struct str body = sim_stops_wish(p->sim, a->json, first ? "" : "\"total\":1000000000,");
+    c->agreed = 0;
+    if (body.p == NULL || c->state >= BOOKING_DELIVERED)
+        go_on(c);
+    else if (first)
+        send(c, "POST", path_of(c, "/stops/preview"), body, false, on_stops_previewed);
+    else
+        send(c, "POST", path_of(c, "/stops"), body, true, on_stops_changed);
+}
+
+static void change_stops(struct sim *sim, void *arg, uint64_t token) {
+    struct customer *c = arg;
+    if (c->p.step != token || c->booking_id[0] == 0 || c->state >= BOOKING_DELIVERED)
+        return;
+    if (!c->p.slot.busy)
+        send(c, "GET", path_of(c, ""), STR_NONE, false, on_stops_seen);
+    sim_after(sim, (int64_t)rng_exponential(&sim->rng, 60.0 * US_PER_S), change_stops, c, token);
+}
+
 static void on_entry(struct person *p, struct str type, struct json_value data) {
     struct customer *c = (struct customer *)p;
     if (str_is(type, "booking.updated"))
@@ -193,6 +257,9 @@ static void wait_for_it(struct customer *c) {
     sim_after(sim, LOOK_US, look, c, c->p.step);
     if (c->state == BOOKING_SCHEDULED && sim_chance(sim, sim->profile.reschedule))
         sim_after(sim, (int64_t)rng_exponential(&sim->rng, 60.0 * US_PER_S), reschedule, c,
+                  c->p.step);
+    if (sim_chance(sim, sim->profile.change_stops))
+        sim_after(sim, (int64_t)rng_exponential(&sim->rng, 40.0 * US_PER_S), change_stops, c,
                   c->p.step);
     if (sim_chance(sim, sim->profile.cancel))
         sim_after(sim, (int64_t)rng_exponential(&sim->rng, 40.0 * US_PER_S), cancel, c, c->p.step);

@@ -10,7 +10,7 @@
 #define SHADOW_OFFERS_MAX 16
 #define SHADOW_COUNTS 9 /* of what reports count: oracle_report.c */
 #define SHADOW_HOLDS_MAX 200
-#define SHADOW_KINDS 16 /* of notifications: sim_kinds */
+#define SHADOW_KINDS 17 /* of notifications: sim_kinds */
 #define SHADOW_STOPS_MAX 21
 
 struct shadow_doc { /* of any collection */
@@ -21,6 +21,10 @@ struct shadow_offer {
     char id[ID_TEXT_MAX], driver_id[ID_TEXT_MAX];
     int64_t expires_at_us;
     bool wanted;
+};
+struct shadow_place { /* of a booking's stop */
+    int32_t lat_e7, lng_e7;
+    bool pending; /* nobody has come to it yet */
 };
 struct shadow_booking {
     bool imported; /* it is of an import */
@@ -37,8 +41,11 @@ struct shadow_booking {
     struct shadow_offer offers[SHADOW_OFFERS_MAX];
     int32_t offer_count;
     char pins[SHADOW_STOPS_MAX][8]; /* of each stop; "": none */
-    int32_t entries;                /* of its timeline */
-    char chain[48];                 /* of the last of them */
+    struct shadow_place stops[SHADOW_STOPS_MAX];
+    int32_t stop_count;
+    int64_t stops_revision;
+    int32_t entries; /* of its timeline */
+    char chain[48];  /* of the last of them */
     /* by version: how often it was put into each inbox */
     uint8_t *to_customer, *to_driver, *to_staff;
     int64_t versions_cap;
@@ -202,6 +209,9 @@ void oracle_import(struct oracle *o, const struct store_change *change); /* orac
 void oracle_imported(struct oracle *o, struct json_value root, struct shadow_booking *b);
 bool oracle_imports_settled(struct oracle *o, struct str *ret_why);
 void oracle_imports_verdict(struct oracle *o);
+/* Were B's stops changed as they may be? oracle_stops.c */
+void oracle_stops(struct oracle *o, const struct shadow_booking *old, struct shadow_booking *b,
+                  struct json_value root);
 void oracle_proofs(struct oracle *o, struct json_value root, struct shadow_booking *b);
 void oracle_custody(struct oracle *o, struct json_value root, struct shadow_booking *b);
 /* Is what proofs name still there? oracle_proof.c */

@@ -130,6 +130,11 @@ static void read_stops(struct oracle *o, struct shadow_journey *j, struct json_v
         struct shadow_stop *s = &j->stops[i], was = *s;
         s->lat_e7 = degrees(it.value, "lat");
         s->lng_e7 = degrees(it.value, "lng");
+        if (s->lat_e7 != was.lat_e7 || s->lng_e7 != was.lng_e7) { /* another stop than before */
+            s->told = false;
+            s->told_us = 0;
+            was = (struct shadow_stop){0};
+        }
         s->shown_us = time_of(it.value, "shown");
         s->early_us = time_of(it.value, "early");
         s->late_us = time_of(it.value, "late");

@@ -53,12 +53,12 @@ bool oracle_mail_settled(struct oracle *o, struct str *ret_why) {
 /* ---- what was promised ---- */
 
 const char *const sim_kinds[] = {
-    "requested", "assigned",  "arrived_pickup", "picked_up", "arrived_dropoff",
-    "delivered", "cancelled", "expired",        "failed",    "offer",
-    "scheduled", "reminded",  "stop_failed",    "returning", "arrived_return",
-    "returned",  NULL};
+    "requested",   "assigned",  "arrived_pickup", "picked_up", "arrived_dropoff", "delivered",
+    "cancelled",   "expired",   "failed",         "offer",     "scheduled",       "reminded",
+    "stop_failed", "returning", "arrived_return", "returned",  "stops_changed",   NULL};
 #define USUAL                                                                                      \
-    (1u << 1 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 15)
+    (1u << 1 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 11 | 1u << 12 | 1u << 15 | \
+     1u << 16)
 
 static int kind_named(const char *name) {
     for (int i = 0; sim_kinds[i] != NULL; i++) {
@@ -99,6 +99,10 @@ void oracle_promised(struct oracle *o, const struct event *e, const struct shado
     if (str_is(e->type, EV_BOOKING_STOP_FAILED)) {
         promise(o, str_from(b->customer_id), "stop_failed");
         promise(o, str_from(b->driver_user_id), "stop_failed");
+    }
+    if (str_is(e->type, EV_BOOKING_STOPS_CHANGED)) {
+        promise(o, str_from(b->customer_id), "stops_changed");
+        promise(o, str_from(b->driver_user_id), "stops_changed");
     }
     if (str_is(e->type, EV_BOOKING_REMINDED))
         promise(o, str_from(b->customer_id), "reminded");

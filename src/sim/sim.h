@@ -8,7 +8,7 @@
  *   mail.c      what carries e-mail
  *   net.c       requests of clients, their time-outs and repeats
  *   socket.c    WebSockets, and what a client keeps of what it saw
- *   person.c, keys.c, customer.c, importer.c, driver.c, staff.c   the people
+ *   person.c, keys.c, customer.c, importer.c, stops.c, driver.c, staff.c   the people
  *   oracle.c    the promises, checked on every commit; answers.c on every answer;
  *   verdict.c   once a second, and when all has settled; audit.c through the API
  */
@@ -106,7 +106,7 @@ struct sim_profile {
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
     double vehicles, shifts, documents;
     double linger; /* bookings that their drivers take their time with: positions come to count */
-    double schedule, reschedule;
+    double schedule, reschedule, change_stops;
     double imports;         /* instead of asking for a quote he sends a file */
     double proof;           /* stops that ask for some */
     double collect, settle; /* dropoffs with cash; looks of the office that settle some */
@@ -308,10 +308,13 @@ struct customer {
     int32_t state;   /* of the booking, as he knows it */
     bool scheduling; /* it is to be for later */
     bool saving;     /* with a promo code */
+    int64_t agreed;  /* to pay for other stops; 0: whatever it is */
     bool rated, done;
     struct str import_path; /* of the file that he has sent */
 };
 void sim_customer_start(struct customer *c);
+/* stops.c: a body for BOOKING's stops to be others, with the members MORE; absent: it has none. */
+struct str sim_stops_wish(struct sim *sim, struct json_value booking, const char *more);
 /* He is through with what he was doing, and goes on in a while. */
 void sim_customer_finish(struct customer *c);
 void sim_import_send(struct customer *c); /* importer.c */

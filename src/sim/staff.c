@@ -125,7 +125,14 @@ static void on_bookings(struct person *p, const struct sim_answer *a) {
     bool on_its_way = str_is(state, "assigned") || str_is(state, "arrived_pickup");
     const struct driver_person *d =
         &sim->drivers[rng_below(&sim->rng, (uint64_t)sim->profile.drivers)];
-    if (searching && d->p.ready)
+    struct str wish =
+        !str_is(state, "returning") && sim_chance(sim, sim->profile.change_stops / 4)
+            ? sim_stops_wish(sim, it.value, "\"total\":1000000000,\"reason\":\"they rang\",")
+            : STR_NONE;
+    if (wish.p != NULL)
+        send(s, SIM_BOOKING, "POST",
+             arena_printf(&sim->arena, "/v1/bookings/%.*s/stops", STR_ARG(id)), wish, on_done);
+    else if (searching && d->p.ready)
         send(s, SIM_BOOKING, "POST",
              arena_printf(&sim->arena, "/v1/bookings/%.*s/assign", STR_ARG(id)),
              arena_printf(&sim->arena, "{\"driver_id\":\"%s\"}", d->p.driver_id), on_done);

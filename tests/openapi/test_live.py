@@ -287,6 +287,7 @@ class MainWay(unittest.TestCase):
         booking = self.book(ola)
         self.drive(ola, booking)
         self.cash(ola)
+        self.other_stops(ola)
         self.look_back(ola, booking)
 
     def cash(self, ola):
@@ -316,6 +317,27 @@ class MainWay(unittest.TestCase):
         dispatcher.problem(409, 'cash-reversed', 'POST', f'{book}/entries/{entry["id"]}/reverse', {'reason': 'miscounted'})
         self.assertGreaterEqual(len(dispatcher.get(f'{book}/entries?limit=10', expect=200).json['items']), 3)
         ola.get('/v1/driver/cash/entries?limit=10', expect=200)
+
+    def other_stops(self, ola):
+        """One more on the way, for a price that was shown before; and back again."""
+        quote = customer.quote((57.7089, 11.9746), (57.6969, 11.9865))
+        booking = customer.post('/v1/bookings', {'quote_id': quote['id'], 'payment': 'card'}, expect=201).json
+        ola.accept(booking['id'])
+        at, more = f'/v1/bookings/{booking["id"]}/stops', {'lat': 57.7016, 'lng': 11.9668, 'address': 'Avenyn 1'}
+        wish = {'stops': [{'index': 0}, more, {'index': 1}], 'stops_revision': 0}
+        shown = customer.post(f'{at}/preview', wish, expect=200).json
+        self.assertEqual(shown['difference'], shown['price']['total'] - booking['price']['total'])
+        customer.problem(422, 'invalid-request', 'POST', f'{at}/preview', wish | {'stops': [{'index': 1}, {'index': 0}]})
+        customer.problem(409, 'price-changed', 'POST', at, wish)
+        customer.problem(409, 'version-conflict', 'POST', at, wish | {'stops_revision': 1})
+        customer.problem(422, 'invalid-request', 'POST', at, wish | {'stops': [{'index': 0}, {}]})
+        changed = customer.post(at, wish | {'total': shown['price']['total']}, expect=200).json
+        self.assertEqual([changed['stops_revision'], len(changed['stops'])], [1, 3])
+        back = {'stops': [{'index': 0}, {'index': 2}], 'stops_revision': 1}
+        dispatcher.problem(422, 'invalid-request', 'POST', at, back)
+        self.assertEqual(dispatcher.post(at, back | {'reason': 'They rang'}, expect=200).json['price'], booking['price'])
+        ola.status(booking['id'], 'arrived_pickup', 'picked_up', 'arrived_dropoff', 'delivered')
+        customer.problem(409, 'illegal-transition', 'POST', at, back | {'stops_revision': 2})
 
     def promos(self):
         stops = [{'lat': 57.7089, 'lng': 11.9746}, {'lat': 57.6969, 'lng': 11.9865}]
@@ -954,7 +976,7 @@ KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'c
 # Of those who give something off.
 KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})
 # Of those who take cash.
-KEYED.update({'confirmCollection': {'stop': 1, 'amount': 1}, 'reverseSettlement': {'reason': 'miscounted'},
+KEYED.update({'changeStops': {'stops': [{'index': 0}, {'index': 1}], 'stops_revision': 0}, 'confirmCollection': {'stop': 1, 'amount': 1}, 'reverseSettlement': {'reason': 'miscounted'},
               'settleCash': {'kind': 'kept', 'amount': 1, 'balance': 1}})
 # Of those who send files.
 KEYED.update({'importBookings': {'rows': [{}]}, 'cancelImport': None})

@@ -58,14 +58,14 @@ static const struct schema_field collect_fields[] = {
      .hint = "whole minor units of the currency"},
     {"currency", S_LINE, S_IN, AT(collect_body, currency), .min = 3, .max = 3},
 };
-static const struct schema collect_schema =
+const struct schema collect_body_schema =
     SCHEMA(struct collect_body, "CollectRequest", collect_fields);
 
 static const struct schema_field stop_fields[] = {
     {"contact", S_OBJECT_PTR, S_IN, AT(stop_body, contact), .sub = &contact_body_schema},
     {"proof", S_STR_LIST, S_IN, AT(stop_body, proof), COUNT_AT(stop_body, proof_count), .min = 1,
      .max = PROOF_KIND_COUNT - 1},
-    {"collect", S_OBJECT_PTR, S_IN, AT(stop_body, collect), .sub = &collect_schema},
+    {"collect", S_OBJECT_PTR, S_IN, AT(stop_body, collect), .sub = &collect_body_schema},
 };
 static const struct schema stop_schema =
     SCHEMA(struct stop_body, "BookingRequestStop", stop_fields);

@@ -115,6 +115,15 @@ bool booking_may_lose_driver(const struct booking *b, const struct command *cmd,
     return false;
 }
 
+void booking_price_changed(const struct command *cmd, const struct booking *b, int64_t total,
+                           const char *words, struct decision *d) {
+    struct str extra = arena_printf(
+        cmd->arena, "\"price\":{\"currency\":\"%.*s\",\"total\":%lld,\"old_total\":%lld}",
+        STR_ARG(b->price.currency), (long long)total, (long long)b->price.total);
+    problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_PRICE_CHANGED,
+                      str_from(words), NULL, extra, 0);
+}
+
 void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d) {
     decision_json(d, 200, booking_view(b, NULL, cmd->arena));
     decision_etag(d, cmd, b->head.version);

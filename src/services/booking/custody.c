@@ -41,6 +41,10 @@ static void write_entry(struct jw *w, const struct timeline_entry *t, int32_t se
         jw_kv_i64(w, "stars", t->stars);
     if (t->amount != I64_ABSENT)
         jw_kv_i64(w, "amount", t->amount);
+    if (t->from.p != NULL) {
+        jw_key(w, "from");
+        jw_raw(w, t->from);
+    }
     jw_kv_str(w, "seal", seal);
     jw_end(w);
 }

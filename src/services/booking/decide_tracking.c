@@ -12,6 +12,9 @@ static bool is_news(const struct booking *b, const struct ev_tracking *said, boo
         said->stop < 0 || said->stop >= b->stop_count || said->at_us <= 0)
         return false;
     const struct booking_stop *s = &b->stops[said->stop];
+    if (said->lat_e7 != DEG7_ABSENT &&
+        (said->lat_e7 != s->place.lat_e7 || said->lng_e7 != s->place.lng_e7))
+        return false; /* of a stop that is another by now */
     if (reached)
         return !booking_is_final(b->state) && said->at_us > s->reached_at_us &&
                (s->reached_at_us == 0 || s->left_at_us != 0);

@@ -244,9 +244,6 @@ void edit_lapse(struct edit *e) {
 
 /* ---- events ---- */
 
-/* Dispatch needs to know the way, and what is to be carried, when it begins to look, and when it is
- * told whom to ask; the driver who is asked is shown where it begins and ends; and who has it is
- * watched on his way. */
 static void fill_trip(const struct booking *b, struct arena *a, struct ev_booking *ev) {
     ev->stops = arena_array(a, struct ev_point, b->stop_count);
     ev->stop_count = b->stop_count;
@@ -258,6 +255,16 @@ static void fill_trip(const struct booking *b, struct arena *a, struct ev_bookin
         ev->load = arena_new(a, struct ev_load);
         goods_load(b->goods, b->goods_count, a, ev->load);
     }
+}
+
+/* Dispatch needs to know the way, and what is to be carried, when it begins to look, and when it is
+ * told whom to ask; the driver who is asked is shown where it begins and ends; and who has it is
+ * watched on his way. Once stops have been changed each event of a booking that somebody has tells
+ * them: its journey need not have heard of the change itself. */
+static bool tells_trip(const struct booking *b, int32_t type) {
+    return type == ENTRY_REQUESTED || type == ENTRY_OFFERED || type == ENTRY_ASSIGN_WANTED ||
+           type == ENTRY_ASSIGNED || type == ENTRY_UNASSIGNED || type == ENTRY_STOPS_CHANGED ||
+           b->state == BOOKING_RETURNING || (b->driver != NULL && booking_stops_revision(b) > 0);
 }
 
 static void fill_offer(const struct edit_event *from, struct ev_offer *to) {
@@ -311,9 +318,7 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .view = told ? e->view : STR_NONE,
                             .figures = figures};
     struct ev_offer offer;
-    if (from->type == ENTRY_REQUESTED || from->type == ENTRY_OFFERED ||
-        from->type == ENTRY_ASSIGN_WANTED || from->type == ENTRY_ASSIGNED ||
-        from->type == ENTRY_UNASSIGNED || b->state == BOOKING_RETURNING)
+    if (tells_trip(b, from->type))
         fill_trip(b, e->ctx->arena, &ev);
     if (from->type == ENTRY_REQUESTED) {
         ev.favourites = b->favourites;

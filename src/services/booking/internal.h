@@ -117,7 +117,7 @@ extern const struct schema window_body_schema, rebook_body_schema;
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
     assign_body_schema, unassign_body_schema, release_body_schema, area_body_schema,
-    proof_body_schema, contact_body_schema, collection_body_schema;
+    proof_body_schema, contact_body_schema, collect_body_schema, collection_body_schema;
 
 /* ---- prices ---- */
 
@@ -127,6 +127,11 @@ extern const struct schema quote_body_schema, create_body_schema, cancel_body_sc
 bool quote_price(const struct booking_service *s, const struct tariff_version *v,
                  struct point pickup, int64_t pickup_us, int32_t stop_count, int64_t surge_percent,
                  struct arena *a, struct quote *q);
+
+/* What whoever asked for stops outside is told: the border, and for each such stop the nearest
+ * place that is served. Without an area there is no border, only a distance. */
+struct str quote_outside(const struct area_book *book, const struct place *stops,
+                         int32_t stop_count, struct arena *a);
 
 /* Who asks for a price, when, and for what. */
 struct quote_ask {
@@ -166,7 +171,7 @@ extern const struct command_type quote_create, booking_create, booking_cancel, b
     booking_rate, booking_rate_by_link, booking_accept, booking_decline, booking_assign,
     booking_wake, booking_offered, booking_refused, booking_dropped, booking_stale,
     booking_reschedule, booking_unassign, booking_release, booking_proof, booking_reached,
-    booking_left, booking_collect;
+    booking_left, booking_collect, booking_change_stops;
 /* The saga of a promo code's use, promo_use.c. */
 extern const struct command_type promo_reserve; /* [struct ev_promo] */
 extern const struct command_type promo_wake;
@@ -264,6 +269,9 @@ void booking_audit_hands(struct decision *ret, const struct command *cmd,
                          const struct decide_ctx *ctx, const char *action, const struct booking *b,
                          const struct booking *next, const struct booking_offer *wanted,
                          struct str reason);
+/* 409 with TOTAL, which B would cost. */
+void booking_price_changed(const struct command *cmd, const struct booking *b, int64_t total,
+                           const char *words, struct decision *d);
 /* 200 with what is there already. */
 void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d);
 
@@ -292,6 +300,9 @@ struct str booking_ledger_view(const struct booking *b, unsigned hats, struct ar
 struct str booking_tracking_view(const struct booking *b, const struct live *live, int32_t stop,
                                  struct arena *a);
 struct str quote_set_view(const struct quote_set *s, struct arena *a);
+/* Members of an object: stop INDEX; what something costs. */
+void place_write(struct jw *w, int32_t index, bool back, const struct place *p);
+void price_write(struct jw *w, const struct price *p, const struct terms *terms);
 
 /* What stop I asks for and has got, as members of an object; OPEN: also whose name and which files.
  */
@@ -389,6 +400,8 @@ void handle_track_file(struct call *c);
 void handle_track_rating(struct call *c);
 void handle_proof(struct call *c);
 void check_proof(struct call *c, const void *body, struct field_errors *errors);
+void check_proof_kinds(struct call *c, int32_t i, const struct stop_body *stop,
+                       struct field_errors *errors);
 void check_proofs(struct call *c, const struct create_body *b, struct field_errors *errors);
 void handle_pins(struct call *c);
 void handle_collection(struct call *c);

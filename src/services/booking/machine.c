@@ -23,11 +23,15 @@ const char *const booking_action_names[ACTION_COUNT] = {
     [ACTION_RELEASE] = "release",
     [ACTION_ARRIVE_RETURN] = "status arrived_return",
     [ACTION_GIVE_BACK] = "status returned",
+    [ACTION_CHANGE_STOPS] = "other stops",
 };
 
 #define MOVE(state, ...)                                                                           \
     { .to = BOOKING_##state, __VA_ARGS__ }
 #define PARTIES (HAT_CUSTOMER | HAT_STAFF)
+/* Other drop-offs: while there is one that nobody has come to yet. */
+#define CHANGES_STOPS(state)                                                                       \
+    [ACTION_CHANGE_STOPS] = MOVE(state, .who = PARTIES, .conditions = MOVE_STAFF_REASON)
 /* Until the goods are picked up a booking may go to another driver, or to nobody. */
 #define CHANGES_HANDS                                                                              \
     [ACTION_ASSIGN] =                                                                              \
@@ -45,6 +49,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
                 [ACTION_DISPATCH] = MOVE(REQUESTED, .who = HAT_SYSTEM),
                 [ACTION_RESCHEDULE] = MOVE(SCHEDULED, .who = PARTIES),
+                CHANGES_STOPS(SCHEDULED),
             },
         [BOOKING_REQUESTED] =
             {
@@ -52,6 +57,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_ASSIGN] = MOVE(ASSIGNED, .who = HAT_STAFF),
                 [ACTION_EXPIRE] = MOVE(EXPIRED, .who = HAT_SYSTEM),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CHANGES_STOPS(REQUESTED),
             },
         [BOOKING_OFFERED] =
             {
@@ -61,6 +67,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_ASSIGN] = MOVE(ASSIGNED, .who = HAT_STAFF),
                 [ACTION_EXPIRE] = MOVE(EXPIRED, .who = HAT_SYSTEM),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CHANGES_STOPS(OFFERED),
             },
         [BOOKING_ASSIGNED] =
             {
@@ -69,6 +76,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                          .stop_state = STOP_ARRIVED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
                 CHANGES_HANDS,
+                CHANGES_STOPS(ASSIGNED),
             },
         [BOOKING_ARRIVED_PICKUP] =
             {
@@ -79,6 +87,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                          .stop_state = STOP_FAILED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
                 CHANGES_HANDS,
+                CHANGES_STOPS(ARRIVED_PICKUP),
             },
         [BOOKING_PICKED_UP] =
             {
@@ -86,6 +95,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                     MOVE(ARRIVED_DROPOFF, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP,
                          .stop_state = STOP_ARRIVED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
+                CHANGES_STOPS(PICKED_UP),
             },
         [BOOKING_ARRIVED_DROPOFF] =
             {
@@ -97,6 +107,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                          .who = HAT_DRIVER, .conditions = MOVE_AT_STOP | MOVE_REASON | MOVE_ENDS,
                          .stop_state = STOP_FAILED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
+                CHANGES_STOPS(ARRIVED_DROPOFF),
             },
         [BOOKING_RETURNING] =
             {
@@ -138,6 +149,8 @@ enum verdict booking_judge(const struct booking_ask *ask, int32_t *ret_to) {
     if ((m->conditions & MOVE_AT_STOP) && ask->stop != I64_ABSENT && ask->stop != ask->next_stop)
         return VERDICT_OTHER_STOP;
     if ((m->conditions & MOVE_REASON) && !ask->has_reason)
+        return VERDICT_NO_REASON;
+    if ((m->conditions & MOVE_STAFF_REASON) && (ask->hats & HAT_CUSTOMER) == 0 && !ask->has_reason)
         return VERDICT_NO_REASON;
     if ((m->conditions & MOVE_ONCE) && ask->rated)
         return VERDICT_RATED;
@@ -227,6 +240,10 @@ static void write_row(struct buf *out, int32_t state, int action) {
     }
     if (m->conditions & MOVE_REASON) {
         buf_printf(out, "%swith a reason", comma);
+        comma = ", ";
+    }
+    if (m->conditions & MOVE_STAFF_REASON) {
+        buf_printf(out, "%sof staff with a reason", comma);
         comma = ", ";
     }
     if (m->conditions & MOVE_ONCE)

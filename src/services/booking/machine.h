@@ -25,7 +25,8 @@ enum booking_action {
     ACTION_UNASSIGN,   /* a dispatcher takes it from its driver */
     ACTION_RELEASE,    /* its driver gives it back */
     ACTION_ARRIVE_RETURN,
-    ACTION_GIVE_BACK, /* what could not be delivered is where it came from */
+    ACTION_GIVE_BACK,    /* what could not be delivered is where it came from */
+    ACTION_CHANGE_STOPS, /* other drop-offs than before */
     ACTION_COUNT
 };
 extern const char *const booking_action_names[ACTION_COUNT];
@@ -40,10 +41,11 @@ enum hat {
 };
 
 enum move_condition {
-    MOVE_AT_STOP = 1, /* the stop named, if one is, must be the next undone one */
-    MOVE_REASON = 2,  /* a reason must be given */
-    MOVE_ONCE = 4,    /* a booking is rated once */
-    MOVE_ENDS = 8     /* unless goods go back: TO, whether stops remain or not */
+    MOVE_AT_STOP = 1,      /* the stop named, if one is, must be the next undone one */
+    MOVE_REASON = 2,       /* a reason must be given */
+    MOVE_ONCE = 4,         /* a booking is rated once */
+    MOVE_ENDS = 8,         /* unless goods go back: TO, whether stops remain or not */
+    MOVE_STAFF_REASON = 16 /* staff must give a reason, its customer need not */
 };
 
 struct booking_move {

@@ -14,18 +14,21 @@ static bool is_kind(struct str name) {
     return false;
 }
 
-void check_proofs(struct call *c, const struct create_body *b, struct field_errors *errors) {
-    for (int32_t i = 0; i < b->stop_count; i++) {
-        for (int32_t k = 0; b->stops[i].proof != NULL && k < b->stops[i].proof_count; k++) {
-            struct str name = b->stops[i].proof[k];
-            bool alone = str_is(name, proof_kind_names[PROOF_NONE]) && b->stops[i].proof_count > 1;
-            if (name.p != NULL && (!is_kind(name) || alone))
-                field_errors_add(errors, &c->arena,
-                                 arena_printf(&c->arena, "/stops/%d/proof/%d", i, k),
-                                 alone ? "none stands alone"
-                                       : "must be one of pin, photo, signature, name, none");
-        }
+void check_proof_kinds(struct call *c, int32_t i, const struct stop_body *stop,
+                       struct field_errors *errors) {
+    for (int32_t k = 0; stop->proof != NULL && k < stop->proof_count; k++) {
+        struct str name = stop->proof[k];
+        bool alone = str_is(name, proof_kind_names[PROOF_NONE]) && stop->proof_count > 1;
+        if (name.p != NULL && (!is_kind(name) || alone))
+            field_errors_add(errors, &c->arena, arena_printf(&c->arena, "/stops/%d/proof/%d", i, k),
+                             alone ? "none stands alone"
+                                   : "must be one of pin, photo, signature, name, none");
     }
+}
+
+void check_proofs(struct call *c, const struct create_body *b, struct field_errors *errors) {
+    for (int32_t i = 0; i < b->stop_count; i++)
+        check_proof_kinds(c, i, &b->stops[i], errors);
 }
 
 void check_proof(struct call *c, const void *body, struct field_errors *errors) {

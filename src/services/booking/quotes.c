@@ -86,10 +86,8 @@ static bool body_fits(struct call *c, const struct quote_body *body, const struc
     return true;
 }
 
-/* What whoever asked for stops outside is told: the border, and for each such stop the nearest
- * place that is served. Without an area there is no border, only a distance. */
-static struct str outside_members(const struct area_book *book, const struct quote_body *body,
-                                  struct arena *a) {
+struct str quote_outside(const struct area_book *book, const struct place *stops,
+                         int32_t stop_count, struct arena *a) {
     struct buf out;
     struct jw w;
     if (book->area == NULL)
@@ -100,8 +98,8 @@ static struct str outside_members(const struct area_book *book, const struct quo
     buf_add_cstr(&out, ",\"outside\":");
     jw_init(&w, &out);
     jw_array(&w);
-    for (int32_t i = 0; i < body->stop_count; i++) {
-        struct point at = place_point(&body->stops[i]), nearest;
+    for (int32_t i = 0; i < stop_count; i++) {
+        struct point at = place_point(&stops[i]), nearest;
         if (area_has(book->area, at))
             continue;
         double far_m = area_nearest_m(book->area, at, &nearest);
@@ -126,7 +124,7 @@ static bool stops_served(struct call *c, struct booking_service *s, const struct
     area_check(book->area, (int64_t)s->o.trip_max_km * 1000, body->stops, body->stop_count,
                &c->arena, &errors);
     if (errors.count > 0)
-        more = outside_members(book, body, &c->arena);
+        more = quote_outside(book, body->stops, body->stop_count, &c->arena);
     shelf_give(&s->area, book);
     if (errors.count == 0)
         return true;

@@ -73,15 +73,6 @@ struct reschedule {
     struct terms terms;
 };
 
-static void answer_price_changed(const struct command *cmd, const struct booking *b, int64_t total,
-                                 struct decision *ret) {
-    struct str extra = arena_printf(
-        cmd->arena, "\"price\":{\"currency\":\"%.*s\",\"total\":%lld,\"old_total\":%lld}",
-        STR_ARG(b->price.currency), (long long)total, (long long)b->price.total);
-    problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_PRICE_CHANGED,
-                      STR("at that time it costs more"), NULL, extra, 0);
-}
-
 static void decide_reschedule(const struct command *cmd, const struct decide_ctx *ctx,
                               const void *state, struct decision *ret) {
     const struct booking *b = state;
@@ -103,7 +94,7 @@ static void decide_reschedule(const struct command *cmd, const struct decide_ctx
     }
     int64_t agreed = r->body->total != I64_ABSENT ? r->body->total : b->price.total;
     if (r->price.total > b->price.total && r->price.total > agreed) {
-        answer_price_changed(cmd, b, r->price.total, ret);
+        booking_price_changed(cmd, b, r->price.total, "at that time it costs more", ret);
         return;
     }
     struct edit e;

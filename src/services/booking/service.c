@@ -11,6 +11,7 @@
 #include "services/booking/report.h"
 #include "services/booking/saved_places.h"
 #include "services/booking/schedule.h"
+#include "services/booking/stops.h"
 
 #include <stdlib.h>
 
@@ -111,6 +112,10 @@ static const struct route_entry routes[] = {
     {"PUT", "/v1/bookings/{id}/pickup-window", ROLES_CUSTOMERS, handle_reschedule,
      &window_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "reschedule", check_window,
      .area = AREA_BOOKINGS},
+    {"POST", "/v1/bookings/{id}/stops", ROLES_CUSTOMERS, handle_stops, &stops_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "changeStops", check_stops, .area = AREA_BOOKINGS},
+    {"POST", "/v1/bookings/{id}/stops/preview", ROLES_CUSTOMERS, handle_stops_preview,
+     &stops_preview_schema, 0, "previewStops", check_stops, .area = AREA_BOOKINGS},
     {"GET", "/v1/reports/{name}", ROLES_STAFF, handle_report, NULL, 0, "getReport",
      .area = AREA_REPORTS},
     {"POST", "/v1/bookings/{id}/unassign", ROLES_STAFF, handle_unassign, &unassign_body_schema,

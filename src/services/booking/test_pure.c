@@ -78,6 +78,11 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
         return (hat == HAT_CUSTOMER || hat == HAT_STAFF) && s == BOOKING_SCHEDULED
                    ? BOOKING_SCHEDULED
                    : BOOKING_NONE;
+    case ACTION_CHANGE_STOPS:
+        return (hat == HAT_CUSTOMER || hat == HAT_STAFF) && s >= BOOKING_SCHEDULED &&
+                       s <= BOOKING_ARRIVED_DROPOFF
+                   ? s
+                   : BOOKING_NONE;
     case ACTION_COUNT:
         break;
     }

@@ -17,9 +17,9 @@ const char *const ledger_account_names[] = {NULL,  "customer", "driver", "house"
 const char *const ledger_code_names[] = {NULL,       "charge", "earning", "commission", "tax",
                                          "discount", "cash",   "fee",     "collected",  NULL};
 const char *const proof_kind_names[] = {"none", "pin", "photo", "signature", "name", NULL};
-const char *const close_reason_names[] = {NULL,         "declined",           "timed_out",
-                                          "withdrawn",  "accepted_elsewhere", "unassigned",
-                                          "reassigned", "released",           NULL};
+const char *const close_reason_names[] = {
+    NULL,         "declined",   "timed_out", "withdrawn", "accepted_elsewhere",
+    "unassigned", "reassigned", "released",  "changed",   NULL};
 const char *const entry_type_names[] = {
     NULL,
     EV_BOOKING_REQUESTED,
@@ -44,6 +44,7 @@ const char *const entry_type_names[] = {
     EV_BOOKING_STOP_FAILED,
     EV_BOOKING_RETURNED,
     EV_BOOKING_COLLECTED,
+    EV_BOOKING_STOPS_CHANGED,
     NULL,
 };
 
@@ -267,6 +268,7 @@ static const struct schema_field entry_fields[] = {
     {"driver_id", S_STR, AT(timeline_entry, driver_id)},
     {"offer_id", S_STR, AT(timeline_entry, offer_id)},
     {"proof", S_RAW, AT(timeline_entry, proof)},
+    {"from", S_RAW, AT(timeline_entry, from)},
     {"salt", S_STR, AT(timeline_entry, salt)},
     {"seal", S_STR, AT(timeline_entry, seal)},
     {"chain", S_STR, AT(timeline_entry, chain)},
@@ -333,6 +335,7 @@ static const struct schema_field booking_fields[] = {
     {"pickup_due", S_TIME, AT(booking, pickup_due_us)},
     {"held", S_BOOL, AT(booking, held)},
     {"made_by", S_ID, AT(booking, made_by)},
+    {"stops_revision", S_I64, AT(booking, stops_revision)},
 };
 const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
 

@@ -24,10 +24,10 @@
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 432 /* entries */
+#define TIMELINE_MAX 444 /* entries */
 #define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    336 /* of them kept free of offers, for what a booking cannot do without */
+    348 /* of them kept free of offers, for what a booking cannot do without */
 #define FAVOURITES_MAX 20
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
@@ -41,6 +41,7 @@
 #define PIN_PAUSE_US (INT64_C(5) * 60 * 1000000) /* … none is looked at for so long */
 #define PROOF_CHANGES_MAX 6                      /* of one stop */
 #define ADDRESS_CHARS_MAX 200
+#define STOPS_CHANGES_MAX 12 /* of one booking */
 
 enum payment { PAYMENT_NONE, PAYMENT_CASH, PAYMENT_CARD, PAYMENT_INVOICE };
 extern const char *const payment_names[];
@@ -77,7 +78,8 @@ enum close_reason {
     /* of the offer by which somebody had the booking */
     CLOSE_UNASSIGNED, /* a dispatcher took it from him */
     CLOSE_REASSIGNED, /* … and gave it to another */
-    CLOSE_RELEASED    /* he gave it back */
+    CLOSE_RELEASED,   /* he gave it back */
+    CLOSE_CHANGED     /* it was of another trip: the booking's stops have changed */
 };
 extern const char *const close_reason_names[];
 
@@ -106,6 +108,7 @@ enum entry_type {
     ENTRY_STOP_FAILED, /* and its goods go on, or back */
     ENTRY_RETURNED,
     ENTRY_COLLECTED,
+    ENTRY_STOPS_CHANGED,
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -300,6 +303,7 @@ struct timeline_entry { /* its seq is its place + 1 */
     struct str reason;              /* may be absent */
     struct str driver_id, offer_id; /* may be absent */
     struct str proof;               /* JSON text: what was given; may be absent */
+    struct str from; /* JSON text, of other stops: each one's number before, null of a new one */
     /* custody.h: absent from before there were chains. Of what was erased there is the seal, and
      * the salt no more. */
     struct str salt, seal, chain;
@@ -372,6 +376,7 @@ struct booking {
     int64_t pickup_due_us;  /* what its driver's offer promised; 0: nobody knew, or from before */
     struct str made_by;     /* the import or repeat that it is of; absent: somebody booked it */
     bool held;              /* it waits for a dispatcher's hand: dispatch does not look */
+    int64_t stops_revision; /* how often its stops were changed; I64_ABSENT: from before that */
 };
 
 extern const struct schema quote_set_schema, booking_schema;
@@ -417,6 +422,10 @@ bool booking_owes_return(const struct booking *b);
 int32_t booking_next_stop(const struct booking *b);
 /* What stop I still lacks before it can be done: PROOF() bits. */
 int64_t booking_proof_missing(const struct booking *b, int32_t i);
+/* How often its stops were changed. */
+static inline int64_t booking_stops_revision(const struct booking *b) {
+    return b->stops_revision != I64_ABSENT ? b->stops_revision : 0;
+}
 /* The state that the driver's positions suggest to say next, or BOOKING_NONE. */
 int32_t booking_suggested(const struct booking *b);
 /* The open offer ID, or -1. */

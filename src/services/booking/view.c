@@ -53,7 +53,7 @@ static void write_tariff(struct jw *w, const struct terms *t) {
         jw_kv_i64(w, "tariff_version", t->tariff_version);
 }
 
-static void write_place(struct jw *w, int32_t index, bool back, const struct place *p) {
+void place_write(struct jw *w, int32_t index, bool back, const struct place *p) {
     jw_kv_i64(w, "index", index);
     jw_key(w, "kind");
     jw_cstr(w, back ? "return" : index == 0 ? "pickup" : "dropoff");
@@ -145,7 +145,7 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     jw_array(w);
     for (int32_t i = 0; i < s->stop_count; i++) {
         jw_object(w);
-        write_place(w, i, false, &s->stops[i]);
+        place_write(w, i, false, &s->stops[i]);
         jw_end(w);
     }
     jw_end(w);
@@ -191,7 +191,7 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool co
                        const struct fleet_eta *eta, int32_t pin_of) {
     const struct booking_stop *s = &b->stops[i];
     jw_object(w);
-    write_place(w, i, s->back, &s->place);
+    place_write(w, i, s->back, &s->place);
     if (contact) {
         jw_key(w, "contact");
         if (s->contact != NULL) {
@@ -266,7 +266,7 @@ static void write_driver(struct jw *w, const struct booking_driver *d) {
     jw_kv_str(w, "vehicle_plate", d != NULL ? d->plate : STR_NONE);
 }
 
-static void write_price(struct jw *w, const struct price *p, const struct terms *terms) {
+void price_write(struct jw *w, const struct price *p, const struct terms *terms) {
     jw_key(w, "price");
     jw_object(w);
     jw_kv_str(w, "currency", p->currency);
@@ -300,10 +300,11 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
     jw_key(w, "vehicle");
     jw_cstr(w, vehicle_names[b->vehicle]);
     jw_kv_i64(w, "version", b->head.version);
+    jw_kv_i64(w, "stops_revision", booking_stops_revision(b));
     write_stops(w, b, true, live, -1); /* its driver sees this, too */
     write_suggestion(w, b);
     write_goods(w, b->goods, b->goods_count);
-    write_price(w, &b->price, &b->terms);
+    price_write(w, &b->price, &b->terms);
     write_extras(w, &b->terms, b);
     jw_kv_i64(w, "distance_m", b->distance_m);
     jw_kv_i64(w, "duration_s", b->duration_s);
@@ -401,6 +402,10 @@ static void write_data(struct jw *w, const struct timeline_entry *t, bool open) 
         jw_kv_i64(w, "stars", t->stars);
     if (t->amount != I64_ABSENT)
         jw_kv_i64(w, "amount", t->amount);
+    if (t->from.p != NULL) {
+        jw_key(w, "from");
+        jw_raw(w, t->from);
+    }
     if (open && t->reason.p != NULL)
         jw_kv_str(w, "reason", t->reason);
     if (open && t->driver_id.p != NULL)

@@ -229,13 +229,21 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
 static void decide_offered(const struct command *cmd, const struct decide_ctx *ctx,
                            const void *state, struct decision *ret) {
     const struct driver *d = state;
-    const struct ev_offer *offer = ((const struct ev_booking *)cmd->args)->offer;
+    const struct ev_booking *b = cmd->args;
+    const struct ev_offer *offer = b->offer;
     if (d == NULL || d->claim == NULL || d->claim->active ||
         !str_eq(d->claim->offer_id, offer->id) || offer->expires_at_us == 0)
         return;
     struct driver *next = driver_edit(cmd, ctx, d, ret);
     next->claim->expires_at_us = offer->expires_at_us;
     next->claim->ask_at_us = offer->expires_at_us + SPARE_US;
+    if (b->stop_count < 2 || b->earning == I64_ABSENT)
+        return;
+    /* Its stops may have changed while he was being claimed: he is asked for what it is now. */
+    next->claim->dropoff = place_copy(ctx->arena, &b->stops[b->stop_count - 1]);
+    next->claim->stop_count = b->stop_count;
+    next->claim->earning = b->earning;
+    next->claim->cash = b->cash;
 }
 
 static void count_close(struct driver *d, struct str reason) {

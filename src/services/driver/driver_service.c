@@ -131,6 +131,7 @@ static const struct event_entry events[] = {
     {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_assigned},
     {EV_BOOKING_UNASSIGNED, &ev_booking_schema, on_unassigned},
     {EV_BOOKING_PROGRESSED, &ev_booking_schema, on_progressed},
+    {EV_BOOKING_STOPS_CHANGED, &ev_booking_schema, on_stops_changed},
     {EV_BOOKING_DELIVERED, &ev_booking_schema, on_ended},
     {EV_BOOKING_CANCELLED, &ev_booking_schema, on_ended},
     {EV_BOOKING_EXPIRED, &ev_booking_schema, on_ended},

@@ -93,6 +93,15 @@ void on_progressed(struct event_turn *t, const void *data) {
                       (void *)(uintptr_t)b);
 }
 
+/* Other drop-offs: the search and the journey go by them from now on. */
+void on_stops_changed(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    if (b->booking_id.p == NULL || b->stop_count < 2)
+        return;
+    event_command(t, &search_changed_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
+    on_progressed(t, data);
+}
+
 /* He had it, and has it no more; whether another is looked for its state says. */
 void on_unassigned(struct event_turn *t, const void *data) {
     const struct ev_booking *b = data;

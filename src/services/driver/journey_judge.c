@@ -21,8 +21,12 @@ static bool is_there(const struct journey *j) {
 static void tell_stop(const struct journey *j, int64_t stop, const char *type, int64_t at_us,
                       const struct command *cmd, const struct decide_ctx *ctx,
                       struct decision *ret) {
-    struct ev_tracking e = {
-        .booking_id = j->booking_id, .driver_id = j->driver_id, .stop = stop, .at_us = at_us};
+    struct ev_tracking e = {.booking_id = j->booking_id,
+                            .driver_id = j->driver_id,
+                            .stop = stop,
+                            .at_us = at_us,
+                            .lat_e7 = j->stops[stop].lat_e7,
+                            .lng_e7 = j->stops[stop].lng_e7};
     decision_event(ret, cmd, ctx, type, j->booking_id, &ev_tracking_schema, &e);
 }
 

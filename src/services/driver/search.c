@@ -43,10 +43,9 @@ static struct search *search_new(const struct command *cmd, const struct decide_
     return s;
 }
 
-void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m) {
-    s->booking_id = b->booking_id;
-    s->begun = true;
-    s->vehicle = b->vehicle;
+/* What those who are asked are told of the trip, and what they would get. */
+static void fill_trip(struct search *s, const struct ev_booking *b) {
+    s->trip_version = b->version;
     s->pickup = &b->stops[0];
     s->dropoff = &b->stops[b->stop_count - 1];
     s->stop_count = b->stop_count;
@@ -54,6 +53,13 @@ void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m)
     s->cash = b->cash;
     s->currency = b->currency;
     s->load = b->load;
+}
+
+void search_fill(struct search *s, const struct ev_booking *b, int64_t radius_m) {
+    s->booking_id = b->booking_id;
+    s->begun = true;
+    s->vehicle = b->vehicle;
+    fill_trip(s, b);
     s->favourites = b->favourites;
     s->favourite_count = b->favourite_count;
     s->search_until_us = b->search_until_us;
@@ -355,6 +361,7 @@ static void decide_closed(const struct command *cmd, const struct decide_ctx *ct
     if (state == NULL)
         return;
     struct search *s = search_edit(cmd, ctx, state, ret);
+    bool changed = str_is(offer->reason, "changed"); /* he may be asked for the trip as it is now */
     bool declined = str_is(offer->reason, "declined");
     bool timed_out = str_is(offer->reason, "timed_out");
     enum outcome outcome = declined    ? OUTCOME_DECLINED
@@ -366,6 +373,8 @@ static void decide_closed(const struct command *cmd, const struct decide_ctx *ct
         asked->outcome = (int32_t)outcome;
         asked->at_us = ctx->now_us;
     }
+    if (asked != NULL && changed && waited)
+        drop_asked(s, (int32_t)(asked - s->asked));
     if (declined || timed_out)
         trace_outcome(s, offer->id, outcome, REASON_NONE, STR_NONE, ctx->arena);
     else /* it was made, and taken back: not his doing */
@@ -470,6 +479,16 @@ static void decide_unassigned(const struct command *cmd, const struct decide_ctx
     go_round(s, cmd, ctx, ret);
 }
 
+/* Its stops are others: whoever is asked from now on is told of those. That he who was asked before
+ * is not any more comes by itself, with the same version. */
+static void decide_changed(const struct command *cmd, const struct decide_ctx *ctx,
+                           const void *state, struct decision *ret) {
+    const struct ev_booking *b = cmd->args;
+    const struct search *old = state;
+    if (old != NULL && old->begun && old->trip_version < b->version)
+        fill_trip(search_edit(cmd, ctx, old, ret), b);
+}
+
 /* ---- around them ---- */
 
 static void search_applied(const struct command *cmd, const struct decision *d, const void *state) {
@@ -506,5 +525,7 @@ const struct command_type search_assigned_type =
     SEARCH_COMMAND("dispatch.assigned", search_load_named, decide_assigned);
 const struct command_type search_unassigned_type =
     SEARCH_COMMAND("dispatch.unassigned", search_load_anew, decide_unassigned);
+const struct command_type search_changed_type = {
+    .name = "dispatch.stops_changed", .aggregate = &search_aggregate, .decide = decide_changed};
 const struct command_type search_ended_type = {
     .name = "dispatch.ended", .aggregate = &search_aggregate, .decide = decide_ended};

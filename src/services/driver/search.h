@@ -81,6 +81,7 @@ struct search {
     int64_t search_until_us, radius_m;
     int64_t wake_at_us;    /* 0: none */
     int64_t heard_version; /* of the booking, when it was last given, taken or ended */
+    int64_t trip_version;  /* of the booking whose trip this is */
     struct search_asked *asked;
     int32_t asked_count;
     struct search_round *rounds;

@@ -81,6 +81,7 @@ static const struct schema_field search_fields[] = {
     {"radius_m", S_I64, KEPT(search, radius_m)},
     {"wake_at", S_TIME, KEPT(search, wake_at_us)},
     {"heard_version", S_I64, KEPT(search, heard_version)},
+    {"trip_version", S_I64, KEPT(search, trip_version)},
     {"asked", S_LIST, KEPT(search, asked), .count_offset = offsetof(struct search, asked_count),
      .sub = &asked_schema, .max = ASKED_MAX},
     {"rounds", S_LIST, KEPT(search, rounds), .count_offset = offsetof(struct search, round_count),

@@ -84,6 +84,7 @@ void on_assign_wanted(struct event_turn *t, const void *data);
 void on_assigned(struct event_turn *t, const void *data);
 void on_unassigned(struct event_turn *t, const void *data);
 void on_progressed(struct event_turn *t, const void *data);
+void on_stops_changed(struct event_turn *t, const void *data);
 void on_ended(struct event_turn *t, const void *data);
 void on_rated(struct event_turn *t, const void *data);
 
@@ -124,6 +125,7 @@ extern const struct command_type search_wanted_type;     /* [struct ev_booking] 
 extern const struct command_type search_assigned_type;   /* [struct ev_booking] */
 extern const struct command_type search_unassigned_type; /* [struct ev_booking] */
 extern const struct command_type search_ended_type;      /* [struct ev_booking] */
+extern const struct command_type search_changed_type;    /* [struct ev_booking] */
 
 /* ---- shared ---- */
 /* `applied` of every command on a driver: the roster learns of the new state. */

@@ -279,12 +279,62 @@ static void test_etas_read(void **unused) {
     rig_free(t.r);
 }
 
+/* His stops are others: he is expected at those, and passing one that is not his any more is no
+ * arrival. Whether the change itself is heard, or only what came after it, is the same. */
+static void other_stops(uint64_t seed, bool heard) {
+    struct trip t = trip_new(seed, 0, false);
+    wait_s(&t, 3);
+    say(&t, EV_BOOKING_PROGRESSED, BOOKING_ARRIVED_PICKUP, 0);
+    say(&t, EV_BOOKING_PROGRESSED, BOOKING_PICKED_UP, 1);
+    struct ev_point to[3] = {t.b.stops[0], t.b.stops[1], t.b.stops[1]};
+    to[1].lat_e7 += 200000; /* twice as far, and a third one between */
+    t.b.stops = to;
+    t.b.stop_count = 3;
+    if (heard) {
+        say(&t, EV_BOOKING_STOPS_CHANGED, BOOKING_PICKED_UP, 1);
+    } else {
+        t.b.version++;
+        say(&t, EV_BOOKING_PROOF, BOOKING_PICKED_UP, 1);
+        say(&t, EV_BOOKING_PROGRESSED, BOOKING_PICKED_UP, 1);
+    }
+    fix(&t, 0);
+    wait_s(&t, 11);
+    const struct journey *j = stored(&t);
+    assert_int_equal(j->stop_count, 3);
+    assert_true(j->stops[1].lat_e7 == to[1].lat_e7 && j->stops[2].lat_e7 == to[2].lat_e7);
+    assert_true(j->stops[1].eta_us != 0 && j->stops[2].eta_us > j->stops[1].eta_us);
+    drive(&t, 10, 111); /* to where the second was */
+    wait_s(&t, 30);
+    fix(&t, 0);
+    wait_s(&t, 11);
+    int32_t before = rig_count(t.r, EV_TRACKING_REACHED);
+    drive(&t, 10, 222);
+    wait_s(&t, 30);
+    fix(&t, 0);
+    wait_s(&t, 11);
+    assert_int_equal(rig_count(t.r, EV_TRACKING_REACHED), before + 1);
+    const struct ev_tracking *told = &rig_last_heard(t.r, EV_TRACKING_REACHED)->tracking;
+    assert_true(told->stop == 1 && told->lat_e7 == to[1].lat_e7);
+    /* what was said before the change is old news */
+    t.b.version -= 4;
+    t.b.stop_count = 2;
+    say(&t, EV_BOOKING_STOPS_CHANGED, BOOKING_PICKED_UP, 1);
+    assert_int_equal(stored(&t)->stop_count, 3);
+    rig_free(t.r);
+}
+
+static void test_other_stops(void **unused) {
+    (void)unused;
+    other_stops(31, true);
+    other_stops(32, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_way), cmocka_unit_test(test_late_batch),
         cmocka_unit_test(test_stale),     cmocka_unit_test(test_late),
         cmocka_unit_test(test_off_route), cmocka_unit_test(test_old_news),
-        cmocka_unit_test(test_etas_read),
+        cmocka_unit_test(test_etas_read), cmocka_unit_test(test_other_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

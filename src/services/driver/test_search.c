@@ -235,6 +235,37 @@ static void test_taken_at_once(void **state) {
     rig_free(r);
 }
 
+/* The trip is another: who was asked for the old one is asked for it as it is now. */
+static void test_asked_anew(void **state) {
+    (void)state;
+    struct rig *r = rig_new(28);
+    const char *user = van_at(r, 100);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    const struct ev_claim *first = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, first, user) && first->earning == 11900);
+    record(r, &b, first);
+    struct ev_point to[3] = {
+        b.stops[0], b.stops[1], {b.stops[1].lat_e7 + 50000, b.stops[1].lng_e7, STR("Farther")}};
+    struct str first_id = arena_str(&r->arena, first->offer_id);
+    struct ev_booking other = b;
+    other.version += 5;
+    other.stops = to;
+    other.stop_count = 3;
+    other.earning = 15000;
+    rig_say_booking(r, EV_BOOKING_STOPS_CHANGED, &other);
+    close_offer(r, &other, first, "changed");
+    house_advance(r->house, 10 * US_PER_S); /* until it is known here that he is free */
+    const struct ev_claim *second = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, second, user) && !str_eq(second->offer_id, first_id));
+    assert_true(second->earning == 15000 && second->stop_count == 3);
+    assert_str(second->dropoff->address, "Farther");
+    assert_int_equal(rig_stored(r, user)->declined + rig_stored(r, user)->timed_out, 0);
+    rig_say_booking(r, EV_BOOKING_STOPS_CHANGED, &b); /* old news */
+    assert_int_equal(rig_search(r, b.booking_id.p)->earning, 15000);
+    rig_free(r);
+}
+
 /* He drops out: he is free, another is looked for, and not he; and fair shares remember it. */
 static void test_given_back(void **state) {
     (void)state;
@@ -892,6 +923,7 @@ int main(void) {
         cmocka_unit_test(test_candidates_now),
         cmocka_unit_test(test_taken_at_once),
         cmocka_unit_test(test_given_back),
+        cmocka_unit_test(test_asked_anew),
         cmocka_unit_test(test_taken_away),
         cmocka_unit_test(test_judged_by_more_than_the_way),
         cmocka_unit_test(test_fair_shares),

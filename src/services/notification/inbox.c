@@ -424,7 +424,9 @@ static void on_offered(struct event_turn *t, const void *data) {
 }
 
 static void add_closed(struct event_turn *t, const struct ev_booking *b) {
-    struct str reason = str_is(b->offer->reason, "timed_out") ? STR("expired") : b->offer->reason;
+    struct str reason = str_is(b->offer->reason, "timed_out") ? STR("expired")
+                        : str_is(b->offer->reason, "changed") ? STR("withdrawn")
+                                                              : b->offer->reason;
     struct buf out;
     buf_init(&out, t->arena, 96);
     struct jw w;
@@ -508,6 +510,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_FAILED, &ev_booking_schema, on_booking},
     {EV_BOOKING_STOP_FAILED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RETURNED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_STOPS_CHANGED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
     {EV_BOOKING_SCHEDULED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RESCHEDULED, &ev_booking_schema, on_booking},

@@ -16,13 +16,15 @@
 /* ---- shapes ---- */
 
 static const char *const kinds[] = {
-    "requested", "assigned", "arrived_pickup", "picked_up", "arrived_dropoff", "delivered",
-    "cancelled", "expired",  "failed",         "offer",     "scheduled",       "reminded",
-    "shift",     "document", "stop_failed",    "returning", "arrived_return",  "returned",
+    "requested", "assigned",       "arrived_pickup", "picked_up",     "arrived_dropoff",
+    "delivered", "cancelled",      "expired",        "failed",        "offer",
+    "scheduled", "reminded",       "shift",          "document",      "stop_failed",
+    "returning", "arrived_return", "returned",       "stops_changed",
 };
 /* By e-mail, for customers who have chosen nothing. */
-static const char *const usual[] = {"assigned",  "delivered", "cancelled",   "expired", "failed",
-                                    "scheduled", "reminded",  "stop_failed", "returned"};
+static const char *const usual[] = {"assigned", "delivered",    "cancelled", "expired",
+                                    "failed",   "scheduled",    "reminded",  "stop_failed",
+                                    "returned", "stops_changed"};
 
 #define AT(member) .offset = offsetof(struct recipient, member)
 #define KINDS(list, number)                                                                        \
@@ -309,6 +311,10 @@ void recipients_add(struct event_turn *t, const struct ev_booking *b) {
     if (str_is(t->event->type, EV_BOOKING_STOP_FAILED)) {
         add_for(t, b->customer_id, STR("booking_stop_failed"), &about);
         add_for(t, b->driver_user_id, STR("booking_stop_failed"), &about);
+    }
+    if (str_is(t->event->type, EV_BOOKING_STOPS_CHANGED)) {
+        add_for(t, b->customer_id, STR("booking_stops_changed"), &about);
+        add_for(t, b->driver_user_id, STR("booking_stops_changed"), &about);
     }
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         if (!str_is(t->event->type, changes[i]) || b->state <= BOOKING_NONE ||

@@ -624,6 +624,7 @@ static void test_words(void **state) {
                                         "booking_returning",
                                         "booking_arrived_return",
                                         "booking_returned",
+                                        "booking_stops_changed",
                                         "booking_offer",
                                         "booking_scheduled",
                                         "booking_reminded",
