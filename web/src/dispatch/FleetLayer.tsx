@@ -141,8 +141,9 @@ type Props = { fleet: Fleet; chosen: string | null; onChoose: (driverId: string)
 export function FleetLayer({ fleet, chosen, onChoose }: Props) {
   const drawn = useMap()
   const theme = useTheme()
-  const handlers = useRef({ onChoose, chosen })
-  handlers.current = { onChoose, chosen }
+  const handlers = useRef({ onChoose, chosen, theme })
+  handlers.current = { onChoose, chosen, theme }
+  const marks = useRef<FleetMarks>(null)
   const clusters = useRef<Cluster[]>([])
   const setClusters = useDrawn('clusters', (t) => [
     {
@@ -175,8 +176,9 @@ export function FleetLayer({ fleet, chosen, onChoose }: Props) {
   useEffect(() => {
     if (drawn === null) return
     const { map } = drawn
-    const drawing = new Drawing(map, fleet, theme)
+    const drawing = new Drawing(map, fleet, handlers.current.theme)
     map.addLayer(drawing.marks)
+    marks.current = drawing.marks
     const cluster = () => {
       if (document.hidden) return
       const found = drawing.cluster()
@@ -231,6 +233,7 @@ export function FleetLayer({ fleet, chosen, onChoose }: Props) {
       map.off('moveend', look)
       if (map.style && map.getLayer(drawing.marks.id)) map.removeLayer(drawing.marks.id)
     }
-  }, [drawn, fleet, theme])
+  }, [drawn, fleet])
+  useEffect(() => marks.current?.recolour(themes[theme]), [theme])
   return null
 }

@@ -87,6 +87,8 @@ function atlas(theme: Theme): HTMLCanvasElement {
   return canvas
 }
 
+const uniforms = ['matrix', 'size', 'now', 'stale', 'atlas'] as const
+
 function programOf(gl: WebGL2RenderingContext): WebGLProgram {
   const program = gl.createProgram() as WebGLProgram
   for (const [kind, source] of [
@@ -122,6 +124,7 @@ export class FleetMarks implements CustomLayerInterface {
   private map: MapLibre | null = null
   private made: {
     program: WebGLProgram
+    uniforms: Record<(typeof uniforms)[number], WebGLUniformLocation | null>
     rows: WebGLBuffer
     corners: WebGLBuffer
     vertices: WebGLVertexArrayObject
@@ -129,7 +132,8 @@ export class FleetMarks implements CustomLayerInterface {
     room: number
   } | null = null
   private timer: ReturnType<typeof setTimeout> | undefined
-  private readonly theme: Theme
+  private theme: Theme
+  private painted = false // the pictures are on the graphics card, in the theme's colours
   private readonly slots: Slots
   private readonly epoch: number
   private readonly origin: { x: number; y: number }
@@ -161,6 +165,29 @@ export class FleetMarks implements CustomLayerInterface {
       offset += floats
     }
     gl.bindVertexArray(null)
+    const program = programOf(gl)
+    const places = uniforms.map((name) => [name, gl.getUniformLocation(program, name)])
+    this.made = {
+      program,
+      uniforms: Object.fromEntries(places),
+      rows,
+      corners,
+      vertices,
+      texture,
+      room: 0,
+    }
+    this.painted = false
+    this.changed = true
+  }
+
+  /** The same vehicles in other colours, from the next picture on. */
+  recolour(theme: Theme): void {
+    if (theme === this.theme) return
+    this.theme = theme
+    this.painted = false
+    this.map?.triggerRepaint()
+  }
+  private paint(gl: WebGL2RenderingContext, texture: WebGLTexture): void {
     gl.activeTexture(gl.TEXTURE0)
     gl.bindTexture(gl.TEXTURE_2D, texture)
     gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, true)
@@ -170,7 +197,7 @@ export class FleetMarks implements CustomLayerInterface {
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.LINEAR)
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE)
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE)
-    this.made = { program: programOf(gl), rows, corners, vertices, texture, room: 0 }
+    this.painted = true
   }
 
   onRemove(_map: MapLibre, gl: WebGL2RenderingContext): void {
@@ -209,17 +236,17 @@ export class FleetMarks implements CustomLayerInterface {
     const { made, map } = this
     if (made === null || map === null || !(gl instanceof WebGL2RenderingContext)) return
     if (this.changed) this.send(gl)
+    if (!this.painted) this.paint(gl, made.texture)
     const now = (performance.now() - this.epoch) / 1000
     const canvas = map.getCanvas()
     const reach = reachPx(map.getZoom())
-    const uniform = (name: string) => gl.getUniformLocation(made.program, name)
     // biome-ignore lint/correctness/useHookAtTopLevel: WebGL's, not React's
     gl.useProgram(made.program)
-    gl.uniformMatrix4fv(uniform('matrix'), false, this.matrix(input.defaultProjectionData.mainMatrix))
-    gl.uniform2f(uniform('size'), (2 * reach) / canvas.clientWidth, (2 * reach) / canvas.clientHeight)
-    gl.uniform1f(uniform('now'), now)
-    gl.uniform1f(uniform('stale'), STALE_S)
-    gl.uniform1i(uniform('atlas'), 0)
+    gl.uniformMatrix4fv(made.uniforms.matrix, false, this.matrix(input.defaultProjectionData.mainMatrix))
+    gl.uniform2f(made.uniforms.size, (2 * reach) / canvas.clientWidth, (2 * reach) / canvas.clientHeight)
+    gl.uniform1f(made.uniforms.now, now)
+    gl.uniform1f(made.uniforms.stale, STALE_S)
+    gl.uniform1i(made.uniforms.atlas, 0)
     gl.activeTexture(gl.TEXTURE0)
     gl.bindTexture(gl.TEXTURE_2D, made.texture)
     gl.bindVertexArray(made.vertices)

@@ -1,13 +1,14 @@
 /** The map as the canvas of a page. MapLibre is loaded only when a map is shown. Children get the map by useMap and
- * draw on it; they are told again after a change of style, which drops what was added. */
+ * draw on it; they are told again when the style has been made anew, which drops what was added. A change of theme gives the
+ * layers other colours, no more. */
 import type { Map as MapLibre, PaddingOptions } from 'maplibre-gl'
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useTheme } from '@/app/theme.ts'
 import { loadBasemap } from './basemap.ts'
-import { mapStyle } from './style.ts'
+import { mapStyle, recolour } from './style.ts'
 
-/** `generation` rises whenever sources and layers have to be added again. */
+/** `generation` rises whenever sources and layers have to be added again: at first, and after the graphics card was lost. */
 type Drawn = { map: MapLibre; generation: number }
 const Context = createContext<Drawn | null>(null)
 export function useMap(): Drawn | null {
@@ -92,7 +93,7 @@ export function LorryMap({
   useEffect(() => {
     if (drawn === null || theme === first.current.theme) return
     first.current.theme = theme
-    void loadBasemap().then((basemap) => drawn.map.setStyle(mapStyle(theme, basemap), { diff: false }))
+    void loadBasemap().then((basemap) => recolour(drawn.map, mapStyle(theme, basemap).layers))
   }, [drawn, theme])
 
   useEffect(() => {

@@ -1,40 +1,49 @@
-/** What pages draw on the map: a route, stops, vehicles. Each is one source and its layers, made again after a change
- * of style. */
+/** What pages draw on the map: a route, stops, vehicles. Each is one source and its layers, made again with the map's style,
+ * and coloured again with the theme. */
 import type { FeatureCollection } from 'geojson'
 import type { GeoJSONSource, LayerSpecification, Map as MapLibre } from 'maplibre-gl'
 import { useEffect, useRef } from 'react'
 import { useTheme } from '@/app/theme.ts'
-import { themes } from '@/design/tokens.ts'
+import { type Theme, themes } from '@/design/tokens.ts'
 import { Glide } from './glide.ts'
 import { useMap } from './Map.tsx'
+import { recolour } from './style.ts'
 
 const nothing: FeatureCollection = { type: 'FeatureCollection', features: [] }
 
-/** A source named ID with LAYERS on it; the function that is returned gives it new data. */
+/** A source named ID with LAYERS on it; the function that is returned gives it new data. PREPARE makes the pictures that the layers
+ * show, and makes them again in the colours of another theme. */
 export function useDrawn(
   id: string,
-  layers: (theme: (typeof themes)['light']) => LayerSpecification[],
-  prepare?: (map: MapLibre) => void,
+  layers: (theme: Theme) => LayerSpecification[],
+  prepare?: (map: MapLibre, theme: Theme) => void,
 ) {
   const drawn = useMap()
   const theme = useTheme()
   const last = useRef<FeatureCollection>(nothing)
-  const made = useRef({ layers, prepare })
-  made.current = { layers, prepare }
+  const made = useRef({ layers, prepare, theme })
+  made.current = { layers, prepare, theme }
   useEffect(() => {
     if (drawn === null) return
     const { map } = drawn
     if (map.getSource(id) !== undefined) return
-    made.current.prepare?.(map)
+    const { layers, prepare, theme } = made.current
+    prepare?.(map, themes[theme])
     map.addSource(id, { type: 'geojson', data: last.current })
-    for (const layer of made.current.layers(themes[theme])) map.addLayer(layer)
+    for (const layer of layers(themes[theme])) map.addLayer(layer)
     return () => {
       if (!map.style) return // the whole map is gone
-      for (const layer of made.current.layers(themes[theme]))
-        if (map.getLayer(layer.id)) map.removeLayer(layer.id)
+      for (const layer of layers(themes[theme])) if (map.getLayer(layer.id)) map.removeLayer(layer.id)
       if (map.getSource(id)) map.removeSource(id)
     }
-  }, [drawn, id, theme])
+  }, [drawn, id])
+  const coloured = useRef(theme)
+  useEffect(() => {
+    if (drawn === null || coloured.current === theme) return
+    coloured.current = theme
+    made.current.prepare?.(drawn.map, themes[theme])
+    recolour(drawn.map, made.current.layers(themes[theme]))
+  }, [drawn, theme])
   return (data: FeatureCollection) => {
     last.current = data
     ;(drawn?.map.getSource(id) as GeoJSONSource | undefined)?.setData(data)
@@ -157,7 +166,6 @@ function arrow(colour: string, rim: string): ImageData {
 export type VehicleMark = { id: string; lng: number; lat: number; bearing: number | null; at: string }
 /** One vehicle that is watched; it glides. */
 export function VehicleMarks({ vehicles }: { vehicles: VehicleMark[] }) {
-  const theme = useTheme()
   const drawn = useMap()
   const glide = useRef(new Glide(window.matchMedia('(prefers-reduced-motion: reduce)').matches))
   const set = useDrawn(
@@ -176,9 +184,10 @@ export function VehicleMarks({ vehicles }: { vehicles: VehicleMark[] }) {
         },
       },
     ],
-    (map) => {
-      if (!map.hasImage('vehicle'))
-        map.addImage('vehicle', arrow(themes[theme].going, themes[theme].panel), { pixelRatio: 2 })
+    (map, t) => {
+      const picture = arrow(t.going, t.panel)
+      if (map.hasImage('vehicle')) map.updateImage('vehicle', picture)
+      else map.addImage('vehicle', picture, { pixelRatio: 2 })
     },
   )
   const key = vehicles.map((v) => `${v.id}${v.at}`).join()

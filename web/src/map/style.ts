@@ -1,6 +1,6 @@
 /** The map's style, made from the tokens. The source is the server's vector tiles; without them land is drawn alone,
  * and vehicles and stops still have their places. Labels are drawn with the page's own font: there is no glyph server. */
-import type { StyleSpecification } from 'maplibre-gl'
+import type { LayerSpecification, Map as MapLibre, StyleSpecification } from 'maplibre-gl'
 import type { ThemeName } from '@/app/theme.ts'
 import { type Theme, themes } from '@/design/tokens.ts'
 
@@ -102,12 +102,15 @@ function layers(theme: Theme): StyleSpecification['layers'] {
   ]
 }
 
+const transition = { duration: 0, delay: 0 } // other colours come at once, as the page's do
+
 export function mapStyle(name: ThemeName, basemap: Basemap | null): StyleSpecification {
   const theme = themes[name]
   const land = { id: 'land', type: 'background' as const, paint: { 'background-color': theme.map.land } }
-  if (basemap === null) return { version: 8, sources: {}, layers: [land] }
+  if (basemap === null) return { version: 8, transition, sources: {}, layers: [land] }
   return {
     version: 8,
+    transition,
     sources: {
       base: {
         type: 'vector',
@@ -121,5 +124,18 @@ export function mapStyle(name: ThemeName, basemap: Basemap | null): StyleSpecifi
       },
     },
     layers: [land, ...layers(theme)],
+  }
+}
+
+/** Gives MAP's layers the paint of LAYERS, which are the same in the colours of another theme. The style itself stays: with a new
+ * one each tile is read again, and MapLibre's workers are ended and started anew. */
+export function recolour(
+  map: Pick<MapLibre, 'getLayer' | 'setPaintProperty'>,
+  layers: LayerSpecification[],
+): void {
+  for (const layer of layers) {
+    if (map.getLayer(layer.id) === undefined) continue
+    for (const [name, value] of Object.entries(layer.paint ?? {}))
+      map.setPaintProperty(layer.id, name as Parameters<MapLibre['setPaintProperty']>[1], value)
   }
 }
