@@ -322,6 +322,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .schedule_remind_us = remind_us > 0 ? remind_us : -1,
         .collect_max = config_int(c, "collect_max"),
         .schedule_days_max = (int32_t)config_int(c, "schedule_days_max"),
+        .recurrence_days = (int32_t)config_int(c, "recurrence_days"),
         .sign = auth_service_sign,
         .sign_arg = p->auth,
     };

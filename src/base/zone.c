@@ -44,6 +44,14 @@ static void days_date(int64_t days, struct zone_time *ret) {
     ret->year = (int32_t)(year + era * 400 + (ret->month <= 2 ? 1 : 0));
 }
 
+void date_of_days(int64_t days, int32_t *ret_year, int32_t *ret_month, int32_t *ret_day) {
+    struct zone_time t;
+    days_date(days, &t);
+    *ret_year = t.year;
+    *ret_month = t.month;
+    *ret_day = t.day;
+}
+
 static bool is_leap(int32_t year) {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
@@ -337,6 +345,15 @@ int32_t zone_offset_s(const struct zone *z, int64_t at_us) {
     }
     int32_t type = low > 0 ? z->types[low - 1] : 0;
     return (int32_t)big_endian(z->infos + (ptrdiff_t)type * INFO_BYTES, 4);
+}
+
+int64_t zone_moment_us(const struct zone *z, int64_t local_s) {
+    int32_t before_s = zone_offset_s(z, (local_s - DAY_S) * US_PER_S);
+    int32_t after_s = zone_offset_s(z, (local_s + DAY_S) * US_PER_S);
+    int64_t by_before = (local_s - before_s) * US_PER_S, by_after = (local_s - after_s) * US_PER_S;
+    if (zone_offset_s(z, by_before) == before_s)
+        return by_before;
+    return zone_offset_s(z, by_after) == after_s ? by_after : by_before;
 }
 
 void zone_local(const struct zone *z, int64_t at_us, struct zone_time *ret) {

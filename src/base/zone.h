@@ -52,8 +52,14 @@ int zone_parse(struct str bytes, struct zone *ret);
 int32_t zone_offset_s(const struct zone *z, int64_t at_us);
 void zone_local(const struct zone *z, int64_t at_us, struct zone_time *ret);
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar; and is there such a date? */
+/* The moment when the clock on the wall shows LOCAL_S (seconds since 1970, as if it were UTC).
+ * Shows it that twice, when it is put back: the first of them. Never, when it is put forward: as
+ * long after the change as LOCAL_S is. Right where the clock changes at most once within a day. */
+int64_t zone_moment_us(const struct zone *z, int64_t local_s);
+
+/* Days since 1970-01-01 of a date of the Gregorian calendar, and back; and is there such a date? */
 int64_t date_days(int32_t year, int32_t month, int32_t day);
+void date_of_days(int64_t days, int32_t *ret_year, int32_t *ret_month, int32_t *ret_day);
 bool date_valid(int32_t year, int32_t month, int32_t day);
 /* "2026-12-25". False: it is not a date. */
 bool date_parse(struct str text, int32_t *ret_year, int32_t *ret_month, int32_t *ret_day);

@@ -80,6 +80,20 @@ static const struct schema_field told_fields[] = {
 };
 const struct schema ev_told_schema = SCHEMA(struct ev_told, "ToldEvent", told_fields);
 
+static const struct schema_field not_booked_fields[] = {
+    {"user_id", S_ID, AT(ev_not_booked, user_id), .hint = "usr"},
+    {"role", S_ENUM, AT(ev_not_booked, role), .names = role_names},
+    {"recurrence_id", S_ID, AT(ev_not_booked, recurrence_id), .hint = "rec"},
+    {"name", S_STR, AT(ev_not_booked, name)},
+    {"date", S_STR, AT(ev_not_booked, date)},
+    {"reason", S_STR, AT(ev_not_booked, reason)},
+    {"detail", S_STR, AT(ev_not_booked, detail)},
+    {"from", S_TIME, AT(ev_not_booked, from_us)},
+    {"to", S_TIME, AT(ev_not_booked, to_us)},
+};
+const struct schema ev_not_booked_schema =
+    SCHEMA(struct ev_not_booked, "NotBookedEvent", not_booked_fields);
+
 static const struct schema_field point_fields[] = {
     {"lat", S_DEG7, AT(ev_point, lat_e7), .min = -90, .max = 90},
     {"lng", S_DEG7, AT(ev_point, lng_e7), .min = -180, .max = 180},

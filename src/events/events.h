@@ -9,8 +9,9 @@
  *   webhook.*   notification  → notification (one that fails is disabled, its owner told)
  *   session.*   auth          → auth (every process forgets what it may still believe of a token)
  *   booking.*   booking       → driver (claims, dispatch, earnings), notification (pushes),
- *                               booking (reports; what imports and repeats order)
+ *                               booking (reports; what imports and recurrences order)
  *   import.*    booking       → notification (pushes)
+ *   recurrence.*  booking     → notification (pushes; mail of what could not be booked)
  *   dispatch.*  driver        → booking (offers), driver itself (claims)
  *   driver.*    driver        → booking (offers, reports); driver.notice → notification
  *   file.*      all           → files (lets go of what nothing names any more)
@@ -127,11 +128,11 @@ struct ev_webhook {
 #define EV_BOOKING_REACHED "booking.reached" /* the driver's positions say that he is there … */
 #define EV_BOOKING_LEFT "booking.left"       /* … and that he has left */
 
-/* ---- booking, to itself: what an import or a repeat wants booked (services/booking/order.h); key:
- * the booking's id ---- */
+/* ---- booking, to itself: what an import or a recurrence wants booked (services/booking/order.h);
+ * key: the booking's id ---- */
 #define EV_BOOKING_ORDERED "booking.ordered"
 
-/* ---- imports and repeats, to whoever they are of ---- */
+/* ---- imports and recurrences, to whoever they are of ---- */
 #define EV_IMPORT_UPDATED "import.updated" /* struct ev_told; key: the import's id */
 struct ev_told {
     struct str user_id;
@@ -139,6 +140,18 @@ struct ev_told {
     struct str view; /* JSON text: as its GET shows it */
 };
 extern const struct schema ev_told_schema;
+#define EV_RECURRENCE_UPDATED "recurrence.updated" /* struct ev_told; key: the recurrence's id */
+#define EV_RECURRENCE_FAILED                                                                       \
+    "recurrence.failed" /* struct ev_not_booked: one of its days could not be booked */
+struct ev_not_booked {
+    struct str user_id;
+    int32_t role; /* enum role, of whoever is told */
+    struct str recurrence_id, name;
+    struct str date;           /* "2026-12-07" */
+    struct str reason, detail; /* a word (booking: recurrence.h), and in people's words */
+    int64_t from_us, to_us;    /* when it was to be fetched */
+};
+extern const struct schema ev_not_booked_schema;
 
 /* ---- booking, to itself: a promo code's use (services/booking/promo.h); key: the code ---- */
 #define EV_PROMO_TAKEN "promo.taken"           /* a booking with it is made */

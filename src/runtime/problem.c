@@ -116,6 +116,9 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "A customer may have saved so many places and no more. Remove one of them first."),
     ROW(TOO_MANY_FAVOURITES, "too-many-favourites", 409, "Too many favourite drivers",
         "A customer may have so many favourite drivers and no more. Remove one of them first."),
+    ROW(TOO_MANY_RECURRENCES, "too-many-recurrences", 409, "Too many recurrences",
+        "An account may have so many recurrences that have not ended, and no more. End one of them "
+        "first; one recurrence can have several days of the week."),
     ROW(TOO_MANY_IMPORTS, "too-many-imports", 409, "Too many imports",
         "As many of this account's imports are under way as there may be at once. Wait until one "
         "has ended, or cancel one, and send the file again."),

@@ -45,6 +45,7 @@ enum problem {
     PROBLEM_TOO_MANY_OPEN,          /* 409: one customer's open bookings */
     PROBLEM_TOO_MANY_PLACES,        /* 409: one customer's saved places */
     PROBLEM_TOO_MANY_FAVOURITES,    /* 409: one customer's favourite drivers */
+    PROBLEM_TOO_MANY_RECURRENCES,   /* 409: one account's, that have not ended */
     PROBLEM_TOO_MANY_IMPORTS,       /* 409: one account's, under way */
     PROBLEM_TOO_MANY_WEBHOOKS,      /* 409: one account's */
     PROBLEM_ILLEGAL_TRANSITION,     /* 409 */

@@ -394,6 +394,10 @@ static void next_booking(struct customer *c) {
         sim_import_send(c);
         return;
     }
+    if (sim_chance(sim, sim->profile.recurs)) {
+        sim_recurrence_send(c);
+        return;
+    }
     c->left--;
     struct buf body;
     buf_init(&body, &sim->arena, 256);

@@ -31,6 +31,7 @@ void oracle_free(struct oracle *o) {
     map_free(&o->streams);
     map_free(&o->letters);
     map_free(&o->imports);
+    map_free(&o->recurrences);
     map_free(&o->reports);
     map_free(&o->promises);
     map_free(&o->journeys);
@@ -167,6 +168,7 @@ static void by_collection(struct oracle *o, const struct store_change *c) {
                 {"report_days", oracle_report},
                 {"journeys", oracle_journey},
                 {"booking_imports", oracle_import},
+                {"recurrences", oracle_recurrence},
                 {"cash_entries", oracle_cash_entry}};
     for (size_t i = 0; i < COUNT_OF(eyes); i++) {
         if (strcmp(c->collection->name, eyes[i].collection) == 0)

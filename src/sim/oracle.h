@@ -148,6 +148,20 @@ struct shadow_import {
     int32_t bookings[SHADOW_ROWS_MAX + 1];     /* that say they are of it */
     struct shadow_import *next;
 };
+#define SHADOW_DAYS_MAX 16
+struct shadow_day { /* of a recurrence */
+    char date[16], booking_id[ID_TEXT_MAX];
+    int64_t from_us;
+    bool refused, was_refused; /* held, or has failed; before this change */
+    int32_t bookings;          /* that are of it */
+};
+struct shadow_recurrence {
+    char id[ID_TEXT_MAX];
+    bool ended;
+    struct shadow_day days[SHADOW_DAYS_MAX];
+    int32_t count, booked;
+    struct shadow_recurrence *next;
+};
 struct shadow_outbox { /* of a node, by seq */
     struct shadow_event *events;
     int64_t cap, next_seq, rows;
@@ -176,6 +190,8 @@ struct oracle {
     struct shadow_blob *first_blob;
     struct map imports; /* → shadow_import */
     struct shadow_import *first_import;
+    struct map recurrences; /* → shadow_recurrence */
+    struct shadow_recurrence *first_recurrence;
     struct map letters; /* → shadow_letter */
     struct shadow_letter *first_letter;
     struct map journeys; /* → shadow_journey */
@@ -212,6 +228,11 @@ void oracle_imports_verdict(struct oracle *o);
 /* Were B's stops changed as they may be? oracle_stops.c */
 void oracle_stops(struct oracle *o, const struct shadow_booking *old, struct shadow_booking *b,
                   struct json_value root);
+void oracle_recurrence(struct oracle *o,
+                       const struct store_change *change); /* oracle_recurrence.c */
+void oracle_recurred(struct oracle *o, struct json_value root, const struct shadow_booking *b);
+bool oracle_recurrences_settled(struct oracle *o, struct str *ret_why);
+void oracle_recurrences_verdict(struct oracle *o);
 void oracle_proofs(struct oracle *o, struct json_value root, struct shadow_booking *b);
 void oracle_custody(struct oracle *o, struct json_value root, struct shadow_booking *b);
 /* Is what proofs name still there? oracle_proof.c */

@@ -475,8 +475,10 @@ void oracle_booking(struct oracle *o, const struct store_change *change) {
     oracle_proofs(o, root, b);
     oracle_custody(o, root, b);
     oracle_stops(o, &old, b, root);
-    if (old.state == BOOKING_NONE)
+    if (old.state == BOOKING_NONE) {
         oracle_imported(o, root, b);
+        oracle_recurred(o, root, b);
+    }
     if (b->state == BOOKING_DELIVERED && old.state != BOOKING_DELIVERED)
         check_delivered(o, b, root);
     check_goods(o, &old, b, root);

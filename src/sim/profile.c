@@ -108,6 +108,7 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->thin_s = rng_between(r, 15, 60);
     p->thin_m = rng_below(r, 4) == 0 ? 0 : rng_between(r, 20, 300);
     p->imports = rng_unit(r) * 0.15;
+    p->recurs = rng_unit(r) * 0.15;
     p->collect = rng_unit(r) * 0.7;
     p->settle = rng_unit(r) * 0.4;
     p->cash_limit = rng_below(r, 3) == 0 ? rng_between(r, 10000, 200000) : 0;

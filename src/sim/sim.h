@@ -8,7 +8,7 @@
  *   mail.c      what carries e-mail
  *   net.c       requests of clients, their time-outs and repeats
  *   socket.c    WebSockets, and what a client keeps of what it saw
- *   person.c, keys.c, customer.c, importer.c, stops.c, driver.c, staff.c   the people
+ *   person.c, keys.c, customer.c, importer.c, recurrer.c, stops.c, driver.c, staff.c   the people
  *   oracle.c    the promises, checked on every commit; answers.c on every answer;
  *   verdict.c   once a second, and when all has settled; audit.c through the API
  */
@@ -107,6 +107,7 @@ struct sim_profile {
     double vehicles, shifts, documents;
     double linger; /* bookings that their drivers take their time with: positions come to count */
     double schedule, reschedule, change_stops;
+    double recurs;          /* … or has something recur */
     double imports;         /* instead of asking for a quote he sends a file */
     double proof;           /* stops that ask for some */
     double collect, settle; /* dropoffs with cash; looks of the office that settle some */
@@ -311,13 +312,17 @@ struct customer {
     int64_t agreed;  /* to pay for other stops; 0: whatever it is */
     bool rated, done;
     struct str import_path; /* of the file that he has sent */
+    struct str recurrence_path;
+    int64_t recurred_at_us;
+    int32_t looks, later_done; /* at it, yet to come; bookings of it that he has cancelled */
 };
 void sim_customer_start(struct customer *c);
 /* stops.c: a body for BOOKING's stops to be others, with the members MORE; absent: it has none. */
 struct str sim_stops_wish(struct sim *sim, struct json_value booking, const char *more);
 /* He is through with what he was doing, and goes on in a while. */
 void sim_customer_finish(struct customer *c);
-void sim_import_send(struct customer *c); /* importer.c */
+void sim_import_send(struct customer *c);     /* importer.c */
+void sim_recurrence_send(struct customer *c); /* recurrer.c */
 
 #define DRIVER_BATCH_MAX 16
 struct gps_batch {

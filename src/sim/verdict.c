@@ -161,7 +161,7 @@ bool oracle_settled(struct sim *sim, struct str *ret_why) {
     return bookings_over(o, ret_why) && claims_gone(o, ret_why) && shifts_ended(o, ret_why) &&
            people_done(sim, ret_why) && oracle_mail_settled(o, ret_why) &&
            oracle_promo_settled(o, ret_why) && oracle_imports_settled(o, ret_why) &&
-           nodes_idle(sim, ret_why);
+           oracle_recurrences_settled(o, ret_why) && nodes_idle(sim, ret_why);
 }
 
 /* ---- and what is left ---- */
@@ -224,6 +224,7 @@ void oracle_verdict(struct sim *sim) {
     oracle_mail_verdict(sim);
     oracle_promo_verdict(o);
     oracle_imports_verdict(o);
+    oracle_recurrences_verdict(o);
     oracle_cash_verdict(o);
     oracle_proof_verdict(sim);
     oracle_audit(sim);

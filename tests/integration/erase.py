@@ -18,7 +18,7 @@ CUSTOMER = {'name': 'Quirina Xylander', 'phone': '+46705550199', 'email': 'quiri
 DRIVER = {'name': 'Wolfram Yxhammar', 'phone': '+46705550288', 'email': 'wolfram.yxhammar@example.com'}
 PLACES = ['Zebragatan', 'Giraffstigen']
 WORDS = ['Quirina', 'Xylander', '705550199', 'quirina', 'Wolfram', 'Yxhammar', '705550288', 'wolfram', 'Kontaktperson', 'Mottagarperson', '705550377',
-         'Lillstugan', 'ring the red bell', 'a rating comment', 'changed my own mind', 'XYX987']
+         'Lillstugan', 'Frallbudet', 'ring the red bell', 'a rating comment', 'changed my own mind', 'XYX987']
 
 
 def traces(folder):
@@ -70,6 +70,9 @@ def lives(server, admin):
         driver.post(f'/v1/bookings/{first["id"]}/status', {'status': status, 'stop': stop}, expect=200)
     customer.post(f'/v1/bookings/{first["id"]}/rating', {'stars': 4, 'comment': 'a rating comment'}, expect=200)
     customer.post('/v1/me/places', {'label': 'Lillstugan', **STOPS[0], 'contact': {'name': 'Kontaktperson'}}, expect=201)
+    customer.post('/v1/recurrences', {'name': 'Frallbudet', 'stops': [STOPS[0] | {'contact': {'name': 'Kontaktperson'}}, STOPS[1]],
+                                      'vehicle': 'van', 'weekdays': ['mon'], 'pickup': {'from': '08:00', 'to': '10:00'},
+                                      'starts_on': time.strftime('%Y-%m-%d', time.gmtime(time.time() + 40 * 86400))}, expect=201)
     second = book()
     customer.post(f'/v1/bookings/{second["id"]}/cancel', {'reason': 'changed my own mind'}, expect=200)
     lorry.until(lambda: driver.get('/v1/driver', expect=200).json['duty'] == 'on', 'the driver is free')

@@ -455,6 +455,42 @@ class MainWay(unittest.TestCase):
         self.assertEqual([p['label'] for p in customer.get('/v1/me/places', expect=200).json['items']], ['Depot'])
         customer.delete(f'/v1/me/places/{home["id"]}', expect=204)
 
+    def recurrences(self):
+        day = lambda ahead: time.strftime('%Y-%m-%d', time.gmtime(time.time() + ahead * 86400))  # noqa: E731
+        at, who = '/v1/recurrences', server.register('customer')
+        rule = {'stops': STOPS, 'vehicle': 'van', 'weekdays': ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'],
+                'pickup': {'from': '12:00', 'to': '14:00'}, 'starts_on': day(3), 'price_max': 1}
+        with WatchedSocket(server, who.token) as socket:
+            socket.expect('ready')
+            made = who.post(at, rule | {'name': 'Bread'}, key='bread', expect=201).json
+            self.assertEqual(who.post(at, rule | {'name': 'Bread'}, key='bread', expect=201).json['id'], made['id'])
+            socket.expect('recurrence.updated', lambda m: m['data']['id'] == made['id'])
+            held = socket.expect('recurrence.failed')['data']
+        self.assertEqual((held['id'], held['reason'], held['date']), (made['id'], 'too_dear', day(3)))
+        at_it = f'{at}/{made["id"]}'
+        price = who.problem(409, 'price-changed', 'POST', f'{at_it}/book', {'date': day(3)}).json['price']
+        now = who.post(f'{at_it}/book', {'date': day(3), 'total': price['total']}, expect=200).json
+        booked = now['occurrences'][0]
+        self.assertEqual((booked['state'], booked['total']), ('booked', price['total']))
+        lorry.until(lambda: who.call('GET', f'/v1/bookings/{booked["booking_id"]}').status == 200, 'its booking is there')
+        self.assertEqual(who.get(f'/v1/bookings/{booked["booking_id"]}', expect=200).json['made_by'], made['id'])
+        self.assertIn('booking_id', who.problem(409, 'illegal-transition', 'POST', f'{at_it}/skip', {'date': day(3)}).json)
+        who.problem(422, 'invalid-request', 'POST', f'{at_it}/skip', {'date': day(1)})
+        self.assertEqual(who.post(f'{at_it}/skip', {'date': day(12)}, expect=200).json['skips'], [day(12)])
+        self.assertEqual(who.post(f'{at_it}/unskip', {'date': day(12)}, expect=200).json['skips'], [])
+        who.problem(412, 'precondition-failed', 'PATCH', at_it, {'paused': True}, if_match='"1"')
+        who.problem(422, 'invalid-request', 'PATCH', at_it, {'weekdays': ['someday']})
+        self.assertEqual(who.patch(at_it, {'paused': True, 'weekdays': ['sun']}, expect=200).json['state'], 'paused')
+        who.get(at_it, expect=200)
+        self.assertEqual(len(dispatcher.get(f'{at}?limit=1', expect=200).json['items']), 1)
+        who.problem(422, 'invalid-request', 'POST', at, rule | {'ends_on': day(2)})
+        others = [who.post(at, rule | {'starts_on': day(300)}, expect=201).json['id'] for _ in range(19)]
+        who.problem(409, 'too-many-recurrences', 'POST', at, rule)
+        for i in (made['id'], *others):
+            who.delete(f'{at}/{i}', expect=204)
+        who.problem(409, 'illegal-transition', 'PATCH', at_it, {'paused': False})
+        who.post(f'/v1/bookings/{booked["booking_id"]}/cancel', {}, expect=200)
+
     def imports(self):
         at, kind = '/v1/booking-imports', [('Content-Type', 'text/csv')]
         head = 'pickup_lat,pickup_lng,dropoff_lat,dropoff_lng,vehicle\n'
@@ -558,6 +594,7 @@ class MainWay(unittest.TestCase):
         self.devices(ola)
         self.again(ola, booking)
         self.imports()
+        self.recurrences()
         self.vehicles(ola)
         self.schedule(ola)
         self.documents(ola)
@@ -865,7 +902,7 @@ class Socket(unittest.TestCase):
 
 def filled(path):
     """The path with ids of nothing that there is."""
-    kinds = {'/users/': 'usr', 'drivers/': 'drv', '/me/places/': 'plc', '-imports/': 'imp'}
+    kinds = {'/users/': 'usr', 'drivers/': 'drv', '/me/places/': 'plc', '-imports/': 'imp', '/recurrences/': 'rec'}
     prefix = next((kind for part, kind in kinds.items() if part in path), 'bkg')
     path = path.replace('{entry_id}', 'cse' + NOBODY)
     return path.replace('{id}', prefix + NOBODY).replace('{token}', 'A' * 48).replace('{slug}', 'not-found').replace('{code}', 'NONE')
@@ -969,6 +1006,10 @@ KEYED = {'updateMe': {'name': 'A'}, 'createQuotes': {'stops': STOPS}, 'createBoo
          'putNotificationPreferences': {'email': [], 'message': []},
          'putServiceArea': {'area': None}, 'previewServiceArea': {'area': None}, 'putTariffs': TARIFFS, 'previewTariffs': TARIFFS,
          'patchDriver': {'status': 'approved'}, 'uploadFile': png(3, 2), 'acknowledgeAlert': {}, 'giveProof': {'stop': 0, 'name': 'Bo'}}
+# Of what recurs.
+KEYED.update({'createRecurrence': {'stops': STOPS, 'vehicle': 'van', 'weekdays': ['mon'], 'pickup': {'from': '08:00', 'to': '10:00'}},
+              'patchRecurrence': {}, 'skipOccurrence': {'date': '2030-01-01'}, 'unskipOccurrence': {'date': '2030-01-01'},
+              'bookOccurrence': {'date': '2030-01-01'}})
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
               'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []},

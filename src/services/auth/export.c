@@ -57,6 +57,7 @@ static void write_elsewhere(struct jw *w, enum role role) {
         {"favourite_drivers", "/v1/me/favourite-drivers", ROLES(ROLE_CUSTOMER)},
         {"saved_places", "/v1/me/places", ROLES(ROLE_CUSTOMER)},
         {"imports", "/v1/booking-imports", ROLES(ROLE_CUSTOMER) | ROLES_STAFF},
+        {"recurrences", "/v1/recurrences", ROLES(ROLE_CUSTOMER) | ROLES_STAFF},
         {"profile", "/v1/driver", ROLES(ROLE_DRIVER)},
         {"earnings", "/v1/driver/earnings", ROLES(ROLE_DRIVER)},
         {"cash", "/v1/driver/cash", ROLES(ROLE_DRIVER)},

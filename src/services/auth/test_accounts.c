@@ -123,9 +123,10 @@ static void a_person_has_his_data(void **state) {
                          .status,
                      201);
     struct house_answer a = ask(f, "GET", "/v1/me/export", s.access, NULL);
-    assert_int_equal(count_at(f, a, "elsewhere"), 5); /* a customer's */
+    assert_int_equal(count_at(f, a, "elsewhere"), 6); /* a customer's */
     assert_true(mentions(f, a, "%s", "/v1/me/places"));
     assert_true(mentions(f, a, "%s", "/v1/booking-imports"));
+    assert_true(mentions(f, a, "%s", "/v1/recurrences"));
     assert_int_equal(set_user(f, str_from(admin.id), s.id, "{\"role\":\"driver\"}").status, 200);
     house_advance(f->house, US_PER_S);
     s = signed_in(f, login(f, "asha@example.com", PASSWORD));

@@ -44,6 +44,8 @@ struct booking_options {
     int64_t schedule_remind_us; /* 2 h: so long before its window its customer is reminded; -1:
                                    not at all */
     int32_t schedule_days_max;  /* 30: how far ahead may be booked */
+    int32_t recurrence_days;    /* 7: so many days before it what recurs is booked; at most
+                                   schedule_days_max */
     sign_fn sign;               /* custody bundles, with sign_arg; NULL: there are none */
     void *sign_arg;
 };

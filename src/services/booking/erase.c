@@ -7,6 +7,7 @@
 #include "services/booking/custody.h"
 #include "services/booking/favourites.h"
 #include "services/booking/import.h"
+#include "services/booking/recurrence.h"
 #include "services/booking/saved_places.h"
 
 #include <string.h>
@@ -155,6 +156,7 @@ static const struct eraser_target targets[] = {
     {&favourites_aggregate, -1, NULL, judge_favourites},
     {&saved_places_aggregate, 0, NULL, NULL},
     {&import_aggregate, -1, NULL, NULL},
+    {&recurrence_aggregate, 0, NULL, NULL},
 };
 const struct store_collection booking_erasure_collection = {.name = "booking_erasures"};
 static const struct aggregate erasure_aggregate = {.collection = &booking_erasure_collection,

@@ -23,6 +23,7 @@ struct booking_service {
     _Atomic uint64_t events_by_type[ENTRY_TYPE_COUNT];
     _Atomic uint64_t quotes;
     _Atomic uint64_t import_rows[8]; /* by enum row_state */
+    _Atomic uint64_t occurrences[8]; /* by enum occurrence_state */
     struct histogram assigned_after; /* from the request to its driver */
     int64_t next_prune_us;           /* executor thread */
     int64_t erase_next_us;           /* executor thread: eraser_tick */

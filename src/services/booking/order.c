@@ -15,7 +15,7 @@ static const struct schema_field contact_fields[] = {
     {"name", S_LINE, AT(contact, name), .min = 1, .max = 100},
     {"phone", S_LINE, AT(contact, phone), .min = 3, .max = 32},
 };
-static const struct schema contact_schema = SCHEMA(struct contact, "ImportContact", contact_fields);
+static const struct schema contact_schema = SCHEMA(struct contact, "OrderContact", contact_fields);
 
 static const struct schema_field stop_fields[] = {
     {"lat", S_DEG7, MUST(order_stop, place.lat_e7), .min = -90, .max = 90},
@@ -23,7 +23,7 @@ static const struct schema_field stop_fields[] = {
     {"address", S_LINE, AT(order_stop, place.address), .min = 1, .max = ADDRESS_CHARS_MAX},
     {"contact", S_OBJECT_PTR, AT(order_stop, contact), .sub = &contact_schema},
 };
-static const struct schema stop_schema = SCHEMA(struct order_stop, "ImportStop", stop_fields);
+const struct schema order_stop_schema = SCHEMA(struct order_stop, "OrderStop", stop_fields);
 
 static const struct schema_field window_fields[] = {
     {"from", S_TIME, MUST(window, from_us)},
@@ -33,7 +33,7 @@ static const struct schema window_schema = SCHEMA(struct window, "ImportWindow",
 
 static const struct schema_field order_fields[] = {
     {"stops", S_LIST, MUST(order, stops), .count_offset = offsetof(struct order, stop_count),
-     .min = STOPS_MIN, .max = STOPS_MAX, .sub = &stop_schema},
+     .min = STOPS_MIN, .max = STOPS_MAX, .sub = &order_stop_schema},
     {"vehicle", S_ENUM, MUST(order, vehicle), .names = vehicle_names, .hint = "vehicle class"},
     {"pickup_window", S_OBJECT_PTR, AT(order, pickup_window), .sub = &window_schema},
     {"goods", S_LIST, AT(order, goods), .count_offset = offsetof(struct order, goods_count),

@@ -1,8 +1,9 @@
-/* What an import or a repeat wants booked. It is priced as any quote is, where its import or repeat
- * is loaded; that document's decision writes the event `booking.ordered` together with its own note
- * of it, and the booking is made of the event. The booking's id follows from the document's id and
- * the row or day, so however often the event comes, or the decision is tried again, there is one
- * booking; and since the event lies in the outbox of the same commit, it is never lost.
+/* What an import or a recurrence wants booked. It is priced as any quote is, where its import or
+ * recurrence is loaded; that document's decision writes the event `booking.ordered` together with
+ * its own note of it, and the booking is made of the event. The booking's id follows from the
+ * document's id and the row or day, so however often the event comes, or the decision is tried
+ * again, there is one booking; and since the event lies in the outbox of the same commit, it is
+ * never lost.
  *
  * Whether it may be booked is decided before the event is written. Making the booking asks nothing
  * any more: not whether the quote has run out meanwhile, nor how many its customer has open.
@@ -26,7 +27,7 @@ struct order {
     struct str notes, reference;
 };
 /* S_IN: a row of an import. S_STORE: what is kept of it. */
-extern const struct schema order_schema;
+extern const struct schema order_schema, order_stop_schema;
 
 /* What the schema cannot say: windows, goods. */
 void order_check(const struct booking_service *s, const struct order *o, int64_t now_us,

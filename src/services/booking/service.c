@@ -8,6 +8,7 @@
 #include "services/booking/favourites.h"
 #include "services/booking/import.h"
 #include "services/booking/promo.h"
+#include "services/booking/recurrence.h"
 #include "services/booking/report.h"
 #include "services/booking/saved_places.h"
 #include "services/booking/schedule.h"
@@ -95,6 +96,24 @@ static const struct route_entry routes[] = {
      "listImportRows", .area = AREA_BOOKINGS},
     {"POST", "/v1/booking-imports/{id}/cancel", ROLES_CUSTOMERS, handle_cancel_import, NULL,
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "cancelImport", .area = AREA_BOOKINGS},
+    {"POST", "/v1/recurrences", ROLES_CUSTOMERS, handle_recurrence, &recurrence_body_schema,
+     ROUTE_IDEMPOTENT, "createRecurrence", check_recurrence, .area = AREA_BOOKINGS},
+    {"GET", "/v1/recurrences", ROLES_CUSTOMERS, handle_recurrences, NULL, 0, "listRecurrences",
+     .area = AREA_BOOKINGS},
+    {"GET", "/v1/recurrences/{id}", ROLES_CUSTOMERS, handle_get_recurrence, NULL, 0,
+     "getRecurrence", .area = AREA_BOOKINGS},
+    {"PATCH", "/v1/recurrences/{id}", ROLES_CUSTOMERS, handle_patch_recurrence,
+     &recurrence_patch_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "patchRecurrence",
+     check_recurrence_patch, .area = AREA_BOOKINGS},
+    {"DELETE", "/v1/recurrences/{id}", ROLES_CUSTOMERS, handle_end_recurrence, NULL, 0,
+     "endRecurrence", .area = AREA_BOOKINGS},
+    {"POST", "/v1/recurrences/{id}/skip", ROLES_CUSTOMERS, handle_skip, &skip_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "skipOccurrence", check_skip, .area = AREA_BOOKINGS},
+    {"POST", "/v1/recurrences/{id}/unskip", ROLES_CUSTOMERS, handle_unskip, &skip_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "unskipOccurrence", check_skip, .area = AREA_BOOKINGS},
+    {"POST", "/v1/recurrences/{id}/book", ROLES_CUSTOMERS, handle_book_occurrence,
+     &occurrence_body_schema, ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "bookOccurrence",
+     check_book_occurrence, .area = AREA_BOOKINGS},
     {"GET", "/v1/me/favourite-drivers", ROLES(ROLE_CUSTOMER), handle_favourites, NULL, 0,
      "listFavouriteDrivers", .area = AREA_BOOKINGS},
     {"PUT", "/v1/me/favourite-drivers/{id}", ROLES(ROLE_CUSTOMER), handle_put_favourite,
@@ -223,12 +242,21 @@ static const struct event_entry events[] = {
 
 /* ---- the service ---- */
 
-static const struct command_type *const timers[] = {&booking_wake, &promo_wake, &import_wake, NULL};
-static const struct store_collection *const collections[] = {
-    &booking_collection,      &quote_collection,           &tariff_collection,
-    &area_collection,         &report_collection,          &promo_collection,
-    &promo_uses_collection,   &booking_erasure_collection, &favourites_collection,
-    &saved_places_collection, &import_collection,          NULL};
+static const struct command_type *const timers[] = {&booking_wake, &promo_wake, &import_wake,
+                                                    &recurrence_wake, NULL};
+static const struct store_collection *const collections[] = {&booking_collection,
+                                                             &quote_collection,
+                                                             &tariff_collection,
+                                                             &area_collection,
+                                                             &report_collection,
+                                                             &promo_collection,
+                                                             &promo_uses_collection,
+                                                             &booking_erasure_collection,
+                                                             &favourites_collection,
+                                                             &saved_places_collection,
+                                                             &import_collection,
+                                                             &recurrence_collection,
+                                                             NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;
@@ -284,6 +312,13 @@ static void metrics(void *self, struct buf *out) {
         buf_printf(
             out, "lorry_import_rows_total{state=\"%s\"} %llu\n", row_state_names[state],
             (unsigned long long)atomic_load_explicit(&s->import_rows[state], memory_order_relaxed));
+    metric_head(out, "lorry_recurrence_occurrences_total", "counter",
+                "Occurrences of recurrences that were seen to, by what they have come to.");
+    for (int32_t state = OCCURRENCE_BOOKED; state < OCCURRENCE_STATE_COUNT; state++)
+        buf_printf(
+            out, "lorry_recurrence_occurrences_total{state=\"%s\"} %llu\n",
+            occurrence_state_names[state],
+            (unsigned long long)atomic_load_explicit(&s->occurrences[state], memory_order_relaxed));
     metric_write(out, "lorry_quote_sets_total", "counter",
                  "Requests for quotes that were answered with a price.",
                  (double)atomic_load_explicit(&s->quotes, memory_order_relaxed));
@@ -337,6 +372,11 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.schedule_remind_us = SCHEDULE_REMIND_US;
     if (s->o.schedule_days_max == 0)
         s->o.schedule_days_max = SCHEDULE_DAYS_MAX;
+    if (s->o.recurrence_days == 0)
+        s->o.recurrence_days = RECURRENCE_DAYS;
+    if (s->o.recurrence_days > s->o.schedule_days_max)
+        s->o.recurrence_days = s->o.schedule_days_max;
+    CHECK(s->o.recurrence_days > 0 && s->o.recurrence_days <= RECURRENCE_DAYS_MAX);
     map_init(&s->opening);
     surge_init(&s->surge);
     shelf_init(&s->tariffs, &tariff_shelf, s->o.tariffs, s->o.bus, s->o.peers);

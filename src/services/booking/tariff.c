@@ -276,8 +276,7 @@ static void check_zones(struct checking *c) {
     }
 }
 
-/* Minutes of the day of "22:00", or -1. */
-static int32_t clock_minutes(struct str text) {
+int32_t clock_minutes(struct str text) {
     if (text.len != 5 || text.p[2] != ':')
         return -1;
     int32_t digits[4];
@@ -290,8 +289,7 @@ static int32_t clock_minutes(struct str text) {
     return hours < 24 && minutes < 60 ? hours * 60 + minutes : -1;
 }
 
-/* 0: Sunday; -1: not a day. */
-static int32_t day_of(struct str name) {
+int32_t weekday_named(struct str name) {
     for (int32_t i = 0; i < 7; i++) {
         if (str_is(name, day_names[i]))
             return i;
@@ -308,7 +306,7 @@ static void check_times(struct checking *c) {
     if (night != NULL && night->to.p != NULL && clock_minutes(night->to) < 0)
         field_errors_add(c->errors, c->a, STR("/night/to"), "must be a time like 06:00");
     for (int32_t i = 0; weekend != NULL && i < weekend->day_count; i++) {
-        if (day_of(weekend->days[i]) < 0)
+        if (weekday_named(weekend->days[i]) < 0)
             field_errors_add(c->errors, c->a, arena_printf(c->a, "/weekend/days/%d", i),
                              "must be one of mon, tue, wed, thu, fri, sat, sun");
     }
@@ -467,7 +465,7 @@ static bool night_holds(const struct time_rate *r, const struct zone_time *now) 
 
 static bool weekend_holds(const struct time_rate *r, const struct zone_time *now) {
     for (int32_t i = 0; i < r->day_count; i++) {
-        if (day_of(r->days[i]) == now->weekday)
+        if (weekday_named(r->days[i]) == now->weekday)
             return true;
     }
     return r->day_count == 0 && (now->weekday == 0 || now->weekday == 6);

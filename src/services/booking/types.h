@@ -213,8 +213,8 @@ struct quote_set {
     int32_t payment;
     struct goods *goods; /* none: nothing was said */
     int32_t goods_count;
-    struct str made_by;                  /* the import or repeat that it is for; absent: people */
-    struct discount *promo;              /* in those prices that have one; NULL: none was named */
+    struct str made_by;     /* the import or recurrence that it is for; absent: people */
+    struct discount *promo; /* in those prices that have one; NULL: none was named */
     const struct promo_refusal *refused; /* of the answer only: instead of the quotes */
     struct unfit *unfit;                 /* of the answer only, not kept */
     int32_t unfit_count;
@@ -374,7 +374,7 @@ struct booking {
     int64_t dispatch_at_us; /* while scheduled: when a driver will be looked for */
     int64_t remind_at_us;   /* while scheduled: when its customer is reminded; 0: no more */
     int64_t pickup_due_us;  /* what its driver's offer promised; 0: nobody knew, or from before */
-    struct str made_by;     /* the import or repeat that it is of; absent: somebody booked it */
+    struct str made_by;     /* the import or recurrence that it is of; absent: somebody booked it */
     bool held;              /* it waits for a dispatcher's hand: dispatch does not look */
     int64_t stops_revision; /* how often its stops were changed; I64_ABSENT: from before that */
 };

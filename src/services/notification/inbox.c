@@ -488,12 +488,38 @@ static void on_webhook_disabled(struct event_turn *t, const void *data) {
     inbox_add(t, said->all ? STREAM_STAFF : said->owner_id, EV_WEBHOOK_DISABLED, buf_str(&out));
 }
 
-/* Of an import, or a repeat: whoever made it. */
+/* Of an import, or a recurrence: whoever made it. */
 static void on_told(struct event_turn *t, const void *data) {
     const struct ev_told *said = data;
     const struct identity who = {.user_id = said->user_id, .role = (enum role)said->role};
     if (id_valid(said->user_id, "usr") && said->view.len > 0)
-        inbox_add(t, stream_of(&who), EV_IMPORT_UPDATED, said->view);
+        inbox_add(t, stream_of(&who),
+                  str_is(t->event->type, EV_RECURRENCE_UPDATED) ? EV_RECURRENCE_UPDATED
+                                                                : EV_IMPORT_UPDATED,
+                  said->view);
+}
+
+/* One of the days of a recurrence could not be booked: its owner hears of it here, and by mail. */
+static void on_not_booked(struct event_turn *t, const void *data) {
+    const struct ev_not_booked *said = data;
+    const struct identity who = {.user_id = said->user_id, .role = (enum role)said->role};
+    struct buf out;
+    struct jw w;
+    if (!id_valid(said->user_id, "usr") || said->recurrence_id.p == NULL)
+        return;
+    buf_init(&out, t->arena, 256);
+    jw_init(&w, &out);
+    jw_object(&w);
+    jw_kv_str(&w, "id", said->recurrence_id);
+    jw_kv_str(&w, "name", said->name);
+    jw_kv_str(&w, "date", said->date);
+    jw_kv_time(&w, "from", said->from_us);
+    jw_kv_time(&w, "to", said->to_us);
+    jw_kv_str(&w, "reason", said->reason);
+    jw_kv_str(&w, "detail", said->detail);
+    jw_end(&w);
+    inbox_add(t, stream_of(&who), EV_RECURRENCE_FAILED, buf_str(&out));
+    recipients_not_booked(t, said);
 }
 
 const struct event_entry notification_events[] = {
@@ -531,6 +557,8 @@ const struct event_entry notification_events[] = {
     {EV_WEBHOOK_DISABLED, &ev_webhook_schema, on_webhook_disabled},
     {EV_DRIVER_NOTICE, &ev_notice_schema, on_notice},
     {EV_IMPORT_UPDATED, &ev_told_schema, on_told},
+    {EV_RECURRENCE_UPDATED, &ev_told_schema, on_told},
+    {EV_RECURRENCE_FAILED, &ev_not_booked_schema, on_not_booked},
 };
 const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
 

@@ -100,6 +100,8 @@ static struct str choice_of(struct str kind) {
         return STR("shift");
     if (str_starts(kind, "driver_"))
         return STR("document");
+    if (str_starts(kind, "recurrence_"))
+        return STR("expired"); /* as any booking that does not come about */
     return str_sub(kind, strlen("booking_"), kind.len);
 }
 
@@ -268,6 +270,16 @@ void recipients_notice(struct event_turn *t, const struct ev_notice *said) {
                                        .document = said->document,
                                        .when = said->when,
                                        .reason = said->reason});
+}
+
+void recipients_not_booked(struct event_turn *t, const struct ev_not_booked *said) {
+    add_each(t,
+             &(struct delivery){.user_id = said->user_id,
+                                .kind = str_is(said->reason, "too_dear") ? STR("recurrence_held")
+                                                                         : STR("recurrence_failed"),
+                                .from_us = said->from_us,
+                                .to_us = said->to_us,
+                                .reason = said->reason});
 }
 
 static int64_t time_member(struct json_value object, const char *key) {

@@ -30,6 +30,8 @@ extern const struct schema preferences_schema;
 int64_t recipient_quiet_until(const struct recipient *r, int64_t now_us, struct arena *a);
 /* A delivery over each channel there is, for those whom the event concerns and who want it. */
 void recipients_add(struct event_turn *t, const struct ev_booking *b);
+/* One of the days of a recurrence could not be booked. */
+void recipients_not_booked(struct event_turn *t, const struct ev_not_booked *said);
 void recipients_notice(struct event_turn *t, const struct ev_notice *said);
 void on_notice(struct event_turn *t, const void *data); /* notices.c */
 /* Of an event that is no booking's: an entry in the inbox STREAM. inbox.c */

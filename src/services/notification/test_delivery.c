@@ -628,6 +628,8 @@ static void test_words(void **state) {
                                         "booking_offer",
                                         "booking_scheduled",
                                         "booking_reminded",
+                                        "recurrence_failed",
+                                        "recurrence_held",
                                         "driver_shift_begins",
                                         "driver_shift_ended",
                                         "driver_document_expires",

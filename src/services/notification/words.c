@@ -187,6 +187,33 @@ static const struct template templates[] = {
       "जो पहुँचाया नहीं जा सका, वह पिकअप स्थान पर लौटा दिया गया।",
       "أُعيد ما تعذّر تسليمه إلى موقع الاستلام."},
      NULL},
+    {"recurrence_failed",
+     {"Not booked: your recurring trip on {when}", "Inte bokad: din återkommande resa {when}",
+      "बुक नहीं हुई: आपकी आवर्ती यात्रा {when}", "لم تُحجز: رحلتك المتكررة في {when}"},
+     {"The reason: {reason}\n\nThe next one will be tried all the same. You can change the "
+      "recurrence, or book this trip by hand.",
+      "Skälet: {reason}\n\nNästa gång försöker vi ändå. Du kan ändra den återkommande bokningen, "
+      "eller boka den här resan för hand.",
+      "कारण: {reason}\n\nअगली बार फिर भी प्रयास किया जाएगा। आप आवर्ती बुकिंग बदल सकते हैं, या यह यात्रा "
+      "स्वयं "
+      "बुक कर सकते हैं।",
+      "السبب: {reason}\n\nسنحاول حجز الرحلة التالية رغم ذلك. يمكنك تعديل الحجز المتكرر، أو حجز هذه "
+      "الرحلة يدويًا."},
+     NULL},
+    {"recurrence_held",
+     {"Shall it be booked? Your recurring trip on {when}",
+      "Ska den bokas? Din återkommande resa {when}", "क्या इसे बुक करें? आपकी आवर्ती यात्रा {when}",
+      "هل نحجزها؟ رحلتك المتكررة في {when}"},
+     {"The reason why we ask: {reason}\n\nSay yes under Recurring bookings before its time; "
+      "otherwise "
+      "it is not booked. The next one will be tried all the same.",
+      "Därför frågar vi: {reason}\n\nSvara ja under Återkommande bokningar innan tiden är inne, "
+      "annars bokas den inte. Nästa gång försöker vi ändå.",
+      "हम क्यों पूछ रहे हैं: {reason}\n\nसमय से पहले आवर्ती बुकिंग में हाँ कहें, नहीं तो यह बुक नहीं होगी। "
+      "अगली बार फिर भी प्रयास किया जाएगा।",
+      "سبب سؤالنا: {reason}\n\nوافق عليها ضمن الحجوزات المتكررة قبل موعدها، وإلا فلن تُحجز. "
+      "سنحاول حجز الرحلة التالية رغم ذلك."},
+     NULL},
     {"booking_offer",
      {"A booking is offered to you", "Du erbjuds en bokning", "आपको एक बुकिंग दी जा रही है",
       "عُرض عليك حجز"},
@@ -260,6 +287,32 @@ static const struct {
      {"vehicle registration", "registreringsbevis", "वाहन पंजीकरण", "تسجيل المركبة"}},
 };
 
+/* Why a day of a recurrence could not be booked. */
+static const struct {
+    const char *reason;
+    const char *word[LANGUAGE_COUNT];
+} reasons[] = {
+    {"outside_area",
+     {"a stop lies outside the service area", "ett stopp ligger utanför området",
+      "एक स्थान सेवा क्षेत्र के बाहर है", "إحدى المحطات خارج منطقة الخدمة"}},
+    {"no_tariff",
+     {"this vehicle is not on offer there", "det fordonet finns inte där",
+      "यह वाहन वहाँ उपलब्ध नहीं है", "هذه المركبة غير متاحة هناك"}},
+    {"goods",
+     {"the vehicle does not take the goods", "fordonet rymmer inte godset",
+      "यह वाहन सामान नहीं ले जा सकता", "المركبة لا تتسع للبضاعة"}},
+    {"too_dear",
+     {"it costs more than you allow", "det kostar mer än du tillåter", "कीमत आपकी तय सीमा से अधिक है",
+      "السعر أعلى من الحد الذي حددته"}},
+    {"too_many_open",
+     {"you have too many open bookings", "du har för många öppna bokningar",
+      "आपकी बहुत सारी बुकिंग खुली हैं", "لديك عدد كبير جدًا من الحجوزات المفتوحة"}},
+    {"too_late",
+     {"its time had gone by", "tiden hade redan gått", "इसका समय निकल चुका था", "لقد فات موعدها"}},
+    {"not_bookable",
+     {"it could not be booked", "den gick inte att boka", "यह बुक नहीं हो सकी", "تعذّر حجزها"}},
+};
+
 /* ---- languages ---- */
 
 static enum language language_of(struct str tag) {
@@ -297,6 +350,15 @@ static struct str document_word(const struct delivery *d) {
     return d->document;
 }
 
+/* Of a recurrence it is one of those above; of others what somebody has written. */
+static struct str reason_word(const struct delivery *d) {
+    for (size_t i = 0; i < COUNT_OF(reasons) && str_starts(d->kind, "recurrence_"); i++) {
+        if (str_is(d->reason, reasons[i].reason))
+            return str_from(reasons[i].word[language_of(d->language)]);
+    }
+    return d->reason;
+}
+
 static struct str value_of(const struct delivery *d, struct str word) {
     const struct {
         const char *word;
@@ -307,7 +369,7 @@ static struct str value_of(const struct delivery *d, struct str word) {
                {"booking", d->booking},
                {"document", document_word(d)},
                {"when", d->when},
-               {"reason", d->reason}};
+               {"reason", reason_word(d)}};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         if (str_is(word, all[i].word))
             return all[i].value;
