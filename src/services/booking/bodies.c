@@ -108,6 +108,7 @@ static const struct schema_field status_fields[] = {
      .hint = "status"},
     {"stop", S_I64, S_IN, AT(status_body, stop), .min = 0, .max = TRIP_STOPS_MAX - 1},
     VERSION(status_body),
+    {"stops_revision", S_I64, S_IN, AT(status_body, revision), .min = 0, .max = STOPS_CHANGES_MAX},
     {"reason", S_STR, S_IN, AT(status_body, reason), .min = 1, .max = REASON_CHARS_MAX},
 };
 const struct schema status_body_schema = SCHEMA(struct status_body, "StatusRequest", status_fields);

@@ -72,6 +72,7 @@ struct offer_body { /* accept, decline */
 struct status_body {
     int32_t status; /* enum booking_state */
     int64_t stop, version;
+    int64_t revision; /* what STOP is a number of; I64_ABSENT: whatever it is */
     struct str reason;
 };
 struct proof_body {

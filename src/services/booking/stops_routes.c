@@ -261,6 +261,8 @@ static void take_stops(struct edit *e, const struct stops_args *args) {
                        : (struct booking_stop){.place = {w->lat_e7, w->lng_e7, w->address},
                                                .contact = w->more.contact,
                                                .state = STOP_PENDING};
+        if (w->index != i)
+            stops[i].since = body->revision + 1;
     }
     b->stops = stops;
     b->stop_count = body->stop_count;

@@ -389,6 +389,31 @@ static void test_driver_goes_on(void **unused) {
     town_free(t);
 }
 
+/* Who has been away tells of a stop by the number that he knows: if that is another one by now, he
+ * is not there; if only others have changed, he is. */
+static void test_said_late(void **unused) {
+    (void)unused;
+    struct town *t = stops_town(14);
+    book_three(t, "invoice");
+    take(t, t->driver);
+    assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    assert_int_equal(status(t, "picked_up", 0), 200);
+    assert_int_equal(change(t, t->customer, WISH(0, ANY, K(0) "," K(1) "," P3)).status, 200);
+    const char *there = "{\"status\":\"arrived_dropoff\",\"stop\":1,\"stops_revision\":0}";
+    assert_int_equal(change(t, t->customer, WISH(1, ANY, K(0) "," K(2) "," K(1))).status, 200);
+    struct house_answer a = act(t, t->driver, "status", there);
+    assert_true(a.status == 409 && has(a, "/problems/version-conflict"));
+    assert_true(has(a, "\"stops_revision\":2"));
+    assert_int_equal(kept(t)->stops[1].state, STOP_PENDING);
+    there = "{\"status\":\"arrived_dropoff\",\"stop\":1,\"stops_revision\":2}";
+    assert_int_equal(change(t, t->customer, WISH(2, ANY, K(0) "," K(1) "," P2)).status, 200);
+    assert_int_equal(act(t, t->driver, "status", there).status, 200);
+    assert_int_equal(
+        act(t, t->driver, "status", "{\"status\":\"delivered\",\"stops_revision\":13}").status,
+        422);
+    town_free(t);
+}
+
 /* A price that is of a state gone by is nobody's: he is asked to look again. */
 static void test_changed_in_the_middle(void **unused) {
     (void)unused;
@@ -510,7 +535,7 @@ int main(void) {
         cmocka_unit_test(test_where),           cmocka_unit_test(test_offers_made_anew),
         cmocka_unit_test(test_driver_goes_on),  cmocka_unit_test(test_changed_in_the_middle),
         cmocka_unit_test(test_two_editors),     cmocka_unit_test(test_often_enough),
-        cmocka_unit_test(test_reached_another),
+        cmocka_unit_test(test_reached_another), cmocka_unit_test(test_said_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,7 @@ static const struct schema_field stop_fields[] = {
     {"cash", S_OBJECT_PTR, AT(booking_stop, cash), .sub = &cash_schema},
     {"reached_at", S_TIME, AT(booking_stop, reached_at_us)},
     {"left_at", S_TIME, AT(booking_stop, left_at_us)},
+    {"since", S_I64, AT(booking_stop, since)},
 };
 static const struct schema stop_schema = SCHEMA(struct booking_stop, "StoredStop", stop_fields);
 

@@ -268,6 +268,7 @@ struct booking_stop {
     struct stop_cash *cash;   /* NULL: none is asked for the customer, none was confirmed */
     /* By the driver's positions; 0: not. left_at_us is of the last time that he was there. */
     int64_t reached_at_us, left_at_us;
+    int64_t since; /* the stops_revision at which it got its number; I64_ABSENT: it always had it */
 };
 /* Its driver, as he was when he took it. */
 struct booking_driver {

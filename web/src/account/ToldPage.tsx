@@ -28,6 +28,7 @@ const bookings = [
   'returning',
   'arrived_return',
   'returned',
+  'stops_changed',
   'scheduled',
   'reminded',
 ] as const

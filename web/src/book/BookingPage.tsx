@@ -16,6 +16,7 @@ import { Timeline } from '@/booking/Timeline.tsx'
 import { day, moment, money, number } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { suggested, useAreaZone } from '@/later/zone.ts'
+import { changeable } from '@/stops/wish.ts'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { CancelDialog } from './CancelDialog.tsx'
 import { draftOf, setDraft } from './draft.ts'
@@ -31,6 +32,12 @@ const TimeDialog = lazy(async () => {
   const { words, TimeDialog } = await import('@/later/TimeDialog.tsx')
   await words()
   return { default: TimeDialog }
+})
+
+const ChangeStops = lazy(async () => {
+  const { words, ChangeStops } = await import('@/stops/ChangeStops.tsx')
+  await words()
+  return { default: ChangeStops }
 })
 
 const OLD_MS = 10_000
@@ -193,7 +200,7 @@ function Stops({ booking }: { booking: Schemas['Booking'] }) {
   const open = !over.includes(booking.state)
   const asked = open && booking.stops.some((s) => s.proof?.missing.includes('pin'))
   const pins = useQuery({
-    queryKey: ['pins', booking.id],
+    queryKey: ['pins', booking.id, booking.stops_revision], // by number
     queryFn: async () =>
       (await data(api.GET('/v1/bookings/{id}/pins', { params: { path: { id: booking.id } } }))).items,
     enabled: asked,
@@ -262,6 +269,11 @@ function Actions({ booking }: { booking: Schemas['Booking'] }) {
               booking={{ ...booking, pickup_window: booking.pickup_window }}
               onDone={(b) => takeBooking(client, b)}
             />
+          </Suspense>
+        )}
+        {changeable.includes(booking.state) && (
+          <Suspense>
+            <ChangeStops booking={booking} onDone={(b) => takeBooking(client, b)} />
           </Suspense>
         )}
         {cancellable.includes(booking.state) && (

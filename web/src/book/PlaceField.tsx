@@ -13,7 +13,8 @@ type Props = {
   onType: (text: string) => void
   /** What is saved may say who is there. */
   onChoose: (place: Place, contact?: SavedPlace['contact']) => void
-  onPin: () => void
+  /** Absent: there is no map to put a pin on. */
+  onPin?: () => void
 }
 
 function keyOf(option: Place | SavedPlace | null): string {
@@ -41,12 +42,12 @@ export function PlaceField({ label, value, chosen, onType, onChoose, onPin }: Pr
   const mine = savedFor(chosen ? '' : q, useSavedPlaces().data ?? [])
   const others = q.length >= 2 && !chosen ? (found.data ?? []) : recentPlaces()
   const places: (Place | SavedPlace)[] = [...mine, ...others.filter((p) => !mine.some((m) => isAt(m, p)))]
-  const options = [...places, null] // null: pin on the map
+  const options = onPin ? [...places, null] : places // null: pin on the map
 
   function choose(option: Place | SavedPlace | null | undefined) {
     setOpen(false)
     if (option === undefined) return
-    if (option === null) return onPin()
+    if (option === null) return onPin?.()
     if ('id' in option)
       return onChoose({ ...option, label: option.address ?? option.label, detail: null }, option.contact)
     rememberPlace(option)

@@ -82,7 +82,7 @@ export function useDraft(): [Draft, (change: Partial<Draft>) => void] {
 export function isPlaced(stop: DraftStop): stop is DraftStop & { lat: number; lng: number } {
   return stop.lat !== null && stop.lng !== null
 }
-export function movedStop(stops: DraftStop[], from: number, to: number): DraftStop[] {
+export function movedStop<T>(stops: T[], from: number, to: number): T[] {
   const next = [...stops]
   const [stop] = next.splice(from, 1)
   if (stop !== undefined) next.splice(to, 0, stop)

@@ -10,6 +10,7 @@ import { allowSound } from './attention.ts'
 import { GpsLine } from './GpsLine.tsx'
 import { driverKey, type Notice, useDriver, useIsOld, useJob, useWaiting } from './hooks.ts'
 import { outbox } from './outbox.ts'
+import { StopsChanged } from './StopsChanged.tsx'
 import { VehicleForm } from './VehicleForm.tsx'
 
 /** Whoever waits for a job does not wait for this; it is fetched right after the first picture. */
@@ -40,6 +41,7 @@ export function WorkPage({ notice, onRead }: Props) {
       <OldLine at={Math.min(driver.at, job.at)} />
       <UnsentLine />
       <RefusalCard />
+      {job.value && <StopsChanged job={job.value} />}
       {notice && <NoticeCard notice={notice} onRead={onRead} />}
     </>
   )

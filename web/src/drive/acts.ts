@@ -25,6 +25,7 @@ export type Act = {
   code: string
   status: Step
   stop: number
+  stops_revision?: number // what that is a number of
   reason?: string
   given?: Given // of a proof
   amount?: number // of cash, in minor units

@@ -78,6 +78,7 @@ class Outbox {
       code: booking.code,
       status,
       stop,
+      ...(booking.stops_revision !== undefined && { stops_revision: booking.stops_revision }),
       ...more,
       at: new Date(serverNow()).toISOString(),
     })
@@ -246,7 +247,12 @@ function send(act: Act): Promise<Schemas['Booking']> {
   return data(
     api.POST('/v1/bookings/{id}/status', {
       params: { path: { id: act.booking_id }, header: { 'Idempotency-Key': act.key } },
-      body: { status: act.status, stop: act.stop, ...(act.reason !== undefined && { reason: act.reason }) },
+      body: {
+        status: act.status,
+        stop: act.stop,
+        ...(act.stops_revision !== undefined && { stops_revision: act.stops_revision }),
+        ...(act.reason !== undefined && { reason: act.reason }),
+      },
     }),
   )
 }

@@ -25,6 +25,7 @@ const events = [
   'booking.unassigned',
   'booking.stop_failed',
   'booking.returned',
+  'booking.stops_changed',
 ] as const
 // Does not compile when the API has an event that is not here.
 const missing: Exclude<Schemas['WebhookEvent']['type'], (typeof events)[number]>[] = []

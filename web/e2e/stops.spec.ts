@@ -1,0 +1,112 @@
+/** Other stops while a booking is under way: the price before, the change, and the driver who is told. A server of its own. */
+import { accessible, test as base, expect, HERE, Server, signIn, THERE } from './lorry.ts'
+
+const test = base.extend<{ own: Server }>({
+  // biome-ignore lint/correctness/noEmptyPattern: what Playwright wants
+  own: async ({}, use) => {
+    const server = new Server()
+    await server.start()
+    await use(server)
+    await server.stop()
+    server.remove()
+  },
+})
+test.use({
+  viewport: { width: 390, height: 800 },
+  permissions: ['geolocation'],
+  geolocation: { latitude: HERE.lat, longitude: HERE.lng, accuracy: 8 },
+})
+const FAR = { lat: 57.7016, lng: 11.9668 }
+const stops = [
+  { ...HERE, address: 'Drottningtorget' },
+  { ...FAR, address: 'Avenyn' },
+  { ...THERE, address: 'Korsvägen' },
+]
+
+test('the customer sees the price before, and the driver sees the change', async ({ page, own, browser }) => {
+  const customer = await own.register('customer')
+  const driver = await own.driver(HERE)
+  const { quotes } = await customer.call<{ quotes: { id: string }[] }>('POST', '/v1/quotes', {
+    vehicle: 'van',
+    stops,
+  })
+  const booking = await customer.call<{ id: string; price: { total: number } }>('POST', '/v1/bookings', {
+    quote_id: quotes[0]?.id,
+  })
+  await own.accept(driver)
+  const kept = () =>
+    customer.call<{ stops: { address: string }[]; price: { total: number } }>(
+      'GET',
+      `/v1/bookings/${booking.id}`,
+    )
+  const cab = await browser.newContext({ viewport: { width: 390, height: 800 } })
+  const drive = await cab.newPage()
+  await signIn(drive, driver)
+  await expect(drive.getByText('Drottningtorget').first()).toBeVisible()
+
+  await signIn(page, customer, `/book/${booking.id}`)
+  await page.getByRole('button', { name: 'Change stops' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Change stops' })
+  const look = dialog.getByRole('button', { name: 'See the price' })
+  await expect(dialog.getByRole('listitem').first()).toContainText('stays') // the pickup
+  await expect(look).toBeDisabled() // nothing is changed yet
+  await dialog.getByRole('button', { name: 'Remove Drop-off 2' }).click()
+  await accessible(page)
+  await look.click()
+  await expect(dialog.getByRole('status').filter({ hasText: 'less than now' })).toBeVisible()
+  expect((await kept()).stops).toHaveLength(3) // it was only shown
+  await accessible(page)
+  await dialog.getByRole('button', { name: /^Change for / }).click()
+  await expect(dialog).toHaveCount(0)
+  await expect
+    .poll(async () => (await kept()).stops.map((s) => s.address))
+    .toEqual(['Drottningtorget', 'Avenyn'])
+  expect((await kept()).price.total).toBeLessThan(booking.price.total)
+
+  const told = drive.getByRole('alert').filter({ hasText: 'have changed' })
+  await expect(told).toBeVisible()
+  await accessible(drive)
+  await drive.reload()
+  await expect(told).toBeVisible() // until he has read it
+  await told.getByRole('button').click()
+  await expect(told).toHaveCount(0)
+  await drive.reload()
+  await expect(drive.getByText('Drottningtorget').first()).toBeVisible()
+  await expect(told).toHaveCount(0)
+  await cab.close()
+
+  await page.getByText('What has happened').click()
+  await expect(page.getByText('Its stops were changed')).toBeVisible()
+})
+
+test('somebody else was faster: nothing is changed, and he begins anew from what there is', async ({
+  page,
+  own,
+}) => {
+  const customer = await own.register('customer')
+  const { quotes } = await customer.call<{ quotes: { id: string }[] }>('POST', '/v1/quotes', {
+    vehicle: 'van',
+    stops,
+  })
+  const booking = await customer.call<{ id: string }>('POST', '/v1/bookings', { quote_id: quotes[0]?.id })
+  const staff = await own.staff('dispatcher')
+  await signIn(page, customer, `/book/${booking.id}`)
+  await page.getByRole('button', { name: 'Change stops' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Change stops' })
+  await dialog.getByRole('button', { name: 'Move Drop-off 2 up' }).press('Enter')
+  await dialog.getByRole('button', { name: 'See the price' }).click()
+  const change = dialog.getByRole('button', { name: /^Change for / })
+  await expect(change).toBeVisible()
+  await staff.call('POST', `/v1/bookings/${booking.id}/stops`, {
+    stops: [{ index: 0 }, { index: 1 }],
+    stops_revision: 0,
+    reason: 'They rang',
+  })
+  await change.click()
+  await expect(dialog.getByRole('alert')).toBeVisible()
+  await accessible(page)
+  await expect(page.getByText('Korsvägen')).toHaveCount(1) // in the dialog alone by now
+  await dialog.getByRole('button', { name: /^Start again/ }).click()
+  await expect(dialog.getByRole('listitem')).toHaveCount(2)
+  await expect(dialog.getByText('Korsvägen')).toHaveCount(0)
+})
