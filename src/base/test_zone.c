@@ -106,6 +106,43 @@ static void test_stockholm(void **unused) {
     assert_true(t.hour == 2 && t.minute == 59);
     zone_local(&z, autumn_us, &t);
     assert_true(t.hour == 2 && t.minute == 0 && t.day == 25);
+    /* and back: half past two is not there, then twice */
+    int64_t spring_s = date_days(2026, 3, 29) * 86400, autumn_s = date_days(2026, 10, 25) * 86400;
+    assert_int_equal(zone_moment_us(&z, spring_s + 7199), spring_us - US_PER_S);
+    assert_int_equal(zone_moment_us(&z, spring_s + 9000), spring_us + 1800 * US_PER_S);
+    assert_int_equal(zone_moment_us(&z, spring_s + 10800), spring_us);
+    assert_int_equal(zone_moment_us(&z, autumn_s + 9000), autumn_us - 1800 * US_PER_S);
+    assert_int_equal(zone_moment_us(&z, autumn_s + 10800), autumn_us + 3600 * US_PER_S);
+    arena_free(&a);
+}
+
+/* What the clock shows at any moment leads back to that moment, or to an earlier one at which it
+ * showed the same. */
+static void test_moments(void **unused) {
+    (void)unused;
+    static const char *const there[] = {"Europe/Stockholm", "America/New_York", "Asia/Kolkata",
+                                        "Australia/Lord_Howe", "UTC"};
+    if (!have_zones())
+        skip();
+    struct arena a;
+    struct rng rng;
+    arena_init(&a, 4096);
+    rng_seed(&rng, 11);
+    for (size_t n = 0; n < COUNT_OF(there); n++) {
+        struct zone z;
+        int again = 0;
+        assert_int_equal(zone_load(ZONE_DIR, str_from(there[n]), &a, &z), 0);
+        for (int i = 0; i < 200000; i++) {
+            int64_t at_s = rng_between(&rng, INT64_C(1735689600), INT64_C(2051222400));
+            int64_t local_s = at_s + zone_offset_s(&z, at_s * US_PER_S);
+            int64_t back_us = zone_moment_us(&z, local_s);
+            assert_int_equal(back_us / US_PER_S + zone_offset_s(&z, back_us), local_s);
+            assert_true(back_us <= at_s * US_PER_S && back_us >= (at_s - 3600) * US_PER_S);
+            again += back_us < at_s * US_PER_S;
+        }
+        assert_true((again > 0) == (n == 0 || n == 1 || n == 3));
+        arena_reset(&a);
+    }
     arena_free(&a);
 }
 
@@ -179,8 +216,8 @@ static void test_dates(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_libc), cmocka_unit_test(test_stockholm),
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_moments),      cmocka_unit_test(test_names),
+        cmocka_unit_test(test_damaged),      cmocka_unit_test(test_dates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -211,7 +211,7 @@ static void make_services(struct sim_node *n) {
             .offer_timeout_us = p->offer_timeout_s * US_PER_S,
             .search_timeout_us = p->search_timeout_s * US_PER_S,
             .held_timeout_us = p->search_timeout_s * US_PER_S,
-            .recurrence_days = 2,
+            .recurrence_days = SIM_RECURRENCE_DAYS,
             .schedule_lead_us = p->schedule_lead_s * US_PER_S,
             .schedule_remind_us = 2 * p->schedule_lead_s * US_PER_S});
         const struct file_viewer viewer = booking_service_viewer(n->booking);

@@ -151,7 +151,7 @@ struct shadow_import {
 #define SHADOW_DAYS_MAX 16
 struct shadow_day { /* of a recurrence */
     char date[16], booking_id[ID_TEXT_MAX];
-    int64_t from_us;
+    int64_t from_us, total;
     bool refused, was_refused; /* held, or has failed; before this change */
     int32_t bookings;          /* that are of it */
 };

@@ -1,6 +1,7 @@
 /* Recurrences, as the oracle sees them: a day that is noted as booked has exactly one booking in
- * the end, for that day, whatever fails in between; nothing is booked that is not noted; what
- * cannot be booked is told in the same commit; and what has ended books nothing more.
+ * the end, for that day and the price that was noted, whatever fails in between; nothing is booked
+ * too soon, or when it has gone by; nothing is booked that is not noted; what cannot be booked is
+ * told in the same commit; and what has ended books nothing more.
  */
 #include "sim/oracle.h"
 
@@ -9,6 +10,8 @@
 
 #include <stdio.h>
 #include <string.h>
+
+#define CLOCKS_DIFFER_US (10 * US_PER_S) /* crashes and delays between its load and its commit */
 
 static struct shadow_recurrence *recurrence_of(struct oracle *o, struct str id) {
     struct shadow_recurrence *r = map_get(&o->recurrences, id);
@@ -41,6 +44,18 @@ static int32_t events_in(const struct store_change *change, const char *type, st
     return count;
 }
 
+/* D is booked just now: neither too soon, nor when it has gone by. */
+static void check_booked(struct oracle *o, const struct store_change *change,
+                         const struct shadow_recurrence *r, struct json_value v,
+                         struct shadow_day *d) {
+    d->total = sim_json_i64(v, "total");
+    SIM_EXPECT(o->sim,
+               d->from_us <= change->at_us + SIM_RECURRENCE_DAYS * US_PER_DAY + CLOCKS_DIFFER_US,
+               "nothing is booked before it is time", "%s of %s", d->date, r->id);
+    SIM_EXPECT(o->sim, d->from_us >= change->at_us - CLOCKS_DIFFER_US,
+               "nothing is booked that has gone by", "%s of %s", d->date, r->id);
+}
+
 /* One occurrence as it is now; returns whether it was noted as not booked just now. */
 static bool see_day(struct oracle *o, const struct store_change *change,
                     struct shadow_recurrence *r, struct json_value v) {
@@ -58,6 +73,7 @@ static bool see_day(struct oracle *o, const struct store_change *change,
         SIM_EXPECT(o->sim, events_in(change, EV_BOOKING_ORDERED, booking) == 1,
                    "a day is booked with its event", "%s of %s has %d", d->date, r->id,
                    events_in(change, EV_BOOKING_ORDERED, booking));
+        check_booked(o, change, r, v, d);
         r->booked++;
     }
     d->refused = refused;
@@ -111,6 +127,8 @@ void oracle_recurred(struct oracle *o, struct json_value root, const struct shad
         timestamp_parse(sim_json_str(window, "from"), &from_us);
     SIM_EXPECT(o->sim, from_us == d->from_us, "a day's booking is for that day", "%s is not for %s",
                b->id, d->date);
+    SIM_EXPECT(o->sim, b->total == d->total, "a day costs what was noted",
+               "%s costs %lld, not %lld", b->id, (long long)b->total, (long long)d->total);
     SIM_EXPECT(o->sim, ++d->bookings == 1, "each day has exactly one booking", "%s of %s has %d",
                d->date, r->id, d->bookings);
 }

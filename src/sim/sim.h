@@ -316,6 +316,7 @@ struct customer {
     int64_t recurred_at_us;
     int32_t looks, later_done; /* at it, yet to come; bookings of it that he has cancelled */
 };
+#define SIM_RECURRENCE_DAYS 2 /* so many days ahead what recurs is booked */
 void sim_customer_start(struct customer *c);
 /* stops.c: a body for BOOKING's stops to be others, with the members MORE; absent: it has none. */
 struct str sim_stops_wish(struct sim *sim, struct json_value booking, const char *more);

@@ -455,10 +455,10 @@ static void pass(struct recurrence *r, int64_t now_us) {
     }
 }
 
-/* When it is to be looked at next, if NEXT_US is when the next occurrence is due: when one that is
- * held has begun, if that is earlier. */
+/* When it is to be looked at next, if NEXT_US is when the next occurrence is due or the last
+ * begins: when one that is held has begun, if that is earlier. */
 static int64_t wake_of(const struct recurrence *r, int64_t next_us) {
-    for (int32_t i = 0; i < r->occurrence_count && next_us != 0; i++) {
+    for (int32_t i = 0; i < r->occurrence_count; i++) {
         const struct occurrence *o = &r->occurrences[i];
         if (o->state == OCCURRENCE_HELD && o->from_us < next_us)
             next_us = o->from_us;
@@ -507,9 +507,11 @@ static void decide_step(const struct command *cmd, const struct decide_ctx *ctx,
         put(r, &o);
         pass(r, ctx->now_us);
     }
-    r->next_us = wake_of(r, step->next_us);
+    r->next_us = step->next_us;
     if (r->next_us == 0)
         run_out(r, ctx->now_us);
+    if (r->state != RECURRENCE_ENDED)
+        r->next_us = wake_of(r, r->next_us);
     if (step->count > 0 || r->state != old->state)
         recurrence_tell(cmd, ctx, r, ret);
 }

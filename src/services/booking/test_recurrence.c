@@ -244,7 +244,120 @@ static void test_held(void **unused) {
     town_free(t);
 }
 
+/* Also where no further day is to come: whoever is silent has said no when the day's time has come,
+ * not when the last one's has. */
+static void test_held_to_the_end(void **unused) {
+    (void)unused;
+    struct town *t = town(9);
+    const char *id = made(t, "\"price_max\":1,\"times\":3," DAILY "," AFTERNOON);
+    assert_int_equal(in(t, id, "held"), 3);
+    advance(t, 4);
+    assert_int_equal(in(t, id, "held"), 2);
+    assert_int_equal(in(t, id, "failed"), 1);
+    advance(t, 24);
+    assert_int_equal(in(t, id, "held"), 1);
+    assert_true(has(get(t, id), "\"state\":\"active\""));
+    advance(t, 24);
+    assert_int_equal(in(t, id, "failed"), 3);
+    assert_true(has(get(t, id), "\"state\":\"ended\""));
+    town_free(t);
+}
+
 /* ---- what fails ---- */
+
+static void set_area(struct town *t, const char *west) {
+    struct house_answer a =
+        ask(t, house_who(t->h, ROLE_ADMIN, NULL), "PUT", "/v1/service-area",
+            format(t,
+                   "{\"area\":{\"type\":\"MultiPolygon\",\"coordinates\":[[[[%s,57.6],[12.2,57.6],"
+                   "[12.2,57.8],[%s,57.8],[%s,57.6]]]]}}",
+                   west, west, west));
+    assert_int_equal(a.status, 200);
+    house_advance(t->h, US_PER_S);
+}
+
+/* The area is made smaller, and larger again. */
+static void test_outside(void **unused) {
+    (void)unused;
+    struct town *t = town(10);
+    const char *id = made(t, DAILY "," AFTERNOON);
+    set_area(t, "11.98"); /* the first stop lies outside */
+    advance(t, 24);
+    assert_int_equal(in(t, id, "failed"), 1);
+    assert_true(
+        has(get(t, id), "\"reason\":\"outside_area\",\"errors\":[{\"pointer\":\"/stops/0\""));
+    set_area(t, "11.8");
+    advance(t, 24);
+    assert_int_equal(in(t, id, "failed"), 1);
+    assert_int_equal(bookings(t), 8);
+    /* a trip that could not be booked is refused, and nothing is changed */
+    struct house_answer a = ask(t, t->customer, "PATCH", format(t, PATH "/%s", id),
+                                "{\"name\":\"far\",\"stops\":[{\"lat\":1,\"lng\":1},"
+                                "{\"lat\":57.6969,\"lng\":11.98}]}");
+    assert_true(a.status == 422 && has(a, "\"/stops/0\""));
+    assert_true(has(get(t, id), "\"name\":null"));
+    town_free(t);
+}
+
+/* On 28 March 2027 the clock is put forward: the time on the wall stays, and half past two is half
+ * past three, for there is no other. */
+static void test_clock(void **unused) {
+    (void)unused;
+    struct town *t = town(11);
+    made(t, DAILY "," AFTERNOON ",\"starts_on\":\"2027-03-27\",\"times\":2");
+    made(t, DAILY ",\"pickup\":{\"from\":\"02:30\",\"to\":\"04:00\"},\"starts_on\":\"2027-03-28\","
+                  "\"times\":1");
+    for (int i = 0; i < 123; i++)
+        jump(t, US_PER_DAY);
+    house_advance(t->h, 2 * US_PER_S);
+    struct house_answer a = ask(t, t->customer, "GET", "/v1/bookings", NULL);
+    assert_int_equal(bookings(t), 3);
+    assert_true(has(a, "\"pickup_window\":{\"from\":\"2027-03-27T13:00:00Z\"") &&
+                has(a, "\"pickup_window\":{\"from\":\"2027-03-28T12:00:00Z\"") &&
+                has(a, "\"pickup_window\":{\"from\":\"2027-03-28T01:30:00Z\""));
+    town_free(t);
+}
+
+/* As many days ahead as can be set, for a quarter of a year: what is kept stays bounded, and
+ * nothing is lost for it. */
+static void test_long(void **unused) {
+    (void)unused;
+    struct town *t = town_new(12);
+    t->options.recurrence_days = RECURRENCE_DAYS_MAX;
+    town_reopen(t, 1000);
+    set_tariff(t, "van", 100);
+    const char *id = made(t, DAILY "," AFTERNOON);
+    house_advance(t->h, 5 * US_PER_S);
+    assert_int_equal(bookings(t), RECURRENCE_DAYS_MAX);
+    for (int i = 0; i < 90; i++) {
+        jump(t, US_PER_DAY);
+        house_advance(t->h, US_PER_S);
+    }
+    assert_int_equal(bookings(t), RECURRENCE_DAYS_MAX + 90);
+    assert_int_equal(in(t, id, "booked"), OCCURRENCES_MAX);
+    town_free(t);
+}
+
+/* Who is erased has no recurrences, and nothing is booked for him any more. */
+static void test_erased(void **unused) {
+    (void)unused;
+    struct town *t = town(13);
+    const char *id = made(t, DAILY "," AFTERNOON);
+    struct ev_erased said = {.user_id = t->customer.user_id};
+    struct event e = {.id = house_id(t->h, "evt"),
+                      .type = STR(EV_ACCOUNT_ERASED),
+                      .key = t->customer.user_id,
+                      .at_us = t->h->now_us,
+                      .data = schema_text(&ev_erased_schema, &said, S_STORE, &t->h->arena)};
+    assert_int_equal(t->h->bus->ops->publish(t->h->bus, &e, confirmed, NULL), 0);
+    house_settle(t->h);
+    house_advance(t->h, 10 * US_PER_S);
+    assert_int_equal(ask(t, t->staff, "GET", format(t, PATH "/%s", id), NULL).status, 404);
+    int before = bookings(t);
+    advance(t, 24 * 2);
+    assert_int_equal(bookings(t), before);
+    town_free(t);
+}
 
 static void test_one_fails(void **unused) {
     (void)unused;
@@ -453,6 +566,10 @@ static void test_refused_changes(void **unused) {
         }
     }
     assert_true(str_eq(before.body, get(t, id).body));
+    id = made(t, "\"starts_on\":\"2026-12-10\"," WORKDAYS "," AFTERNOON);
+    a = ask(t, t->customer, "PATCH", format(t, PATH "/%s", id), "{\"ends_on\":\"2026-12-09\"}");
+    assert_true(a.status == 422 && has(a, "\"/ends_on\""));
+    assert_true(has(get(t, id), "\"state\":\"active\""));
     assert_int_equal(post(t, "rec_1", "skip", "{\"date\":\"2026-12-07\"}").status, 404);
     assert_int_equal(get(t, house_id(t->h, "rec").p).status, 404);
     town_free(t);
@@ -460,21 +577,16 @@ static void test_refused_changes(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_booked_ahead),
-        cmocka_unit_test(test_who_may),
-        cmocka_unit_test(test_ends_by_itself),
-        cmocka_unit_test(test_crashes),
-        cmocka_unit_test(test_away),
-        cmocka_unit_test(test_same_key),
-        cmocka_unit_test(test_held),
-        cmocka_unit_test(test_one_fails),
-        cmocka_unit_test(test_too_many_open),
-        cmocka_unit_test(test_skip),
-        cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_change),
-        cmocka_unit_test(test_bound),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_refused_changes),
+        cmocka_unit_test(test_booked_ahead),   cmocka_unit_test(test_who_may),
+        cmocka_unit_test(test_ends_by_itself), cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_away),           cmocka_unit_test(test_same_key),
+        cmocka_unit_test(test_held),           cmocka_unit_test(test_held_to_the_end),
+        cmocka_unit_test(test_outside),        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_long),           cmocka_unit_test(test_erased),
+        cmocka_unit_test(test_one_fails),      cmocka_unit_test(test_too_many_open),
+        cmocka_unit_test(test_skip),           cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_change),         cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_refused_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

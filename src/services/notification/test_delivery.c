@@ -511,6 +511,57 @@ static void test_preferences(void **state) {
     kit_end(k, &p);
 }
 
+/* A day of a recurrence that is not booked: an entry in its owner's inbox, and a mail, once however
+ * often the event comes, if he wants to hear of what does not come about. */
+static void test_not_booked(void **state) {
+    (void)state;
+    struct postbox p;
+    struct kit *k = kit_with(&p);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL),
+                    other = house_who(k->h, ROLE_CUSTOMER, NULL);
+    struct ev_not_booked said = {.user_id = who.user_id,
+                                 .role = ROLE_CUSTOMER,
+                                 .recurrence_id = house_id(k->h, "rec"),
+                                 .name = STR("Bread"),
+                                 .date = STR("2026-11-30"),
+                                 .reason = STR("too_dear"),
+                                 .detail = STR("it costs 16900"),
+                                 .from_us = k->h->now_us + 7 * US_PER_DAY,
+                                 .to_us = k->h->now_us + 7 * US_PER_DAY + 3600 * US_PER_S};
+    register_account(k, who.user_id, ROLE_CUSTOMER);
+    int32_t i =
+        kit_event_of(k, EV_RECURRENCE_FAILED, said.recurrence_id, &ev_not_booked_schema, &said);
+    for (int n = 0; n < 3; n++) {
+        kit_publish(k, i);
+        house_advance(k->h, US_PER_S);
+    }
+    assert_int_equal(p.count, 1);
+    assert_true(kit_has(str_from(p.letters[0].subject), "Shall it be booked? Your recurring trip"));
+    post_tell_all(&p, MAIL_SENT);
+    struct house_request r = {.method = "GET", .path = "/v1/notifications", .who = who};
+    struct house_answer a = house_call(k->h, &r);
+    assert_int_equal(a.status, 200);
+    assert_true(kit_has(a.body, "\"type\":\"recurrence.failed\"") &&
+                kit_has(a.body, "\"date\":\"2026-11-30\"") && kit_has(a.body, "too_dear"));
+    r.who = other;
+    assert_false(kit_has(house_call(k->h, &r).body, "recurrence"));
+    assert_int_equal(put_preferences(k, who, "{\"email\":[\"delivered\"],\"message\":[]}"), 200);
+    kit_publish(
+        k, kit_event_of(k, EV_RECURRENCE_FAILED, said.recurrence_id, &ev_not_booked_schema, &said));
+    house_advance(k->h, US_PER_S);
+    assert_int_equal(p.count, 1);
+    /* what a broker holds may be anything */
+    said.user_id = STR("nobody");
+    kit_publish(
+        k, kit_event_of(k, EV_RECURRENCE_FAILED, said.recurrence_id, &ev_not_booked_schema, &said));
+    said.user_id = who.user_id;
+    said.recurrence_id = STR_NONE;
+    kit_publish(k, kit_event_of(k, EV_RECURRENCE_FAILED, STR("x"), &ev_not_booked_schema, &said));
+    house_advance(k->h, US_PER_S);
+    assert_int_equal(p.count, 1);
+    kit_end(k, &p);
+}
+
 /* Who has chosen before his account was heard of is told all the same. */
 static void test_chosen_early(void **state) {
     (void)state;
@@ -680,6 +731,7 @@ static void test_words(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sent_once),
+        cmocka_unit_test(test_not_booked),
         cmocka_unit_test(test_tried_again_then_given_up),
         cmocka_unit_test(test_refused_at_once),
         cmocka_unit_test(test_lost_result),
