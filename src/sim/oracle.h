@@ -228,6 +228,8 @@ void oracle_imports_verdict(struct oracle *o);
 /* Were B's stops changed as they may be? oracle_stops.c */
 void oracle_stops(struct oracle *o, const struct shadow_booking *old, struct shadow_booking *b,
                   struct json_value root);
+/* Does J, as ROOT says, go where its booking does? */
+void oracle_journey_stops(struct oracle *o, const struct shadow_journey *j, struct json_value root);
 void oracle_recurrence(struct oracle *o,
                        const struct store_change *change); /* oracle_recurrence.c */
 void oracle_recurred(struct oracle *o, struct json_value root, const struct shadow_booking *b);

@@ -166,6 +166,7 @@ void oracle_journey(struct oracle *o, const struct store_change *change) {
                (long long)through_us);
     j->through_us = through_us;
     read_stops(o, j, root, same_way, change->at_us);
+    oracle_journey_stops(o, j, root);
     for (int32_t e = 0; e < change->event_count; e++)
         check_told(o, j, &change->events[e]); /* the parser's from here on */
 }

@@ -1,6 +1,7 @@
 /* A booking's stops, as the oracle sees them: they are others only when a change says so, with the
  * number of changes one higher; and whatever is wanted, the pickup and each stop that somebody has
- * come to stay where they are, before all others.
+ * come to stay where they are, before all others. A journey that has heard of a version goes to the
+ * stops of that version.
  */
 #include "sim/oracle.h"
 
@@ -87,4 +88,20 @@ void oracle_stops(struct oracle *o, const struct shadow_booking *old, struct sha
         same = same_place(&old->stops[i], &b->stops[i]);
     SIM_EXPECT(o->sim, same, "stops change only where somebody wants it", "%s, version %lld", b->id,
                (long long)b->version);
+}
+
+void oracle_journey_stops(struct oracle *o, const struct shadow_journey *j,
+                          struct json_value root) {
+    const struct shadow_booking *b = shadow_booking(o, sim_json_str(root, "booking_id"));
+    struct json_value done;
+    bool over = json_get(root, "done", &done) && json_bool(done);
+    if (b == NULL || over || sim_json_i64(root, "booking_version") != b->version)
+        return;
+    bool there = j->stop_count == b->stop_count;
+    for (int32_t i = 0; there && i < b->stop_count; i++)
+        there =
+            j->stops[i].lat_e7 == b->stops[i].lat_e7 && j->stops[i].lng_e7 == b->stops[i].lng_e7;
+    SIM_EXPECT(o->sim, there, "a journey goes to the stops of its booking",
+               "%s, of %d stops, and version %lld of %s, of %d", j->id, j->stop_count,
+               (long long)b->version, b->id, b->stop_count);
 }

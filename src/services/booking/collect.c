@@ -28,10 +28,12 @@ int64_t collect_fares(const struct booking *b, int32_t but) {
 }
 
 /* Of a price of TOTAL: at the last stop what was not paid before; elsewhere what was paid there
- * when it was the last, before the way back was added. */
+ * when it was the last, before the way back was added, or another stop. Until its driver leaves
+ * that one, what he has been paid for waiting there is not in the price: then nothing is due. */
 static int64_t fare_of(const struct booking *b, int32_t i, int64_t total) {
+    int64_t paid = has_fare(b, i) ? collect_fares(b, i) : 0;
     if (has_fare(b, i))
-        return total - collect_fares(b, i);
+        return total > paid ? total - paid : 0;
     return is_confirmed(b, i) ? b->stops[i].cash->fare : 0;
 }
 

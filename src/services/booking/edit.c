@@ -259,12 +259,12 @@ static void fill_trip(const struct booking *b, struct arena *a, struct ev_bookin
 
 /* Dispatch needs to know the way, and what is to be carried, when it begins to look, and when it is
  * told whom to ask; the driver who is asked is shown where it begins and ends; and who has it is
- * watched on his way. Once stops have been changed each event of a booking that somebody has tells
- * them: its journey need not have heard of the change itself. */
+ * watched on his way. Once stops have been changed, or there is a way back, each event of a booking
+ * that somebody has tells them: its journey need not have heard of the change itself. */
 static bool tells_trip(const struct booking *b, int32_t type) {
     return type == ENTRY_REQUESTED || type == ENTRY_OFFERED || type == ENTRY_ASSIGN_WANTED ||
            type == ENTRY_ASSIGNED || type == ENTRY_UNASSIGNED || type == ENTRY_STOPS_CHANGED ||
-           b->state == BOOKING_RETURNING || (b->driver != NULL && booking_stops_revision(b) > 0);
+           b->stops[b->stop_count - 1].back || (b->driver != NULL && booking_stops_revision(b) > 0);
 }
 
 static void fill_offer(const struct edit_event *from, struct ev_offer *to) {

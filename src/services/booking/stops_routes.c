@@ -394,7 +394,7 @@ static int64_t arrival_us(struct call *c, const struct booking *b, const struct 
     int32_t n = 0, first = b->stops[0].state == STOP_PENDING ? 0 : stops_fixed(b);
     if (b->driver != NULL)
         booking_live(c, b, &live);
-    if (!live.known || first >= count)
+    if (live.eta_us == 0 || first >= count) /* nor where he was long ago */
         return 0;
     for (int32_t i = first; i < count; i++)
         points[n++] = place_point(&places[i]);

@@ -460,6 +460,27 @@ static void test_bounded(void **unused) {
     world_free(w);
 }
 
+/* Each event of the way back says where that goes: the first of them may be heard last. */
+static void test_way_back_is_told(void **unused) {
+    (void)unused;
+    struct world *w = world_new(17);
+    create(w, 2);
+    accept(w, 0, offer(w, 0));
+    w->b->terms.return_percent = 50;
+    w->b->terms.return_per_km = w->b->terms.return_per_minute = 100;
+    assert_int_equal(status(w, 0, BOOKING_ARRIVED_PICKUP, 0), 200);
+    assert_int_equal(status(w, 0, BOOKING_PICKED_UP, 0), 200);
+    assert_int_equal(status(w, 0, BOOKING_ARRIVED_DROPOFF, 1), 200);
+    assert_int_equal(status(w, 0, BOOKING_FAILED, 1), 200);
+    assert_int_equal(w->b->state, BOOKING_RETURNING);
+    assert_int_equal(status(w, 0, BOOKING_ARRIVED_RETURN, 2), 200);
+    struct ev_booking ev;
+    assert_int_equal(
+        schema_load(&ev_booking_schema, w->parser, w->d.events[0].data, &w->arena, &ev), 0);
+    assert_true(str_is(w->d.events[0].type, EV_BOOKING_PROGRESSED) && ev.stop_count == 3);
+    world_free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create),
@@ -478,6 +499,7 @@ int main(void) {
         cmocka_unit_test(test_assign_meets_offer),
         cmocka_unit_test(test_events_out_of_order),
         cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_way_back_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

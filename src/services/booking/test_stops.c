@@ -167,6 +167,35 @@ static void test_paid_as_gone(void **unused) {
     town_free(t);
 }
 
+/* He was paid at what was the last stop, and for waiting there, which is in the price only once he
+ * leaves: until then nothing is due at the new one, and never less than that. */
+static void test_paid_before(void **unused) {
+    (void)unused;
+    struct town *t = stops_town(16);
+    book_three(t, "cash");
+    take(t, t->driver);
+    assert_int_equal(change(t, t->customer, WISH(0, "", K(0) "," K(1))).status, 200);
+    assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    assert_int_equal(status(t, "picked_up", 0), 200);
+    assert_int_equal(status(t, "arrived_dropoff", 1), 200);
+    int64_t paid = kept(t)->price.total + 20 * INT64_C(400);
+    house_advance(t->h, 30 * 60 * US_PER_S - US_PER_S);
+    struct house_answer a =
+        act(t, t->driver, "collection", format(t, "{\"stop\":1,\"amount\":%lld}", (long long)paid));
+    assert_int_equal(a.status, 200);
+    a = change(t, t->customer, WISH(1, ANY, K(0) "," K(1) "," P2));
+    assert_int_equal(a.status, 200);
+    assert_true(kept(t)->price.total < paid);
+    assert_int_equal(amount_of(a, "\"index\":2", "\"fare\":"), 0);
+    assert_int_equal(status(t, "delivered", 1), 200);
+    int64_t total = kept(t)->price.total;
+    assert_true(total > paid);
+    assert_int_equal(status(t, "arrived_dropoff", 2), 200);
+    assert_int_equal(status(t, "delivered", 2), 200);
+    assert_int_equal(ledger_fares(kept(t)), total);
+    town_free(t);
+}
+
 /* What is over, and where the driver stands, stays; he may go home from there. */
 static void test_what_stays(void **unused) {
     (void)unused;
@@ -529,13 +558,21 @@ static void test_reached_another(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_other_way),       cmocka_unit_test(test_paid_as_gone),
-        cmocka_unit_test(test_what_stays),      cmocka_unit_test(test_way_back),
-        cmocka_unit_test(test_bad_wishes),      cmocka_unit_test(test_who),
-        cmocka_unit_test(test_where),           cmocka_unit_test(test_offers_made_anew),
-        cmocka_unit_test(test_driver_goes_on),  cmocka_unit_test(test_changed_in_the_middle),
-        cmocka_unit_test(test_two_editors),     cmocka_unit_test(test_often_enough),
-        cmocka_unit_test(test_reached_another), cmocka_unit_test(test_said_late),
+        cmocka_unit_test(test_other_way),
+        cmocka_unit_test(test_paid_as_gone),
+        cmocka_unit_test(test_paid_before),
+        cmocka_unit_test(test_what_stays),
+        cmocka_unit_test(test_way_back),
+        cmocka_unit_test(test_bad_wishes),
+        cmocka_unit_test(test_who),
+        cmocka_unit_test(test_where),
+        cmocka_unit_test(test_offers_made_anew),
+        cmocka_unit_test(test_driver_goes_on),
+        cmocka_unit_test(test_changed_in_the_middle),
+        cmocka_unit_test(test_two_editors),
+        cmocka_unit_test(test_often_enough),
+        cmocka_unit_test(test_reached_another),
+        cmocka_unit_test(test_said_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,6 +112,7 @@ static inline void check_state(const struct booking *b) {
 }
 
 static inline void check_events(struct world *w, const struct booking *b) {
+    bool other_way = b->stops[b->stop_count - 1].back || booking_stops_revision(b) > 0;
     assert_in_range(w->d.event_count, 1, STORE_EVENTS_MAX);
     for (int32_t i = 0; i < w->d.event_count; i++) {
         struct ev_booking ev;
@@ -122,6 +123,8 @@ static inline void check_events(struct world *w, const struct booking *b) {
         assert_int_equal(ev.version, b->head.version);
         assert_int_equal(ev.state, b->state);
         assert_true(ev.view.p != NULL && ev.again == (i > 0));
+        /* whichever of its events is heard first, its driver is expected where it goes */
+        assert_true(b->driver == NULL || !other_way || ev.stop_count == b->stop_count);
     }
 }
 

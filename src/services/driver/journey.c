@@ -120,12 +120,15 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
     decision_state(ret, cmd, old, j);
 }
 
-/* The stops that are left may be others than before: those behind him stay as they were. */
+/* The stops that are left may be others than before: those behind him stay as they were. What was
+ * promised of those after the first that is another was promised of another way: who goes there as
+ * he was told to is not late. */
 static void take_stops(struct journey *j, const struct ev_booking *b,
                        const struct journey_facts *facts, struct arena *a) {
     if (b->stop_count < 2 || b->stop_count > JOURNEY_STOPS_MAX || facts == NULL)
         return;
     struct journey_stop *stops = arena_array(a, struct journey_stop, b->stop_count);
+    bool as_before = true;
     for (int32_t i = 0; i < b->stop_count; i++) {
         bool same = i < j->stop_count && j->stops[i].lat_e7 == b->stops[i].lat_e7 &&
                     j->stops[i].lng_e7 == b->stops[i].lng_e7;
@@ -133,6 +136,9 @@ static void take_stops(struct journey *j, const struct ev_booking *b,
                         : (struct journey_stop){.lat_e7 = b->stops[i].lat_e7,
                                                 .lng_e7 = b->stops[i].lng_e7};
         stops[i].leg_s = facts->legs_s[i];
+        as_before = as_before && same;
+        if (!as_before)
+            stops[i].promised_us = 0;
     }
     if (j->next_stop < b->stop_count && j->next_stop < j->stop_count &&
         (stops[j->next_stop].lat_e7 != j->stops[j->next_stop].lat_e7 ||

@@ -485,7 +485,10 @@ static void decide_changed(const struct command *cmd, const struct decide_ctx *c
                            const void *state, struct decision *ret) {
     const struct ev_booking *b = cmd->args;
     const struct search *old = state;
-    if (old != NULL && old->begun && old->trip_version < b->version)
+    bool searching = b->state == BOOKING_REQUESTED || b->state == BOOKING_OFFERED;
+    if (searching && (old == NULL || !old->begun)) /* what it begins with has these no more: wait */
+        ret->result = ERR_AGAIN;
+    else if (old != NULL && old->begun && old->trip_version < b->version)
         fill_trip(search_edit(cmd, ctx, old, ret), b);
 }
 

@@ -260,6 +260,31 @@ static void test_old_news(void **unused) {
     rig_free(t.r);
 }
 
+/* A stop between makes him later at those after it than he was promised, and not late. */
+static void test_promised_anew(void **unused) {
+    (void)unused;
+    struct trip t = trip_new(33, -1000, false);
+    drive(&t, 10, 30);
+    int64_t first_us = stored(&t)->stops[0].promised_us, then_us = stored(&t)->stops[1].promised_us;
+    assert_true(first_us != 0 && then_us != 0);
+    struct ev_point to[3] = {t.b.stops[0], t.b.stops[1], t.b.stops[1]};
+    to[1].lat_e7 += 600000;
+    t.b.stops = to;
+    t.b.stop_count = 3;
+    say(&t, EV_BOOKING_STOPS_CHANGED, BOOKING_ASSIGNED, 0);
+    drive(&t, 10, 15);
+    const struct journey *j = stored(&t);
+    assert_int_equal(j->stops[0].promised_us, first_us);
+    assert_true(j->stops[2].promised_us > then_us && j->stops[2].eta_us > then_us);
+    to[1].lat_e7 -= 500000; /* in the same places as many stops, one of them another */
+    say(&t, EV_BOOKING_STOPS_CHANGED, BOOKING_ASSIGNED, 0);
+    to[1].lat_e7 += 600000;
+    say(&t, EV_BOOKING_STOPS_CHANGED, BOOKING_ASSIGNED, 0);
+    drive(&t, 10, 15);
+    assert_int_equal(alerts(&t, EV_ALERT_RAISED, ALERT_LATE), 0);
+    rig_free(t.r);
+}
+
 static void test_etas_read(void **unused) {
     (void)unused;
     struct trip t = trip_new(7, -1000, false);
@@ -331,10 +356,11 @@ static void test_other_stops(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_way), cmocka_unit_test(test_late_batch),
-        cmocka_unit_test(test_stale),     cmocka_unit_test(test_late),
-        cmocka_unit_test(test_off_route), cmocka_unit_test(test_old_news),
-        cmocka_unit_test(test_etas_read), cmocka_unit_test(test_other_stops),
+        cmocka_unit_test(test_whole_way),     cmocka_unit_test(test_late_batch),
+        cmocka_unit_test(test_stale),         cmocka_unit_test(test_late),
+        cmocka_unit_test(test_off_route),     cmocka_unit_test(test_old_news),
+        cmocka_unit_test(test_promised_anew), cmocka_unit_test(test_etas_read),
+        cmocka_unit_test(test_other_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

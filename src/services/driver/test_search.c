@@ -763,6 +763,27 @@ static void test_wrong_order(void **state) {
     rig_free(r);
 }
 
+/* News of other stops that overtakes what the search begins with. */
+static void test_other_stops_first(void **state) {
+    (void)state;
+    struct rig *r = rig_new(32);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    struct ev_point to[3] = {b.stops[0], b.stops[1], {577500000, 119700000, STR("Farther")}};
+    struct ev_booking other = b;
+    other.version++;
+    other.stops = to;
+    other.stop_count = 3;
+    other.earning = 15000;
+    /* by a key of its own, for what has one key comes in order here */
+    rig_say(r, EV_BOOKING_STOPS_CHANGED, house_id(r->house, "bkg"), &ev_booking_schema, &other);
+    assert_null(rig_search(r, b.booking_id.p));
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    house_advance(r->house, 10 * US_PER_S);
+    assert_int_equal(rig_search(r, b.booking_id.p)->stop_count, 3);
+    assert_int_equal(rig_search(r, b.booking_id.p)->earning, 15000);
+    rig_free(r);
+}
+
 /* A claim or its answer is lost for good: after its time the search goes on without. */
 static void test_lost_answer(void **state) {
     (void)state;
@@ -933,6 +954,7 @@ int main(void) {
         cmocka_unit_test(test_asks_what_became_of_it),
         cmocka_unit_test(test_a_dispatchers_choice),
         cmocka_unit_test(test_wrong_order),
+        cmocka_unit_test(test_other_stops_first),
         cmocka_unit_test(test_lost_answer),
         cmocka_unit_test(test_restart_in_the_middle),
         cmocka_unit_test(test_long_trace),
