@@ -35,6 +35,12 @@ const places: Place[] = [
     roles: ['customer'],
     Page: page(['saved'], () => import('@/saved/PlacesPage.tsx')),
   },
+  {
+    path: 'recurring',
+    name: 'account.recurring',
+    roles: ['customer'],
+    Page: page(['recurring'], () => import('@/recurring/RecurringPage.tsx')),
+  },
   { path: 'data', name: 'account.data', roles: everybody, Page: page([], () => import('./DataPage.tsx')) },
   {
     path: 'imports',

@@ -10,6 +10,7 @@ export type Entry =
   | { type: 'offer.made'; seq: number; at: string; data: Schemas['Offer'] }
   | { type: 'offer.closed'; seq: number; at: string; data: { id: string; reason: string } }
   | { type: 'alert.updated'; seq: number; at: string; data: Schemas['AlertUpdated'] }
+  | { type: 'recurrence.updated'; seq: number; at: string; data: Schemas['Recurrence'] }
   | { type: 'import.updated'; seq: number; at: string; data: Schemas['BookingImport'] }
   | { type: 'booking.unassigned'; seq: number; at: string; data: Schemas['BookingUnassigned'] }
 export type Position = {

@@ -7,10 +7,10 @@ import { Problem } from '@/api/problem.ts'
 import { takeBooking, useNow } from '@/app/hooks.ts'
 import { Extras } from '@/booking/Extras.tsx'
 import { minorOf } from '@/cash/amount.ts'
-import { countdown, latinDigits, money } from '@/i18n/format.ts'
+import { countdown, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { Button, Failure, Field, Skeleton } from '@/ui/index.tsx'
-import { type Draft, type DraftStop, emptyDraft, goodsOf, setDraft, useDraft } from './draft.ts'
+import { contactOf, type Draft, type DraftStop, emptyDraft, goodsOf, setDraft, useDraft } from './draft.ts'
 import { PriceItems } from './PriceItems.tsx'
 import { isOfPromo } from './PromoField.tsx'
 import type { Quotes } from './quotes.ts'
@@ -25,6 +25,15 @@ const ProofChoice = lazy(async () => {
   const { words, ProofChoice } = await import('./ProofChoice.tsx')
   await words()
   return { default: ProofChoice }
+})
+
+const Repeat = lazy(async () => {
+  const [{ Repeat }, { words }] = await Promise.all([
+    import('@/recurring/Repeat.tsx'),
+    import('@/recurring/words.ts'),
+  ])
+  await words()
+  return { default: Repeat }
 })
 
 const CollectField = lazy(async () => {
@@ -42,11 +51,8 @@ function isAmount(stop: DraftStop, currency: string): boolean {
 }
 function requestOf(stop: DraftStop, index: number, currency: string): Schemas['BookingRequestStop'] {
   const amount = index > 0 ? minorOf(stop.collect ?? '', currency) : null
-  const contact: Schemas['Contact'] = {}
-  if (stop.contactName.trim()) contact.name = stop.contactName.trim()
-  if (stop.contactPhone.trim()) contact.phone = latinDigits(stop.contactPhone).replace(/[\s()-]/g, '')
   return {
-    ...(Object.keys(contact).length > 0 ? { contact } : {}),
+    ...contactOf(stop),
     ...(stop.proof && { proof: stop.proof.length > 0 ? stop.proof : ['none'] }),
     ...(amount && { collect: { amount, currency } }),
   }
@@ -190,6 +196,11 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
       </Suspense>
       <PriceItems items={quote.items} taxes={quote.taxes} total={quote.total} currency={quote.currency} />
       <Extras terms={quote} currency={quote.currency} />
+      {quote.pickup_window && (
+        <Suspense>
+          <Repeat draft={draft} quote={quote} />
+        </Suspense>
+      )}
       {left > 0 ? (
         <p className="figures text-sm text-quiet">{t('book.holds', { left: countdown(left) })}</p>
       ) : (

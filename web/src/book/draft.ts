@@ -1,6 +1,7 @@
 /** What a customer is putting together. It survives Back, a reload and an expired quote; it ends with the booking. */
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Schemas } from '@/api/client.ts'
+import { latinDigits } from '@/i18n/format.ts'
 import type { Typed } from '@/later/zone.ts'
 
 export type DraftStop = {
@@ -87,6 +88,14 @@ export function movedStop<T>(stops: T[], from: number, to: number): T[] {
   const [stop] = next.splice(from, 1)
   if (stop !== undefined) next.splice(to, 0, stop)
   return next
+}
+
+/** Who is there, as the API takes it; nothing if nobody was named. */
+export function contactOf(stop: DraftStop): { contact?: Schemas['Contact'] } {
+  const contact: Schemas['Contact'] = {}
+  if (stop.contactName.trim()) contact.name = stop.contactName.trim()
+  if (stop.contactPhone.trim()) contact.phone = latinDigits(stop.contactPhone).replace(/[\s()-]/g, '')
+  return Object.keys(contact).length > 0 ? { contact } : {}
 }
 
 /** What is said of the goods, as the API takes it; those without a name are not said yet. */
