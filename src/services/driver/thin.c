@@ -244,8 +244,10 @@ void thin_tick(struct driver_service *s, struct store *writer, int64_t now_us) {
     if (t->done_us < t->due_us)
         go_on(s, writer, now_us);
     t->behind_us = t->done_us > 0 ? t->due_us - t->done_us : 0;
-    /* Replicas that are read from may be behind: what they lack in `tracks` stays in `trails`. */
-    int64_t cut_us = t->done_us - s->o.trail_thin_margin_us;
+    /* Replicas that are read from may be behind: what they lack in `tracks` stays in `trails`. A
+     * whole window goes at once, for what is left of it there was not simplified for what is gone.
+     */
+    int64_t cut_us = window_of(s, t->done_us - s->o.trail_thin_margin_us);
     if (cut_us <= 0)
         return;
     struct arena a;
