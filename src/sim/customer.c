@@ -181,14 +181,15 @@ static void reschedule(struct sim *sim, void *arg, uint64_t token) {
 /* ---- other stops ---- */
 
 /* What was agreed to is what it costs at most; a driver who goes on in the middle, or anybody else
- * who changes it, comes first. */
+ * who changes it, comes first. Where they stay as they are, what was waited meanwhile is due. */
 static void on_stops_changed(struct person *p, const struct sim_answer *a) {
     struct customer *c = (struct customer *)p;
     struct json_value price;
     SIM_EXPECT(p->sim, a->status == 200 || a->status == 409 || a->status == 422,
                "other stops are answered", "%s got %d: %.*s", p->user_id, a->status,
                STR_ARG(a->body));
-    if (a->status == 200 && a->is_json && json_get(a->json, "price", &price))
+    if (a->status == 200 && a->is_json && json_get(a->json, "price", &price) &&
+        sim_json_i64(a->json, "stops_revision") > c->stops_revision)
         SIM_EXPECT(p->sim, c->agreed == 0 || sim_json_i64(price, "total") <= c->agreed,
                    "other stops cost what was agreed to", "%s agreed to %lld, and pays %lld",
                    p->user_id, (long long)c->agreed, (long long)sim_json_i64(price, "total"));
@@ -225,6 +226,7 @@ static void on_stops_seen(struct person *p, const struct sim_answer *a) {
     learn(c, a->json);
     struct str body = sim_stops_wish(p->sim, a->json, first ? "" : "\"total\":1000000000,");
     c->agreed = 0;
+    c->stops_revision = sim_json_i64(a->json, "stops_revision");
     if (body.p == NULL || c->state >= BOOKING_DELIVERED)
         go_on(c);
     else if (first)

@@ -305,11 +305,12 @@ struct customer {
     struct person p;
     int32_t left; /* bookings yet to be made */
     char quote_id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX];
-    char link[64];   /* the token of its tracking link */
-    int32_t state;   /* of the booking, as he knows it */
-    bool scheduling; /* it is to be for later */
-    bool saving;     /* with a promo code */
-    int64_t agreed;  /* to pay for other stops; 0: whatever it is */
+    char link[64];          /* the token of its tracking link */
+    int32_t state;          /* of the booking, as he knows it */
+    bool scheduling;        /* it is to be for later */
+    bool saving;            /* with a promo code */
+    int64_t agreed;         /* to pay for other stops; 0: whatever it is */
+    int64_t stops_revision; /* of the stops that he has seen */
     bool rated, done;
     struct str import_path; /* of the file that he has sent */
     struct str recurrence_path;
