@@ -56,7 +56,7 @@ enum problem {
     PROBLEM_CASH_REVERSED,          /* 409 */
     PROBLEM_CASH_CHANGED,           /* 409: a settlement was made for another balance */
     PROBLEM_FEE_CHANGED,            /* 409: cancelling costs more than was agreed to */
-    PROBLEM_TOO_MANY_CHANGES,       /* 409: of one booking's stops */
+    PROBLEM_TOO_MANY_CHANGES,       /* 409: of one booking's stops or time */
     PROBLEM_PRICE_CHANGED,          /* 409: a change costs more than was agreed to */
     PROBLEM_PROMO_UNKNOWN,          /* 422: there is no such code */
     PROBLEM_PROMO_EXPIRED,          /* 409: ended, past its time or before it */

@@ -278,7 +278,8 @@ static void decide_collect(const struct command *cmd, const struct decide_ctx *c
         booking_unchanged(b, cmd, ret);
         return;
     }
-    if (b->stops[i].cash != NULL && b->stops[i].cash->changes >= COLLECT_CHANGES_MAX) {
+    int32_t most = (hats & HAT_STAFF) != 0 ? COLLECT_CHANGES_IN_ALL : COLLECT_CHANGES_MAX;
+    if (b->stops[i].cash != NULL && b->stops[i].cash->changes >= most) {
         refuse_field(cmd, "/stop", STR("has been confirmed often enough"), ret);
         return;
     }

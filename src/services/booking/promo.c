@@ -152,8 +152,11 @@ struct str promo_unfit(const struct promo *p, int32_t vehicle, struct str zone,
 }
 
 struct discount promo_discount(const struct promo *p) {
-    return (struct discount){
-        .code = p->code, .percent = p->percent, .amount = p->amount, .cap = p->cap};
+    return (struct discount){.code = p->code,
+                             .percent = p->percent,
+                             .amount = p->amount,
+                             .cap = p->cap,
+                             .minimum = p->minimum_total};
 }
 
 const char *promo_words(enum problem p) {

@@ -73,6 +73,14 @@ struct reschedule {
     struct terms terms;
 };
 
+/* How often it was. */
+static int32_t reschedules(const struct booking *b) {
+    int32_t count = 0;
+    for (int32_t i = 0; i < b->timeline_count; i++)
+        count += b->timeline[i].type == ENTRY_RESCHEDULED;
+    return count;
+}
+
 static void decide_reschedule(const struct command *cmd, const struct decide_ctx *ctx,
                               const void *state, struct decision *ret) {
     const struct booking *b = state;
@@ -90,6 +98,12 @@ static void decide_reschedule(const struct command *cmd, const struct decide_ctx
     }
     if (r->priced_version != b->head.version) {
         decision_problem(ret, cmd, PROBLEM_VERSION_CONFLICT, "it has changed meanwhile; try again");
+        return;
+    }
+    if (reschedules(b) >= RESCHEDULES_MAX) {
+        decision_problem(ret, cmd, PROBLEM_TOO_MANY_CHANGES,
+                         "it was given another time %d times, which is as often as it may be",
+                         RESCHEDULES_MAX);
         return;
     }
     int64_t agreed = r->body->total != I64_ABSENT ? r->body->total : b->price.total;

@@ -158,7 +158,8 @@ void stops_price(const struct booking *b, const struct tariff *rate, int64_t dis
                                .taxes_included = old->taxes_included};
     struct price p = {.currency = old->currency};
     price_compute(&in, a, &p);
-    if (b->promo != NULL) /* what was promised holds for the other way, too */
+    /* What was promised holds for the other way, too, if that is not too cheap for it. */
+    if (b->promo != NULL && (b->promo->minimum == I64_ABSENT || p.total >= b->promo->minimum))
         price_promo(&p, b->promo, a, &p);
     keep_item(old, ITEM_WAITING, a, &p);
     *ret = p;

@@ -237,6 +237,20 @@ static void test_another_time(void **unused) {
     town_free(t);
 }
 
+/* Not for ever, and it can be cancelled all the same. */
+static void test_another_time_and_another(void **unused) {
+    (void)unused;
+    struct town *t = town_new(9);
+    book_for(t, 3 * HOUR_US);
+    for (int i = 0; i < 2 * RESCHEDULES_MAX; i++) {
+        struct house_answer a = move_to(t, t->customer, t->h->now_us + (3 + i % 2) * HOUR_US, "");
+        assert_int_equal(a.status, i < RESCHEDULES_MAX ? 200 : 409);
+        assert_true(i < RESCHEDULES_MAX || has(a, "/problems/too-many-changes"));
+    }
+    assert_int_equal(act(t, t->customer, "cancel", "{}").status, 200);
+    town_free(t);
+}
+
 /* ---- cancelling ---- */
 
 static void test_cancel_late(void **unused) {
@@ -282,10 +296,15 @@ static void test_waiting_from_the_window(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_windows),    cmocka_unit_test(test_price_of_its_time),
-        cmocka_unit_test(test_its_time_comes), cmocka_unit_test(test_nobody_comes),
-        cmocka_unit_test(test_crash_between),  cmocka_unit_test(test_another_time),
-        cmocka_unit_test(test_cancel_late),    cmocka_unit_test(test_waiting_from_the_window),
+        cmocka_unit_test(test_bad_windows),
+        cmocka_unit_test(test_price_of_its_time),
+        cmocka_unit_test(test_its_time_comes),
+        cmocka_unit_test(test_nobody_comes),
+        cmocka_unit_test(test_crash_between),
+        cmocka_unit_test(test_another_time),
+        cmocka_unit_test(test_another_time_and_another),
+        cmocka_unit_test(test_cancel_late),
+        cmocka_unit_test(test_waiting_from_the_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -556,6 +556,34 @@ static void test_reached_another(void **unused) {
     town_free(t);
 }
 
+/* What a code takes off from so much on it takes off no more where the trip gets cheaper than that.
+ */
+static void test_too_cheap_for_its_code(void **unused) {
+    (void)unused;
+    struct town *t = stops_town(16);
+    int64_t dear = amount_of(quote(t, P0 "," P1 "," P2), "\"quotes\"", "\"total\":");
+    struct house_answer a = ask(
+        t, house_who(t->h, ROLE_ADMIN, NULL), "POST", "/v1/promo-codes",
+        format(t, "{\"code\":\"DEAR\",\"amount\":5000,\"minimum_total\":%lld}", (long long)dear));
+    assert_int_equal(a.status, 201);
+    a = ask(t, t->customer, "POST", "/v1/quotes",
+            "{\"vehicle\":\"van\",\"promo_code\":\"DEAR\",\"stops\":[" P0 "," P1 "," P2 "]}");
+    a = ask(t, t->customer, "POST", "/v1/bookings",
+            format(t, "{\"quote_id\":\"%s\"}", member(t, a, "id")));
+    assert_int_equal(a.status, 201);
+    t->booking = member(t, a, "id");
+    assert_int_equal(kept(t)->price.total, dear - 5000);
+    int64_t whole = amount_of(quote(t, P0 "," P1), "\"quotes\"", "\"total\":");
+    assert_true(whole < dear && whole > dear - 5000); /* without it a shorter way costs more */
+    a = change(t, t->customer, WISH(0, "", K(0) "," K(1)));
+    assert_true(a.status == 409 && has(a, "/problems/price-changed"));
+    assert_int_equal(change(t, t->customer, WISH(0, ANY, K(0) "," K(1))).status, 200);
+    assert_int_equal(kept(t)->price.total, whole);
+    assert_int_equal(change(t, t->customer, WISH(1, ANY, K(0) "," K(1) "," P3)).status, 200);
+    assert_true(price_discount(&kept(t)->price) == 5000); /* and again */
+    town_free(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_other_way),
@@ -573,6 +601,7 @@ int main(void) {
         cmocka_unit_test(test_often_enough),
         cmocka_unit_test(test_reached_another),
         cmocka_unit_test(test_said_late),
+        cmocka_unit_test(test_too_cheap_for_its_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,10 +118,9 @@ static const struct schema window_schema =
     SCHEMA(struct window, "StoredPickupWindow", window_fields);
 
 static const struct schema_field discount_fields[] = {
-    {"code", S_STR, AT(discount, code)},
-    {"percent", S_I64, AT(discount, percent)},
-    {"amount", S_I64, AT(discount, amount)},
-    {"cap", S_I64, AT(discount, cap)},
+    {"code", S_STR, AT(discount, code)},       {"percent", S_I64, AT(discount, percent)},
+    {"amount", S_I64, AT(discount, amount)},   {"cap", S_I64, AT(discount, cap)},
+    {"minimum", S_I64, AT(discount, minimum)},
 };
 static const struct schema discount_schema =
     SCHEMA(struct discount, "StoredDiscount", discount_fields);

@@ -24,10 +24,11 @@
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 444 /* entries */
+#define TIMELINE_MAX 536 /* entries */
 #define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    348 /* of them kept free of offers, for what a booking cannot do without */
+    440                    /* of them kept free of offers, for what a booking cannot do without */
+#define RESCHEDULES_MAX 12 /* times that a booking may be given another time */
 #define FAVOURITES_MAX 20
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
@@ -35,7 +36,8 @@
 #define NOTES_CHARS_MAX 1000
 #define REASON_CHARS_MAX 500
 #define RECIPIENT_CHARS_MAX 100
-#define COLLECT_CHANGES_MAX 4 /* of one stop */
+#define COLLECT_CHANGES_MAX 4    /* of one stop, by its driver */
+#define COLLECT_CHANGES_IN_ALL 8 /* staff has the last word */
 #define PIN_LEN 4
 #define PIN_TRIES_MAX 5                          /* wrong ones, then … */
 #define PIN_PAUSE_US (INT64_C(5) * 60 * 1000000) /* … none is looked at for so long */
@@ -146,10 +148,11 @@ struct price {
 struct window {
     int64_t from_us, to_us;
 };
-/* What a promo code takes off: a percentage, at most cap, or an amount. I64_ABSENT: not that. */
+/* What a promo code takes off: a percentage, at most cap, or an amount; where it comes to minimum
+ * without it. I64_ABSENT: not that. */
 struct discount {
     struct str code;
-    int64_t percent, amount, cap;
+    int64_t percent, amount, cap, minimum;
 };
 /* What else was agreed with the price: copied from the tariff, so that a newer one changes nothing
  * for whoever has booked. I64_ABSENT: nothing of that kind was. */
