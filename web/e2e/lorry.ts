@@ -180,6 +180,14 @@ export async function signIn(page: Page, person: Person, next = '', url = person
 /** No violation of WCAG 2.2 A and AA on the page as it is now, but for the rules named in EXCEPT. */
 export async function accessible(page: Page, except: string[] = []): Promise<void> {
   await expect(page.locator('h1').first()).toBeAttached() // the page itself has come, not only its frame
+  await page.evaluate(() =>
+    Promise.allSettled(
+      document
+        .getAnimations()
+        .filter((a) => a instanceof CSSTransition)
+        .map((a) => a.finished),
+    ),
+  ) // half faded is no colour of ours
   const found = await new AxeBuilder({ page })
     .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
     .disableRules(except)
