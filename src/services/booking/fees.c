@@ -57,13 +57,18 @@ static int64_t late_percent(const struct booking *b, int64_t now_us, int64_t *re
     return 0;
 }
 
+int64_t fees_base(const struct booking *b) {
+    return b->fee_total != I64_ABSENT && b->fee_total > b->price.total ? b->fee_total
+                                                                       : b->price.total;
+}
+
 int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
     const struct terms *t = &b->terms;
     int64_t percent = 0;
     *ret_free_until_us = 0;
     if (b->state == BOOKING_SCHEDULED || booking_is_searching(b->state)) {
         percent = late_percent(b, now_us, ret_free_until_us);
-        return percent > 0 ? price_part(b->price.total, percent, 100) : 0;
+        return percent > 0 ? price_part(fees_base(b), percent, 100) : 0;
     }
     if (t->cancel_arrived_percent <= 0 && t->cancel_assigned_percent <= 0)
         return 0;
@@ -76,7 +81,7 @@ int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_u
         else
             percent = t->cancel_assigned_percent;
     }
-    return percent > 0 ? price_part(b->price.total, percent, 100) : 0;
+    return percent > 0 ? price_part(fees_base(b), percent, 100) : 0;
 }
 
 bool fees_leave(const struct booking *b, int32_t i, int64_t now_us, struct arena *a,

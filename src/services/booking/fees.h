@@ -9,6 +9,8 @@ int64_t fees_waiting_from(const struct booking *b, int32_t i);
 /* Minutes to be paid for at stop I, whose driver leaves it at NOW: those begun beyond the free
  * ones. */
 int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us);
+/* What a fee for cancelling is a part of: the price, or what it was while a fee was due already. */
+int64_t fees_base(const struct booking *b);
 /* What a customer pays who cancels at NOW, in minor units. *RET_FREE_UNTIL_US: until when it would
  * cost nothing, where that is a matter of time; else 0. */
 int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us);

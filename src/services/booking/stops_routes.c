@@ -6,6 +6,7 @@
 #include "geo/geo.h"
 #include "runtime/audit.h"
 #include "services/booking/collect.h"
+#include "services/booking/fees.h"
 #include "services/booking/price.h"
 #include "services/booking/stops.h"
 
@@ -302,9 +303,12 @@ static void take_offers_back(struct edit *e) {
 static void change(struct edit *e, const struct stops_args *args, unsigned hats) {
     const struct stops_facts *f = e->cmd->facts;
     struct booking *b = e->b;
+    int64_t free_until_us;
     edit_move(e, ACTION_CHANGE_STOPS, hats);
     take_stops(e, args);
     b->stops_revision = booking_stops_revision(e->old) + 1;
+    if (fees_cancel(e->old, e->ctx->now_us, &free_until_us) > 0) /* a shorter trip avoids no fee */
+        b->fee_total = fees_base(e->old);
     b->price = f->price;
     b->earning = price_earning(price_gross(&b->price), b->terms.commission_bp);
     b->distance_m = f->distance_m;

@@ -556,6 +556,30 @@ static void test_reached_another(void **unused) {
     town_free(t);
 }
 
+/* Who may cancel for a fee only does not make that less by a shorter trip first. */
+static void test_fee_stays(void **unused) {
+    (void)unused;
+    struct town *t = town_new(17);
+    struct house_answer a = ask(
+        t, house_who(t->h, ROLE_ADMIN, NULL), "PUT", "/v1/tariffs",
+        "{\"currency\":\"SEK\",\"items\":[{\"vehicle\":\"van\",\"base\":10000,\"per_km\":1000,"
+        "\"per_minute\":0,\"per_stop\":500,\"minimum\":0}],"
+        "\"cancellation\":{\"free_minutes\":0,\"assigned_percent\":50,\"arrived_percent\":100}}");
+    assert_int_equal(a.status, 200);
+    book_three(t, "invoice");
+    int64_t dear = kept(t)->price.total;
+    take(t, t->driver);
+    assert_int_equal(change(t, t->customer, WISH(0, ANY, K(0) "," K(1))).status, 200);
+    assert_true(kept(t)->price.total < dear);
+    assert_int_equal(act(t, t->driver, "status", "{\"status\":\"arrived_pickup\"}").status, 200);
+    a = ask(t, t->customer, "GET", format(t, "/v1/bookings/%s/cancellation", t->booking), NULL);
+    assert_int_equal(amount_of(a, "\"fee\"", "\"amount\":"), dear);
+    assert_int_equal(
+        act(t, t->customer, "cancel", format(t, "{\"fee\":%lld}", (long long)dear)).status, 200);
+    assert_int_equal(kept(t)->cancel_fee, dear);
+    town_free(t);
+}
+
 /* What a code takes off from so much on it takes off no more where the trip gets cheaper than that.
  */
 static void test_too_cheap_for_its_code(void **unused) {
@@ -601,6 +625,7 @@ int main(void) {
         cmocka_unit_test(test_often_enough),
         cmocka_unit_test(test_reached_another),
         cmocka_unit_test(test_said_late),
+        cmocka_unit_test(test_fee_stays),
         cmocka_unit_test(test_too_cheap_for_its_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

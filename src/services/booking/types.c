@@ -336,6 +336,7 @@ static const struct schema_field booking_fields[] = {
     {"held", S_BOOL, AT(booking, held)},
     {"made_by", S_ID, AT(booking, made_by)},
     {"stops_revision", S_I64, AT(booking, stops_revision)},
+    {"fee_total", S_I64, AT(booking, fee_total)},
 };
 const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
 

@@ -381,6 +381,7 @@ struct booking {
     struct str made_by;     /* the import or recurrence that it is of; absent: somebody booked it */
     bool held;              /* it waits for a dispatcher's hand: dispatch does not look */
     int64_t stops_revision; /* how often its stops were changed; I64_ABSENT: from before that */
+    int64_t fee_total; /* the most it cost while cancelling it was not free; I64_ABSENT: as now */
 };
 
 extern const struct schema quote_set_schema, booking_schema;
