@@ -241,6 +241,60 @@ static void take_job(struct driver *d, struct json_value booking) {
         drive_on(d);
 }
 
+static void work_on(struct driver *d);
+
+static void collected(struct person *p, void *arg, const struct net_answer *a) {
+    (void)arg;
+    of(p)->posting = false;
+    if (a->status == 200)
+        work_on(of(p));
+    else
+        drop_job(of(p)); /* somebody else sees to it */
+}
+
+/* Takes what is due at his stop, whole. */
+static void due_answer(struct person *p, void *arg, const struct net_answer *a) {
+    (void)arg;
+    struct driver *d = of(p);
+    struct json_value root, stops;
+    int32_t stop = next_stop(d);
+    d->posting = false;
+    if (!d->has_job || stop < 0 || a->status != 200 || !city_json(p->city, a->body, &root) ||
+        !json_get(root, "stops", &stops))
+        return;
+    for (struct json_iter it = json_iter(stops); json_next(&it);) {
+        if (json_member_i64(it.value, "stop", -1) != stop)
+            continue;
+        int64_t due = json_member_i64(it.value, "due", 0);
+        struct arena *s = scratch(d);
+        d->posting = true;
+        person_call(p, "POST", arena_printf(s, "/v1/bookings/%s/collection", d->booking_id),
+                    arena_printf(s, "{\"stop\":%d,\"amount\":%lld}", stop, (long long)due), true,
+                    collected, NULL);
+        return;
+    }
+}
+
+static void stop_failed(struct person *p, void *arg, const struct net_answer *a);
+
+/* What is in the way of handing over: cash is taken; who is to show what a simulated person cannot
+ * (a PIN, a picture) is not there. */
+static void clear_the_way(struct driver *d, struct str problem) {
+    struct arena *s = scratch(d);
+    int32_t stop = next_stop(d);
+    d->posting = true;
+    if (str_is(problem, "/problems/cash-missing"))
+        person_call(&d->person, "GET", arena_printf(s, "/v1/bookings/%s/collection", d->booking_id),
+                    STR_NONE, true, due_answer, NULL);
+    else
+        person_call(&d->person, "POST", arena_printf(s, "/v1/bookings/%s/status", d->booking_id),
+                    arena_printf(s,
+                                 "{\"status\":\"failed\",\"stop\":%d,\"reason\":\"nobody "
+                                 "could show what the stop asks for\"}",
+                                 stop),
+                    true, stop_failed, NULL);
+}
+
 static void status_answer(struct person *p, void *arg, const struct net_answer *a) {
     (void)arg;
     struct driver *d = of(p);
@@ -256,11 +310,23 @@ static void status_answer(struct person *p, void *arg, const struct net_answer *
         else
             drive_on(d);
     } else if (a->status == 409 || a->status == 404) {
-        /* somebody moved it meanwhile (a cancel): the socket tells, or it is gone for us */
-        struct str state = json_member(root, "state");
-        if (state.len == 0 || over(state))
-            drop_job(d);
+        struct str state = json_member(root, "state"), problem = json_member(root, "type");
+        if (str_is(problem, "/problems/cash-missing") || str_is(problem, "/problems/proof-missing"))
+            clear_the_way(d, problem);
+        else if (state.len == 0 || over(state))
+            drop_job(d); /* somebody moved it meanwhile (a cancel): the socket tells, or it is gone
+                            for us */
     }
+}
+
+/* Refused once more, it is somebody else's to see to. */
+static void stop_failed(struct person *p, void *arg, const struct net_answer *a) {
+    if (a->status == 200) {
+        status_answer(p, arg, a);
+        return;
+    }
+    of(p)->posting = false;
+    drop_job(of(p));
 }
 
 static void post_status(void *arg) {
@@ -280,6 +346,11 @@ static void post_status(void *arg) {
     person_call(&d->person, "POST", arena_printf(a, "/v1/bookings/%s/status", d->booking_id),
                 arena_printf(a, "{\"status\":\"%s\",\"stop\":%d}", status, stop), true,
                 status_answer, NULL);
+}
+
+static void work_on(struct driver *d) {
+    if (d->timer == NULL)
+        d->timer = net_after(d->person.city->net, city_real_us(d->person.city, 1), post_status, d);
 }
 
 /* At a stop: say so; loading and handing over take a while. */

@@ -209,7 +209,9 @@ static int64_t due_at(struct driver_person *d, struct json_value view, int64_t s
     if (!json_get(it.value, "cash", &cash) || json_kind(cash) != JSON_IS_OBJECT)
         return 0;
     bool said = sim_json_i64(cash, "collected") != I64_ABSENT;
-    bool needed = sim_json_i64(cash, "goods") > 0 && !said;
+    bool needed = said ? sim_json_i64(cash, "collected") < sim_json_i64(cash, "due") &&
+                             sim_json_str(cash, "reason").len == 0
+                       : sim_json_i64(cash, "goods") > 0;
     return needed || sim_chance(d->p.sim, 0.1) ? sim_json_i64(cash, "due") : 0;
 }
 

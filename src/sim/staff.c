@@ -2,6 +2,7 @@
  * gives bookings to drivers by hand, and cancels some. Vouched for: staff does not register.
  */
 #include "base/check.h"
+#include "sim/oracle.h"
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -69,8 +70,8 @@ static void mind_documents(struct staff *s) {
     struct sim *sim = s->p.sim;
     const struct driver_person *d =
         &sim->drivers[rng_below(&sim->rng, (uint64_t)sim->profile.drivers)];
-    if (!d->p.ready)
-        return;
+    if (!d->p.ready || shadow_driver(sim->oracle, str_from(d->p.driver_id))->vehicle.p == NULL)
+        return; /* the driver service has not heard of him yet */
     snprintf(s->driver_id, sizeof s->driver_id, "%s", d->p.driver_id);
     send(s, SIM_DRIVER, "GET", arena_printf(&sim->arena, "/v1/drivers/%s/documents", s->driver_id),
          STR_NONE, on_documents);
@@ -198,8 +199,8 @@ static void mind_cash(struct staff *s) {
     struct sim *sim = s->p.sim;
     const struct driver_person *d =
         &sim->drivers[rng_below(&sim->rng, (uint64_t)sim->profile.drivers)];
-    if (!d->p.ready)
-        return;
+    if (!d->p.ready || shadow_driver(sim->oracle, str_from(d->p.driver_id))->vehicle.p == NULL)
+        return; /* the driver service has not heard of him yet */
     snprintf(s->driver_id, sizeof s->driver_id, "%s", d->p.driver_id);
     if (sim_chance(sim, 0.3))
         send(s, SIM_DRIVER, "GET",

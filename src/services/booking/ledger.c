@@ -60,7 +60,7 @@ void ledger_delivered(struct booking *b, int64_t now_us, struct arena *a) {
     add(&p, LEDGER_PROMO, LINE_DISCOUNT, -price_discount(price));
     const struct stop_cash *cash = b->stop_count > 0 ? b->stops[b->stop_count - 1].cash : NULL;
     bool confirmed = cash != NULL && cash->collected != I64_ABSENT;
-    if (b->payment == PAYMENT_CASH && !confirmed)
+    if (b->payment == PAYMENT_CASH && !confirmed && price->total > ledger_fares(b))
         move_cash(&p, LINE_CASH, price->total - ledger_fares(b));
     CHECK(p.sum == 0);
 }

@@ -19,7 +19,6 @@
 #define STOPS_MAX 20                   /* that people name */
 #define TRIP_STOPS_MAX (STOPS_MAX + 1) /* with the way back */
 #define PRICE_ITEMS_MAX 16
-#define LEDGER_MAX 400 /* lines: four of each time that cash is confirmed, and those of the end */
 #define TAXES_MAX 4
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
@@ -38,6 +37,8 @@
 #define RECIPIENT_CHARS_MAX 100
 #define COLLECT_CHANGES_MAX 4    /* of one stop, by its driver */
 #define COLLECT_CHANGES_IN_ALL 8 /* staff has the last word */
+/* Lines: four of each time that cash is confirmed, and those of the end. */
+#define LEDGER_MAX (4 * COLLECT_CHANGES_IN_ALL * TRIP_STOPS_MAX + 20)
 #define PIN_LEN 4
 #define PIN_TRIES_MAX 5                          /* wrong ones, then … */
 #define PIN_PAUSE_US (INT64_C(5) * 60 * 1000000) /* … none is looked at for so long */

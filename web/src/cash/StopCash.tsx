@@ -17,7 +17,11 @@ export function cashAt(stop: Schemas['Stop'] | undefined): Schemas['StopCash'] |
 /** Nothing else can be done before it was said. */
 export function mustConfirm(stop: Schemas['Stop'] | undefined): boolean {
   const cash = cashAt(stop)
-  return stop?.state === 'arrived' && cash !== null && cash.goods > 0 && cash.collected === null
+  return (
+    stop?.state === 'arrived' &&
+    cash !== null &&
+    (cash.collected === null ? cash.goods > 0 : cash.collected < cash.due && !cash.reason)
+  )
 }
 
 type Props = { job: Schemas['Booking']; stop: Schemas['Stop']; unsent: number }

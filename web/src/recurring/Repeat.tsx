@@ -50,6 +50,8 @@ export function Repeat({ draft, quote }: Props) {
   })
   const { when } = draft
   if (when === null) return null
+  if (draft.stops.some((s) => s.collect?.trim() || s.proof?.length))
+    return <p className="text-sm text-quiet">{t('recurring.notAsked')}</p>
   if (!open) return <Button onClick={() => setOpen(true)}>{t('recurring.repeat')}</Button>
   return (
     <section aria-label={t('recurring.repeat')} className="grid gap-3 rounded-panel border border-line p-3">

@@ -4,7 +4,7 @@ import { type FormEvent, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, Route, Routes, useNavigate, useParams } from 'react-router'
 import { api, data, idempotencyKey, type Schemas } from '@/api/client.ts'
-import { Problem } from '@/api/problem.ts'
+import { isPassing, Problem } from '@/api/problem.ts'
 import { minorOf } from '@/cash/amount.ts'
 import { day, money } from '@/i18n/format.ts'
 import { ConfirmButton } from '@/ui/Confirm.tsx'
@@ -167,15 +167,17 @@ function Settle({ balances: b, onDone }: { balances: Balances; onDone: () => voi
   const [kind, setKind] = useState<Kind>('handed_in')
   const [text, setText] = useState('')
   const [reference, setReference] = useState('')
+  /** Whose answer was lost: it may be recorded already, so that it alone is sent again, as it was. */
+  const lost = useRef<Schemas['SettlementRequest'] | null>(null)
   const key = useRef(idempotencyKey()) // a second press, or a repeat after a lost answer, is the same settlement
   const amount = minorOf(text, b.currency)
   const balance = kind === 'paid_out' ? b.earnings_owed : b.cash_held
   const settle = useMutation({
-    mutationFn: (sum: number) =>
+    mutationFn: (body: Schemas['SettlementRequest']) =>
       data(
         api.POST('/v1/drivers/{id}/cash/settlements', {
           params: { path: { id: b.driver_id }, header: { 'Idempotency-Key': key.current } },
-          body: { kind, amount: sum, balance, ...(reference.trim() && { reference: reference.trim() }) },
+          body,
         }),
       ),
     onSuccess: () => {
@@ -185,43 +187,49 @@ function Settle({ balances: b, onDone }: { balances: Balances; onDone: () => voi
       onDone()
     },
     // What was refused was not recorded: what is sent next is another request.
-    onSettled: (_, error) => {
-      if (error === null || error instanceof Problem) key.current = idempotencyKey()
+    onSettled: (_, error, body) => {
+      lost.current = isPassing(error) ? body : null
+      if (lost.current === null) key.current = idempotencyKey()
     },
   })
   function submit(event: FormEvent) {
     event.preventDefault()
-    if (amount && !settle.isPending) settle.mutate(amount)
+    if (amount && !settle.isPending)
+      settle.mutate(
+        lost.current ?? { kind, amount, balance, ...(reference.trim() && { reference: reference.trim() }) },
+      )
   }
   const changed = settle.error instanceof Problem && settle.error.kind === 'cash-changed'
   return (
     <Panel className="p-4">
       <form onSubmit={submit} aria-label={t('cash.settle')} className="grid gap-3 md:grid-cols-3">
         <h2 className="text-md font-semibold md:col-span-3">{t('cash.settle')}</h2>
-        <SelectField label={t('cash.what')} value={kind} onChange={(e) => setKind(e.target.value as Kind)}>
-          {kinds.map((k) => (
-            <option key={k} value={k}>
-              {t(`cash.kind.${k}`)}
-            </option>
-          ))}
-        </SelectField>
-        <Field
-          label={t('cash.amount', { currency: b.currency })}
-          hint={t('cash.ofBalance', { money: money(balance, b.currency) })}
-          value={text}
-          inputMode="decimal"
-          autoComplete="off"
-          maxLength={20}
-          error={text.trim() !== '' && !amount ? t('cash.bad', { currency: b.currency }) : undefined}
-          onChange={(e) => setText(e.target.value)}
-        />
-        <Field
-          label={t('cash.reference')}
-          value={reference}
-          autoComplete="off"
-          maxLength={100}
-          onChange={(e) => setReference(e.target.value)}
-        />
+        <fieldset className="contents" disabled={isPassing(settle.error)}>
+          <SelectField label={t('cash.what')} value={kind} onChange={(e) => setKind(e.target.value as Kind)}>
+            {kinds.map((k) => (
+              <option key={k} value={k}>
+                {t(`cash.kind.${k}`)}
+              </option>
+            ))}
+          </SelectField>
+          <Field
+            label={t('cash.amount', { currency: b.currency })}
+            hint={t('cash.ofBalance', { money: money(balance, b.currency) })}
+            value={text}
+            inputMode="decimal"
+            autoComplete="off"
+            maxLength={20}
+            error={text.trim() !== '' && !amount ? t('cash.bad', { currency: b.currency }) : undefined}
+            onChange={(e) => setText(e.target.value)}
+          />
+          <Field
+            label={t('cash.reference')}
+            value={reference}
+            autoComplete="off"
+            maxLength={100}
+            onChange={(e) => setReference(e.target.value)}
+          />
+        </fieldset>
         <div className="grid gap-3 md:col-span-3">
           {changed ? (
             <div
