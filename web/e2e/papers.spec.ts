@@ -1,6 +1,6 @@
 /** A driver's papers, vehicles and shifts; and the administrator who looks at them. */
 import { deflateSync } from 'node:zlib'
-import { accessible, expect, HERE, type Person, signIn, test } from './lorry.ts'
+import { accessible, expect, HERE, type Person, Server, signIn, test } from './lorry.ts'
 import { looksRight } from './pages.ts'
 
 /** A PNG of one grey pixel. */
@@ -134,4 +134,21 @@ test('what cannot be read is said, with a way to try again', async ({ page, serv
   await page.unroute('**/v1/driver/documents')
   await page.getByRole('button', { name: 'Try again' }).first().click()
   await expect(page.getByText('Nothing sent yet.')).toHaveCount(3)
+})
+
+test('so many drivers that they are scrolled: on a phone their names can be read', async ({ page }) => {
+  const own = new Server()
+  await own.start()
+  for (let i = 0; i < 30; i++) await (await own.register('driver')).call('GET', '/v1/driver')
+  const admin = await own.staff('admin')
+  await page.setViewportSize({ width: 390, height: 800 })
+  for (const path of ['/admin/drivers', '/admin/cash']) {
+    if (path === '/admin/drivers') await signIn(page, admin, path)
+    else await page.goto(own.url + path)
+    const name = page.getByRole('row').nth(1).getByRole('button')
+    await expect(name).toBeVisible()
+    expect((await name.boundingBox())?.width).toBeGreaterThan(110)
+  }
+  await own.stop()
+  own.remove()
 })

@@ -175,7 +175,7 @@ function Body<T>({ label, columns, rows, list, sort, onSort, keyOf, onOpen, open
           </tr>
         </thead>
         <tbody>
-          <Spacer height={first * ROW} columns={columns.length} />
+          <Spacer height={first * ROW} />
           {list.slice(first, last).map((row, index) => (
             <tr
               key={keyOf(row)}
@@ -207,18 +207,19 @@ function Body<T>({ label, columns, rows, list, sort, onSort, keyOf, onOpen, open
               ))}
             </tr>
           ))}
-          <Spacer height={(list.length - last) * ROW} columns={columns.length} />
+          <Spacer height={(list.length - last) * ROW} />
         </tbody>
       </table>
     </div>
   )
 }
 
-function Spacer({ height, columns }: { height: number; columns: number }) {
+/** One cell wide: to span the columns that are not shown would make room for them. */
+function Spacer({ height }: { height: number }) {
   if (height <= 0) return null
   return (
     <tr aria-hidden>
-      <td colSpan={columns} style={{ height }} />
+      <td style={{ height }} />
     </tr>
   )
 }

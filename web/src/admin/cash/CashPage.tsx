@@ -34,8 +34,9 @@ function List() {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const rows = usePages(['cash'], (paging) => data(api.GET('/v1/cash', { params: { query: paging } })))
-  const figure = (id: string, head: string, of: (b: Balances) => number): Column<Balances> => ({
+  const figure = (id: string, head: string, of: (b: Balances) => number, wide = true): Column<Balances> => ({
     id,
+    wide,
     head,
     value: of,
     cell: (b) => <span className="figures">{money(of(b), b.currency)}</span>,
@@ -48,7 +49,7 @@ function List() {
       value: (b) => b.name ?? '—',
       cell: (b) => <bdi>{b.name ?? '—'}</bdi>,
     },
-    figure('held', t('cash.held'), (b) => b.cash_held),
+    figure('held', t('cash.held'), (b) => b.cash_held, false),
     figure('owed', t('cash.earnings'), (b) => b.earnings_owed),
     figure('owes', t('cash.owes'), (b) => b.owes_company),
   ]
@@ -84,7 +85,11 @@ function One() {
       >,
     50,
   )
-  const refresh = () => void client.invalidateQueries({ queryKey: ['cash'] })
+  const refresh = () => {
+    // The book follows the balance a moment later.
+    for (const wait of [0, 500, 2_000])
+      setTimeout(() => void client.invalidateQueries({ queryKey: ['cash'] }), wait)
+  }
   if (balances.error)
     return (
       <Page title={t('cash.section')}>
