@@ -100,9 +100,10 @@ static const struct config_command commands[] = {
      .tables = import_tables},
     {.name = "verify",
      .summary = "Check a booking's custody bundle offline: its chain, signature and pictures",
-     .details = "FILE is what GET /v1/bookings/{id}/custody gave, the others are pictures of its\n"
-                "proofs; --files takes a folder that must have all of them. Says what was changed,\n"
-                "exit status 1, if anything was. No server and no data folder is needed.\n",
+     .details =
+         "FILE is what GET /v1/bookings/{id}/custody gave, the others are pictures of its\n"
+         "proofs; --files takes a folder that must have all of them. Says what was changed,\n"
+         "exit status 1, if anything was. No server and no data folder is needed.\n",
      .arguments = "FILE [PICTURE...]",
      .arguments_max = CONFIG_ARGUMENTS_MAX,
      .tables = verify_tables},
