@@ -5,7 +5,7 @@
  *   sealed  what not everybody sees, and what may be erased, as JSON:
  *           {"salt":…,"actor_id":…,"reason":…,"driver_id":…,"offer_id":…,"proof":{…}}
  *   entry   the rest: {"seq":…,"at":…,"type":…,"state":…,"actor":…,"stop":…,"stars":…,
- *           "amount":…,"seal":…} where seal is SHA-256 of sealed
+ *           "amount":…,"from":[…],"seal":…} where seal is SHA-256 of sealed
  *   chain   SHA-256 of the chain before, a line break, and entry
  *
  * Members stand in this order, those that are absent are left out, no white space is between them,
