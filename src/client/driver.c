@@ -241,15 +241,30 @@ static void take_job(struct driver *d, struct json_value booking) {
         drive_on(d);
 }
 
-static void work_on(struct driver *d);
+static void post_status(void *arg);
+
+static void post_after(struct driver *d, double wait_s) {
+    d->timer = net_after(d->person.city->net, city_real_us(d->person.city, wait_s), post_status, d);
+}
+
+/* What has become of his stop; REASON, or NULL. */
+static void say(struct driver *d, int32_t stop, const char *status, const char *reason,
+                person_answer_fn answer) {
+    struct arena *a = scratch(d);
+    struct str more = reason != NULL ? arena_printf(a, ",\"reason\":\"%s\"", reason) : STR("");
+    d->posting = true;
+    person_call(&d->person, "POST", arena_printf(a, "/v1/bookings/%s/status", d->booking_id),
+                arena_printf(a, "{\"status\":\"%s\",\"stop\":%d%.*s}", status, stop, STR_ARG(more)),
+                true, answer, NULL);
+}
 
 static void collected(struct person *p, void *arg, const struct net_answer *a) {
     (void)arg;
     of(p)->posting = false;
-    if (a->status == 200)
-        work_on(of(p));
-    else
+    if (a->status != 200)
         drop_job(of(p)); /* somebody else sees to it */
+    else if (of(p)->timer == NULL)
+        post_after(of(p), 1);
 }
 
 /* Takes what is due at his stop, whole. */
@@ -280,19 +295,14 @@ static void stop_failed(struct person *p, void *arg, const struct net_answer *a)
 /* What is in the way of handing over: cash is taken; who is to show what a simulated person cannot
  * (a PIN, a picture) is not there. */
 static void clear_the_way(struct driver *d, struct str problem) {
-    struct arena *s = scratch(d);
-    int32_t stop = next_stop(d);
+    if (!str_is(problem, "/problems/cash-missing")) {
+        say(d, next_stop(d), "failed", "nobody could show what the stop asks for", stop_failed);
+        return;
+    }
     d->posting = true;
-    if (str_is(problem, "/problems/cash-missing"))
-        person_call(&d->person, "GET", arena_printf(s, "/v1/bookings/%s/collection", d->booking_id),
-                    STR_NONE, true, due_answer, NULL);
-    else
-        person_call(&d->person, "POST", arena_printf(s, "/v1/bookings/%s/status", d->booking_id),
-                    arena_printf(s,
-                                 "{\"status\":\"failed\",\"stop\":%d,\"reason\":\"nobody "
-                                 "could show what the stop asks for\"}",
-                                 stop),
-                    true, stop_failed, NULL);
+    person_call(&d->person, "GET",
+                arena_printf(scratch(d), "/v1/bookings/%s/collection", d->booking_id), STR_NONE,
+                true, due_answer, NULL);
 }
 
 static void status_answer(struct person *p, void *arg, const struct net_answer *a) {
@@ -341,16 +351,7 @@ static void post_status(void *arg) {
                          : strcmp(d->state, "returning") == 0      ? "arrived_return"
                          : strcmp(d->state, "arrived_return") == 0 ? "returned"
                                                                    : "delivered";
-    struct arena *a = scratch(d);
-    d->posting = true;
-    person_call(&d->person, "POST", arena_printf(a, "/v1/bookings/%s/status", d->booking_id),
-                arena_printf(a, "{\"status\":\"%s\",\"stop\":%d}", status, stop), true,
-                status_answer, NULL);
-}
-
-static void work_on(struct driver *d) {
-    if (d->timer == NULL)
-        d->timer = net_after(d->person.city->net, city_real_us(d->person.city, 1), post_status, d);
+    say(d, stop, status, NULL, status_answer);
 }
 
 /* At a stop: say so; loading and handing over take a while. */
@@ -359,7 +360,7 @@ static void work(struct driver *d) {
         return;
     bool at_stop = strncmp(d->state, "arrived", 7) == 0;
     double wait_s = at_stop ? 20 + rng_unit(&d->person.city->rng) * 60 : 0.5;
-    d->timer = net_after(d->person.city->net, city_real_us(d->person.city, wait_s), post_status, d);
+    post_after(d, wait_s);
 }
 
 /* ---- offers ---- */

@@ -56,6 +56,17 @@ void decision_problem(struct decision *d, const struct command *cmd, enum proble
     problem_fill(&d->response, cmd->arena, cmd->request_id, p, "%.*s", STR_ARG(detail));
 }
 
+void decision_invalid(struct decision *d, const struct command *cmd, const char *pointer,
+                      const char *format, ...) {
+    struct field_errors errors = {0};
+    va_list args;
+    va_start(args, format);
+    struct str detail = arena_vprintf(cmd->arena, format, args);
+    va_end(args);
+    field_errors_add(&errors, cmd->arena, str_from(pointer), "%.*s", STR_ARG(detail));
+    problem_fill_invalid(&d->response, cmd->arena, cmd->request_id, &errors);
+}
+
 void decision_etag(struct decision *d, const struct command *cmd, int64_t version) {
     response_header(&d->response, "ETag", arena_printf(cmd->arena, "\"%lld\"", (long long)version));
 }

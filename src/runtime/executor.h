@@ -167,6 +167,9 @@ void decision_event(struct decision *d, const struct command *cmd, const struct 
 void decision_json(struct decision *d, int status, struct str json);
 void decision_problem(struct decision *d, const struct command *cmd, enum problem p,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* 422 invalid-request of one field, the one at POINTER, and what is wrong with it. */
+void decision_invalid(struct decision *d, const struct command *cmd, const char *pointer,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* ETag: "<version>" on the response. */
 void decision_etag(struct decision *d, const struct command *cmd, int64_t version);
 

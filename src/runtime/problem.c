@@ -279,12 +279,16 @@ void call_too_many(struct call *c, struct str detail, int32_t wait_s) {
     c->reply(c);
 }
 
-void call_invalid(struct call *c, const struct field_errors *errors) {
+void problem_fill_invalid(struct response *ret, struct arena *a, struct str request_id,
+                          const struct field_errors *errors) {
     int n = errors->count + errors->more;
     struct str detail =
-        arena_printf(&c->arena, n == 1 ? "%d field is not valid" : "%d fields are not valid", n);
-    problem_fill_more(&c->response, &c->arena, c->request_id, PROBLEM_INVALID_REQUEST, detail,
-                      errors, STR_NONE, 0);
+        arena_printf(a, n == 1 ? "%d field is not valid" : "%d fields are not valid", n);
+    problem_fill_more(ret, a, request_id, PROBLEM_INVALID_REQUEST, detail, errors, STR_NONE, 0);
+}
+
+void call_invalid(struct call *c, const struct field_errors *errors) {
+    problem_fill_invalid(&c->response, &c->arena, c->request_id, errors);
     c->reply(c);
 }
 

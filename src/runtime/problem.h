@@ -103,12 +103,15 @@ void problem_fill_more(struct response *ret, struct arena *a, struct str request
                        struct str detail, const struct field_errors *errors, struct str extra,
                        int32_t retry_after_s);
 
+/* 422 invalid-request with every bad field ("2 fields are not valid"). */
+void problem_fill_invalid(struct response *ret, struct arena *a, struct str request_id,
+                          const struct field_errors *errors);
+
 /* Fills the call's response and replies. */
 void call_problem(struct call *c, enum problem p, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* 429 too-many-requests; Retry-After: WAIT_S, which is > 0. */
 void call_too_many(struct call *c, struct str detail, int32_t wait_s);
-/* 422 invalid-request with every bad field ("2 fields are not valid"). */
 void call_invalid(struct call *c, const struct field_errors *errors);
 /* 503 store-unavailable or 500 for an error of a port. */
 void call_error(struct call *c, int err);

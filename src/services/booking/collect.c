@@ -185,14 +185,6 @@ void handle_collection(struct call *c) {
 
 /* ---- confirming ---- */
 
-static void refuse_field(const struct command *cmd, const char *pointer, struct str detail,
-                         struct decision *d) {
-    struct field_errors errors = {0};
-    field_errors_add(&errors, cmd->arena, str_from(pointer), "%.*s", STR_ARG(detail));
-    problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                      STR("1 field is not valid"), &errors, STR_NONE, 0);
-}
-
 /* Its driver, at the stop; or the office, where something is known that can be put right. False:
  * RET has the problem. */
 static bool may_confirm(const struct booking *b, const struct command *cmd, unsigned hats,
@@ -205,9 +197,9 @@ static bool may_confirm(const struct booking *b, const struct command *cmd, unsi
         bool known = body->stop < b->stop_count && b->driver != NULL &&
                      collect_taken(b, (int32_t)body->stop) != I64_ABSENT;
         if (!known)
-            refuse_field(cmd, "/stop", STR("has no cash that was confirmed"), ret);
+            decision_invalid(ret, cmd, "/stop", "has no cash that was confirmed");
         else if (body->reason.p == NULL)
-            refuse_field(cmd, "/reason", STR("is required to put right what was confirmed"), ret);
+            decision_invalid(ret, cmd, "/reason", "is required to put right what was confirmed");
         return known && body->reason.p != NULL;
     }
     ask.stop = body->stop;
@@ -225,17 +217,13 @@ static bool sum_fits(const struct booking *b, const struct command *cmd, int64_t
     int32_t i = (int32_t)body->stop;
     int64_t least = asked_at(b, i) + fare_of(b, i, b->price.total);
     if (due == 0)
-        refuse_field(cmd, "/stop", STR("asks for no cash"), ret);
+        decision_invalid(ret, cmd, "/stop", "asks for no cash");
     else if (body->amount > due)
-        refuse_field(
-            cmd, "/amount",
-            arena_printf(cmd->arena, "must be at most %lld, which is due here", (long long)due),
-            ret);
+        decision_invalid(ret, cmd, "/amount", "must be at most %lld, which is due here",
+                         (long long)due);
     else if (body->amount < least && body->reason.p == NULL)
-        refuse_field(cmd, "/reason",
-                     arena_printf(cmd->arena, "is required for less than %lld, which is due here",
-                                  (long long)least),
-                     ret);
+        decision_invalid(ret, cmd, "/reason", "is required for less than %lld, which is due here",
+                         (long long)least);
     else
         return true;
     return false;
@@ -290,7 +278,7 @@ static void decide_collect(const struct command *cmd, const struct decide_ctx *c
     }
     int32_t most = (hats & HAT_STAFF) != 0 ? COLLECT_CHANGES_IN_ALL : COLLECT_CHANGES_MAX;
     if (b->stops[i].cash != NULL && b->stops[i].cash->changes >= most) {
-        refuse_field(cmd, "/stop", STR("has been confirmed often enough"), ret);
+        decision_invalid(ret, cmd, "/stop", "has been confirmed often enough");
         return;
     }
     struct edit e;

@@ -72,7 +72,6 @@ static void refuse_move(const struct booking *b, const struct command *cmd, unsi
 void booking_refuse(const struct booking *b, const struct command *cmd,
                     const struct booking_ask *ask, enum verdict v, const char *wanted,
                     struct decision *d) {
-    struct field_errors errors = {0};
     switch (v) {
     case VERDICT_DENIED:
         decision_problem(d, cmd, PROBLEM_FORBIDDEN, "%s is not for you to do", wanted);
@@ -90,9 +89,7 @@ void booking_refuse(const struct booking *b, const struct command *cmd,
                     d);
         return;
     case VERDICT_NO_REASON:
-        field_errors_add(&errors, cmd->arena, STR("/reason"), "is required for %s", wanted);
-        problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                          STR("1 field is not valid"), &errors, STR_NONE, 0);
+        decision_invalid(d, cmd, "/reason", "is required for %s", wanted);
         return;
     case VERDICT_RATED:
         decision_problem(d, cmd, PROBLEM_ALREADY_RATED, "this booking has its rating");

@@ -92,14 +92,6 @@ static struct str fitting(const struct command *cmd) {
     return out.len > 0 ? buf_str(&out) : STR("none of those that were quoted");
 }
 
-static void refuse_field(const struct command *cmd, const char *pointer, struct str what,
-                         struct decision *ret) {
-    struct field_errors errors = {0};
-    field_errors_add(&errors, cmd->arena, str_from(pointer), "%.*s", STR_ARG(what));
-    problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                      STR("1 field is not valid"), &errors, STR_NONE, 0);
-}
-
 /* False: RET has the problem. */
 static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
                        const struct booking *existing, const struct quote *quote,
@@ -124,23 +116,21 @@ static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
         return false;
     }
     if (body->stop_count > facts->set->stop_count) {
-        refuse_field(cmd, "/stops",
-                     arena_printf(cmd->arena, "the quote has only %d", facts->set->stop_count),
-                     ret);
+        decision_invalid(ret, cmd, "/stops", "the quote has only %d", facts->set->stop_count);
         return false;
     }
     struct str unfit = unfit_goods(cmd, quote);
     if (unfit.p != NULL) {
-        refuse_field(cmd, "/goods",
-                     arena_printf(cmd->arena, "%.*s; what takes them: %.*s", STR_ARG(unfit),
-                                  STR_ARG(fitting(cmd))),
-                     ret);
+        struct str takes = fitting(cmd);
+        decision_invalid(ret, cmd, "/goods", "%.*s; what takes them: %.*s", STR_ARG(unfit),
+                         STR_ARG(takes));
         return false;
     }
     int32_t foreign = collect_foreign(body, quote->price.currency);
     if (foreign >= 0) {
-        refuse_field(cmd, arena_printf(cmd->arena, "/stops/%d/collect/currency", foreign).p,
-                     arena_printf(cmd->arena, "must be %.*s", STR_ARG(quote->price.currency)), ret);
+        decision_invalid(ret, cmd,
+                         arena_printf(cmd->arena, "/stops/%d/collect/currency", foreign).p,
+                         "must be %.*s", STR_ARG(quote->price.currency));
         return false;
     }
     if (facts->too_many) {

@@ -293,6 +293,7 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                         bool again, struct str figures) {
     const struct booking *b = e->b;
     bool told = from->type != ENTRY_NONE; /* to people: the rest is between services */
+    int64_t cash = collect_all(b);
     struct ev_booking ev = {.booking_id = b->head.id,
                             .version = b->head.version,
                             .state = b->state,
@@ -302,7 +303,7 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
                             .earning = b->earning,
                             .earned = b->ledger_count > 0 ? ledger_earned(b) : I64_ABSENT,
                             .gross = b->ledger_count > 0 ? ledger_gross(b) : I64_ABSENT,
-                            .cash = collect_all(b) > 0 ? collect_all(b) : I64_ABSENT,
+                            .cash = cash > 0 ? cash : I64_ABSENT,
                             .money = from->money,
                             .money_stop = from->money_stop,
                             .search_until_us = b->search_until_us,

@@ -115,11 +115,8 @@ static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, 
     }
     if (b == NULL || !str_eq(b->customer_id, cmd->who.user_id) || b->state != BOOKING_DELIVERED ||
         b->driver == NULL || !str_eq(b->driver->id, args->driver_id)) {
-        struct field_errors errors = {0};
-        field_errors_add(&errors, ctx->arena, STR("/booking_id"),
+        decision_invalid(ret, cmd, "/booking_id",
                          "is no booking that this driver has delivered for you");
-        problem_fill_more(&ret->response, ctx->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                          STR("1 field is not valid"), &errors, STR_NONE, 0);
         return;
     }
     if (old != NULL && old->count == FAVOURITES_MAX) {

@@ -151,14 +151,6 @@ bool proof_lacking(const struct booking *b, int32_t i, const struct command *cmd
 
 /* ---- the decision ---- */
 
-static void refuse_field(const struct command *cmd, const char *pointer, struct str detail,
-                         struct decision *d) {
-    struct field_errors errors = {0};
-    field_errors_add(&errors, cmd->arena, str_from(pointer), "%.*s", STR_ARG(detail));
-    problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                      STR("1 field is not valid"), &errors, STR_NONE, 0);
-}
-
 /* Is there a driver at that stop, and may more be given? False: RET has the problem. */
 static bool may_give(const struct booking *b, const struct command *cmd, unsigned hats,
                      struct decision *ret) {
@@ -174,7 +166,7 @@ static bool may_give(const struct booking *b, const struct command *cmd, unsigne
         const struct stop_proof *p = b->stops[ask.next_stop].proof;
         if (p == NULL || p->changes < PROOF_CHANGES_MAX)
             return true;
-        refuse_field(cmd, "/stop", STR("has been proven often enough"), ret);
+        decision_invalid(ret, cmd, "/stop", "has been proven often enough");
         return false;
     }
     booking_refuse(b, cmd, &ask, v == VERDICT_OK ? VERDICT_ILLEGAL : v, "giving proof", ret);
@@ -193,11 +185,12 @@ static void note_wrong_pin(struct edit *e, int32_t stop, struct decision *ret) {
     edit_entry(e, ENTRY_PIN_REFUSED)->stop = stop;
     edit_event(e, ENTRY_PIN_REFUSED, NULL);
     edit_commit(e, ret);
-    refuse_field(cmd, "/pin",
-                 pause ? STR("is not the stop's PIN; no other one is looked at for five minutes")
-                       : arena_printf(cmd->arena, "is not the stop's PIN; %lld tries are left",
-                                      (long long)(PIN_TRIES_MAX - p->tries)),
-                 ret);
+    if (pause)
+        decision_invalid(ret, cmd, "/pin",
+                         "is not the stop's PIN; no other one is looked at for five minutes");
+    else
+        decision_invalid(ret, cmd, "/pin", "is not the stop's PIN; %lld tries are left",
+                         (long long)(PIN_TRIES_MAX - p->tries));
 }
 
 /* True: the PIN of BODY, if it has one, is right. False: RET has what follows. */
@@ -207,7 +200,7 @@ static bool pin_fits(struct edit *e, int32_t stop, struct decision *ret) {
     if (body->pin.p == NULL || (p != NULL && (p->given & PROOF(PROOF_PIN)) != 0))
         return true;
     if (p == NULL || p->pin.p == NULL) {
-        refuse_field(e->cmd, "/pin", STR("this stop asks for none"), ret);
+        decision_invalid(ret, e->cmd, "/pin", "this stop asks for none");
         return false;
     }
     if (e->ctx->now_us < p->pause_until_us) {

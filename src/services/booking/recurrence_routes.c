@@ -382,14 +382,6 @@ static void change_when(const struct recurrence_args *args, const struct decide_
     r->ends_on = day_date(day, ctx->arena);
 }
 
-static void refuse_field(const struct command *cmd, const char *pointer, struct str why,
-                         struct decision *ret) {
-    struct field_errors errors = {0};
-    field_errors_add(&errors, cmd->arena, str_from(pointer), "%.*s", STR_ARG(why));
-    problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                      STR("1 field is not valid"), &errors, STR_NONE, 0);
-}
-
 static void decide_change(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
     const struct recurrence *old = state;
@@ -398,7 +390,7 @@ static void decide_change(const struct command *cmd, const struct decide_ctx *ct
         return;
     struct str ends_on = args->body.ends_on;
     if (ends_on.p != NULL && date_day(ends_on) < date_day(old->starts_on)) {
-        refuse_field(cmd, "/ends_on", STR("is before its first day"), ret);
+        decision_invalid(ret, cmd, "/ends_on", "is before its first day");
         return;
     }
     struct recurrence *r = recurrence_edit(cmd, ctx, old, ret);
@@ -430,7 +422,7 @@ const struct command_type recurrence_end = {
     .name = "recurrence.end", .aggregate = &recurrence_aggregate, .decide = decide_end};
 
 void recurrence_refuse_date(const struct command *cmd, struct str why, struct decision *ret) {
-    refuse_field(cmd, "/date", why, ret);
+    decision_invalid(ret, cmd, "/date", "%.*s", STR_ARG(why));
 }
 
 /* May DATE be skipped, or no longer be? False: RET says why not. */

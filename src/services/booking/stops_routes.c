@@ -169,15 +169,6 @@ static int load_stops(struct command *cmd, struct store *store, int64_t now_us) 
     return 0;
 }
 
-static void invalid(const struct command *cmd, const struct field_errors *errors,
-                    struct decision *ret) {
-    struct str detail = errors->count == 1
-                            ? STR("1 field is not valid")
-                            : arena_printf(cmd->arena, "%d fields are not valid", errors->count);
-    problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST, detail,
-                      errors, STR_NONE, 0);
-}
-
 /* Is it a change of the stops that there are, and may there be one more? False: RET has the
  * problem. */
 static bool may_change(const struct command *cmd, const struct booking *b,
@@ -201,7 +192,7 @@ static bool may_change(const struct command *cmd, const struct booking *b,
     }
     stops_check(b, body, cmd->arena, &errors);
     if (errors.count > 0)
-        invalid(cmd, &errors, ret);
+        problem_fill_invalid(&ret->response, cmd->arena, cmd->request_id, &errors);
     return errors.count == 0;
 }
 
@@ -236,9 +227,7 @@ static bool stands_against(const struct command *cmd, const struct booking *b,
                                        f->outside.count + f->outside.more, body->stop_count),
                           &f->outside, f->outside_more, 0);
     } else if (!f->offered) {
-        struct field_errors errors = {0};
-        field_errors_add(&errors, cmd->arena, STR("/stops"), "there is no price for them any more");
-        invalid(cmd, &errors, ret);
+        decision_invalid(ret, cmd, "/stops", "there is no price for them any more");
     } else {
         int64_t agreed = body->total != I64_ABSENT ? body->total : b->price.total;
         if (f->price.total <= agreed)

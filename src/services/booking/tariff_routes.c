@@ -66,14 +66,6 @@ static bool look_ahead(const struct tariffs *newest, int64_t now_us, struct aren
     return t->ahead_count <= TARIFF_AHEAD_MAX;
 }
 
-static void refuse_put(const struct command *cmd, const char *pointer, struct str detail,
-                       struct decision *ret) {
-    struct field_errors errors = {0};
-    field_errors_add(&errors, cmd->arena, str_from(pointer), "%.*s", STR_ARG(detail));
-    problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                      STR("1 field is not valid"), &errors, STR_NONE, 0);
-}
-
 static void decide_put(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                        struct decision *ret) {
     const struct put_facts *facts = cmd->facts;
@@ -85,9 +77,8 @@ static void decide_put(const struct command *cmd, const struct decide_ctx *ctx, 
         return;
     }
     if (!str_eq(t->currency, newest->currency)) {
-        refuse_put(
-            cmd, "/currency",
-            arena_printf(cmd->arena, "this house reckons in %.*s", STR_ARG(newest->currency)), ret);
+        decision_invalid(ret, cmd, "/currency", "this house reckons in %.*s",
+                         STR_ARG(newest->currency));
         return;
     }
     tariffs_fill(t, ctx->arena);
@@ -97,10 +88,8 @@ static void decide_put(const struct command *cmd, const struct decide_ctx *ctx, 
     if (t->effective_us < ctx->now_us)
         t->effective_us = ctx->now_us;
     if (!look_ahead(newest, ctx->now_us, ctx->arena, t)) {
-        refuse_put(cmd, "/effective_at",
-                   arena_printf(cmd->arena, "%d versions wait for their day already",
-                                TARIFF_AHEAD_MAX - 1),
-                   ret);
+        decision_invalid(ret, cmd, "/effective_at", "%d versions wait for their day already",
+                         TARIFF_AHEAD_MAX - 1);
         return;
     }
     decision_state(ret, cmd, NULL, t);

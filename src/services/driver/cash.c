@@ -208,11 +208,7 @@ static void refuse_balance(const struct command *cmd, int64_t balance, struct de
 }
 
 static void refuse_amount(const struct command *cmd, int64_t most, struct decision *ret) {
-    struct field_errors errors = {0};
-    field_errors_add(&errors, cmd->arena, STR("/amount"), "must be at most %lld",
-                     (long long)(most > 0 ? most : 0));
-    problem_fill_more(&ret->response, cmd->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                      STR("1 field is not valid"), &errors, STR_NONE, 0);
+    decision_invalid(ret, cmd, "/amount", "must be at most %lld", (long long)(most > 0 ? most : 0));
 }
 
 static void write_lines(struct jw *w, const struct cash_lines *lines) {

@@ -120,10 +120,7 @@ static void decide_attach(const struct command *cmd, const struct decide_ctx *ct
     const struct file *old = state;
     const char *wrong = obstacle(cmd, old);
     if (wrong != NULL) {
-        struct field_errors errors = {0};
-        field_errors_add(&errors, ctx->arena, str_from(args->claim->pointer), "%s", wrong);
-        problem_fill_more(&ret->response, ctx->arena, cmd->request_id, PROBLEM_INVALID_REQUEST,
-                          STR("1 field is not valid"), &errors, STR_NONE, 0);
+        decision_invalid(ret, cmd, args->claim->pointer, "%s", wrong);
         return;
     }
     if (old->subject.p != NULL)
