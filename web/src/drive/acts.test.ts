@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
+import { mustConfirm } from '@/cash/StopCash.tsx'
 import {
   type Act,
   canWait,
@@ -46,6 +47,24 @@ const whole = [
 ]
 
 describe('a booking with what waits to be sent', () => {
+  it('is paid for once cash was said, less of it with its reason: offline, too, he may go on', () => {
+    const stops = booking.stops.map((s) =>
+      s.index === 1
+        ? {
+            ...s,
+            state: 'arrived',
+            cash: { currency: 'SEK', goods: 500, fare: 0, due: 500, collected: null },
+          }
+        : { ...s, state: s.index === 0 ? 'done' : s.state },
+    )
+    const there = { ...booking, state: 'arrived_dropoff', stops } as unknown as Schemas['Booking']
+    const stopAfter = (more: Partial<Act>) =>
+      withActs(there, [{ ...act('collect', 1), ...more }]).stops.find((s) => s.index === 1)
+    expect(mustConfirm(stops[1] as Schemas['Stop'])).toBe(true)
+    expect(mustConfirm(stopAfter({ amount: 500 }))).toBe(false)
+    expect(mustConfirm(stopAfter({ amount: 300, reason: 'had no more' }))).toBe(false)
+    expect(mustConfirm(stopAfter({ amount: 300 }))).toBe(true)
+  })
   it('goes step by step, stop by stop', () => {
     const states = whole.map((_, n) => withActs(booking, whole.slice(0, n + 1)).state)
     const want = [

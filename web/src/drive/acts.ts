@@ -101,9 +101,10 @@ function stateAfter(
   return stops.some((s) => s.state === 'failed') ? 'returning' : status
 }
 
-/** STOP once so much cash has been taken there. */
-function paid(stop: Schemas['Stop'], amount: number): Schemas['Stop'] {
-  return stop.cash === undefined ? stop : { ...stop, cash: { ...stop.cash, collected: amount } }
+/** STOP once so much cash has been taken there; REASON where it was less. */
+function paid(stop: Schemas['Stop'], amount: number, reason: string | undefined): Schemas['Stop'] {
+  if (stop.cash === undefined) return stop
+  return { ...stop, cash: { ...stop.cash, collected: amount, ...(reason !== undefined && { reason }) } }
 }
 
 /** BOOKING as it will be when ACTS have been sent. Those that it has gone past already change nothing. */
@@ -117,9 +118,9 @@ export function withActs(booking: Schemas['Booking'], acts: Act[]): Schemas['Boo
       continue
     }
     if (act.status === 'collect') {
-      const { amount = 0 } = act
+      const { amount = 0, reason } = act
       if (act.booking_id === now.id && stop?.index === act.stop)
-        now = { ...now, stops: now.stops.map((s) => (s === stop ? paid(s, amount) : s)) }
+        now = { ...now, stops: now.stops.map((s) => (s === stop ? paid(s, amount, reason) : s)) }
       continue
     }
     const fits = act.status === 'failed' ? canFail(now.state) : nextStep(now.state) === act.status
