@@ -1,19 +1,9 @@
 /** What booking shows in its corners: how a stop is found, what a price consists of and how long it holds, and nobody coming. */
-import { accessible, test as base, expect, Server, signIn } from './lorry.ts'
+import { accessible, test as base, expect, ownServer, type Server, signIn } from './lorry.ts'
 
 /** A server where prices and searches end soon. */
 const test = base.extend<{ brief: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  brief: async ({}, use) => {
-    const server = new Server(
-      ['--quote-ttl-s', '10', '--offer-timeout-s', '5', '--search-timeout-s', '8'],
-      false,
-    )
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  brief: ownServer(['--quote-ttl-s', '10', '--offer-timeout-s', '5', '--search-timeout-s', '8'], false),
 })
 
 test('a stop by arrow keys, from lately and by a pin; stops are added, moved and removed by buttons', async ({

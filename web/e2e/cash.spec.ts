@@ -4,22 +4,16 @@ import {
   test as base,
   expect,
   HERE,
+  ownServer,
   type Person,
   type Schemas,
-  Server,
+  type Server,
   signIn,
   THERE,
 } from './lorry.ts'
 
 const test = base.extend<{ own: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: what Playwright wants
-  own: async ({}, use) => {
-    const server = new Server(['--cash-limit', '40000'], false)
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  own: ownServer(['--cash-limit', '40000'], false),
 })
 test.use({
   viewport: { width: 390, height: 800 },

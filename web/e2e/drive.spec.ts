@@ -7,6 +7,7 @@ import {
   test as base,
   expect,
   HERE,
+  ownServer,
   type Person,
   type Schemas,
   Server,
@@ -17,14 +18,7 @@ import {
 /** Servers of their own: where an offer lapses soon, where drivers are approved by hand, and with a copy of the web app in
  * a folder that a test may change. */
 const test = base.extend<{ lapsing: Server; manual: Server; versions: [Server, string] }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  lapsing: async ({}, use) => {
-    const server = new Server(['--offer-timeout-s', '6'], false)
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  lapsing: ownServer(['--offer-timeout-s', '6'], false),
   // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
   versions: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'lorry-web-'))
@@ -37,14 +31,7 @@ const test = base.extend<{ lapsing: Server; manual: Server; versions: [Server, s
     server.remove()
     rmSync(folder, { recursive: true })
   },
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  manual: async ({}, use) => {
-    const server = new Server(['--driver-approval', 'manual'], false)
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  manual: ownServer(['--driver-approval', 'manual'], false),
 })
 
 test.use({

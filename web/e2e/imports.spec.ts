@@ -1,16 +1,9 @@
 /** Bookings from a file: looked at first, then booked, each row once; and what is wrong with a row stands at it. */
-import { accessible, test as base, expect, Server, signIn } from './lorry.ts'
+import { accessible, test as base, expect, ownServer, type Server, signIn } from './lorry.ts'
 import { looksRight } from './pages.ts'
 
 const test = base.extend<{ house: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  house: async ({}, use) => {
-    const server = new Server()
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  house: ownServer(),
 })
 const file = (text: string) => ({ name: 'monday.csv', mimeType: 'text/csv', buffer: Buffer.from(text) })
 const head = 'reference,pickup_lat,pickup_lng,dropoff_lat,dropoff_lng,vehicle\n'

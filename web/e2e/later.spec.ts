@@ -1,12 +1,9 @@
 /** Bookings for later: a time of the service area's clock, another one that costs more, and a time instead of nobody. */
-import { accessible, test as base, expect, type Person, Server, signIn } from './lorry.ts'
+import { accessible, test as base, expect, ownServer, type Person, type Server, signIn } from './lorry.ts'
 
 /** A house in New York, with a night that costs more, and searches that end soon. */
 const test = base.extend<{ house: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  house: async ({}, use) => {
-    const server = new Server(['--offer-timeout-s', '5', '--search-timeout-s', '6'])
-    await server.start()
+  house: ownServer(['--offer-timeout-s', '5', '--search-timeout-s', '6'], true, async (server) => {
     const admin = await server.staff('admin')
     await admin.call('PUT', '/v1/tariffs', {
       currency: 'SEK',
@@ -14,10 +11,7 @@ const test = base.extend<{ house: Server }>({
       items: [{ vehicle: 'van', base: 10000, per_km: 0, per_minute: 0, minimum: 0 }],
       night: { from: '22:00', to: '06:00', add_percent: 50 },
     })
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  }),
 })
 test.use({ timezoneId: 'Europe/Stockholm' })
 

@@ -195,6 +195,23 @@ export async function accessible(page: Page, except: string[] = []): Promise<voi
   expect(found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`)).toEqual([])
 }
 
+/** A fixture: a server of a test's own, started with FLAGS; PREPARE makes it what the test begins with. */
+export function ownServer(
+  flags: string[] = [],
+  withStreets = true,
+  prepare?: (server: Server) => Promise<unknown>,
+) {
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
+  return async ({}, use: (server: Server) => Promise<void>) => {
+    const server = new Server(flags, withStreets)
+    await server.start()
+    await prepare?.(server)
+    await use(server)
+    await server.stop()
+    server.remove()
+  }
+}
+
 /** How the file's server is started; said with test.use() at its head. */
 type Served = { flags: string[]; streets: boolean }
 type Fixtures = { complaints: string[]; served: Served; server: Server }

@@ -1,16 +1,9 @@
 /** Places: where the platform serves, and what whoever asks outside of it is shown. */
 import type { Page } from '@playwright/test'
-import { accessible, test as base, expect, HERE, Server, signIn } from './lorry.ts'
+import { accessible, test as base, expect, HERE, ownServer, type Server, signIn } from './lorry.ts'
 
 const test = base.extend<{ alone: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  alone: async ({}, use) => {
-    const server = new Server([], false) // others would be outside, too
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  alone: ownServer([], false), // others would be outside, too
 })
 
 const ring = (w: number, s: number, e: number, n: number) => [

@@ -1,15 +1,8 @@
 /** While booking: what must be shown before a stop is done. */
-import { accessible, test as base, expect, type Schemas, Server, signIn } from './lorry.ts'
+import { accessible, test as base, expect, ownServer, type Schemas, type Server, signIn } from './lorry.ts'
 
 const test = base.extend<{ house: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  house: async ({}, use) => {
-    const server = new Server(['--proof', 'photo'], false)
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  house: ownServer(['--proof', 'photo'], false),
 })
 
 test('a customer chooses what each stop is proven by: as usual, nothing, or some; and sees it before he books', async ({

@@ -1,21 +1,15 @@
 /** Trips that recur: made where one books for later; what waits for a yes; skipping, pausing, ending. */
-import { accessible, test as base, expect, type Person, Server, signIn } from './lorry.ts'
+import { accessible, test as base, expect, ownServer, type Person, type Server, signIn } from './lorry.ts'
 import { looksRight } from './pages.ts'
 
 const test = base.extend<{ house: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  house: async ({}, use) => {
-    const server = new Server()
-    await server.start()
+  house: ownServer([], true, async (server) => {
     const admin = await server.staff('admin')
     await admin.call('PUT', '/v1/tariffs', {
       currency: 'SEK',
       items: [{ vehicle: 'van', base: 10000, per_km: 0, per_minute: 0, minimum: 0 }],
     })
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  }),
 })
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
 const stops = [

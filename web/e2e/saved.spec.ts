@@ -1,16 +1,9 @@
 /** Places that a customer has given a name: saved while booking, offered first, kept with the account. */
-import { accessible, test as base, expect, type Schemas, Server, signIn } from './lorry.ts'
+import { accessible, test as base, expect, ownServer, type Schemas, type Server, signIn } from './lorry.ts'
 import { looksRight } from './pages.ts'
 
 const test = base.extend<{ house: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants the pattern
-  house: async ({}, use) => {
-    const server = new Server()
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  house: ownServer(),
 })
 type Saved = { items: Schemas['SavedPlace'][] }
 

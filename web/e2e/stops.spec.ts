@@ -1,15 +1,8 @@
 /** Other stops while a booking is under way: the price before, the change, and the driver who is told. A server of its own. */
-import { accessible, test as base, expect, HERE, Server, signIn, THERE } from './lorry.ts'
+import { accessible, test as base, expect, HERE, ownServer, type Server, signIn, THERE } from './lorry.ts'
 
 const test = base.extend<{ own: Server }>({
-  // biome-ignore lint/correctness/noEmptyPattern: what Playwright wants
-  own: async ({}, use) => {
-    const server = new Server()
-    await server.start()
-    await use(server)
-    await server.stop()
-    server.remove()
-  },
+  own: ownServer(),
 })
 test.use({
   viewport: { width: 390, height: 800 },
