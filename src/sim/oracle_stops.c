@@ -44,8 +44,20 @@ static int32_t fixed_of(const struct shadow_booking *b) {
     return n;
 }
 
+/* Who made the last entry of the timeline. */
+static struct str last_actor(struct json_value root) {
+    struct json_value timeline;
+    struct str kind = STR_NONE;
+    if (json_get(root, "timeline", &timeline)) {
+        for (struct json_iter it = json_iter(timeline); json_next(&it);)
+            kind = sim_json_str(it.value, "actor_kind");
+    }
+    return kind;
+}
+
+/* BY: who wants it. */
 static void check_changed(struct oracle *o, const struct shadow_booking *old,
-                          const struct shadow_booking *b) {
+                          const struct shadow_booking *b, struct str by) {
     int32_t fixed = fixed_of(old);
     bool kept = b->stop_count >= fixed;
     for (int32_t i = 0; kept && i < fixed; i++)
@@ -56,6 +68,10 @@ static void check_changed(struct oracle *o, const struct shadow_booking *old,
     SIM_EXPECT(o->sim, kept, "a stop that somebody has come to stays what and where it is",
                "%s, version %lld: %d of %d stay", b->id, (long long)b->version, fixed,
                old->stop_count);
+    bool on_board = old->state >= BOOKING_PICKED_UP;
+    SIM_EXPECT(o->sim, !on_board || !str_is(by, "customer") || b->earning >= old->earning,
+               "what was driven is paid for", "%s went from %lld to %lld", b->id,
+               (long long)old->earning, (long long)b->earning);
     SIM_EXPECT(o->sim,
                b->stops_revision == old->stops_revision + 1 && b->stops_revision <= CHANGES_MAX,
                "changes of stops are counted", "%s went from %lld to %lld", b->id,
@@ -80,7 +96,7 @@ void oracle_stops(struct oracle *o, const struct shadow_booking *old, struct sha
     if (old->state == BOOKING_NONE)
         return;
     if (b->stops_revision != old->stops_revision) {
-        check_changed(o, old, b);
+        check_changed(o, old, b, last_actor(root));
         return;
     }
     bool same = b->stop_count >= old->stop_count; /* the way back is one more */

@@ -215,7 +215,7 @@ void booking_fill(struct edit *e, const struct create_body *body, const struct c
     b->earning = price_earning(price_gross(&quote->price), b->terms.commission_bp);
     b->cancel_fee = I64_ABSENT;
     b->stops_revision = I64_ABSENT;
-    b->fee_total = I64_ABSENT;
+    b->fee_total = b->fee_moved = I64_ABSENT;
     b->notes = body->notes.p != NULL ? body->notes : set->notes;
     b->secret = (struct str){facts->secret, SECRET_LEN};
     b->created_at_us = e->ctx->now_us;

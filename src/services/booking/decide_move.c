@@ -168,6 +168,7 @@ void handle_cancellation(struct call *c) {
     jw_kv_i64(&w, "amount", may ? fee : 0);
     jw_end(&w);
     jw_kv_time(&w, "free_until", may ? free_until_us : 0);
+    jw_kv_i64(&w, "due_when_moved", may && (hats & HAT_STAFF) == 0 ? fees_moved(b) : 0);
     jw_end(&w);
     response_header(&c->response, "Cache-Control", STR("no-store"));
     call_json(c, 200, buf_str(&out));

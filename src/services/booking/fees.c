@@ -62,14 +62,13 @@ int64_t fees_base(const struct booking *b) {
                                                                        : b->price.total;
 }
 
-int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
+/* Percent of the base, by the state and the clock. */
+static int64_t percent_now(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
     const struct terms *t = &b->terms;
     int64_t percent = 0;
     *ret_free_until_us = 0;
-    if (b->state == BOOKING_SCHEDULED || booking_is_searching(b->state)) {
-        percent = late_percent(b, now_us, ret_free_until_us);
-        return percent > 0 ? price_part(fees_base(b), percent, 100) : 0;
-    }
+    if (b->state == BOOKING_SCHEDULED || booking_is_searching(b->state))
+        return late_percent(b, now_us, ret_free_until_us);
     if (t->cancel_arrived_percent <= 0 && t->cancel_assigned_percent <= 0)
         return 0;
     if (b->state == BOOKING_ARRIVED_PICKUP) {
@@ -81,7 +80,20 @@ int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_u
         else
             percent = t->cancel_assigned_percent;
     }
-    return percent > 0 ? price_part(fees_base(b), percent, 100) : 0;
+    return percent;
+}
+
+bool fees_run(const struct booking *b, int64_t now_us) {
+    int64_t free_until_us;
+    return percent_now(b, now_us, &free_until_us) > 0;
+}
+
+int64_t fees_cancel(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
+    int64_t percent = percent_now(b, now_us, ret_free_until_us);
+    int64_t fee = percent > 0 ? price_part(fees_base(b), percent, 100) : 0;
+    if (fees_moved(b) > 0)
+        *ret_free_until_us = 0; /* it is free no more */
+    return fee > fees_moved(b) ? fee : fees_moved(b);
 }
 
 bool fees_leave(const struct booking *b, int32_t i, int64_t now_us, struct arena *a,

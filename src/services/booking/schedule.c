@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "services/booking/fees.h"
 #include "services/booking/price.h"
 
 void schedule_check(const struct booking_service *s, const struct window *w, int64_t now_us,
@@ -81,6 +82,14 @@ static int32_t reschedules(const struct booking *b) {
     return count;
 }
 
+/* Who would have to pay for cancelling cannot move it far away first, and then cancel for nothing.
+ * Where the office moves it, that may be for its own reasons. */
+static void hold_fee(struct edit *e, unsigned hats) {
+    int64_t free_until_us, fee = fees_cancel(e->old, e->ctx->now_us, &free_until_us);
+    if ((hats & HAT_CUSTOMER) != 0 && fee > 0)
+        e->b->fee_moved = fee;
+}
+
 static void decide_reschedule(const struct command *cmd, const struct decide_ctx *ctx,
                               const void *state, struct decision *ret) {
     const struct booking *b = state;
@@ -114,6 +123,7 @@ static void decide_reschedule(const struct command *cmd, const struct decide_ctx
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_move(&e, ACTION_RESCHEDULE, hats);
+    hold_fee(&e, hats);
     e.b->price = r->price;
     e.b->terms = r->terms;
     e.b->earning = price_earning(price_gross(&r->price), r->terms.commission_bp);

@@ -164,3 +164,9 @@ void stops_price(const struct booking *b, const struct tariff *rate, int64_t dis
     keep_item(old, ITEM_WAITING, a, &p);
     *ret = p;
 }
+
+const struct price *stops_agreed(const struct booking *b, unsigned hats, const struct price *p) {
+    bool on_board = b->stops[0].state == STOP_DONE;
+    bool by_customer = (hats & HAT_CUSTOMER) != 0;
+    return on_board && by_customer && price_gross(p) < price_gross(&b->price) ? &b->price : p;
+}

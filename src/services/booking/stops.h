@@ -9,7 +9,8 @@
  * The price is that of the whole trip as if it had been quoted so: by the version of the tariffs
  * that the booking was made under, with the night and the demand of then, and what its promo code
  * takes off; what was waited stays on top. If it is more than before, it is done only where that
- * was agreed to. Nothing else of the terms changes.
+ * was agreed to; if it is less once the goods are on board, the price of before stands. Nothing
+ * else of the terms changes.
  */
 #ifndef LORRY_BOOKING_STOPS_H
 #define LORRY_BOOKING_STOPS_H
@@ -46,6 +47,12 @@ void stops_places(const struct booking *b, const struct stops_body *body, struct
 /* What B costs with STOP_COUNT stops and so long a way, at RATE of its own tariff. In A. */
 void stops_price(const struct booking *b, const struct tariff *rate, int64_t distance_m,
                  int64_t duration_s, int32_t stop_count, struct arena *a, struct price *ret);
+
+/* What B costs with other stops, if P is the price of that way: once the goods are on board, no
+ * less than now where its customer wants it. Else a trip that was driven could be made one that was
+ * not. The driver's part is of it too, so what counts is what he and the house share. It is P, or
+ * B's. */
+const struct price *stops_agreed(const struct booking *b, unsigned hats, const struct price *p);
 
 /* What a change needs beside its booking, gathered on the network thread. */
 struct stops_facts {

@@ -213,7 +213,7 @@ static bool is_good_for(const struct stops_facts *f, const struct booking *b) {
 
 /* True: RET has what was in the way of the change itself. */
 static bool stands_against(const struct command *cmd, const struct booking *b,
-                           const struct stops_body *body, struct decision *ret) {
+                           const struct stops_body *body, unsigned hats, struct decision *ret) {
     const struct stops_facts *f = cmd->facts;
     if (booking_stops_revision(b) >= STOPS_CHANGES_MAX) {
         decision_problem(ret, cmd, PROBLEM_TOO_MANY_CHANGES,
@@ -230,9 +230,10 @@ static bool stands_against(const struct command *cmd, const struct booking *b,
         decision_invalid(ret, cmd, "/stops", "there is no price for them any more");
     } else {
         int64_t agreed = body->total != I64_ABSENT ? body->total : b->price.total;
-        if (f->price.total <= agreed)
+        int64_t total = stops_agreed(b, hats, &f->price)->total;
+        if (total <= agreed)
             return false;
-        booking_price_changed(cmd, b, f->price.total, "with these stops it costs more", ret);
+        booking_price_changed(cmd, b, total, "with these stops it costs more", ret);
     }
     return true;
 }
@@ -292,13 +293,12 @@ static void take_offers_back(struct edit *e) {
 static void change(struct edit *e, const struct stops_args *args, unsigned hats) {
     const struct stops_facts *f = e->cmd->facts;
     struct booking *b = e->b;
-    int64_t free_until_us;
     edit_move(e, ACTION_CHANGE_STOPS, hats);
     take_stops(e, args);
     b->stops_revision = booking_stops_revision(e->old) + 1;
-    if (fees_cancel(e->old, e->ctx->now_us, &free_until_us) > 0) /* a shorter trip avoids no fee */
+    if (fees_run(e->old, e->ctx->now_us)) /* a shorter trip avoids no fee */
         b->fee_total = fees_base(e->old);
-    b->price = f->price;
+    b->price = *stops_agreed(e->old, hats, &f->price);
     b->earning = price_earning(price_gross(&b->price), b->terms.commission_bp);
     b->distance_m = f->distance_m;
     b->duration_s = f->duration_s;
@@ -326,7 +326,7 @@ static void decide_stops(const struct command *cmd, const struct decide_ctx *ctx
         booking_unchanged(b, cmd, ret);
         return;
     }
-    if (stands_against(cmd, b, body, ret))
+    if (stands_against(cmd, b, body, hats, ret))
         return;
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
@@ -398,7 +398,8 @@ static int64_t arrival_us(struct call *c, const struct booking *b, const struct 
 }
 
 static void write_preview(struct jw *w, const struct booking *b, const struct stops_body *body,
-                          const struct place *places, const struct stops_facts *f) {
+                          const struct place *places, unsigned hats, const struct stops_facts *f) {
+    const struct price *price = stops_agreed(b, hats, &f->price);
     jw_object(w);
     jw_kv_i64(w, "stops_revision", body->revision);
     jw_kv_i64(w, "version", b->head.version);
@@ -416,9 +417,11 @@ static void write_preview(struct jw *w, const struct booking *b, const struct st
         jw_end(w);
     }
     jw_end(w);
-    price_write(w, &f->price, &b->terms);
+    price_write(w, price, &b->terms);
     jw_kv_i64(w, "old_total", b->price.total);
-    jw_kv_i64(w, "difference", f->price.total - b->price.total);
+    jw_kv_i64(w, "difference", price->total - b->price.total);
+    jw_key(w, "price_stands");
+    jw_bool(w, price == &b->price);
     jw_kv_i64(w, "distance_m", f->distance_m);
     jw_kv_i64(w, "duration_s", f->duration_s);
     jw_kv_i64(w, "old_distance_m", b->distance_m);
@@ -436,6 +439,7 @@ void handle_stops_preview(struct call *c) {
     const struct booking *b = visible_booking(c);
     if (b == NULL)
         return;
+    unsigned hats = booking_hats(b, &c->who);
     struct stops_body *body = arena_copy(&c->arena, c->body, sizeof(*body));
     struct stops_facts f = {0};
     body->total = INT64_MAX;           /* it is what is asked here */
@@ -451,8 +455,7 @@ void handle_stops_preview(struct call *c) {
                                 .request_id = c->request_id,
                                 .facts = &f};
     struct decision d = {0};
-    if (!may_change(&cmd, b, body, booking_hats(b, &c->who), &d) ||
-        stands_against(&cmd, b, body, &d)) {
+    if (!may_change(&cmd, b, body, hats, &d) || stands_against(&cmd, b, body, hats, &d)) {
         c->response = d.response;
         c->reply(c);
         return;
@@ -464,7 +467,7 @@ void handle_stops_preview(struct call *c) {
     f.arrival_us = arrival_us(c, b, places, body->stop_count);
     buf_init(&out, &c->arena, 2048);
     jw_init(&w, &out);
-    write_preview(&w, b, body, places, &f);
+    write_preview(&w, b, body, places, hats, &f);
     response_header(&c->response, "Cache-Control", STR("no-store"));
     call_json(c, 200, buf_str(&out));
 }

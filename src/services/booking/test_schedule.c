@@ -279,6 +279,39 @@ static void test_cancel_late(void **unused) {
     town_free(t);
 }
 
+static struct house_answer put_off(struct town *t, struct identity who, int64_t from_us) {
+    return ask(t, who, "PUT", format(t, "/v1/bookings/%s/pickup-window", t->booking),
+               format(t, "{\"pickup_window\":{\"from\":\"%s\",\"to\":\"%s\"}}",
+                      time_text(t, from_us), time_text(t, from_us + HOUR_US)));
+}
+
+/* Who would have to pay for cancelling does not get out of it by moving it far away first. */
+static void test_moved_to_avoid_a_fee(void **unused) {
+    (void)unused;
+    struct town *t = town_new(9);
+    set_tariff(t, ",\"cancellation\":{\"free_minutes\":2,\"assigned_percent\":10,"
+                  "\"arrived_percent\":50,\"late_minutes\":60,\"late_percent\":20}");
+    book_for(t, 3 * HOUR_US);
+    const char *path = format(t, "/v1/bookings/%s/cancellation", t->booking);
+    assert_int_equal(put_off(t, t->customer, t->h->now_us + 4 * HOUR_US).status, 200);
+    struct house_answer a = ask(t, t->customer, "GET", path, NULL);
+    assert_true(has(a, "\"amount\":0") && has(a, "\"due_when_moved\":0")); /* in good time */
+    house_advance(t->h, 3 * HOUR_US + 5 * MIN_US);
+    assert_int_equal(put_off(t, t->customer, t->h->now_us + 20 * 24 * HOUR_US).status, 200);
+    a = ask(t, t->customer, "GET", path, NULL);
+    assert_true(has(a, "\"amount\":2000") && has(a, "\"free_until\":null") &&
+                has(a, "\"due_when_moved\":2000"));
+    assert_true(has(ask(t, t->staff, "GET", path, NULL), "\"due_when_moved\":0"));
+    assert_int_equal(put_off(t, t->customer, t->h->now_us + 25 * 24 * HOUR_US).status, 200);
+    assert_int_equal(act(t, t->customer, "cancel", "{\"fee\":1999}").status, 409);
+    assert_true(has(act(t, t->customer, "cancel", "{\"fee\":2000}"), "\"cancel_fee\":2000"));
+    /* the office may have moved it for reasons of its own */
+    book_for(t, HOUR_US);
+    assert_int_equal(put_off(t, t->staff, t->h->now_us + 20 * 24 * HOUR_US).status, 200);
+    assert_true(has(act(t, t->customer, "cancel", "{}"), "\"cancel_fee\":0"));
+    town_free(t);
+}
+
 /* Who comes before the window waits for himself. */
 static void test_waiting_from_the_window(void **unused) {
     (void)unused;
@@ -304,6 +337,7 @@ int main(void) {
         cmocka_unit_test(test_another_time),
         cmocka_unit_test(test_another_time_and_another),
         cmocka_unit_test(test_cancel_late),
+        cmocka_unit_test(test_moved_to_avoid_a_fee),
         cmocka_unit_test(test_waiting_from_the_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

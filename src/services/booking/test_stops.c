@@ -128,7 +128,8 @@ static void test_other_way(void **unused) {
     town_free(t);
 }
 
-/* A shorter way costs less, and the ledger is of the way that was gone. */
+/* A shorter way that the office agrees to costs less, and the ledger is of the way that was gone.
+ */
 static void test_paid_as_gone(void **unused) {
     (void)unused;
     struct town *t = stops_town(2);
@@ -137,7 +138,8 @@ static void test_paid_as_gone(void **unused) {
     int64_t before = kept(t)->price.total;
     assert_int_equal(status(t, "arrived_pickup", 0), 200);
     assert_int_equal(status(t, "picked_up", 0), 200);
-    assert_int_equal(change(t, t->customer, WISH(0, "", K(0) "," K(1))).status, 200);
+    assert_int_equal(
+        change(t, t->staff, WISH(0, ",\"reason\":\"as agreed\"", K(0) "," K(1))).status, 200);
     assert_true(kept(t)->price.total < before);
     struct house_answer a =
         change(t, t->customer,
@@ -580,6 +582,63 @@ static void test_fee_stays(void **unused) {
     town_free(t);
 }
 
+/* Who has the goods driven a long way does not pay for a short one: from the pickup on the price of
+ * before stands, is shown to stand, and so does the driver's part. The office may agree to less. */
+static void test_driven_is_paid(void **unused) {
+    (void)unused;
+    struct town *t = stops_town(18);
+    book_three(t, "cash");
+    take(t, t->driver);
+    int64_t before = kept(t)->price.total, earning = kept(t)->earning;
+    assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    struct house_answer a = preview(t, t->customer, WISH(0, "", K(0) "," K(1)));
+    assert_true(has(a, "\"price_stands\":false") && amount_of(a, "", "\"difference\":") < 0);
+    assert_int_equal(status(t, "picked_up", 0), 200);
+    a = preview(t, t->customer, WISH(0, "", K(0) "," K(1)));
+    assert_true(a.status == 200 && has(a, "\"price_stands\":true"));
+    assert_int_equal(amount_of(a, "\"price\"", "\"total\":"), before);
+    assert_int_equal(amount_of(a, "", "\"difference\":"), 0);
+    assert_true(amount_of(a, "", "\"distance_m\":") < kept(t)->distance_m);
+    a = preview(t, t->staff, WISH(0, "", K(0) "," K(1)));
+    assert_true(has(a, "\"price_stands\":false") && amount_of(a, "", "\"difference\":") < 0);
+    assert_int_equal(change(t, t->customer, WISH(0, "", K(0) "," K(1))).status, 200);
+    assert_true(kept(t)->price.total == before && kept(t)->earning == earning);
+    a = ask(t, t->customer, "GET", format(t, "/v1/bookings/%s/collection", t->booking), NULL);
+    assert_int_equal(amount_of(a, "\"stop\":1", "\"due\":"), before);
+    /* more is more, and then stands in its turn */
+    assert_int_equal(change(t, t->customer, WISH(1, ANY, K(0) "," P3 "," P2 "," K(1))).status, 200);
+    int64_t more = kept(t)->price.total;
+    assert_true(more > before);
+    assert_int_equal(change(t, t->customer, WISH(2, ANY, K(0) "," K(3))).status, 200);
+    assert_int_equal(kept(t)->price.total, more);
+    a = change(t, t->staff, WISH(3, ",\"reason\":\"was not needed\"", K(0) "," P2));
+    assert_true(a.status == 200 && kept(t)->price.total < more);
+    town_free(t);
+}
+
+/* The price that was asked for before the pickup does not count after it. */
+static void test_driven_in_between(void **unused) {
+    (void)unused;
+    struct town *t = stops_town(19);
+    struct arena a;
+    arena_init(&a, 4096);
+    book_three(t, "invoice");
+    take(t, t->driver);
+    struct booking b = *kept(t);
+    struct price less = {.total = b.price.total - 1};
+    assert_ptr_equal(stops_agreed(&b, HAT_CUSTOMER, &less), &less);
+    b.stops = arena_copy(&a, b.stops, sizeof(*b.stops) * (size_t)b.stop_count);
+    b.stops[0].state = STOP_ARRIVED;
+    assert_ptr_equal(stops_agreed(&b, HAT_CUSTOMER, &less), &less);
+    b.stops[0].state = STOP_DONE;
+    assert_ptr_equal(stops_agreed(&b, HAT_CUSTOMER, &less), &b.price);
+    assert_ptr_equal(stops_agreed(&b, HAT_STAFF, &less), &less);
+    less.total += 2;
+    assert_ptr_equal(stops_agreed(&b, HAT_CUSTOMER, &less), &less);
+    arena_free(&a);
+    town_free(t);
+}
+
 /* What a code takes off from so much on it takes off no more where the trip gets cheaper than that.
  */
 static void test_too_cheap_for_its_code(void **unused) {
@@ -626,6 +685,8 @@ int main(void) {
         cmocka_unit_test(test_reached_another),
         cmocka_unit_test(test_said_late),
         cmocka_unit_test(test_fee_stays),
+        cmocka_unit_test(test_driven_is_paid),
+        cmocka_unit_test(test_driven_in_between),
         cmocka_unit_test(test_too_cheap_for_its_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

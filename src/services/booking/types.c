@@ -337,6 +337,7 @@ static const struct schema_field booking_fields[] = {
     {"made_by", S_ID, AT(booking, made_by)},
     {"stops_revision", S_I64, AT(booking, stops_revision)},
     {"fee_total", S_I64, AT(booking, fee_total)},
+    {"fee_moved", S_I64, AT(booking, fee_moved)},
 };
 const struct schema booking_schema = SCHEMA(struct booking, "StoredBooking", booking_fields);
 

@@ -383,6 +383,8 @@ struct booking {
     bool held;              /* it waits for a dispatcher's hand: dispatch does not look */
     int64_t stops_revision; /* how often its stops were changed; I64_ABSENT: from before that */
     int64_t fee_total; /* the most it cost while cancelling it was not free; I64_ABSENT: as now */
+    int64_t
+        fee_moved; /* what cancelling cost when it was given another time; I64_ABSENT: nothing */
 };
 
 extern const struct schema quote_set_schema, booking_schema;

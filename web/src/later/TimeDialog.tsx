@@ -1,5 +1,5 @@
 /** Another time for a booking that nobody is looked for yet. If that costs more, it says so before it is done. */
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { AlertDialog } from 'radix-ui'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -44,6 +44,13 @@ export function TimeDialog({ booking, onDone }: Props) {
     },
   })
   const dearer = priceOf(move.error)
+  const cost = useQuery({
+    queryKey: ['bookings', booking.id, 'cancellation'],
+    queryFn: () => data(api.GET('/v1/bookings/{id}/cancellation', { params: { path: { id: booking.id } } })),
+    enabled: open,
+    staleTime: 0,
+  })
+  const fee = cost.data?.fee
   return (
     <AlertDialog.Root
       open={open}
@@ -71,6 +78,9 @@ export function TimeDialog({ booking, onDone }: Props) {
               move.reset()
             }}
           />
+          {fee !== undefined && fee.amount > 0 && (
+            <p role="status">{t('when.feeStays', { amount: money(fee.amount, fee.currency) })}</p>
+          )}
           {dearer && (
             <p role="alert">
               {t('when.dearer', {

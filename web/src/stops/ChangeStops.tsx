@@ -207,7 +207,7 @@ function Outcome({ shown }: { shown: Schemas['StopsPreview'] }) {
           ? t('changing.dearer', { price: more })
           : difference < 0
             ? t('changing.cheaper', { price: more })
-            : t('changing.same')}
+            : t(shown.price_stands ? 'changing.stands' : 'changing.same')}
       </p>
       <p className="figures text-sm text-quiet">
         {t('changing.trip', { distance: distance(shown.distance_m), duration: duration(shown.duration_s) })}
