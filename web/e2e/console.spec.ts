@@ -18,6 +18,30 @@ test('a proxy lets no socket through: the console asks every few seconds, and sa
   proxy.close()
 })
 
+test('the jobs are read once, and then followed: a console that stands open asks for nothing more', async ({
+  page,
+  server,
+}) => {
+  const customer = await server.register('customer')
+  await server.book(customer)
+  const dispatcher = await server.staff('dispatcher')
+  await signIn(page, dispatcher)
+  await expect(page.getByRole('option').first()).toBeVisible()
+  await page.waitForTimeout(1_000)
+  let read = 0
+  page.on('request', (request) => {
+    if (/\/v1\/bookings\?/.test(request.url())) read++
+  })
+  const next = await server.book(customer) // many renders: the list, the counts, the map
+  await expect(page.getByRole('option', { name: new RegExp(next.code) })).toBeVisible()
+  await page.keyboard.press('j')
+  await page.keyboard.press('j')
+  await page.waitForTimeout(3_000)
+  expect(read).toBe(0)
+  const { items } = await dispatcher.call<{ items: { id: string }[] }>('GET', '/v1/bookings?state=active')
+  for (const { id } of items) await dispatcher.call('POST', `/v1/bookings/${id}/cancel`, { reason: 'test' })
+})
+
 test('the jobs cannot be read: it says so, and reads them when asked again', async ({ page, server }) => {
   const list = /\/v1\/bookings\?/
   const customer = await server.register('customer')

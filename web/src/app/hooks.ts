@@ -21,11 +21,9 @@ export const setupQuery = {
   retry: false,
 }
 
+const onStatus = (changed: () => void) => live.listen({ status: changed })
 export function useLiveStatus(): Status {
-  return useSyncExternalStore(
-    (changed) => live.listen({ status: changed }),
-    () => live.currentStatus(),
-  )
+  return useSyncExternalStore(onStatus, () => live.currentStatus())
 }
 
 /** The server's time, anew each EVERY_MS. */

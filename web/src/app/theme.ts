@@ -38,9 +38,10 @@ export function startTheme(): void {
   })
   apply()
 }
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
 export function useTheme(): ThemeName {
-  return useSyncExternalStore((listener) => {
-    listeners.add(listener)
-    return () => listeners.delete(listener)
-  }, themeName)
+  return useSyncExternalStore(subscribe, themeName)
 }

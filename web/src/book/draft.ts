@@ -68,14 +68,12 @@ export function setDraft(next: Draft): void {
   for (const listener of listeners) listener()
 }
 
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
 export function useDraft(): [Draft, (change: Partial<Draft>) => void] {
-  const value = useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    () => draft,
-  )
+  const value = useSyncExternalStore(subscribe, () => draft)
   const change = useCallback((part: Partial<Draft>) => setDraft({ ...draft, ...part }), [])
   return [value, change]
 }

@@ -280,9 +280,9 @@ export function Component() {
         <MapTools
           trails={trails}
           onTrails={(c) => set({ trails: c === 'chosen' ? null : c })}
-          stops={[...jobs.bookings.values()].flatMap((b) =>
-            b.stops.map((s) => [s.lng, s.lat] as [number, number]),
-          )}
+          stops={() =>
+            [...jobs.bookings.values()].flatMap((b) => b.stops.map((s) => [s.lng, s.lat] as [number, number]))
+          }
         />
         <StopMarks
           stops={(booking?.stops ?? []).map((s) => ({

@@ -1,5 +1,5 @@
 /** The jobs, those that need somebody first. Only the rows in sight are in the page, so that thousands stay smooth. */
-import { type PointerEvent, type RefObject, useEffect, useRef, useState } from 'react'
+import { memo, type PointerEvent, type RefObject, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Way } from '@/booking/Way.tsx'
@@ -33,6 +33,7 @@ export function JobList(props: Props) {
   const { jobs, list, chosen, now, filtered, selected, onClear } = props
   const [aimed, setAimed] = useState(chosen)
   const painting = useRef<string | null>(null)
+  const acts = useActs(props, painting)
   useEffect(() => {
     const end = () => {
       painting.current = null
@@ -110,16 +111,7 @@ export function JobList(props: Props) {
               chosen={booking.id === chosen}
               selected={selected.has(booking.id)}
               now={now}
-              onPress={(event) => props.onPress(booking.id, event)}
-              onMark={() => {
-                painting.current = booking.id
-                props.onToggle(booking.id)
-              }}
-              onOver={() => {
-                const from = painting.current
-                if (from !== null && from !== booking.id) props.onPaint(from, booking.id)
-              }}
-              onDropped={(driverId) => props.onDropped(booking.id, driverId)}
+              acts={acts}
               place={first + index + 1}
               of={list.length}
             />
@@ -130,22 +122,44 @@ export function JobList(props: Props) {
   )
 }
 
+type Acts = {
+  press: (id: string, event: PointerEvent) => void
+  mark: (id: string) => void
+  over: (id: string) => void
+  drop: (id: string, driverId: string) => void
+}
+/** What a row does: one object for all renders, so that a row is drawn again only when something of its own has changed. */
+function useActs(props: Props, painting: RefObject<string | null>): Acts {
+  const now = useRef(props)
+  now.current = props
+  const [acts] = useState<Acts>(() => ({
+    press: (id, event) => now.current.onPress(id, event),
+    mark: (id) => {
+      painting.current = id
+      now.current.onToggle(id)
+    },
+    over: (id) => {
+      const from = painting.current
+      if (from !== null && from !== id) now.current.onPaint(from, id)
+    },
+    drop: (id, driverId) => now.current.onDropped(id, driverId),
+  }))
+  return acts
+}
+
 type RowProps = {
   booking: Booking
   y: number
   chosen: boolean
   selected: boolean
   now: number
-  onPress: (event: PointerEvent) => void
-  onMark: () => void
-  onOver: () => void
-  onDropped: (driverId: string) => void
+  acts: Acts
   place: number
   of: number
 }
-function Row({ booking, y, chosen, selected, now, place, of, ...on }: RowProps) {
+const Row = memo(function Row({ booking, y, chosen, selected, now, acts, place, of }: RowProps) {
   const { t } = useTranslation()
-  const drop = useDropOfDriver<HTMLDivElement>(on.onDropped)
+  const drop = useDropOfDriver<HTMLDivElement>((driverId) => acts.drop(booking.id, driverId))
   const need = needOf(booking, now)
   const eta = booking.stops.find((s) => s.eta !== null)?.eta
   return (
@@ -166,8 +180,8 @@ function Row({ booking, y, chosen, selected, now, place, of, ...on }: RowProps) 
       style={{ top: y, height: ROW }}
       draggable={!isEnded(booking)}
       onDragStart={(event) => carryJob(event, booking.id)}
-      onPointerDown={(event) => event.button === 0 && on.onPress(event)}
-      onPointerEnter={on.onOver}
+      onPointerDown={(event) => event.button === 0 && acts.press(booking.id, event)}
+      onPointerEnter={() => acts.over(booking.id)}
     >
       {/* For the mouse; keys have Ctrl+A and x. Held down and drawn over others it chooses them all. */}
       <span
@@ -185,7 +199,7 @@ function Row({ booking, y, chosen, selected, now, place, of, ...on }: RowProps) 
         onPointerDown={(event) => {
           event.stopPropagation()
           event.currentTarget.releasePointerCapture(event.pointerId)
-          on.onMark()
+          acts.mark(booking.id)
         }}
       >
         {selected ? '☑' : '☐'}
@@ -219,4 +233,4 @@ function Row({ booking, y, chosen, selected, now, place, of, ...on }: RowProps) 
       </span>
     </div>
   )
-}
+})

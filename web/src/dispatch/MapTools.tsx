@@ -7,7 +7,7 @@ import { useMap } from '@/map/Map.tsx'
 import { Button } from '@/ui/index.tsx'
 import { type TrailChoice, trailChoices } from './Trails.tsx'
 
-type Props = { trails: TrailChoice; onTrails: (choice: TrailChoice) => void; stops: [number, number][] }
+type Props = { trails: TrailChoice; onTrails: (choice: TrailChoice) => void; stops: () => [number, number][] }
 export function MapTools({ trails, onTrails, stops }: Props) {
   const { t } = useTranslation()
   const drawn = useMap()
@@ -16,7 +16,7 @@ export function MapTools({ trails, onTrails, stops }: Props) {
     setBusy(true)
     try {
       const fleet = await data(api.GET('/v1/fleet'))
-      const points = [...fleet.items.map((v) => [v.lng, v.lat] as [number, number]), ...stops]
+      const points = [...fleet.items.map((v) => [v.lng, v.lat] as [number, number]), ...stops()]
       if (drawn !== null && points.length > 0) fitTo(drawn.map, points)
     } catch {
       // The badge says that the server is away; nothing has moved.

@@ -56,7 +56,7 @@ function announce(part: Partial<Jobs> = {}): void {
 
 async function load(): Promise<void> {
   try {
-    const seen = new Set<string>()
+    const [known, seen] = [new Set(bookings.keys()), new Set<string>()]
     let cursor: string | null = null
     for (let page = 0; page < PAGES_MAX; page++) {
       const answer: { items: Booking[]; next_cursor: string | null } = await data(
@@ -71,8 +71,8 @@ async function load(): Promise<void> {
       cursor = answer.next_cursor
       if (cursor === null) break
     }
-    // What has ended while nobody listened is not in the list any more.
-    if (cursor === null) for (const id of bookings.keys()) if (!seen.has(id)) bookings.delete(id)
+    // What has ended while nobody listened is not in the list any more; what has come while it was read is not in it yet.
+    if (cursor === null) for (const id of known) if (!seen.has(id)) bookings.delete(id)
     changed = true
     announce({ loaded: true, error: null })
   } catch (error) {
@@ -80,13 +80,15 @@ async function load(): Promise<void> {
   }
 }
 
+/** Read at once, and when the socket is ready: what happened between is told by neither. */
 function start(): void {
+  if (live.currentStatus() !== 'live') void load()
   stop = live.listen({
     entry: (entry) => entry.type === 'booking.updated' && take(entry.data),
     gap: () => void load(),
+    status: (status) => status === 'live' && void load(),
   })
   timer = setInterval(() => announce(), ANNOUNCE_MS)
-  void load()
 }
 
 export function reloadJobs(): void {
@@ -97,18 +99,17 @@ export function takeJob(booking: Booking): void {
   announce()
 }
 
+/** One function for all renders: a new one each time would end and begin the reading each time. */
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener)
+  if (users++ === 0) start()
+  return () => {
+    listeners.delete(listener)
+    if (--users > 0) return
+    stop?.()
+    clearInterval(timer)
+  }
+}
 export function useJobs(): Jobs {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
-      if (users++ === 0) start()
-      return () => {
-        listeners.delete(listener)
-        if (--users > 0) return
-        stop?.()
-        clearInterval(timer)
-      }
-    },
-    () => jobs,
-  )
+  return useSyncExternalStore(subscribe, () => jobs)
 }
