@@ -20,9 +20,9 @@ const figure = (pattern: RegExp, fault: string) =>
     .overwrite((text) => text.replace(',', '.'))
     .regex(pattern, fault)
 const money = figure(/^\d{1,6}(\.\d{1,3})?$/, 'set.invalid.money')
-const maybeMoney = figure(/^(\d{1,6}(\.\d{1,3})?)?$/, 'set.invalid.money')
+export const maybeMoney = figure(/^(\d{1,6}(\.\d{1,3})?)?$/, 'set.invalid.money')
 const whole = (fault: string) => figure(/^\d{1,5}$/, fault)
-const maybeWhole = figure(/^\d{0,6}$/, 'set.invalid.whole')
+export const maybeWhole = figure(/^\d{0,6}$/, 'set.invalid.whole')
 const percent = figure(/^\d{1,3}(\.\d{1,2})?$/, 'set.invalid.percent')
 const time = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'set.invalid.time')
 
@@ -136,7 +136,7 @@ export function digitsOf(currency: string): number {
 }
 const major = (amount: number | undefined, digits: number) =>
   amount === undefined ? '' : (amount / 10 ** digits).toFixed(amount % 10 ** digits === 0 ? 0 : digits)
-const minor = (text: string, digits: number) => Math.round(Number(text) * 10 ** digits)
+export const minor = (text: string, digits: number) => Math.round(Number(text) * 10 ** digits)
 const text = (value: number | undefined) => (value === undefined ? '' : String(value))
 const hundredth = (bp: number | undefined) => (bp === undefined ? '' : String(bp / 100))
 
