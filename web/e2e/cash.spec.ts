@@ -68,6 +68,10 @@ test('the customer asks for cash on delivery when he books, and only in whole am
   await expect(field).toHaveCount(1) // not at the pickup
   await field.fill('ten')
   await expect(page.getByText('Write an amount in SEK')).toBeVisible()
+  await field.fill('10000.01') // the most is said as money, not in the API's words
+  await expect(field).toHaveAccessibleDescription(/^An amount of at most SEK\s10,000\.$/)
+  await page.getByRole('button', { name: /^Book / }).click()
+  await expect(field).toBeFocused()
   await field.fill('250,50')
   await accessible(page)
   await page.getByRole('button', { name: /^Book / }).click()

@@ -301,7 +301,8 @@ struct str booking_ledger_view(const struct booking *b, unsigned hats, struct ar
 /* STOP: whose link it is, and whose PIN is shown; -1: the booking's. */
 struct str booking_tracking_view(const struct booking *b, const struct live *live, int32_t stop,
                                  struct arena *a);
-struct str quote_set_view(const struct quote_set *s, struct arena *a);
+/* COLLECT_MAX: what may be collected in cash at a stop. */
+struct str quote_set_view(const struct quote_set *s, int64_t collect_max, struct arena *a);
 /* Members of an object: stop INDEX; what something costs. */
 void place_write(struct jw *w, int32_t index, bool back, const struct place *p);
 void price_write(struct jw *w, const struct price *p, const struct terms *terms);

@@ -32,7 +32,8 @@ static void decide_quote(const struct command *cmd, const struct decide_ctx *ctx
         return;
     }
     decision_state(ret, cmd, NULL, set);
-    decision_json(ret, 201, quote_set_view(set, ctx->arena));
+    const struct booking_service *s = cmd->service;
+    decision_json(ret, 201, quote_set_view(set, s->o.collect_max, ctx->arena));
 }
 
 static void quote_applied(const struct command *cmd, const struct decision *d, const void *state) {

@@ -152,7 +152,7 @@ static void write_quote(struct jw *w, const struct quote_set *s, const struct qu
     jw_end(w);
 }
 
-struct str quote_set_view(const struct quote_set *s, struct arena *a) {
+struct str quote_set_view(const struct quote_set *s, int64_t collect_max, struct arena *a) {
     struct buf out;
     struct jw w;
     buf_init(&out, a, VIEW_CAP_FIRST);
@@ -163,6 +163,7 @@ struct str quote_set_view(const struct quote_set *s, struct arena *a) {
     for (int32_t i = 0; i < s->quote_count; i++)
         write_quote(&w, s, &s->quotes[i], a);
     jw_end(&w);
+    jw_kv_i64(&w, "collect_max", collect_max);
     if (s->unfit_count > 0) {
         jw_key(&w, "unfit");
         jw_array(&w);

@@ -45,9 +45,11 @@ const CollectField = lazy(async () => {
   return { default: CollectField }
 })
 
-/** What is typed there is an amount, or nothing is. */
-function isAmount(stop: DraftStop, currency: string): boolean {
-  return !stop.collect?.trim() || Boolean(minorOf(stop.collect, currency))
+/** What is typed there is an amount that may be collected, or nothing is. */
+function isAmount(stop: DraftStop, currency: string, max: number): boolean {
+  if (!stop.collect?.trim()) return true
+  const amount = minorOf(stop.collect, currency)
+  return amount !== null && amount > 0 && amount <= max
 }
 function requestOf(stop: DraftStop, index: number, currency: string): Schemas['BookingRequestStop'] {
   const amount = index > 0 ? minorOf(stop.collect ?? '', currency) : null
@@ -109,10 +111,15 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
       className="grid gap-4"
       onSubmit={(event) => {
         event.preventDefault()
-        if (!book.isPending && draft.stops.every((s) => isAmount(s, quote.currency))) book.mutate(quote)
+        if (book.isPending) return
+        if (draft.stops.slice(1).every((s) => isAmount(s, quote.currency, quotes.collectMax)))
+          book.mutate(quote)
+        else event.currentTarget.querySelector<HTMLElement>('[aria-invalid]')?.focus()
       }}
     >
-      <h1 className="text-lg font-semibold">{t('book.review')}</h1>
+      <h1 tabIndex={-1} className="text-lg font-semibold">
+        {t('book.review')}
+      </h1>
       {quote.pickup_window && (
         <p className="font-medium">
           {t('later.pickup')} <When window={quote.pickup_window} />
@@ -152,7 +159,8 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
               <CollectField
                 value={stop.collect ?? ''}
                 currency={quote.currency}
-                fault={fields.find((f) => f.pointer.startsWith(`/stops/${index}/collect`))?.detail}
+                max={quotes.collectMax}
+                refused={fields.some((f) => f.pointer.startsWith(`/stops/${index}/collect`))}
                 onChange={(collect) => set(index, { collect })}
               />
             </Suspense>

@@ -8,6 +8,7 @@ import { type Draft, goodsOf, isPlaced } from './draft.ts'
 export type Quotes = {
   data: Schemas['Quote'][] | undefined
   unfit: Schemas['Vehicle'][] // classes that do not take the goods
+  collectMax: number // minor units that may be collected at a stop
   error: unknown
   isPending: boolean
   again: () => void
@@ -37,6 +38,7 @@ export function useQuotes(draft: Draft, enabled: boolean): Quotes {
   return {
     data: query.data?.quotes,
     unfit: query.data?.unfit?.map((u) => u.vehicle) ?? [],
+    collectMax: query.data?.collect_max ?? Number.POSITIVE_INFINITY,
     error: query.error,
     isPending: query.isPending && query.fetchStatus !== 'idle',
     again: () => void query.refetch(),

@@ -1,12 +1,28 @@
 /** What the driver is to take for the customer at a stop: cash on delivery. */
 import { useTranslation } from 'react-i18next'
+import { money } from '@/i18n/format.ts'
 import { Field } from '@/ui/index.tsx'
 import { minorOf } from './amount.ts'
 
-type Props = { value: string; currency: string; fault: string | undefined; onChange: (value: string) => void }
-export function CollectField({ value, currency, fault, onChange }: Props) {
+type Props = {
+  value: string
+  currency: string
+  max: number // minor units
+  /** The server has not taken it; what it says is for programs. */
+  refused: boolean
+  onChange: (value: string) => void
+}
+export function CollectField({ value, currency, max, refused, onChange }: Props) {
   const { t } = useTranslation()
-  const bad = value.trim() !== '' && !minorOf(value, currency)
+  const amount = minorOf(value, currency)
+  const fault =
+    value.trim() === ''
+      ? undefined
+      : amount !== null && amount > max
+        ? t('cash.atMost', { money: money(max, currency) })
+        : !amount || refused
+          ? t('cash.bad', { currency })
+          : undefined
   return (
     <div className="sm:col-span-2">
       <Field
@@ -16,7 +32,7 @@ export function CollectField({ value, currency, fault, onChange }: Props) {
         inputMode="decimal"
         autoComplete="off"
         maxLength={20}
-        error={bad ? t('cash.bad', { currency }) : fault}
+        error={fault}
         onChange={(e) => onChange(e.target.value)}
       />
     </div>
