@@ -12,6 +12,7 @@ struct city_places {
 };
 #define CITY_CENTRE_LAT 57.7001 /* Göteborg */
 #define CITY_CENTRE_LNG 11.9668
+#define CITY_TIMEZONE "Europe/Stockholm"
 
 /* For struct city_options: ARG is a struct city_places. */
 struct point city_place(void *arg, struct rng *rng, struct str *ret_name);

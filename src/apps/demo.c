@@ -26,7 +26,7 @@ struct demo {
     bool running;
 };
 
-static const struct {
+static const struct demo_person {
     enum role role;
     const char *email, *name;
 } demo_people[] = {
@@ -35,6 +35,7 @@ static const struct {
     {ROLE_CUSTOMER, "customer@demo.example", "Kim Customer"},
     {ROLE_DRIVER, "driver@demo.example", "Ola Driver"},
 };
+#define DEMO_CUSTOMER 2 /* whose history the city makes */
 
 /* The accounts that a visitor signs in with; they are kept over restarts. */
 static int make_people(struct platform *p) {
@@ -95,7 +96,9 @@ static void print_city(const struct platform *p, const struct demo *d) {
     printf("  %.0f km of streets. %s\n\n", (double)info.length_m / 1000, info.attribution);
 }
 
-static struct demo *open_city(struct platform *p, const char *tag, const char *password) {
+/* GUEST: whose account some of its customers use, so that it has a history; NULL: nobody's. */
+static struct demo *open_city(struct platform *p, const char *tag, const char *password,
+                              const struct demo_person *guest) {
     struct demo *d = xcalloc(1, sizeof(*d));
     platform_url(p, d->url);
     d->places = (struct city_places){p->streets, point_of(CITY_CENTRE_LAT, CITY_CENTRE_LNG),
@@ -114,6 +117,8 @@ static struct demo *open_city(struct platform *p, const char *tag, const char *p
                                         .seed = seed,
                                         .tag = d->tag,
                                         .password = d->password,
+                                        .guest_email = guest != NULL ? guest->email : NULL,
+                                        .guest_name = guest != NULL ? guest->name : NULL,
                                         .router = p->router,
                                         .place = city_place,
                                         .place_arg = &d->places,
@@ -132,7 +137,7 @@ static struct demo *open_city(struct platform *p, const char *tag, const char *p
 int demo_start(struct platform *p, struct demo **ret_demo) {
     if (make_people(p) < 0)
         return 1;
-    struct demo *d = open_city(p, DEMO_TAG, DEMO_PASSWORD);
+    struct demo *d = open_city(p, DEMO_TAG, DEMO_PASSWORD, &demo_people[DEMO_CUSTOMER]);
     if (d == NULL)
         return 1;
     print_logins();
@@ -150,7 +155,7 @@ int demo_fill(struct platform *p, struct demo **ret_demo) {
     for (size_t i = 0; i < FILL_BYTES; i++)
         snprintf(password + 2 * i, 3, "%02x", bytes[i]);
     driver_service_approve_all(p->driver);
-    struct demo *d = open_city(p, tag, password);
+    struct demo *d = open_city(p, tag, password, NULL);
     if (d == NULL)
         return 1;
     print_city(p, d);

@@ -6,6 +6,7 @@
 #include "adapters/streets/streets.h"
 #include "adapters/web/web.h"
 #include "apps/beside.h"
+#include "apps/city_places.h"
 #include "apps/modules.h"
 #include "apps/settings.h"
 #include "base/check.h"
@@ -402,8 +403,17 @@ static int make_files(struct platform *p, struct str *ret_why) {
     return p->files != NULL ? 0 : ERR_LIMIT;
 }
 
+/* What prices are where no file says it: the demo's by the clock of its city. */
+static const struct tariffs *house_tariffs(struct platform *p) {
+    if (!config_bool(p->config, "demo"))
+        return &tariffs_default;
+    struct tariffs *t = arena_copy(&p->arena, &tariffs_default, sizeof(*t));
+    t->timezone = STR(CITY_TIMEZONE);
+    return t;
+}
+
 static int make_services(struct platform *p, struct str *ret_why) {
-    p->tariffs = &tariffs_default;
+    p->tariffs = house_tariffs(p);
     if (config_is_given(p->config, "tariffs"))
         p->tariffs = booking_tariffs_load(config_cstr(p->config, "tariffs"), &p->arena, ret_why);
     if (p->tariffs == NULL)

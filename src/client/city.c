@@ -162,7 +162,18 @@ static int32_t signing_in(const struct city *c) {
     return n;
 }
 
+static struct customer *keen_customer(struct city *c) {
+    for (int32_t i = 0; i < c->customer_count; i++) {
+        if (customer_keen(c->customers[i]))
+            return c->customers[i];
+    }
+    return NULL;
+}
+
 static struct customer *idle_customer(struct city *c) {
+    struct customer *keen = keen_customer(c);
+    if (keen != NULL)
+        return keen;
     int32_t start =
         c->customer_count > 0 ? (int32_t)rng_below(&c->rng, (uint64_t)c->customer_count) : 0;
     for (int32_t i = 0; i < c->customer_count; i++) {

@@ -33,6 +33,9 @@ struct city_options {
     uint64_t seed;
     const char *tag;      /* e-mails are <role><n>@<tag>.example: the same tag, the same people */
     const char *password; /* of everyone */
+    /* Somebody who is there already, with the same password: a few of the customers share the
+     * account and book before the others do, so that it has a history early. NULL: nobody. */
+    const char *guest_email, *guest_name;
     const char *admin_email, *admin_password; /* to approve drivers; NULL: not needed */
     struct router *router;                    /* how drivers drive; the caller's */
     /* Where people are: a point and perhaps a street's name. */

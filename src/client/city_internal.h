@@ -97,6 +97,8 @@ struct customer *customer_new(struct city *city, int32_t number);
 void customer_free(struct customer *c);
 bool customer_idle(const struct customer *c); /* ready and without a booking */
 bool customer_busy(const struct customer *c); /* has a booking on its way */
+/* It is one of the guest's, who is to have a history early. */
+bool customer_keen(const struct customer *c);
 void customer_book(struct customer *c);
 /* The time is over: who waits for a driver in vain cancels before long. */
 void customer_end(struct customer *c);

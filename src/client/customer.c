@@ -10,8 +10,13 @@
 
 enum customer_state { AWAY, IDLE, QUOTING, BOOKING, WAITING };
 
+#define GUESTS 3         /* customers who share the guest's account */
+#define GUEST_BOOKINGS 2 /* that each of them makes before the others book */
+
 struct customer {
     struct person person;
+    bool is_guest;
+    int32_t made; /* bookings */
     enum customer_state state;
     char booking_id[PERSON_TEXT_MAX], booking_state[PERSON_TEXT_MAX];
     int64_t booked_us; /* monotonic */
@@ -139,6 +144,7 @@ static void book_answer(struct person *p, void *arg, const struct net_answer *a)
         return;
     }
     p->city->sum.requested++;
+    c->made++;
     follow(c, root);
     CHECK(city_json(p->city, a->body, &root)); /* follow() may have parsed */
     audit_acknowledged(p->city, p, root);
@@ -234,6 +240,10 @@ static void earlier_answer(struct person *p, void *arg, const struct net_answer 
 }
 
 static void customer_ready(struct person *p) {
+    if (of(p)->is_guest && p->number > 0) { /* what is on its way is followed once */
+        of(p)->state = IDLE;
+        return;
+    }
     person_call(p, "GET", STR("/v1/bookings?state=active&limit=1"), STR_NONE, false, earlier_answer,
                 NULL);
 }
@@ -248,6 +258,11 @@ static const struct person_kind customer_kind = {"customer", customer_ready, cus
 struct customer *customer_new(struct city *city, int32_t number) {
     struct customer *c = xcalloc(1, sizeof(*c));
     person_make(&c->person, city, &customer_kind, "customer", number);
+    c->is_guest = city->o.guest_email != NULL && number < GUESTS;
+    if (c->is_guest) {
+        snprintf(c->person.email, sizeof(c->person.email), "%s", city->o.guest_email);
+        snprintf(c->person.name, sizeof(c->person.name), "%s", city->o.guest_name);
+    }
     person_begin(&c->person);
     return c;
 }
@@ -260,6 +275,10 @@ void customer_free(struct customer *c) {
 
 bool customer_idle(const struct customer *c) {
     return c->state == IDLE && c->person.live;
+}
+
+bool customer_keen(const struct customer *c) {
+    return c->is_guest && c->made < GUEST_BOOKINGS && customer_idle(c);
 }
 
 bool customer_busy(const struct customer *c) {

@@ -247,6 +247,13 @@ def seconds(a, b):
 
 
 class Demo(unittest.TestCase):
+    def the_demo_has_a_history(self, server, password):
+        """Whoever signs in as the customer finds bookings; days and hours are the city's."""
+        customer = server.login('customer@demo.example', password)
+        lorry.until(lambda: len(customer.get('/v1/bookings', expect=200).json['items']) >= 2, 'the customer books', 60)
+        admin = server.login('admin@demo.example', password)
+        self.assertEqual(admin.get('/v1/tariffs', expect=200).json['timezone'], 'Europe/Stockholm')
+
     def test_the_demo_city_lives_and_leaves(self):
         """`lorry serve --demo`: says who may sign in, bookings come, SIGINT leaves with 0; and again on the same folder."""
         with lorry.Server('--demo', '--demo-drivers', 6, '--demo-bookings-per-hour', 20000) as server:
@@ -258,6 +265,8 @@ class Demo(unittest.TestCase):
             self.assertTrue(password, text)
             dispatcher = server.login(found[1].rstrip(','), password[1].rstrip('.,'))
             lorry.until(lambda: len(dispatcher.get('/v1/bookings?limit=5', expect=200).json['items']) >= 2, 'bookings come', 60)
+            self.the_demo_has_a_history(server, password[1].rstrip('.,'))
+
             def seen():
                 staff = server.login(found[1].rstrip(','), password[1].rstrip('.,'))
                 drivers = staff.get('/v1/drivers?limit=50', expect=200).json['items']
