@@ -82,7 +82,12 @@ test('a password is changed, sessions are ended one by one and all at once', asy
   await signIn(page, driver, '/account/security')
   const sessions = page.getByRole('listitem')
   await expect(sessions).toHaveCount(2)
-  await expect(sessions.filter({ hasText: 'this one' })).toHaveCount(1)
+  const here = sessions.filter({ hasText: 'this one' })
+  await expect(here).toHaveCount(1)
+  await expect(here.getByText('Chromium on Linux')).toBeVisible()
+  await expect(here.getByText('Mozilla/5.0')).toBeHidden()
+  await here.getByText('What it says of itself').click()
+  await expect(here.getByText('Mozilla/5.0')).toBeVisible()
   await accessible(page)
   await sessions.getByRole('button', { name: 'End' }).press('Enter')
   await expect(sessions).toHaveCount(1)
@@ -183,6 +188,41 @@ test('what one is told of, and the quiet hours, are chosen with the keyboard and
     quiet_until: '07:00',
     message: ['cancelled'],
   })
+})
+
+test('what is typed is not lost without a question: profile, what one is told of, a webhook', async ({
+  page,
+  server,
+}) => {
+  await signIn(page, await server.register('customer'), '/account/profile')
+  const asked = page.getByRole('alertdialog', { name: 'Leave without saving?' })
+  const place = (name: string) => page.getByRole('link', { name, exact: true })
+  async function asks(leave: string): Promise<void> {
+    await place(leave).press('Enter')
+    await expect(asked).toBeVisible()
+    await page.keyboard.press('Escape')
+    await expect(asked).toBeHidden()
+  }
+  await page.getByLabel('Name').fill('Somebody else')
+  await asks('Notifications')
+  await expect(page.getByLabel('Name')).toHaveValue('Somebody else')
+  await page.getByRole('button', { name: 'Save' }).press('Enter')
+  await expect(page.getByRole('status').filter({ hasText: 'Saved' })).toBeVisible()
+  await place('Notifications').press('Enter') // saved: nothing is asked
+  await page.getByLabel('Message: Cancelled').press('Space')
+  await asks('Webhooks')
+  await expect(page.getByLabel('Message: Cancelled')).toBeChecked()
+  await place('Webhooks').press('Enter')
+  await asked.getByRole('button', { name: 'Leave without saving' }).press('Enter')
+  await page.getByRole('button', { name: 'Make a webhook' }).press('Enter')
+  await page.getByLabel('Address').fill('https://shop.example.com/lorry')
+  await asks('Profile')
+  await accessible(page)
+  await expect(page.getByLabel('Address')).toHaveValue('https://shop.example.com/lorry')
+  await page.getByRole('form').getByRole('button', { name: 'Make a webhook' }).press('Enter')
+  await expect(page.getByRole('region', { name: /^The secret of/ })).toBeVisible()
+  await place('Profile').press('Enter')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Profile')
 })
 
 test('an account is erased: not while a booking is under way, not with a wrong password, and then for good', async ({

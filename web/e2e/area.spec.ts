@@ -26,6 +26,8 @@ const areaNow = (admin: Person) => admin.call<Schemas['ServiceArea']>('GET', '/v
 const list = (page: Page) => page.getByLabel(/^Corners of:/)
 const handle = (page: Page) => page.getByRole('button', { name: /^Corner \d+ of/ })
 
+type Place = { x: number; y: number }
+
 async function saveIt(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'See what would change' }).press('Enter')
   await page.getByRole('button', { name: 'Save the area' }).press('Enter')
@@ -45,7 +47,7 @@ own(
     await page.getByRole('link', { name: 'Change the area' }).press('Enter')
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('Change the area')
     await page.getByRole('button', { name: /^Area 1/ }).press('Enter')
-    await expect(handle(page)).toHaveAccessibleName(/Corner 1 of 4/)
+    await expect(handle(page)).toHaveAccessibleName(/^Corner 1 of 4: 57\.6\d*, 11\.8\d*$/) // where, not about where
     await accessible(page)
 
     // A corner goes east by the arrow keys, one comes, one goes; each is undone by a key.
@@ -216,6 +218,62 @@ own(
     expect((await areaNow(admin)).version).toBe(4)
   },
 )
+
+/** One finger, which goes from a place to another and lifts there. */
+async function swipe(page: Page, from: Place, to: Place): Promise<void> {
+  const client = await page.context().newCDPSession(page)
+  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', at?: Place) =>
+    client.send('Input.dispatchTouchEvent', { type, touchPoints: at === undefined ? [] : [at] })
+  await touch('touchStart', from)
+  for (let i = 1; i <= 5; i++)
+    await touch('touchMove', { x: from.x + ((to.x - from.x) * i) / 5, y: from.y + ((to.y - from.y) * i) / 5 })
+  await touch('touchEnd')
+  await client.detach()
+}
+
+own.describe('by finger', () => {
+  own.use({ hasTouch: true, viewport: { width: 1280, height: 720 } })
+  own(
+    'the area by finger: a corner goes with it, an edge bends, elsewhere the map moves',
+    async ({ page, admin }) => {
+      own.slow()
+      await admin.call('PUT', '/v1/service-area', { area: TOWN })
+      await signIn(page, admin, '/admin/area/edit')
+      await page.getByRole('button', { name: /^Area 1/ }).tap()
+      await expect(handle(page)).toBeVisible()
+      await page.waitForTimeout(400) // the map comes to rest
+      const at = async () => {
+        const box = await handle(page).boundingBox()
+        if (box === null) throw new Error('no corner is shown')
+        return { x: box.x + box.width / 2, y: box.y + box.height / 2 }
+      }
+      const field = async (name: string) => Number(await page.getByLabel(name, { exact: true }).inputValue())
+      const first = await at()
+      // A finger is less exact than a mouse: 15 px beside it is still the corner.
+      await swipe(page, { x: first.x + 11, y: first.y - 10 }, { x: first.x + 51, y: first.y - 40 })
+      await expect.poll(() => field('Longitude')).toBeGreaterThan(11.8)
+      await expect.poll(() => field('Latitude')).toBeGreaterThan(57.6)
+      await page.getByRole('button', { name: 'Undo' }).tap() // one step
+      await expect.poll(() => field('Longitude')).toBe(11.8)
+      await expect(page.getByRole('button', { name: 'Undo' })).toBeDisabled()
+
+      await page.getByRole('button', { name: 'Next corner' }).tap()
+      const second = await at()
+      const middle = { x: (first.x + second.x) / 2, y: first.y }
+      await swipe(page, middle, { x: middle.x, y: middle.y - 30 })
+      await expect(handle(page)).toHaveAccessibleName(/Corner 2 of 5/)
+      await expect.poll(() => field('Latitude')).toBeGreaterThan(57.6)
+
+      // Far from corners and edges it is the map that goes, and nothing of the area.
+      const [lat, lng] = [await field('Latitude'), await field('Longitude')]
+      const before = await at()
+      await swipe(page, { x: middle.x, y: middle.y - 120 }, { x: middle.x + 30, y: middle.y - 160 })
+      await expect.poll(async () => (await at()).y).toBeLessThan(before.y - 20)
+      expect([await field('Latitude'), await field('Longitude')]).toEqual([lat, lng])
+      await accessible(page)
+    },
+  )
+})
 
 own('a dispatcher sees the area and changes nothing', async ({ page, alone: server }) => {
   await signIn(page, await server.staff('dispatcher'), '/admin/area')

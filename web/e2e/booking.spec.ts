@@ -1,8 +1,25 @@
 /** What booking shows in its corners: how a stop is found, what a price consists of and how long it holds, and nobody coming. */
-import { accessible, test as base, expect, ownServer, type Server, signIn } from './lorry.ts'
+import {
+  accessible,
+  test as base,
+  expect,
+  HERE,
+  ownServer,
+  type Schemas,
+  type Server,
+  signIn,
+} from './lorry.ts'
 
-/** A server where prices and searches end soon. */
-const test = base.extend<{ brief: Server }>({
+/** A server where prices and searches end soon, and one where cancelling costs something once a driver is on his way. */
+const test = base.extend<{ brief: Server; dear: Server }>({
+  dear: ownServer([], false, async (server) => {
+    const admin = await server.staff('admin')
+    await admin.call('PUT', '/v1/tariffs', {
+      currency: 'SEK',
+      items: [{ vehicle: 'van', base: 20000, per_km: 0, per_minute: 0, minimum: 0 }],
+      cancellation: { free_minutes: 0, assigned_percent: 25, arrived_percent: 50 },
+    })
+  }),
   brief: ownServer(['--quote-ttl-s', '10', '--offer-timeout-s', '5', '--search-timeout-s', '8'], false),
 })
 
@@ -73,4 +90,30 @@ test('a price shows its parts, runs out and is asked for anew; a booking that no
   await accessible(page)
   await page.getByRole('button', { name: 'Try again now' }).click()
   await expect(page.getByText(/This price holds for/)).toBeVisible()
+})
+
+test('what cancelling costs is said before it is done, and follows when it becomes dearer meanwhile', async ({
+  page,
+  dear: server,
+}) => {
+  const customer = await server.register('customer')
+  const driver = await server.driver(HERE)
+  const booking = await server.book(customer)
+  await server.accept(driver)
+  await signIn(page, customer, `/book/${booking.id}`)
+  await page.getByRole('button', { name: 'Cancel the booking' }).click()
+  const asked = page.getByRole('alertdialog')
+  await expect(asked).toContainText(/Cancelling costs SEK\s50\./)
+  await accessible(page)
+  await asked.getByRole('button', { name: 'Keep the booking' }).click()
+  expect((await customer.call<Schemas['Booking']>('GET', `/v1/bookings/${booking.id}`)).state).toBe(
+    'assigned',
+  )
+  await page.getByRole('button', { name: 'Cancel the booking' }).click()
+  await expect(asked).toContainText(/Cancelling costs SEK\s50\./)
+  await driver.call('POST', `/v1/bookings/${booking.id}/status`, { status: 'arrived_pickup' })
+  await expect(asked).toContainText(/Cancelling costs SEK\s100\./) // by itself
+  await asked.getByRole('button', { name: 'Cancel it' }).click()
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('Cancelled')
+  expect(await customer.call('GET', `/v1/bookings/${booking.id}`)).toMatchObject({ cancel_fee: 10_000 })
 })

@@ -247,7 +247,7 @@ export const test = base.extend<Fixtures, { current: ServerOfFile }>({
       const complaints: string[] = []
       page.on('pageerror', (error) => complaints.push(error.message))
       page.on('console', (message) => {
-        if (/Content Security Policy|Minified React error/.test(message.text()))
+        if (/Content Security Policy|Minified React error|HydrateFallback/.test(message.text()))
           complaints.push(message.text())
       })
       await use(complaints)

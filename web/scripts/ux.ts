@@ -14,7 +14,7 @@ const rows = readFileSync(join(web, '../docs/ux.md'), 'utf8')
 function titles(file: string): string[] {
   const path = [join(web, 'e2e', file), join(web, 'src', file)].find(existsSync)
   if (path === undefined) return []
-  return [...readFileSync(path, 'utf8').matchAll(/\b(?:test|it)\(\s*'([^']+)'/g)].map((m) => String(m[1]))
+  return [...readFileSync(path, 'utf8').matchAll(/\b(?:test|it|own)\(\s*'([^']+)'/g)].map((m) => String(m[1]))
 }
 
 const faults: string[] = []

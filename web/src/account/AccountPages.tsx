@@ -6,6 +6,7 @@ import type { User } from '@/api/session.ts'
 import { useUser } from '@/app/hooks.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { cx, Skeleton } from '@/ui/index.tsx'
+import { Tabs } from '@/ui/Tabs.tsx'
 import { Toaster } from '@/ui/toast.tsx'
 
 const everybody: User['role'][] = ['customer', 'driver', 'dispatcher', 'admin']
@@ -83,7 +84,7 @@ function Pages() {
   const mine = places.filter((place) => place.roles.includes(role))
   return (
     <div className="mx-auto flex max-w-5xl flex-col">
-      <nav aria-label={t('account.title')} className="flex gap-1 overflow-x-auto border-b border-line p-2">
+      <Tabs label={t('account.title')} className="border-b border-line p-2">
         {mine.map(({ path, name }) => (
           <NavLink
             key={path}
@@ -98,7 +99,7 @@ function Pages() {
             {t(name)}
           </NavLink>
         ))}
-      </nav>
+      </Tabs>
       <Routes>
         {mine.map(({ path, Page }) => (
           <Route

@@ -12,6 +12,7 @@ import { latinDigits } from '@/i18n/format.ts'
 import { type Language, languages, setLanguage } from '@/i18n/index.ts'
 import { ifMatch, placeErrors, SaveFailure, SelectField, useSaid } from '@/ui/form.tsx'
 import { Button, Failure, Field, Panel, Skeleton } from '@/ui/index.tsx'
+import { useLeaveWarning } from '@/ui/Leave.tsx'
 import { toast } from '@/ui/toast.tsx'
 
 type User = Schemas['User']
@@ -64,6 +65,8 @@ function Profile({ me, refresh }: { me: User; refresh: () => void }) {
     defaultValues: { name: me.name, phone: me.phone ?? '' },
   })
   const said = useSaid(form)
+  const { isDirty, isSubmitting } = form.formState
+  const leave = useLeaveWarning(isDirty && !isSubmitting)
   const submit = form.handleSubmit(async (body) => {
     setRest(null)
     try {
@@ -78,6 +81,7 @@ function Profile({ me, refresh }: { me: User; refresh: () => void }) {
   return (
     <Panel className="p-4">
       <form onSubmit={submit} noValidate className="grid grid-cols-1 gap-4" aria-label={t('account.profile')}>
+        {leave.warning}
         <Field label={t('field.name')} autoComplete="name" error={said('name')} {...form.register('name')} />
         <Field
           label={t('field.phone')}
@@ -96,7 +100,7 @@ function Profile({ me, refresh }: { me: User; refresh: () => void }) {
           }}
         />
         <div>
-          <Button kind="primary" type="submit" busy={form.formState.isSubmitting}>
+          <Button kind="primary" type="submit" busy={isSubmitting}>
             {t('set.save')}
           </Button>
         </div>

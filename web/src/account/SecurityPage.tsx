@@ -12,6 +12,7 @@ import { ConfirmButton } from '@/ui/Confirm.tsx'
 import { placeErrors, SaveFailure, useSaid } from '@/ui/form.tsx'
 import { Button, Failure, Field, Panel, Skeleton } from '@/ui/index.tsx'
 import { toast } from '@/ui/toast.tsx'
+import { deviceOf } from './device.ts'
 import { SecondFactor } from './SecondFactor.tsx'
 
 export default function SecurityPage() {
@@ -125,6 +126,33 @@ function Sessions() {
   )
 }
 
+/** Its short name; all that it says of itself for whoever wants to know. */
+function DeviceName({ agent }: { agent: string | null }) {
+  const { t } = useTranslation()
+  const device = deviceOf(agent ?? '')
+  const name =
+    device === null
+      ? t('account.unknownDevice')
+      : device.system === null
+        ? device.name
+        : t('account.deviceOn', { name: device.name, system: device.system })
+  return (
+    <>
+      <p className="break-words">
+        <bdi>{name}</bdi>
+      </p>
+      {agent && agent !== name && (
+        <details className="text-sm text-quiet">
+          <summary className="min-h-compact content-center">{t('account.deviceMore')}</summary>
+          <bdi dir="ltr" className="wrap-anywhere">
+            {agent}
+          </bdi>
+        </details>
+      )}
+    </>
+  )
+}
+
 function One({ session }: { session: Schemas['OpenSession'] }) {
   const { t } = useTranslation()
   const client = useQueryClient()
@@ -142,9 +170,7 @@ function One({ session }: { session: Schemas['OpenSession'] }) {
   return (
     <li className="flex flex-wrap items-center gap-3 border-t border-line pt-2">
       <div className="min-w-0 grow basis-60">
-        <p className="break-words">
-          <bdi>{session.device ?? t('account.unknownDevice')}</bdi>
-        </p>
+        <DeviceName agent={session.device} />
         <p className="text-sm text-quiet">
           {t('account.lastUsed', { at: day(session.last_used_at) })} ·{' '}
           {t('account.since', { at: day(session.created_at) })}

@@ -11,6 +11,7 @@ import { useUser } from '@/app/hooks.ts'
 import { languages } from '@/i18n/index.ts'
 import { CheckField, placeErrors, SaveFailure, SelectField, useSaid } from '@/ui/form.tsx'
 import { Button, Failure, Field, Panel, Skeleton } from '@/ui/index.tsx'
+import { useLeaveWarning } from '@/ui/Leave.tsx'
 import { toast } from '@/ui/toast.tsx'
 
 type Now = Schemas['NotificationPreferencesNow']
@@ -87,6 +88,8 @@ function Form({ now, etag, refresh }: { now: Now; etag: string; refresh: () => v
     },
   })
   const said = useSaid(form)
+  const { isDirty, isSubmitting } = form.formState
+  const leave = useLeaveWarning(isDirty && !isSubmitting)
   const submit = form.handleSubmit(async ({ email, message, ...rest }) => {
     setRest(null)
     const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== ''))
@@ -107,6 +110,7 @@ function Form({ now, etag, refresh }: { now: Now; etag: string; refresh: () => v
   const nameOf = (kind: string) => t(`account.when.${kind}`, { defaultValue: kind })
   return (
     <form onSubmit={submit} noValidate className="grid grid-cols-1 gap-4" aria-label={t('account.told')}>
+      {leave.warning}
       <Panel className="overflow-hidden">
         <table className="w-full text-sm">
           <caption className="sr-only">{t('account.told')}</caption>
@@ -200,7 +204,7 @@ function Form({ now, etag, refresh }: { now: Now; etag: string; refresh: () => v
         }}
       />
       <div>
-        <Button kind="primary" type="submit" busy={form.formState.isSubmitting}>
+        <Button kind="primary" type="submit" busy={isSubmitting}>
           {t('set.save')}
         </Button>
       </div>

@@ -5,6 +5,7 @@ import { Navigate, NavLink, Route, Routes } from 'react-router'
 import { useUser } from '@/app/hooks.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { Button, cx, Empty, Skeleton } from '@/ui/index.tsx'
+import { Tabs } from '@/ui/Tabs.tsx'
 import { Toaster } from '@/ui/toast.tsx'
 import type { Section } from './section.ts'
 
@@ -41,9 +42,10 @@ function Face() {
   const mine = sections.filter((section) => user !== null && section.roles.includes(user.role))
   return (
     <div className="flex h-full min-h-0 flex-col md:flex-row">
-      <nav
-        aria-label={t('admin.title')}
-        className="flex shrink-0 gap-1 overflow-x-auto border-line bg-panel p-2 max-md:border-b md:w-52 md:flex-col md:overflow-y-auto md:border-e"
+      <Tabs
+        label={t('admin.title')}
+        around="shrink-0 md:w-52"
+        className="border-line bg-panel p-2 max-md:border-b md:h-full md:flex-col md:overflow-y-auto md:border-e"
       >
         {mine.map((section) => (
           <NavLink
@@ -59,7 +61,7 @@ function Face() {
             {t(section.name)}
           </NavLink>
         ))}
-      </nav>
+      </Tabs>
       <div className="min-h-0 min-w-0 grow overflow-y-auto">
         <Routes>
           {mine.map(({ path, Page }) => (

@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { NavLink, Outlet } from 'react-router'
 import type { User } from '@/api/session.ts'
 import { cx } from '@/ui/index.tsx'
+import { Tabs } from '@/ui/Tabs.tsx'
 import { AccountFace } from './AccountFace.tsx'
 import { useLiveBookings, useLiveStatus, useUser } from './hooks.ts'
 
@@ -44,7 +45,7 @@ export function Shell() {
       </a>
       <header className="flex min-h-touch items-center gap-1 border-b border-line bg-panel px-3">
         <span className="me-3 font-semibold">Lorry</span>
-        <nav className="flex min-w-0 gap-1 overflow-x-auto" aria-label={t('nav.label')}>
+        <Tabs label={t('nav.label')}>
           {user &&
             places[user.role].map(([to, name]) => (
               <NavLink
@@ -53,7 +54,7 @@ export function Shell() {
                 end={to !== '/admin'}
                 className={({ isActive }) =>
                   cx(
-                    'flex items-center px-3 text-sm',
+                    'flex shrink-0 items-center px-3 text-sm',
                     user.role === 'driver' ? 'min-h-drive' : 'min-h-touch',
                     isActive ? 'font-semibold text-accent' : 'text-quiet',
                   )
@@ -62,7 +63,7 @@ export function Shell() {
                 {t(name)}
               </NavLink>
             ))}
-        </nav>
+        </Tabs>
         <span className="grow" />
         <LiveBadge />
         <Account />

@@ -35,10 +35,14 @@ async function worded<T>(face: Promise<T>): Promise<T> {
   return face
 }
 
+/** What stands there while the first page is read: nothing, for a blink. */
+const HydrateFallback = () => null
+
 export const router = createBrowserRouter([
-  { path: '/track/:token', lazy: () => worded(import('@/track/TrackPage.tsx')) },
+  { path: '/track/:token', HydrateFallback, lazy: () => worded(import('@/track/TrackPage.tsx')) },
   {
     element: <Shell />,
+    HydrateFallback,
     children: [
       { index: true, element: <Home /> },
       { path: '/sign-in', lazy: () => import('./SignInPage.tsx') },

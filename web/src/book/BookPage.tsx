@@ -1,6 +1,6 @@
 /** Booking, one decision a screen: where, which vehicle, is all of it right. The step is in the address, so that Back
  * goes one step back and keeps what was written. */
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useSearchParams } from 'react-router'
 import { ServiceBorder } from '@/map/border.tsx'
@@ -27,6 +27,7 @@ export function BookPage() {
   const placed = draft.stops.every(isPlaced)
   const asked = query.get('step')
   const step = placed && (asked === 'vehicle' || asked === 'review') ? asked : 'stops'
+  const panel = useStepBegins(step)
   const quotes = useQuotes(draft, step !== 'stops')
   const go = (to: string) => setQuery(to === 'stops' ? {} : { step: to })
   const outside = step === 'stops' ? null : outsideOf(quotes.error)
@@ -45,7 +46,10 @@ export function BookPage() {
 
   return (
     <div className="flex h-full flex-col-reverse md:flex-row">
-      <div className="max-h-[65%] overflow-auto border-t border-line bg-panel p-4 md:max-h-none md:w-96 md:shrink-0 md:border-e md:border-t-0">
+      <div
+        ref={panel}
+        className="max-h-[65%] overflow-auto border-t border-line bg-panel p-4 md:max-h-none md:w-96 md:shrink-0 md:border-e md:border-t-0"
+      >
         {pinning !== null ? (
           <div className="grid gap-3">
             <p>{t('place.tap')}</p>
@@ -89,6 +93,20 @@ export function BookPage() {
       </LorryMap>
     </div>
   )
+}
+
+/** A step begins at its top and with its heading, wherever the one before was left: for eyes, keys and ears alike. The first one
+ * a page shows takes nobody's focus. */
+function useStepBegins(step: string) {
+  const panel = useRef<HTMLDivElement>(null)
+  const shown = useRef(step)
+  useEffect(() => {
+    if (shown.current === step) return
+    shown.current = step
+    panel.current?.scrollTo({ top: 0, behavior: 'instant' })
+    panel.current?.querySelector('h1')?.focus({ preventScroll: true })
+  }, [step])
+  return panel
 }
 
 /** Moves the map when a stop is placed, and not when the person moves it. */

@@ -7,7 +7,7 @@ import { StateWord } from '@/booking/StateWord.tsx'
 import { Way } from '@/booking/Way.tsx'
 import { day, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
-import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
+import { Button, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 
 const filters = ['all', 'scheduled', 'active', 'finished'] as const
 
@@ -42,7 +42,6 @@ export function HistoryPage() {
           <Button
             key={f}
             aria-pressed={f === filter}
-            className={cx(f === filter && 'border-accent text-accent')}
             onClick={() => setQuery(f === 'all' ? {} : { state: f }, { replace: true })}
           >
             {t(f === 'scheduled' ? 'later.filter' : `history.${f}`)}

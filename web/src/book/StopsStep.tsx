@@ -38,7 +38,9 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
         onNext()
       }}
     >
-      <h1 className="text-lg font-semibold">{t('book.where')}</h1>
+      <h1 tabIndex={-1} className="text-lg font-semibold">
+        {t('book.where')}
+      </h1>
       <ol className="grid gap-3">
         {stops.map((stop, index) => (
           <li key={stop.key} className="grid gap-1">

@@ -29,21 +29,15 @@ export function VehicleStep({
 
   return (
     <div className="grid gap-4">
-      <h1 className="text-lg font-semibold">{t('book.which')}</h1>
+      <h1 tabIndex={-1} className="text-lg font-semibold">
+        {t('book.which')}
+      </h1>
       <Parcel unfit={quotes.unfit} />
       <PromoField error={quotes.error} />
       {quotes.error !== null && !isOfPromo(quotes.error) && (
         <Failure error={quotes.error} retry={quotes.again} />
       )}
       {quotes.isPending && [0, 1, 2, 3].map((n) => <Skeleton key={n} className="h-16" />)}
-      {first && (
-        <p className="text-sm text-quiet">
-          {t(first.estimate ? 'book.tripEstimate' : 'book.trip', {
-            distance: distance(first.distance_m),
-            duration: duration(first.duration_s),
-          })}
-        </p>
-      )}
       {first?.pickup_window && (
         <p>
           {t('later.pickup')} <When window={first.pickup_window} />
@@ -126,6 +120,12 @@ function VehicleCard({
                 : t('book.pickupIn', { time: duration(quote.pickup_eta_s) })}
             </>
           )}
+        </span>
+        <span className="figures block text-sm text-quiet">
+          {t(quote.estimate ? 'book.tripEstimate' : 'book.trip', {
+            distance: distance(quote.distance_m),
+            duration: duration(quote.duration_s),
+          })}
         </span>
         {quote.promo_unfit !== undefined && (
           <span className="block text-sm text-waits">{t('promo.notThis')}</span>

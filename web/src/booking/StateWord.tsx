@@ -1,6 +1,7 @@
 /** A booking's state as an icon, a word and a colour: never the colour alone. */
 import { useTranslation } from 'react-i18next'
 import type { Schemas } from '@/api/client.ts'
+import { useUser } from '@/app/hooks.ts'
 import { cx } from '@/ui/index.tsx'
 
 const marks: Record<Schemas['BookingState'], [string, string]> = {
@@ -20,15 +21,23 @@ const marks: Record<Schemas['BookingState'], [string, string]> = {
   returned: ['↩', 'text-bad'],
 }
 
-export function StateWord({ state, className }: { state: Schemas['BookingState']; className?: string }) {
+/** What a state is called by whoever reads it: the goods come to the customer, and to nobody in the office. */
+export function useStateWord(): (state: Schemas['BookingState']) => string {
   const { t } = useTranslation()
+  const role = useUser()?.role
+  const office = role === 'dispatcher' || role === 'admin'
+  return (state) => t(`state.${state}`, office ? { context: 'office' } : {})
+}
+
+export function StateWord({ state, className }: { state: Schemas['BookingState']; className?: string }) {
+  const word = useStateWord()
   const [icon, colour] = marks[state]
   return (
     <span className={cx('inline-flex items-baseline gap-2', colour, className)}>
       <span aria-hidden className={cx(icon === '➤' && 'rtl:-scale-x-100')}>
         {icon}
       </span>
-      {t(`state.${state}`)}
+      {word(state)}
     </span>
   )
 }

@@ -4,9 +4,11 @@ import { useTranslation } from 'react-i18next'
 import { api, data } from '@/api/client.ts'
 import { day } from '@/i18n/format.ts'
 import { Failure, Skeleton } from '@/ui/index.tsx'
+import { useStateWord } from './StateWord.tsx'
 
 export function Timeline({ bookingId }: { bookingId: string }) {
   const { t } = useTranslation()
+  const word = useStateWord()
   const query = useQuery({
     queryKey: ['timeline', bookingId],
     queryFn: () => data(api.GET('/v1/bookings/{id}/timeline', { params: { path: { id: bookingId } } })),
@@ -19,7 +21,7 @@ export function Timeline({ bookingId }: { bookingId: string }) {
         <li key={entry.seq}>
           <span className="block">
             {t(`event.${entry.type.replace('booking.', '')}`)}
-            {entry.type === 'booking.progressed' && <> · {t(`state.${entry.data.state}`)}</>}
+            {entry.type === 'booking.progressed' && <> · {word(entry.data.state)}</>}
           </span>
           <span className="block text-sm text-quiet">
             {day(entry.at)} · {t(`actor.${entry.actor.kind}`)}

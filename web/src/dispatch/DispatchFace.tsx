@@ -9,7 +9,7 @@ import { number } from '@/i18n/format.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { StopMarks } from '@/map/layers.tsx'
 import { LorryMap, useMap } from '@/map/Map.tsx'
-import { Button, cx, sayProblem } from '@/ui/index.tsx'
+import { Button, sayProblem } from '@/ui/index.tsx'
 import { Toaster, toast } from '@/ui/toast.tsx'
 import { AlertList, AlertNews, isOpen, useAlerts } from './AlertList.tsx'
 import { BulkBar } from './BulkBar.tsx'
@@ -195,7 +195,6 @@ export function Component() {
                 key={v}
                 size="compact"
                 aria-pressed={listed === 'jobs' && v === view}
-                className={cx(listed === 'jobs' && v === view && 'border-accent text-accent')}
                 onClick={() => set({ view: v === 'all' ? null : v, list: null })}
               >
                 {t(`dispatch.view.${v}`)}
@@ -205,13 +204,7 @@ export function Component() {
               </Button>
             ))}
             {(['alerts', 'vehicles'] as const).map((l) => (
-              <Button
-                key={l}
-                size="compact"
-                aria-pressed={l === listed}
-                className={cx(l === listed && 'border-accent text-accent')}
-                onClick={() => set({ list: l })}
-              >
+              <Button key={l} size="compact" aria-pressed={l === listed} onClick={() => set({ list: l })}>
                 {t(`console.${l}`)}
                 {l === 'alerts' && openAlerts > 0 && (
                   <span className="figures text-bad">{number(openAlerts)}</span>

@@ -7,7 +7,7 @@ import { serverNow } from '@/api/session.ts'
 import { clock } from '@/i18n/format.ts'
 import { useDrawn } from '@/map/layers.tsx'
 import { useMap } from '@/map/Map.tsx'
-import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
+import { Button, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 
 type At = Schemas['Playback']['positions'][number]
 export const spans = { 1: 5, 4: 15, 24: 60 } as const // hours: seconds a step
@@ -74,13 +74,7 @@ export function PlaybackPanel({ query, span, index, onSpan, onIndex }: Props) {
       <fieldset className="flex flex-wrap gap-1">
         <legend className="mb-1 text-sm font-medium">{t('console.playback')}</legend>
         {([1, 4, 24] as const).map((hours) => (
-          <Button
-            key={hours}
-            size="compact"
-            aria-pressed={hours === span}
-            className={cx(hours === span && 'border-accent text-accent')}
-            onClick={() => onSpan(hours)}
-          >
+          <Button key={hours} size="compact" aria-pressed={hours === span} onClick={() => onSpan(hours)}>
             {t('console.lastHours', { count: hours })}
           </Button>
         ))}

@@ -8,7 +8,12 @@ import { PhotoField } from './ProofForm.tsx'
 const reasons = ['nobody', 'refused', 'address', 'damaged', 'size', 'other'] as const
 type Reason = (typeof reasons)[number]
 
-export function FailDialog({ onFail }: { onFail: (reason: string, photo: Blob | null) => void }) {
+type Props = {
+  /** The goods go back then, and the job goes on. */
+  returns: boolean
+  onFail: (reason: string, photo: Blob | null) => void
+}
+export function FailDialog({ returns, onFail }: Props) {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const [reason, setReason] = useState<Reason | null>(null)
@@ -32,7 +37,9 @@ export function FailDialog({ onFail }: { onFail: (reason: string, photo: Blob | 
         <AlertDialog.Overlay className="fixed inset-0 z-40 bg-shade" />
         <AlertDialog.Content className="fixed inset-x-0 bottom-0 z-50 mx-auto grid max-h-full max-w-xl gap-4 overflow-auto rounded-panel border border-line bg-panel p-4">
           <AlertDialog.Title className="text-lg font-semibold">{t('drive.fail.title')}</AlertDialog.Title>
-          <AlertDialog.Description>{t('drive.fail.more')}</AlertDialog.Description>
+          <AlertDialog.Description>
+            {t(returns ? 'drive.fail.moreBack' : 'drive.fail.more')}
+          </AlertDialog.Description>
           <fieldset className="grid gap-2">
             <legend className="sr-only">{t('drive.fail.title')}</legend>
             {reasons.map((r) => (
@@ -72,7 +79,7 @@ export function FailDialog({ onFail }: { onFail: (reason: string, photo: Blob | 
                 onFail(text, photo)
               }}
             >
-              {t('drive.fail.do')}
+              {t(returns ? 'drive.fail.doBack' : 'drive.fail.do')}
             </Button>
           </div>
         </AlertDialog.Content>

@@ -169,7 +169,12 @@ function Next({ job, stop }: { job: Schemas['Booking']; stop: Schemas['Stop'] | 
           </Button>
         </>
       )}
-      {canFail(job.state) && <FailDialog onFail={(reason, photo) => void fail(reason, photo)} />}
+      {canFail(job.state) && (
+        <FailDialog
+          returns={stop.kind === 'dropoff' && job.returns !== undefined}
+          onFail={(reason, photo) => void fail(reason, photo)}
+        />
+      )}
     </div>
   )
 }

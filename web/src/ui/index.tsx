@@ -22,8 +22,10 @@ type ButtonProps = ButtonHTMLAttributes<HTMLButtonElement> & {
   asChild?: boolean
 }
 const kinds = {
-  primary: 'bg-accent text-on-accent font-semibold hover:opacity-90',
-  plain: 'bg-raised text-text border border-line hover:border-quiet',
+  primary: 'bg-accent text-on-accent font-semibold hover:brightness-90',
+  // What is pressed stays marked: by its edge, its colour and its weight.
+  plain:
+    'bg-raised text-text border border-line hover:border-quiet aria-pressed:border-accent aria-pressed:bg-panel aria-pressed:font-semibold aria-pressed:text-accent',
   quiet: 'text-accent hover:bg-raised',
   danger: 'border border-bad text-bad hover:bg-raised',
 }

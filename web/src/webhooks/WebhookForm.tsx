@@ -7,6 +7,7 @@ import { z } from 'zod'
 import type { Schemas } from '@/api/client.ts'
 import { CheckField, placeErrors, SaveFailure, useSaid } from '@/ui/form.tsx'
 import { Button, Field } from '@/ui/index.tsx'
+import { useLeaveWarning } from '@/ui/Leave.tsx'
 
 const events = [
   'booking.requested',
@@ -57,6 +58,8 @@ export function WebhookForm({ values, action, save, onCancel, onRefresh }: Props
     defaultValues: values ?? { url: '', description: '', events: [] },
   })
   const said = useSaid(form)
+  const { isDirty, isSubmitting } = form.formState
+  const leave = useLeaveWarning(isDirty && !isSubmitting)
   const submit = form.handleSubmit(async (typed) => {
     setRest(null)
     try {
@@ -67,6 +70,7 @@ export function WebhookForm({ values, action, save, onCancel, onRefresh }: Props
   })
   return (
     <form onSubmit={submit} noValidate className="grid grid-cols-1 gap-4" aria-label={action}>
+      {leave.warning}
       <Field
         label={t('webhooks.url')}
         hint={t('webhooks.urlHint')}
@@ -106,7 +110,7 @@ export function WebhookForm({ values, action, save, onCancel, onRefresh }: Props
         })}
       />
       <div className="flex flex-wrap gap-2">
-        <Button kind="primary" type="submit" busy={form.formState.isSubmitting}>
+        <Button kind="primary" type="submit" busy={isSubmitting}>
           {action}
         </Button>
         {onCancel && <Button onClick={onCancel}>{t('set.cancel')}</Button>}

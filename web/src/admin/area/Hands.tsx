@@ -3,12 +3,14 @@
 import type { Map as MapLibre, MapMouseEvent, MapTouchEvent } from 'maplibre-gl'
 import { type KeyboardEvent, useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
+import { number } from '@/i18n/format.ts'
 import { useMap } from '@/map/Map.tsx'
 import { cornerOf, halfway, type Position, position, ringAt, ringOf, type Shape, type Spot } from './shape.ts'
 
 const MOUSE_PX = 10
 const FINGER_PX = 22
 const STEP_PX = 8
+const DEGREE_DIGITS = 5 // a metre, as it is read out
 
 export type HandsProps = {
   shape: Shape
@@ -175,7 +177,12 @@ function Handle({ map, at, ...props }: HandsProps & { map: MapLibre; at: Positio
         type="button"
         dir="ltr"
         className="absolute top-0 left-0 grid size-7 place-items-center rounded-full border-2 border-going bg-panel text-sm"
-        aria-label={t('area.handle', { n: spot.corner + 1, of: size, lat, long: lng })}
+        aria-label={t('area.handle', {
+          n: spot.corner + 1,
+          of: size,
+          lat: number(lat, DEGREE_DIGITS),
+          long: number(lng, DEGREE_DIGITS),
+        })}
         aria-keyshortcuts="ArrowLeft ArrowRight ArrowUp ArrowDown PageUp PageDown Insert Delete"
         onFocus={() => reveal(at)}
         onKeyDown={onKeyDown}
