@@ -73,6 +73,12 @@ static const struct schema_field promo_fields[] = {
 };
 const struct schema ev_promo_schema = SCHEMA(struct ev_promo, "PromoEvent", promo_fields);
 
+static const struct schema_field of_user_fields[] = {
+    {"user_id", S_ID, AT(ev_of_user, user_id), .hint = "usr"},
+    {"since", S_TIME, AT(ev_of_user, since_us)},
+};
+const struct schema ev_of_user_schema = SCHEMA(struct ev_of_user, "OfUserEvent", of_user_fields);
+
 static const struct schema_field told_fields[] = {
     {"user_id", S_ID, AT(ev_told, user_id), .hint = "usr"},
     {"role", S_ENUM, AT(ev_told, role), .names = role_names},
@@ -236,6 +242,10 @@ static const struct schema_field cash_fields[] = {
     {"reason", S_STR, AT(ev_cash, reason)},
     {"reference", S_STR, AT(ev_cash, reference)},
     {"reverses", S_ID, AT(ev_cash, reverses), .hint = "cse"},
+    {"at", S_TIME, AT(ev_cash, at_us)},
+    {"booking_id", S_ID, AT(ev_cash, booking_id), .hint = "bkg"},
+    {"customer_id", S_ID, AT(ev_cash, customer_id), .hint = "usr"},
+    {"stop", S_I64, AT(ev_cash, stop)},
 };
 const struct schema ev_cash_schema = SCHEMA(struct ev_cash, "CashEvent", cash_fields);
 

@@ -131,6 +131,15 @@ struct ev_webhook {
 /* ---- booking, to itself: what an import or a recurrence wants booked (services/booking/order.h);
  * key: the booking's id ---- */
 #define EV_BOOKING_ORDERED "booking.ordered"
+#define EV_STANDING_ASKED                                                                          \
+    "standing.asked" /* struct ev_of_user: its customer may have been erased meanwhile */
+#define EV_RECURRENCE_STOPPED                                                                      \
+    "recurrence.stopped" /* struct ev_of_user: its customer's account is disabled */
+struct ev_of_user {
+    struct str user_id;
+    int64_t since_us; /* 0: whenever */
+};
+extern const struct schema ev_of_user_schema;
 
 /* ---- imports and recurrences, to whoever they are of ---- */
 #define EV_IMPORT_UPDATED "import.updated" /* struct ev_told; key: the import's id */
@@ -331,7 +340,10 @@ struct ev_cash {
     int32_t kind;                            /* enum cash_kind */
     struct str currency;
     struct cash_lines lines;
-    struct str by, reason, reference, reverses; /* the last three may be absent */
+    struct str by, reason, reference, reverses; /* of a settlement; may be absent */
+    int64_t at_us;                              /* of what came of a booking; 0: the event's */
+    struct str booking_id, customer_id;         /* … */
+    int64_t stop;                               /* I64_ABSENT: of none */
 };
 extern const struct schema ev_cash_schema;
 

@@ -11,7 +11,7 @@
 #define BIT(state) (1u << BOOKING_##state)
 
 static const unsigned legal[BOOKING_STATE_COUNT] = {
-    [BOOKING_NONE] = BIT(SCHEDULED) | BIT(REQUESTED),
+    [BOOKING_NONE] = BIT(SCHEDULED) | BIT(REQUESTED) | BIT(CANCELLED), /* one too many */
     [BOOKING_SCHEDULED] = BIT(SCHEDULED) | BIT(REQUESTED) | BIT(EXPIRED) | BIT(CANCELLED),
     [BOOKING_REQUESTED] =
         BIT(REQUESTED) | BIT(OFFERED) | BIT(ASSIGNED) | BIT(EXPIRED) | BIT(CANCELLED),
@@ -235,6 +235,8 @@ static void check_events(struct oracle *o, const struct shadow_booking *b,
             continue; /* of another matter */
         if (str_starts(change->events[i].type, "file."))
             continue; /* of a picture that it lets go */
+        if (str_is(change->events[i].type, EV_STANDING_ASKED))
+            continue; /* whether there still is somebody whom it is for */
         if (json_parse(o->parser, change->events[i].data, &event) < 0)
             continue;
         bool fits = sim_json_i64(event, "version") == b->version &&

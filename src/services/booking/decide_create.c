@@ -32,7 +32,7 @@ static int load_create(struct command *cmd, struct store *store, int64_t now_us)
         if (found < 0)
             return found;
     }
-    int err = open_reserve(cmd, store);
+    int err = cmd->who.role == ROLE_CUSTOMER ? open_reserve(cmd, store, cmd->who.user_id) : 0;
     if (err < 0)
         return err;
     if (facts->set != NULL) /* decided once already, or the bench's */
@@ -134,10 +134,8 @@ static bool may_create(const struct command *cmd, const struct decide_ctx *ctx,
         return false;
     }
     if (facts->too_many) {
-        const struct booking_service *s = cmd->service;
-        decision_problem(ret, cmd, PROBLEM_TOO_MANY_OPEN,
-                         "you have %d open bookings, which is as many as an account may have",
-                         s->o.open_bookings_max);
+        decision_problem(ret, cmd, PROBLEM_TOO_MANY_OPEN, "%.*s",
+                         STR_ARG(open_words(cmd->service, cmd->arena)));
         return false;
     }
     return true;

@@ -174,6 +174,20 @@ void handle_cancellation(struct call *c) {
     call_json(c, 200, buf_str(&out));
 }
 
+static void cancel(struct edit *e, unsigned hats, struct str reason, int64_t fee) {
+    edit_move(e, ACTION_CANCEL, hats);
+    e->b->reason = reason;
+    e->b->cancel_fee = fee;
+    ledger_cancelled(e->b, fee, e->ctx->now_us, e->ctx->arena);
+    edit_entry(e, ENTRY_CANCELLED)->reason = reason;
+    edit_event(e, ENTRY_CANCELLED, NULL);
+    edit_close_offers(e, CLOSE_WITHDRAWN);
+}
+
+void booking_call_off(struct edit *e, struct str reason) {
+    cancel(e, HAT_SYSTEM, reason, 0);
+}
+
 static void decide_cancel(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
     const struct booking *b = state;
@@ -199,13 +213,7 @@ static void decide_cancel(const struct command *cmd, const struct decide_ctx *ct
     }
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
-    edit_move(&e, ACTION_CANCEL, hats);
-    e.b->reason = body->reason;
-    e.b->cancel_fee = fee;
-    ledger_cancelled(e.b, fee, ctx->now_us, ctx->arena);
-    edit_entry(&e, ENTRY_CANCELLED)->reason = body->reason;
-    edit_event(&e, ENTRY_CANCELLED, NULL);
-    edit_close_offers(&e, CLOSE_WITHDRAWN);
+    cancel(&e, hats, body->reason, fee);
     edit_commit(&e, ret);
     edit_reply(&e, ret, 200);
 }

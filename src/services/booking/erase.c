@@ -9,6 +9,7 @@
 #include "services/booking/import.h"
 #include "services/booking/recurrence.h"
 #include "services/booking/saved_places.h"
+#include "services/booking/standing.h"
 
 #include <string.h>
 
@@ -157,12 +158,38 @@ static const struct eraser_target targets[] = {
     {&saved_places_aggregate, 0, NULL, NULL},
     {&import_aggregate, -1, NULL, NULL},
     {&recurrence_aggregate, 0, NULL, NULL},
+    {&disabled_aggregate, -1, NULL, NULL},
 };
 const struct store_collection booking_erasure_collection = {.name = "booking_erasures"};
 static const struct aggregate erasure_aggregate = {.collection = &booking_erasure_collection,
                                                    .schema = &erasure_schema};
-static const struct command_type erasure_begin = {
-    .name = "booking.erase", .aggregate = &erasure_aggregate, .decide = eraser_begin};
+
+/* What he has open: booked without him in the moment when he went, for else he could not go. */
+struct left_open {
+    struct str ids[ENGAGED_BOOKINGS_MAX];
+    int32_t count;
+};
+
+static int load_erasure(struct command *cmd, struct store *store, int64_t now_us) {
+    struct left_open *left = arena_new(cmd->arena, struct left_open);
+    (void)now_us;
+    cmd->facts = left;
+    left->count = 0;
+    return add_open(store, executor_parser(cmd->executor), 0,
+                    customer_open_key(cmd->arena, cmd->id), cmd->arena, left->ids, &left->count);
+}
+
+static void decide_erasure(const struct command *cmd, const struct decide_ctx *ctx,
+                           const void *state, struct decision *ret) {
+    const struct left_open *left = cmd->facts;
+    eraser_begin(cmd, ctx, state, ret);
+    for (int32_t i = 0; i < left->count && state == NULL; i++)
+        standing_ask(ret, cmd, ctx, left->ids[i], cmd->id);
+}
+static const struct command_type erasure_begin = {.name = "booking.erase",
+                                                  .aggregate = &erasure_aggregate,
+                                                  .load = load_erasure,
+                                                  .decide = decide_erasure};
 const struct eraser booking_eraser = {&erasure_aggregate, &erasure_begin, targets,
                                       COUNT_OF(targets)};
 

@@ -245,14 +245,12 @@ static void price_row(struct command *cmd, const struct import *im, int64_t now_
                       struct step_row *r) {
     struct booking_service *s = cmd->service;
     r->errors = arena_new(cmd->arena, struct field_errors);
-    r->set = order_price(s, im->rows[r->at].order, im->owner_id, im->head.id, now_us, cmd->arena,
-                         r->errors);
+    const struct order_owner owner = {im->owner_id, im->role, im->head.id};
+    r->set = order_price(s, im->rows[r->at].order, &owner, now_us, cmd->arena, r->errors);
     if (r->set == NULL || room)
         return;
     r->set = NULL;
-    field_errors_add(r->errors, cmd->arena, STR(""),
-                     "you have %d open bookings, which is as many as an account may have",
-                     s->o.open_bookings_max);
+    field_errors_add(r->errors, cmd->arena, STR(""), "%.*s", STR_ARG(open_words(s, cmd->arena)));
 }
 
 /* The next that wait. */

@@ -27,7 +27,8 @@ struct booking_service {
     struct histogram assigned_after; /* from the request to its driver */
     int64_t next_prune_us;           /* executor thread */
     int64_t erase_next_us;           /* executor thread: eraser_tick */
-    struct map opening; /* executor thread: customers whom this batch opens bookings for */
+    struct map opening;   /* executor thread: customers whom this batch opens bookings for, … */
+    struct map beginning; /* … and whose recurrences it begins */
 };
 
 /* ---- bodies of requests: also the args of the commands ---- */
@@ -149,6 +150,16 @@ struct quote_set *quote_alone(const struct quote_ask *ask, struct field_errors *
 
 /* ---- commands ---- */
 
+/* What a batch adds for one account does not show in the store yet: open.c counts it. For load; for
+ * applied and undone. OWN is of the command, ID lives as long. */
+struct opening {
+    struct str id; /* absent: its command does not count */
+    int32_t count; /* of a batch's first for ID: how many they are */
+};
+int32_t opening_count(const struct map *m, struct str id);
+void opening_add(struct map *m, struct opening *own, struct str id);
+void opening_drop(struct map *m, struct opening *own);
+
 /* What a create needs beside its booking: gathered by load, or given by the bench. */
 struct create_facts {
     const struct quote_set *set; /* NULL: no such quote */
@@ -160,14 +171,16 @@ struct create_facts {
     } * stops;        /* for each of STOPS_MAX; NULL: none is asked for a PIN */
     bool wants_promo; /* its use has to be taken first */
     bool too_many;    /* the customer has as many open bookings as he may */
-    bool reserved;    /* this command counts among those of its batch */
-    int32_t opening;  /* of a batch's first for its customer: how many they are */
+    bool erased;      /* of an order: its customer was erased meanwhile */
+    struct opening opening;
 };
-/* open.c: for load (ERR of the store); for applied and undone. */
-int open_reserve(const struct command *cmd, struct store *store);
+/* open.c: for load (ERR of the store), with an id that lives as long as CMD; for applied and
+ * undone. */
+int open_reserve(const struct command *cmd, struct store *store, struct str customer_id);
 /* Open bookings of CUSTOMER_ID in the store, but no more than MAX are counted. */
 int open_count(struct store *store, struct str customer_id, int32_t max, int32_t *ret);
 void open_release(const struct command *cmd);
+struct str open_words(const struct booking_service *s, struct arena *a); /* why no more */
 
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
     booking_rate, booking_rate_by_link, booking_accept, booking_decline, booking_assign,
@@ -246,6 +259,8 @@ void edit_reply(struct edit *e, struct decision *d, int status);
 void booking_fill(struct edit *e, const struct create_body *body, const struct create_facts *facts,
                   const struct quote *quote);
 void booking_secret(const struct booking_service *s, struct create_facts *facts);
+/* The system cancels it, for nothing: decide_move.c. */
+void booking_call_off(struct edit *e, struct str reason);
 
 /* ---- what decide functions have in common ---- */
 

@@ -29,6 +29,8 @@ const char *const booking_action_names[ACTION_COUNT] = {
 #define MOVE(state, ...)                                                                           \
     { .to = BOOKING_##state, __VA_ARGS__ }
 #define PARTIES (HAT_CUSTOMER | HAT_STAFF)
+/* The system calls off what nobody wants any more (standing.h), until it is on board. */
+#define CALLED_OFF [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES | HAT_SYSTEM)
 /* Other drop-offs: while there is one that nobody has come to yet. */
 #define CHANGES_STOPS(state)                                                                       \
     [ACTION_CHANGE_STOPS] = MOVE(state, .who = PARTIES, .conditions = MOVE_STAFF_REASON)
@@ -46,7 +48,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
         [BOOKING_SCHEDULED] =
             {
                 [ACTION_EXPIRE] = MOVE(EXPIRED, .who = HAT_SYSTEM), /* it was past before we woke */
-                [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CALLED_OFF,
                 [ACTION_DISPATCH] = MOVE(REQUESTED, .who = HAT_SYSTEM),
                 [ACTION_RESCHEDULE] = MOVE(SCHEDULED, .who = PARTIES),
                 CHANGES_STOPS(SCHEDULED),
@@ -56,7 +58,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_OFFER] = MOVE(OFFERED, .who = HAT_SYSTEM),
                 [ACTION_ASSIGN] = MOVE(ASSIGNED, .who = HAT_STAFF),
                 [ACTION_EXPIRE] = MOVE(EXPIRED, .who = HAT_SYSTEM),
-                [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CALLED_OFF,
                 CHANGES_STOPS(REQUESTED),
             },
         [BOOKING_OFFERED] =
@@ -66,7 +68,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_ACCEPT] = MOVE(ASSIGNED, .who = HAT_ASKED),
                 [ACTION_ASSIGN] = MOVE(ASSIGNED, .who = HAT_STAFF),
                 [ACTION_EXPIRE] = MOVE(EXPIRED, .who = HAT_SYSTEM),
-                [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CALLED_OFF,
                 CHANGES_STOPS(OFFERED),
             },
         [BOOKING_ASSIGNED] =
@@ -74,7 +76,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_ARRIVE_PICKUP] =
                     MOVE(ARRIVED_PICKUP, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP,
                          .stop_state = STOP_ARRIVED),
-                [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CALLED_OFF,
                 CHANGES_HANDS,
                 CHANGES_STOPS(ASSIGNED),
             },
@@ -85,7 +87,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_FAIL] =
                     MOVE(FAILED, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP | MOVE_REASON,
                          .stop_state = STOP_FAILED),
-                [ACTION_CANCEL] = MOVE(CANCELLED, .who = PARTIES),
+                CALLED_OFF,
                 CHANGES_HANDS,
                 CHANGES_STOPS(ARRIVED_PICKUP),
             },

@@ -11,6 +11,32 @@
 
 #define OPEN_PAGE 50
 
+int32_t opening_count(const struct map *m, struct str id) {
+    const struct opening *first = map_get(m, id);
+    return first != NULL ? first->count : 0;
+}
+
+void opening_add(struct map *m, struct opening *own, struct str id) {
+    struct opening *first = map_get(m, id);
+    own->id = id;
+    if (first == NULL) {
+        first = own;
+        first->count = 0;
+        map_put(m, id, first);
+    }
+    first->count++;
+}
+
+/* The first one's memory is there until all of its batch have been here. */
+void opening_drop(struct map *m, struct opening *own) {
+    if (own->id.p == NULL)
+        return;
+    struct opening *first = map_get(m, own->id);
+    if (--first->count == 0)
+        map_remove(m, own->id);
+    own->id = STR_NONE;
+}
+
 int open_count(struct store *store, struct str customer_id, int32_t max, int32_t *ret) {
     struct arena a;
     arena_init(&a, 1024);
@@ -35,42 +61,33 @@ int open_count(struct store *store, struct str customer_id, int32_t max, int32_t
     return err;
 }
 
-int open_reserve(const struct command *cmd, struct store *store) {
+struct str open_words(const struct booking_service *s, struct arena *a) {
+    return arena_printf(a, "you have %d open bookings, which is as many as an account may have",
+                        s->o.open_bookings_max);
+}
+
+int open_reserve(const struct command *cmd, struct store *store, struct str customer_id) {
     struct booking_service *s = cmd->service;
     struct create_facts *facts = cmd->facts;
     int32_t max = s->o.open_bookings_max, open = 0;
     facts->too_many = false;
-    if (max < 0 || cmd->who.role != ROLE_CUSTOMER)
+    if (max < 0)
         return 0;
-    struct create_facts *first = map_get(&s->opening, cmd->who.user_id);
-    int32_t opening = first != NULL ? first->opening : 0;
+    int32_t opening = opening_count(&s->opening, customer_id);
     if (opening < max) {
-        int err = open_count(store, cmd->who.user_id, max - opening, &open);
+        int err = open_count(store, customer_id, max - opening, &open);
         if (err < 0)
             return err;
-        opening += open;
     }
-    facts->too_many = opening >= max;
-    if (facts->too_many)
-        return 0;
-    if (first == NULL) {
-        first = facts;
-        first->opening = 0;
-        map_put(&s->opening, cmd->who.user_id, first);
-    }
-    first->opening++;
-    facts->reserved = true;
+    facts->too_many = opening + open >= max;
+    if (!facts->too_many)
+        opening_add(&s->opening, &facts->opening, customer_id);
     return 0;
 }
 
-/* The first one's memory is there until all of its batch have been here. */
 void open_release(const struct command *cmd) {
     struct booking_service *s = cmd->service;
     struct create_facts *facts = cmd->facts;
-    if (facts == NULL || !facts->reserved)
-        return;
-    facts->reserved = false;
-    struct create_facts *first = map_get(&s->opening, cmd->who.user_id);
-    if (--first->opening == 0)
-        map_remove(&s->opening, cmd->who.user_id);
+    if (facts != NULL)
+        opening_drop(&s->opening, &facts->opening);
 }

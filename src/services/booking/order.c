@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "services/booking/schedule.h"
+#include "services/booking/standing.h"
 
 #include <stddef.h>
 
@@ -51,8 +52,8 @@ void order_check(const struct booking_service *s, const struct order *o, int64_t
 }
 
 struct quote_set *order_price(struct booking_service *s, const struct order *o,
-                              struct str customer_id, struct str made_by, int64_t now_us,
-                              struct arena *a, struct field_errors *errors) {
+                              const struct order_owner *owner, int64_t now_us, struct arena *a,
+                              struct field_errors *errors) {
     struct quote_body body = {.stops = arena_array(a, struct place, o->stop_count),
                               .stop_count = o->stop_count,
                               .vehicle = o->vehicle,
@@ -62,11 +63,12 @@ struct quote_set *order_price(struct booking_service *s, const struct order *o,
     for (int32_t i = 0; i < o->stop_count; i++)
         body.stops[i] = o->stops[i].place;
     struct quote_set *set =
-        quote_alone(&(struct quote_ask){s, &body, customer_id, now_us, a}, errors);
+        quote_alone(&(struct quote_ask){s, &body, owner->customer_id, now_us, a}, errors);
     if (set == NULL)
         return NULL;
     CHECK(set->quote_count == 1);
-    set->made_by = made_by;
+    set->made_by = owner->made_by;
+    set->role = owner->role;
     set->notes = o->notes;
     set->payment = o->payment;
     set->contacts = arena_array(a, struct contact_of, o->stop_count);
@@ -109,16 +111,21 @@ static int load_order(struct command *cmd, struct store *store, int64_t now_us) 
     const struct booking_service *s = cmd->service;
     const struct order_args *args = cmd->args;
     static const struct create_body plain;
-    (void)store;
+    struct create_facts *facts = cmd->facts;
+    enum standing standing;
     (void)now_us;
-    if (cmd->facts != NULL)
-        return 0;
-    struct create_facts *facts = arena_new(cmd->arena, struct create_facts);
-    booking_secret(s, facts);
-    facts->set = args->set;
-    facts->stops = proof_secrets(s, &plain, STOPS_MAX, cmd->arena);
-    cmd->facts = facts;
-    return 0;
+    if (facts == NULL) {
+        cmd->facts = facts = arena_new(cmd->arena, struct create_facts);
+        booking_secret(s, facts);
+        facts->set = args->set;
+        facts->stops = proof_secrets(s, &plain, STOPS_MAX, cmd->arena);
+    }
+    int err = standing_of(store, executor_parser(cmd->executor), args->set->customer_id, cmd->arena,
+                          &standing, NULL);
+    facts->erased = standing == STANDING_ERASED;
+    if (err == 0 && !facts->erased && args->set->role == ROLE_CUSTOMER)
+        err = open_reserve(cmd, store, args->set->customer_id);
+    return err;
 }
 
 /* The system's, for its customer. */
@@ -126,19 +133,30 @@ static void decide_order(const struct command *cmd, const struct decide_ctx *ctx
                          struct decision *ret) {
     static const struct create_body plain;
     const struct create_facts *facts = cmd->facts;
-    if (state != NULL)
-        return; /* it came before */
+    if (state != NULL || facts->erased)
+        return; /* it came before; or there is nobody whom it could be for */
     struct edit e;
     edit_begin(&e, cmd, ctx, NULL);
     booking_fill(&e, &plain, facts, &facts->set->quotes[0]);
+    if (facts->too_many) { /* others were opened since it was ordered */
+        e.event_count = 0; /* so that nobody looks for a driver */
+        booking_call_off(&e, open_words(cmd->service, ctx->arena));
+    }
     edit_commit(&e, ret);
+    standing_ask(ret, cmd, ctx, cmd->id, facts->set->customer_id);
+}
+
+static void order_applied(const struct command *cmd, const struct decision *d, const void *state) {
+    open_release(cmd);
+    booking_applied(cmd, d, state);
 }
 
 static const struct command_type booking_order = {.name = "booking.order",
                                                   .aggregate = &booking_aggregate,
                                                   .load = load_order,
                                                   .decide = decide_order,
-                                                  .applied = booking_applied};
+                                                  .applied = order_applied,
+                                                  .undone = open_release};
 
 /* What a broker holds may be anything. */
 static bool sound(const struct quote_set *set) {

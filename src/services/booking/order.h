@@ -5,8 +5,10 @@
  * again, there is one booking; and since the event lies in the outbox of the same commit, it is
  * never lost.
  *
- * Whether it may be booked is decided before the event is written. Making the booking asks nothing
- * any more: not whether the quote has run out meanwhile, nor how many its customer has open.
+ * Whether it may be booked is decided before the event is written. Making the booking does not ask
+ * whether the quote has run out meanwhile. But several documents at once may have thought that
+ * there is room for one more: what is too many by then is made as cancelled, and says why. And of
+ * who was erased meanwhile nothing is made.
  */
 #ifndef LORRY_BOOKING_ORDER_H
 #define LORRY_BOOKING_ORDER_H
@@ -32,10 +34,16 @@ extern const struct schema order_schema, order_stop_schema;
 /* What the schema cannot say: windows, goods. */
 void order_check(const struct booking_service *s, const struct order *o, int64_t now_us,
                  struct arena *a, struct field_errors *errors);
-/* Its price, for CUSTOMER_ID at NOW_US. NULL: ERRORS says why. Any thread. */
+/* Whose it is, and of which document (absent: of none yet). */
+struct order_owner {
+    struct str customer_id;
+    int32_t role; /* enum role, when he made it */
+    struct str made_by;
+};
+/* Its price, for OWNER at NOW_US. NULL: ERRORS says why. Any thread. */
 struct quote_set *order_price(struct booking_service *s, const struct order *o,
-                              struct str customer_id, struct str made_by, int64_t now_us,
-                              struct arena *a, struct field_errors *errors);
+                              const struct order_owner *owner, int64_t now_us, struct arena *a,
+                              struct field_errors *errors);
 /* The id of the booking that MADE_BY wants for NUMBER (a row, a day). AT_US: the time in the id. */
 struct str order_booking_id(struct str made_by, int64_t number, int64_t at_us, struct arena *a);
 /* Writes the event. SET is of order_price. */

@@ -2,6 +2,8 @@
  */
 #include "services/booking/recurrence.h"
 
+#include "services/booking/standing.h"
+
 #include "base/check.h"
 #include "base/err.h"
 
@@ -11,6 +13,7 @@
 #define PAUSE_US US_PER_S /* until the next step, where more is due than one takes */
 
 const char *const recurrence_state_names[] = {NULL, "active", "paused", "ended", NULL};
+const char *const pause_reason_names[] = {NULL, "account_disabled", NULL};
 const char *const occurrence_state_names[] = {NULL, "booked", "failed", "held", "skipped", NULL};
 const char *const occurrence_reason_names[] = {NULL,       "outside_area", "no_tariff",
                                                "goods",    "too_dear",     "too_many_open",
@@ -63,6 +66,8 @@ static const struct schema_field recurrence_fields[] = {
     {"updated_at", S_TIME, AT(recurrence, updated_at_us)},
     {"ended_at", S_TIME, AT(recurrence, ended_at_us)},
     {"next", S_TIME, AT(recurrence, next_us)},
+    {"vouched", S_TIME, AT(recurrence, vouched_us)},
+    {"stopped", S_ENUM, AT(recurrence, stopped), .names = pause_reason_names},
 };
 const struct schema recurrence_schema =
     SCHEMA(struct recurrence, "StoredRecurrence", recurrence_fields);
@@ -205,6 +210,10 @@ void recurrence_write(struct jw *w, const struct recurrence *r) {
     jw_kv_i64(w, "version", r->head.version);
     jw_kv_str(w, "owner_id", r->owner_id);
     jw_kv_str(w, "state", str_from(recurrence_state_names[r->state]));
+    jw_kv_str(w, "paused_reason",
+              r->state == RECURRENCE_PAUSED && r->stopped != PAUSE_NONE
+                  ? str_from(pause_reason_names[r->stopped])
+                  : STR_NONE);
     jw_kv_str(w, "name", r->name);
     schema_write_fields(&order_schema, r->order, S_STORE, w);
     write_when(w, r);
@@ -261,6 +270,7 @@ struct step_occurrence {
 };
 struct recurrence_step {
     int64_t version; /* of the recurrence that was read; 0: there is none */
+    bool disabled;   /* its owner's account is, and he has not said since that it goes on */
     struct step_occurrence due[RECURRENCE_STEP_MAX];
     int32_t count;
     int64_t next_us; /* of the next after these; 0: there is none */
@@ -296,7 +306,8 @@ static void judge(struct command *cmd, const struct recurrence *r, int64_t now_u
         refuse(cmd, o, REASON_TOO_LATE, "/pickup/from", STR("has gone by"));
         return;
     }
-    o->set = order_price(s, &order, r->owner_id, r->head.id, now_us, cmd->arena, o->errors);
+    const struct order_owner owner = {r->owner_id, r->role, r->head.id};
+    o->set = order_price(s, &order, &owner, now_us, cmd->arena, o->errors);
     if (o->set == NULL) {
         o->reason = reason_of(o->errors);
         return;
@@ -307,10 +318,7 @@ static void judge(struct command *cmd, const struct recurrence *r, int64_t now_u
         refuse(cmd, o, REASON_TOO_DEAR, "/price_max",
                arena_printf(cmd->arena, "it costs %lld", (long long)o->total));
     else if (!room)
-        refuse(cmd, o, REASON_TOO_MANY_OPEN, "",
-               arena_printf(cmd->arena,
-                            "you have %d open bookings, which is as many as an account may have",
-                            s->o.open_bookings_max));
+        refuse(cmd, o, REASON_TOO_MANY_OPEN, "", open_words(s, cmd->arena));
 }
 
 static void list_due(struct booking_service *s, struct command *cmd, const struct recurrence *r,
@@ -334,6 +342,17 @@ static void list_due(struct booking_service *s, struct command *cmd, const struc
     step->next_us = due.more ? now_us + PAUSE_US : due.next_us;
 }
 
+static int look_at_owner(struct command *cmd, struct store *store, const struct recurrence *r,
+                         struct recurrence_step *step) {
+    enum standing standing;
+    int64_t since_us;
+    int err = standing_of(store, executor_parser(cmd->executor), r->owner_id, cmd->arena, &standing,
+                          &since_us);
+    step->disabled = standing == STANDING_ERASED ||
+                     (standing == STANDING_DISABLED && since_us > recurrence_vouched(r));
+    return err;
+}
+
 /* The occurrences that are due, and their prices. */
 static int load_step(struct command *cmd, struct store *store, int64_t now_us) {
     struct recurrence_step *step = arena_new(cmd->arena, struct recurrence_step);
@@ -348,6 +367,9 @@ static int load_step(struct command *cmd, struct store *store, int64_t now_us) {
     step->version = r->head.version;
     if (r->state != RECURRENCE_ACTIVE)
         return 0;
+    err = look_at_owner(cmd, store, r, step);
+    if (err < 0 || step->disabled)
+        return err;
     list_due(cmd->service, cmd, r, now_us, step);
     if (step->count > 0)
         err = order_room(cmd->service, store, r->owner_id, r->role, RECURRENCE_STEP_MAX, &room);
@@ -487,6 +509,38 @@ static void own_occurrences(struct recurrence *r, struct arena *a) {
         memcpy(r->occurrences, old, (size_t)r->occurrence_count * sizeof(*old));
 }
 
+void recurrence_rest(struct recurrence *r, int64_t now_us, struct arena *a) {
+    int32_t kept = 0;
+    own_occurrences(r, a);
+    pass(r, now_us);
+    for (int32_t i = 0; i < r->occurrence_count; i++) {
+        if (r->occurrences[i].state != OCCURRENCE_HELD)
+            r->occurrences[kept++] = r->occurrences[i];
+    }
+    r->occurrence_count = kept;
+    r->state = RECURRENCE_PAUSED;
+    r->next_us = 0;
+}
+
+/* Not because somebody said so. */
+static void stop(const struct command *cmd, const struct decide_ctx *ctx, struct recurrence *r,
+                 struct decision *ret) {
+    recurrence_rest(r, ctx->now_us, ctx->arena);
+    r->stopped = PAUSE_ACCOUNT_DISABLED;
+    recurrence_tell(cmd, ctx, r, ret);
+}
+
+/* ARGS: when that was. */
+static void decide_stop(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
+                        struct decision *ret) {
+    const struct recurrence *old = state;
+    const int64_t *since_us = cmd->args;
+    if (old != NULL && old->state == RECURRENCE_ACTIVE && *since_us > recurrence_vouched(old))
+        stop(cmd, ctx, recurrence_edit(cmd, ctx, old, ret), ret);
+}
+const struct command_type recurrence_stop = {
+    .name = "recurrence.stop", .aggregate = &recurrence_aggregate, .decide = decide_stop};
+
 static void decide_step(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                         struct decision *ret) {
     const struct recurrence *old = state;
@@ -499,6 +553,10 @@ static void decide_step(const struct command *cmd, const struct decide_ctx *ctx,
         return;
     }
     struct recurrence *r = recurrence_edit(cmd, ctx, old, ret);
+    if (step->disabled) {
+        stop(cmd, ctx, r, ret);
+        return;
+    }
     own_occurrences(r, ctx->arena);
     pass(r, ctx->now_us);
     for (int32_t i = 0; i < step->count; i++) {
@@ -556,6 +614,8 @@ static int load_book(struct command *cmd, struct store *store, int64_t now_us) {
     step->count = 1;
     err = order_room(s, store, r->owner_id, r->role, 1, &room);
     if (err == 0)
+        err = look_at_owner(cmd, store, r, step);
+    if (err == 0)
         judge(cmd, r, now_us, room > 0, args->total != I64_ABSENT ? args->total : r->price_max,
               &step->due[0]);
     return err;
@@ -601,6 +661,11 @@ static void decide_book(const struct command *cmd, const struct decide_ctx *ctx,
     }
     if (step->version != old->head.version) { /* of one batch; the price may be another */
         decision_problem(ret, cmd, PROBLEM_VERSION_CONFLICT, "it was changed meanwhile");
+        return;
+    }
+    if (step->disabled) { /* the office asks */
+        decision_problem(ret, cmd, PROBLEM_ILLEGAL_TRANSITION,
+                         "booking one of its days is not possible: its account is disabled");
         return;
     }
     if (step->due[0].set == NULL) {

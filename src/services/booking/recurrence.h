@@ -8,7 +8,8 @@
  * recurrence's and the day. So each occurrence is booked once, whatever fails, and by whichever
  * process; and a process that was away when the time came does it when it is back.
  *
- *   active ⇄ paused → ended     ended: by its customer, or after its last day
+ *   active ⇄ paused → ended     ended: by its customer, or after its last day; paused: also where
+ *                               its customer's account is disabled, until he says that it goes on
  *
  * What cannot be booked (outside the area, no tariff, too many open bookings, its time has gone by)
  * is noted with the reason and told; the next one is tried all the same. What is dearer than its
@@ -51,6 +52,9 @@ enum occurrence_state {
 _Static_assert(OCCURRENCE_STATE_COUNT <= COUNT_OF(((struct booking_service *)0)->occurrences),
                "counted");
 extern const char *const occurrence_state_names[];
+/* Why it is paused, where nobody said so. */
+enum pause_reason { PAUSE_NONE, PAUSE_ACCOUNT_DISABLED };
+extern const char *const pause_reason_names[];
 /* Why one could not be booked. */
 enum occurrence_reason {
     REASON_NONE,
@@ -95,12 +99,15 @@ struct recurrence {
                                        of those before */
     int32_t occurrence_count;
     int64_t created_at_us, updated_at_us, ended_at_us;
-    int64_t next_us; /* its next wake-up; 0: none */
+    int64_t next_us;    /* its next wake-up; 0: none */
+    int64_t vouched_us; /* when its owner last said himself that it goes on; 0: when he made it */
+    int32_t stopped;    /* enum pause_reason: it is paused, and not because somebody said so */
 };
 extern const struct schema recurrence_schema;
 extern const struct aggregate recurrence_aggregate;
 extern const struct store_collection recurrence_collection;
 extern const struct command_type recurrence_wake;
+extern const struct command_type recurrence_stop; /* its owner's account is disabled */
 
 /* What the clock of the area shows. */
 struct wall {
@@ -151,6 +158,9 @@ struct str day_date(int64_t day, struct arena *a);
 struct recurrence_rule recurrence_rule_of(const struct recurrence *r);
 /* The last day whose occurrence would have begun by NOW. */
 int64_t recurrence_gone(const struct recurrence_rule *rule, struct wall now);
+static inline int64_t recurrence_vouched(const struct recurrence *r) {
+    return r->vouched_us != 0 ? r->vouched_us : r->created_at_us;
+}
 bool recurrence_visible(const struct recurrence *r, const struct identity *who);
 void recurrence_write(struct jw *w, const struct recurrence *r);
 struct str recurrence_view(const struct recurrence *r, struct arena *a);
@@ -166,6 +176,9 @@ void recurrence_refuse_date(const struct command *cmd, struct str why, struct de
 /* What follows a change: it is told, noted if staff did it, and the answer is the new view. */
 void recurrence_finish(const struct command *cmd, const struct decide_ctx *ctx, const char *action,
                        const struct recurrence *old, struct recurrence *r, struct decision *ret);
+/* It is paused: nobody is asked for what is held, which is seen to anew when it goes on. R is of
+ * recurrence_edit. */
+void recurrence_rest(struct recurrence *r, int64_t now_us, struct arena *a);
 /* A copy to be changed, as the new state. */
 struct recurrence *recurrence_edit(const struct command *cmd, const struct decide_ctx *ctx,
                                    const struct recurrence *old, struct decision *ret);

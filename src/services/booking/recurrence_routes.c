@@ -210,8 +210,8 @@ static bool bookable(struct call *c, const struct order *order, const struct win
         window = *at;
         asked.pickup_window = &window;
     }
-    if (order_price(c->service, &asked, c->who.user_id, STR_NONE, c->now_us, &c->arena, &errors) !=
-        NULL)
+    const struct order_owner owner = {c->who.user_id, (int32_t)c->who.role, STR_NONE};
+    if (order_price(c->service, &asked, &owner, c->now_us, &c->arena, &errors) != NULL)
         return true;
     call_invalid(c, &errors);
     return false;
@@ -221,10 +221,12 @@ static bool bookable(struct call *c, const struct order *order, const struct win
 
 struct begin_facts {
     bool too_many;
+    struct opening beginning;
 };
 
-/* As the store has them: two of one batch do not see each other. */
+/* Those that the store has, and those of this batch. */
 static int load_begin(struct command *cmd, struct store *store, int64_t now_us) {
+    struct booking_service *s = cmd->service;
     struct begin_facts *facts = arena_new(cmd->arena, struct begin_facts);
     struct store_query q = {.collection = &recurrence_collection,
                             .index = recurrence_collection.indexes[1],
@@ -233,10 +235,28 @@ static int load_begin(struct command *cmd, struct store *store, int64_t now_us) 
     struct store_doc *docs;
     int32_t count;
     (void)now_us;
+    *facts = (struct begin_facts){0};
     cmd->facts = facts;
     int err = store->ops->list(store, &q, cmd->arena, &docs, &count);
-    facts->too_many = err == 0 && count == RECURRENCES_MAX;
-    return err;
+    if (err < 0)
+        return err;
+    facts->too_many = count + opening_count(&s->beginning, cmd->who.user_id) >= RECURRENCES_MAX;
+    if (!facts->too_many)
+        opening_add(&s->beginning, &facts->beginning, cmd->who.user_id);
+    return 0;
+}
+
+static void begin_over(const struct command *cmd) {
+    struct booking_service *s = cmd->service;
+    struct begin_facts *facts = cmd->facts;
+    if (facts != NULL)
+        opening_drop(&s->beginning, &facts->beginning);
+}
+
+static void begin_applied(const struct command *cmd, const struct decision *d, const void *state) {
+    (void)d;
+    (void)state;
+    begin_over(cmd);
 }
 
 void recurrence_answer(const struct command *cmd, const struct decide_ctx *ctx,
@@ -295,7 +315,9 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
 const struct command_type recurrence_begin = {.name = "recurrence.begin",
                                               .aggregate = &recurrence_aggregate,
                                               .load = load_begin,
-                                              .decide = decide_begin};
+                                              .decide = decide_begin,
+                                              .applied = begin_applied,
+                                              .undone = begin_over};
 
 /* ---- changing, ending, skipping ---- */
 
@@ -382,6 +404,29 @@ static void change_when(const struct recurrence_args *args, const struct decide_
     r->ends_on = day_date(day, ctx->arena);
 }
 
+/* What was stopped because of its owner's account goes on when he says so, and nobody else. */
+static bool may_resume(const struct recurrence *old, const struct command *cmd,
+                       const struct recurrence_body *body, struct decision *ret) {
+    bool own = str_eq(old->owner_id, cmd->who.user_id);
+    if (body->paused != TRI_FALSE || old->stopped == PAUSE_NONE || own)
+        return true;
+    decision_problem(ret, cmd, PROBLEM_ILLEGAL_TRANSITION,
+                     "its account was disabled: only its customer says that it goes on");
+    return false;
+}
+
+static void change_pause(int32_t paused, const struct command *cmd, const struct decide_ctx *ctx,
+                         struct recurrence *r) {
+    if (str_eq(r->owner_id, cmd->who.user_id))
+        r->vouched_us = ctx->now_us;
+    if (paused == TRI_ABSENT)
+        return;
+    r->stopped = PAUSE_NONE;
+    r->state = RECURRENCE_ACTIVE;
+    if (paused == TRI_TRUE)
+        recurrence_rest(r, ctx->now_us, ctx->arena);
+}
+
 static void decide_change(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
     const struct recurrence *old = state;
@@ -393,11 +438,12 @@ static void decide_change(const struct command *cmd, const struct decide_ctx *ct
         decision_invalid(ret, cmd, "/ends_on", "is before its first day");
         return;
     }
+    if (!may_resume(old, cmd, &args->body, ret))
+        return;
     struct recurrence *r = recurrence_edit(cmd, ctx, old, ret);
     change_trip(&args->body, ctx, r);
     change_when(args, ctx, r);
-    if (args->body.paused != TRI_ABSENT)
-        r->state = args->body.paused == TRI_TRUE ? RECURRENCE_PAUSED : RECURRENCE_ACTIVE;
+    change_pause(args->body.paused, cmd, ctx, r);
     r->next_us = r->state == RECURRENCE_ACTIVE ? ctx->now_us : 0;
     recurrence_finish(cmd, ctx, "recurrence.changed", old, r, ret);
 }

@@ -12,6 +12,7 @@
 #include "services/booking/report.h"
 #include "services/booking/saved_places.h"
 #include "services/booking/schedule.h"
+#include "services/booking/standing.h"
 #include "services/booking/stops.h"
 
 #include <stdlib.h>
@@ -227,6 +228,9 @@ static const struct event_entry events[] = {
     {EV_BOOKING_COUNTED, &report_event_schema, on_counted},
     {EV_DRIVER_SHIFT, &ev_shift_schema, on_shift},
     {EV_ACCOUNT_ERASED, &ev_erased_schema, booking_on_erased},
+    {EV_ACCOUNT_CHANGED, &ev_account_schema, standing_on_account},
+    {EV_RECURRENCE_STOPPED, &ev_of_user_schema, standing_on_stopped},
+    {EV_STANDING_ASKED, &ev_of_user_schema, standing_on_asked},
     {EV_DISPATCH_OFFERED, &ev_claim_schema, on_offered},
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
     {EV_DRIVER_DROPPED, &ev_claim_schema, on_dropped},
@@ -244,19 +248,14 @@ static const struct event_entry events[] = {
 
 static const struct command_type *const timers[] = {&booking_wake, &promo_wake, &import_wake,
                                                     &recurrence_wake, NULL};
-static const struct store_collection *const collections[] = {&booking_collection,
-                                                             &quote_collection,
-                                                             &tariff_collection,
-                                                             &area_collection,
-                                                             &report_collection,
-                                                             &promo_collection,
-                                                             &promo_uses_collection,
-                                                             &booking_erasure_collection,
-                                                             &favourites_collection,
-                                                             &saved_places_collection,
-                                                             &import_collection,
-                                                             &recurrence_collection,
-                                                             NULL};
+static const struct store_collection *const collections[] = {
+    &booking_collection,    &quote_collection,
+    &tariff_collection,     &area_collection,
+    &report_collection,     &promo_collection,
+    &promo_uses_collection, &booking_erasure_collection,
+    &favourites_collection, &saved_places_collection,
+    &import_collection,     &recurrence_collection,
+    &disabled_collection,   NULL};
 
 static int start(void *self, struct store *reader, int64_t now_us) {
     struct booking_service *s = self;
@@ -378,6 +377,7 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.recurrence_days = s->o.schedule_days_max;
     CHECK(s->o.recurrence_days > 0 && s->o.recurrence_days <= RECURRENCE_DAYS_MAX);
     map_init(&s->opening);
+    map_init(&s->beginning);
     surge_init(&s->surge);
     shelf_init(&s->tariffs, &tariff_shelf, s->o.tariffs, s->o.bus, s->o.peers);
     shelf_init(&s->area, &area_shelf, s->o.area, s->o.bus, s->o.peers);
@@ -390,6 +390,7 @@ struct booking_service *booking_service_free(struct booking_service *s) {
     if (s == NULL)
         return NULL;
     map_free(&s->opening);
+    map_free(&s->beginning);
     shelf_free(&s->tariffs);
     shelf_free(&s->area);
     surge_free(&s->surge);

@@ -181,8 +181,9 @@ static void test_event_twice(void **unused) {
     struct order_stop stops[] = {{{577089000, 119746000, STR_NONE}, NULL},
                                  {{576969000, 119865000, STR_NONE}, NULL}};
     struct order o = {.stops = stops, .stop_count = 2, .vehicle = VEHICLE_VAN};
-    struct quote_set *set = order_price(t->service, &o, t->customer.user_id, made_by, t->h->now_us,
-                                        &t->h->arena, &errors);
+    struct quote_set *set = order_price(
+        t->service, &o, &(struct order_owner){t->customer.user_id, ROLE_CUSTOMER, made_by},
+        t->h->now_us, &t->h->arena, &errors);
     assert_non_null(set);
     for (int i = 0; i < 3; i++) { /* other ids: the dedupe key does not help */
         struct event e = {.id = house_id(t->h, "evt"),

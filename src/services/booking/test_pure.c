@@ -67,7 +67,8 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
     case ACTION_CANCEL:
         if (hat == HAT_STAFF && open_state(s))
             return BOOKING_CANCELLED;
-        return hat == HAT_CUSTOMER && open_state(s) && s <= BOOKING_ARRIVED_PICKUP
+        return (hat == HAT_CUSTOMER || hat == HAT_SYSTEM) && open_state(s) &&
+                       s <= BOOKING_ARRIVED_PICKUP
                    ? BOOKING_CANCELLED
                    : BOOKING_NONE;
     case ACTION_RATE:

@@ -338,24 +338,151 @@ static void test_long(void **unused) {
     town_free(t);
 }
 
+/* What another service says of KEY at AT_US. */
+static void heard(struct town *t, const char *type, struct str key, int64_t at_us,
+                  const struct schema *schema, const void *data) {
+    struct event e = {.id = house_id(t->h, "evt"),
+                      .type = str_from(type),
+                      .key = key,
+                      .at_us = at_us,
+                      .data = schema_text(schema, data, S_STORE, &t->h->arena)};
+    assert_int_equal(t->h->bus->ops->publish(t->h->bus, &e, confirmed, NULL), 0);
+    house_settle(t->h);
+}
+
+static void disable(struct town *t, bool disabled, int64_t at_us) {
+    struct ev_account said = {.user_id = t->customer.user_id,
+                              .name = STR("Asha"),
+                              .email = STR("asha@example.com"),
+                              .role = ROLE_CUSTOMER,
+                              .disabled = disabled};
+    heard(t, EV_ACCOUNT_CHANGED, said.user_id, at_us, &ev_account_schema, &said);
+}
+
+/* What recurs of an account that is disabled stops, says why, and goes on when its customer says
+ * so: not when the account is enabled, and not when the office says it. */
+static void test_disabled(void **unused) {
+    (void)unused;
+    struct town *t = town(14);
+    const char *id = made(t, DAILY "," AFTERNOON), *at = format(t, PATH "/%s", id);
+    const char *own = made(t, DAILY "," AFTERNOON);
+    assert_int_equal(
+        ask(t, t->customer, "PATCH", format(t, PATH "/%s", own), "{\"paused\":true}").status, 200);
+    int before = bookings(t);
+    assert_true(has(get(t, id), "\"paused_reason\":null"));
+    disable(t, true, t->h->now_us);
+    assert_true(has(get(t, id), "\"state\":\"paused\",\"paused_reason\":\"account_disabled\"") &&
+                has(get(t, id), "\"next_at\":null"));
+    assert_true(has(get(t, own), "\"state\":\"paused\",\"paused_reason\":null"));
+    advance(t, 24 * 2);
+    assert_int_equal(bookings(t), before);
+    struct house_answer a = ask(t, t->staff, "PATCH", at, "{\"paused\":false}");
+    assert_true(a.status == 409 && has(a, "/problems/illegal-transition"));
+    disable(t, true, t->h->now_us); /* said once more: of something else */
+    disable(t, false, t->h->now_us);
+    advance(t, 24);
+    assert_true(has(get(t, id), "account_disabled"));
+    assert_int_equal(bookings(t), before);
+    assert_int_equal(ask(t, t->staff, "PATCH", at, "{\"name\":\"Bread\"}").status, 200);
+    assert_true(has(get(t, id), "account_disabled"));
+    a = ask(t, t->customer, "PATCH", at, "{\"paused\":false}");
+    assert_true(a.status == 200 && has(a, "\"state\":\"active\",\"paused_reason\":null"));
+    house_advance(t->h, 2 * US_PER_S);
+    assert_int_equal(bookings(t), before + 3);
+    disable(t, true, t->h->now_us - US_PER_DAY); /* told late: he has said since that it goes on */
+    advance(t, 24);
+    assert_int_equal(bookings(t), before + 4);
+    assert_true(has(get(t, id), "\"state\":\"active\""));
+    town_free(t);
+}
+
+/* One that was being made when its account was disabled stops itself, before it books a day. */
+static void test_disabled_meanwhile(void **unused) {
+    (void)unused;
+    struct town *t = town(15);
+    disable(t, true, t->h->now_us + US_PER_S);
+    const char *id = made(t, DAILY "," AFTERNOON);
+    assert_true(has(get(t, id), "account_disabled"));
+    assert_int_equal(bookings(t), 0);
+    town_free(t);
+}
+
+static int cancelled(struct town *t) {
+    return count(ask(t, t->staff, "GET", "/v1/bookings?state=cancelled&limit=200", NULL),
+                 "\"tracking_token\":");
+}
+
+/* Nothing is made of what was ordered for somebody who is erased meanwhile; and what was made in
+ * that moment is cancelled, and says nothing of him. */
+static void test_erased_meanwhile(void **unused) {
+    (void)unused;
+    struct town *t = town(16);
+    struct ev_erased gone = {.user_id = t->customer.user_id};
+    struct str made_by = house_id(t->h, "rec");
+    struct contact bo = {STR("Bo Berg"), STR("+46701234567")};
+    struct order_stop stops[] = {{{577089000, 119746000, STR("Gate 1")}, &bo},
+                                 {{576969000, 119865000, STR_NONE}, NULL}};
+    struct window w = {t->h->now_us + US_PER_DAY, t->h->now_us + US_PER_DAY + HOUR_US};
+    struct order o = {.stops = stops, .stop_count = 2, .vehicle = VEHICLE_VAN, .pickup_window = &w};
+    struct field_errors errors = {0};
+    struct quote_set *set = order_price(
+        t->service, &o, &(struct order_owner){t->customer.user_id, ROLE_CUSTOMER, made_by},
+        t->h->now_us, &t->h->arena, &errors);
+    assert_non_null(set);
+    for (int64_t day = 1; day <= 2; day++) { /* one is there before him, one comes after */
+        struct str id = order_booking_id(made_by, day, t->h->now_us, &t->h->arena);
+        heard(t, EV_BOOKING_ORDERED, id, t->h->now_us, &quote_set_schema, set);
+        heard(t, EV_ACCOUNT_ERASED, gone.user_id, t->h->now_us, &ev_erased_schema, &gone);
+        house_advance(t->h, 10 * US_PER_S);
+        assert_int_equal(bookings(t), 1);
+        assert_int_equal(cancelled(t), 1);
+    }
+    assert_false(has(ask(t, t->staff, "GET", "/v1/bookings", NULL), "Bo Berg"));
+    town_free(t);
+}
+
+/* More than one document orders at once, and each thinks that there is room: what is too many is
+ * made as cancelled, says why, and is nobody's to drive. */
+static void test_ordered_at_once(void **unused) {
+    (void)unused;
+    struct town *t = town_new(17);
+    town_reopen(t, 10);
+    set_tariff(t, "van", 100);
+    struct house_answer a[3] = {0};
+    const char *body = TRIP "," DAILY "," AFTERNOON "}";
+    for (int i = 0; i < 3; i++)
+        house_begin(t->h,
+                    &(struct house_request){
+                        .method = "POST", .path = PATH, .body = body, .who = t->customer},
+                    &a[i]);
+    house_advance(t->h, 5 * US_PER_S);
+    int all = 0;
+    for (int i = 0; i < 3; i++)
+        all += in(t, member(t, a[i], "id"), "booked");
+    assert_int_equal(all, bookings(t));
+    struct house_answer open =
+        ask(t, t->customer, "GET", "/v1/bookings?state=active&limit=200", NULL);
+    assert_int_equal(count(open, "\"tracking_token\":"), 10);
+    assert_int_equal(cancelled(t), all - 10);
+    assert_true(all > 10); /* else nothing was at stake here */
+    assert_true(has(ask(t, t->customer, "GET", "/v1/bookings?state=cancelled", NULL),
+                    "as many as an account may have"));
+    town_free(t);
+}
+
 /* Who is erased has no recurrences, and nothing is booked for him any more. */
 static void test_erased(void **unused) {
     (void)unused;
     struct town *t = town(13);
     const char *id = made(t, DAILY "," AFTERNOON);
     struct ev_erased said = {.user_id = t->customer.user_id};
-    struct event e = {.id = house_id(t->h, "evt"),
-                      .type = STR(EV_ACCOUNT_ERASED),
-                      .key = t->customer.user_id,
-                      .at_us = t->h->now_us,
-                      .data = schema_text(&ev_erased_schema, &said, S_STORE, &t->h->arena)};
-    assert_int_equal(t->h->bus->ops->publish(t->h->bus, &e, confirmed, NULL), 0);
-    house_settle(t->h);
+    heard(t, EV_ACCOUNT_ERASED, said.user_id, t->h->now_us, &ev_erased_schema, &said);
     house_advance(t->h, 10 * US_PER_S);
     assert_int_equal(ask(t, t->staff, "GET", format(t, PATH "/%s", id), NULL).status, 404);
     int before = bookings(t);
     advance(t, 24 * 2);
     assert_int_equal(bookings(t), before);
+    assert_int_equal(cancelled(t), before); /* nobody is there to whom they could go */
     town_free(t);
 }
 
@@ -489,6 +616,26 @@ static void test_bound(void **unused) {
     town_free(t);
 }
 
+/* Those that meet in one batch count each other. */
+static void test_bound_at_once(void **unused) {
+    (void)unused;
+    struct town *t = town(24);
+    const char *body = TRIP "," WORKDAYS "," AFTERNOON ",\"starts_on\":\"2027-03-01\"}";
+    struct house_answer a[RECURRENCES_MAX + 5] = {0};
+    int made = 0;
+    for (int i = 0; i < RECURRENCES_MAX + 5; i++)
+        house_begin(t->h,
+                    &(struct house_request){
+                        .method = "POST", .path = PATH, .body = body, .who = t->customer},
+                    &a[i]);
+    house_settle(t->h);
+    for (int i = 0; i < RECURRENCES_MAX + 5; i++)
+        made += a[i].status == 201;
+    assert_int_equal(made, RECURRENCES_MAX);
+    assert_int_equal(ask(t, t->customer, "POST", PATH, body).status, 409);
+    town_free(t);
+}
+
 static void test_refused(void **unused) {
     (void)unused;
     static const char *const bad[][2] = {
@@ -577,16 +724,31 @@ static void test_refused_changes(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_booked_ahead),   cmocka_unit_test(test_who_may),
-        cmocka_unit_test(test_ends_by_itself), cmocka_unit_test(test_crashes),
-        cmocka_unit_test(test_away),           cmocka_unit_test(test_same_key),
-        cmocka_unit_test(test_held),           cmocka_unit_test(test_held_to_the_end),
-        cmocka_unit_test(test_outside),        cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_long),           cmocka_unit_test(test_erased),
-        cmocka_unit_test(test_one_fails),      cmocka_unit_test(test_too_many_open),
-        cmocka_unit_test(test_skip),           cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_change),         cmocka_unit_test(test_bound),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_refused_changes),
+        cmocka_unit_test(test_booked_ahead),
+        cmocka_unit_test(test_who_may),
+        cmocka_unit_test(test_ends_by_itself),
+        cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_away),
+        cmocka_unit_test(test_same_key),
+        cmocka_unit_test(test_held),
+        cmocka_unit_test(test_held_to_the_end),
+        cmocka_unit_test(test_outside),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_erased),
+        cmocka_unit_test(test_one_fails),
+        cmocka_unit_test(test_too_many_open),
+        cmocka_unit_test(test_skip),
+        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_change),
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_bound_at_once),
+        cmocka_unit_test(test_ordered_at_once),
+        cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_disabled_meanwhile),
+        cmocka_unit_test(test_erased_meanwhile),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,7 @@ static const struct schema_field quote_set_fields[] = {
     {"goods", S_LIST, AT(quote_set, goods), COUNT_AT(quote_set, goods_count), .sub = &goods_schema,
      .max = GOODS_MAX},
     {"made_by", S_ID, AT(quote_set, made_by)},
+    {"role", S_ENUM, AT(quote_set, role), .names = role_names},
 };
 const struct schema quote_set_schema = SCHEMA(struct quote_set, "StoredQuoteSet", quote_set_fields);
 

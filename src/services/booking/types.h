@@ -218,6 +218,7 @@ struct quote_set {
     struct goods *goods; /* none: nothing was said */
     int32_t goods_count;
     struct str made_by;     /* the import or recurrence that it is for; absent: people */
+    int32_t role;           /* of that: enum role, of whoever it is for */
     struct discount *promo; /* in those prices that have one; NULL: none was named */
     const struct promo_refusal *refused; /* of the answer only: instead of the quotes */
     struct unfit *unfit;                 /* of the answer only, not kept */

@@ -85,8 +85,8 @@ static int64_t in(const struct cash_lines *lines, int account) {
     return lines->amount[account] != I64_ABSENT ? lines->amount[account] : 0;
 }
 
-void cash_post(struct driver *d, struct str currency, const struct cash_lines *lines,
-               struct arena *a) {
+void cash_add(struct driver *d, struct str currency, const struct cash_lines *lines,
+              struct arena *a) {
     CHECK(cash_sum(lines) == 0);
     if (d->cash == NULL) {
         d->cash = arena_new(a, struct cash_book);
@@ -112,7 +112,7 @@ static void move(struct cash_lines *lines, enum cash_account from, enum cash_acc
     lines->amount[to] += amount;
 }
 
-/* ---- entries, made by events ---- */
+/* ---- the one way into a book ---- */
 
 static struct str ulid_of(struct str id) {
     CHECK(id.len > ULID_TEXT_LEN);
@@ -124,6 +124,108 @@ static struct str entry_id(struct arena *a, struct str driver_id, struct str pub
     return arena_printf(a, "%.*s_%.*s", STR_ARG(ulid_of(driver_id)), STR_ARG(ulid_of(public_id)));
 }
 
+static struct cash_entry entry_of(const struct ev_cash *said, int64_t at_us) {
+    return (struct cash_entry){.driver_id = said->driver_id,
+                               .kind = said->kind,
+                               .at_us = said->at_us != 0 ? said->at_us : at_us,
+                               .currency = said->currency,
+                               .lines = said->lines,
+                               .booking_id = said->booking_id,
+                               .customer_id = said->customer_id,
+                               .stop = said->stop,
+                               .by = said->by,
+                               .reason = said->reason,
+                               .reference = said->reference,
+                               .reverses = said->reverses};
+}
+
+/* Into the balances of NEXT, which is being edited; the entry is written of the event of it. */
+static void post(struct driver *next, const struct ev_cash *said, const struct command *cmd,
+                 const struct decide_ctx *ctx, struct decision *ret) {
+    cash_add(next, said->currency, &said->lines, ctx->arena);
+    decision_event(ret, cmd, ctx, EV_CASH_SETTLED, cmd->id, &ev_cash_schema, said);
+}
+
+struct post_facts {
+    bool posted; /* its entry is there: it is in the balances */
+};
+
+/* What was heard before is known by its event only for some days; an event may be given again after
+ * that (`lorry dead-letters`). Its entry stays. */
+static int load_post(struct command *cmd, struct store *store, int64_t now_us) {
+    const struct ev_cash *said = cmd->args;
+    struct post_facts *facts = arena_new(cmd->arena, struct post_facts);
+    struct store_doc doc;
+    (void)now_us;
+    cmd->facts = facts;
+    int err =
+        store->ops->get(store, &cash_entry_collection,
+                        entry_id(cmd->arena, said->driver_id, said->entry_id), cmd->arena, &doc);
+    facts->posted = err == 0;
+    return err == ERR_NOT_FOUND ? 0 : err;
+}
+
+static void decide_post(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
+                        struct decision *ret) {
+    const struct ev_cash *said = cmd->args;
+    const struct post_facts *facts = cmd->facts;
+    if (state == NULL || facts->posted)
+        return;
+    struct driver *next = driver_edit(cmd, ctx, state, ret);
+    post(next, said, cmd, ctx, ret);
+    if (said->kind != KIND_REVERSED)
+        return;
+    struct ev_notice notice = {.kind = STR("cash_reversed"),
+                               .days = I64_ABSENT,
+                               .reason = said->reason,
+                               .amount = I64_ABSENT};
+    driver_notice(next, &notice, cmd, ctx, ret);
+}
+static const struct command_type post_type = {.name = "cash.post",
+                                              .aggregate = &driver_aggregate,
+                                              .load = load_post,
+                                              .decide = decide_post,
+                                              .applied = driver_applied};
+
+bool cash_sound(const struct ev_booking *b) {
+    return b->money != NULL && id_valid(b->driver_id, "drv") && cash_sum(b->money) == 0;
+}
+
+/* The entry is named by the event that brought it. */
+void cash_take(struct event_turn *t, const struct ev_booking *b, enum cash_kind kind) {
+    if (!cash_sound(b) || !id_valid(t->event->id, "evt"))
+        return;
+    struct ev_cash *said = arena_new(t->arena, struct ev_cash);
+    *said = (struct ev_cash){.entry_id = id_with_prefix(t->arena, t->event->id, "cse"),
+                             .driver_id = b->driver_id,
+                             .user_id = id_with_prefix(t->arena, b->driver_id, "usr"),
+                             .kind = (int32_t)kind,
+                             .currency = b->currency,
+                             .lines = *b->money,
+                             .at_us = t->event->at_us,
+                             .booking_id = b->booking_id,
+                             .customer_id = b->customer_id,
+                             .stop = b->money_stop};
+    event_command(t, &post_type, b->driver_id, said);
+}
+
+void on_collected(struct event_turn *t, const void *data) {
+    cash_take(t, data, KIND_COLLECTED);
+}
+
+static bool settles(const struct ev_cash *said) {
+    return id_valid(said->driver_id, "drv") && id_valid(said->entry_id, "cse") &&
+           cash_sum(&said->lines) == 0;
+}
+
+void on_reversed(struct event_turn *t, const void *data) {
+    const struct ev_cash *said = data;
+    if (settles(said))
+        event_command(t, &post_type, said->driver_id, arena_copy(t->arena, said, sizeof(*said)));
+}
+
+/* ---- entries, made by events ---- */
+
 static void decide_enter(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                          struct decision *ret) {
     if (state != NULL)
@@ -133,69 +235,13 @@ static void decide_enter(const struct command *cmd, const struct decide_ctx *ctx
 static const struct command_type enter_type = {
     .name = "cash.enter", .aggregate = &cash_entry_aggregate, .decide = decide_enter};
 
-bool cash_sound(const struct ev_booking *b) {
-    return b->money != NULL && id_valid(b->driver_id, "drv") && cash_sum(b->money) == 0;
-}
-
-void cash_enter(struct event_turn *t, const struct ev_booking *b, enum cash_kind kind) {
-    if (!cash_sound(b) || !id_valid(t->event->id, "evt"))
-        return;
-    struct cash_entry *e = arena_new(t->arena, struct cash_entry);
-    *e = (struct cash_entry){.driver_id = b->driver_id,
-                             .kind = (int32_t)kind,
-                             .at_us = t->event->at_us,
-                             .currency = b->currency,
-                             .lines = *b->money,
-                             .booking_id = b->booking_id,
-                             .customer_id = b->customer_id,
-                             .stop = b->money_stop};
-    event_command(t, &enter_type, entry_id(t->arena, b->driver_id, t->event->id), e);
-}
-
-static void decide_money(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
-                         struct decision *ret) {
-    const struct ev_booking *b = cmd->args;
-    if (state != NULL)
-        cash_post(driver_edit(cmd, ctx, state, ret), b->currency, b->money, ctx->arena);
-}
-static const struct command_type money_type = {.name = "cash.collected",
-                                               .aggregate = &driver_aggregate,
-                                               .decide = decide_money,
-                                               .applied = driver_applied};
-
-void on_collected(struct event_turn *t, const void *data) {
-    const struct ev_booking *b = data;
-    if (!cash_sound(b))
-        return;
-    event_command(t, &money_type, b->driver_id, (void *)(uintptr_t)b);
-    cash_enter(t, b, KIND_COLLECTED);
-}
-
-static struct cash_entry *entry_of(struct event_turn *t, const struct ev_cash *said) {
-    struct cash_entry *e = arena_new(t->arena, struct cash_entry);
-    *e = (struct cash_entry){.driver_id = said->driver_id,
-                             .kind = said->kind,
-                             .at_us = t->event->at_us,
-                             .currency = said->currency,
-                             .lines = said->lines,
-                             .stop = I64_ABSENT,
-                             .by = said->by,
-                             .reason = said->reason,
-                             .reference = said->reference,
-                             .reverses = said->reverses};
-    return e;
-}
-
-static bool settles(const struct ev_cash *said) {
-    return id_valid(said->driver_id, "drv") && id_valid(said->entry_id, "cse") &&
-           cash_sum(&said->lines) == 0;
-}
-
 void on_settled(struct event_turn *t, const void *data) {
     const struct ev_cash *said = data;
-    if (settles(said))
-        event_command(t, &enter_type, entry_id(t->arena, said->driver_id, said->entry_id),
-                      entry_of(t, said));
+    if (!settles(said))
+        return;
+    struct cash_entry entry = entry_of(said, t->event->at_us);
+    event_command(t, &enter_type, entry_id(t->arena, said->driver_id, said->entry_id),
+                  arena_copy(t->arena, &entry, sizeof(entry)));
 }
 
 /* ---- settlements ---- */
@@ -236,34 +282,13 @@ static void entry_write(struct jw *w, const struct cash_entry *e, struct str pub
 /* The answer: the entry, which its event will bring into the store. */
 static void answer_entry(const struct decide_ctx *ctx, const struct ev_cash *said,
                          struct decision *ret) {
-    struct cash_entry e = {.driver_id = said->driver_id,
-                           .kind = said->kind,
-                           .at_us = ctx->now_us,
-                           .currency = said->currency,
-                           .lines = said->lines,
-                           .stop = I64_ABSENT,
-                           .by = said->by,
-                           .reason = said->reason,
-                           .reference = said->reference,
-                           .reverses = said->reverses};
+    struct cash_entry e = entry_of(said, ctx->now_us);
     struct buf out;
     struct jw w;
     buf_init(&out, ctx->arena, 512);
     jw_init(&w, &out);
     entry_write(&w, &e, said->entry_id);
     decision_json(ret, 201, buf_str(&out));
-}
-
-static void tell(const struct driver *d, const struct ev_cash *said, const char *kind,
-                 int64_t amount, const struct command *cmd, const struct decide_ctx *ctx,
-                 struct decision *ret) {
-    struct ev_notice notice = {.kind = str_from(kind),
-                               .days = I64_ABSENT,
-                               .reason = said->reason,
-                               .amount = amount,
-                               .currency = said->currency};
-    decision_event(ret, cmd, ctx, EV_CASH_SETTLED, cmd->id, &ev_cash_schema, said);
-    driver_notice(d, &notice, cmd, ctx, ret);
 }
 
 static void decide_settle(const struct command *cmd, const struct decide_ctx *ctx,
@@ -293,12 +318,18 @@ static void decide_settle(const struct command *cmd, const struct decide_ctx *ct
                            .currency = d->cash->currency,
                            .by = cmd->who.user_id,
                            .reason = body->reason,
-                           .reference = body->reference};
+                           .reference = body->reference,
+                           .stop = I64_ABSENT};
     move(&said.lines, kind == KIND_PAID_OUT ? CASH_TILL : CASH_HELD,
          kind == KIND_HANDED_IN ? CASH_TILL : CASH_EARNINGS, body->amount);
     struct driver *next = driver_edit(cmd, ctx, d, ret);
-    cash_post(next, said.currency, &said.lines, ctx->arena);
-    tell(next, &said, "cash_settled", body->amount, cmd, ctx, ret);
+    struct ev_notice notice = {.kind = STR("cash_settled"),
+                               .days = I64_ABSENT,
+                               .reason = said.reason,
+                               .amount = body->amount,
+                               .currency = said.currency};
+    post(next, &said, cmd, ctx, ret);
+    driver_notice(next, &notice, cmd, ctx, ret);
     decision_audit(ret, cmd, ctx, "cash.settled", NULL, &said,
                    &(struct audit_more){.schema = &ev_cash_schema, .kept = true});
     answer_entry(ctx, &said, ret);
@@ -349,7 +380,8 @@ static void decide_reverse(const struct command *cmd, const struct decide_ctx *c
                            .currency = old->currency,
                            .by = cmd->who.user_id,
                            .reason = args->reason,
-                           .reverses = args->public_id};
+                           .reverses = args->public_id,
+                           .stop = I64_ABSENT};
     for (int i = CASH_NONE + 1; i < CASH_ACCOUNT_COUNT; i++)
         said.lines.amount[i] = -in(&old->lines, i);
     struct cash_entry *next = arena_copy(ctx->arena, old, sizeof(*next));
@@ -376,32 +408,6 @@ void cash_reverse(struct call *c) {
     struct reverse_args *args = arena_new(&c->arena, struct reverse_args);
     *args = (struct reverse_args){c->params[0], body->reason, c->params[1]};
     call_command(c, &reverse_type, entry_id(&c->arena, args->driver_id, args->public_id), args);
-}
-
-static void decide_reversed(const struct command *cmd, const struct decide_ctx *ctx,
-                            const void *state, struct decision *ret) {
-    const struct ev_cash *said = cmd->args;
-    if (state == NULL)
-        return;
-    struct driver *next = driver_edit(cmd, ctx, state, ret);
-    cash_post(next, said->currency, &said->lines, ctx->arena);
-    struct ev_notice notice = {.kind = STR("cash_reversed"),
-                               .days = I64_ABSENT,
-                               .reason = said->reason,
-                               .amount = I64_ABSENT};
-    driver_notice(next, &notice, cmd, ctx, ret);
-}
-static const struct command_type reversed_type = {.name = "cash.reversed",
-                                                  .aggregate = &driver_aggregate,
-                                                  .decide = decide_reversed,
-                                                  .applied = driver_applied};
-
-void on_reversed(struct event_turn *t, const void *data) {
-    const struct ev_cash *said = data;
-    if (!settles(said))
-        return;
-    event_command(t, &reversed_type, said->driver_id, (void *)(uintptr_t)said);
-    on_settled(t, data);
 }
 
 /* ---- reading ---- */

@@ -12,8 +12,11 @@
  *
  * What he holds is `held`, what he is owed is −`earnings`; `customers` is what the house owes to
  * customers. The sums lie in his own document, so that what he may still be asked for is decided
- * with them; each entry is a document, which the event makes that brought it. An entry is never
- * changed, but for who has reversed it. docs/cash.md tells it for those who do the books.
+ * with them, and change by one command only: it adds the lines of an entry, and says so by an
+ * event, of which the entry is written, a document of its own. It is named by what brought it, and
+ * where it is there its lines have been added: so each counts once, also where what brought it
+ * comes again after a week. An entry is never changed, but for who has reversed it. docs/cash.md
+ * tells it for those who do the books.
  */
 #ifndef LORRY_DRIVER_CASH_H
 #define LORRY_DRIVER_CASH_H
@@ -43,8 +46,8 @@ extern const struct aggregate cash_entry_aggregate;
 /* ---- pure ---- */
 int64_t cash_sum(const struct cash_lines *lines);
 /* Adds LINES to D's book, which begins with it; D is being edited, in A. */
-void cash_post(struct driver *d, struct str currency, const struct cash_lines *lines,
-               struct arena *a);
+void cash_add(struct driver *d, struct str currency, const struct cash_lines *lines,
+              struct arena *a);
 int64_t cash_held(const struct driver *d);
 /* May who holds so much not be asked for what brings him CASH more? */
 static inline bool cash_barred(const struct driver_options *o, int64_t held, int64_t cash) {
@@ -55,8 +58,8 @@ bool cash_sound(const struct ev_booking *b);
 struct cash_book *cash_copy(struct arena *a, const struct cash_book *from); /* of driver_edit */
 
 /* ---- events and routes ---- */
-/* The entry of what T's event says of its driver's book, if it says anything. */
-void cash_enter(struct event_turn *t, const struct ev_booking *b, enum cash_kind kind);
+/* What T's event says of its driver's book, if it says anything. */
+void cash_take(struct event_turn *t, const struct ev_booking *b, enum cash_kind kind);
 void on_collected(struct event_turn *t, const void *data);
 void on_settled(struct event_turn *t, const void *data);
 void on_reversed(struct event_turn *t, const void *data);

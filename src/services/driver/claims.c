@@ -327,14 +327,9 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
                          struct decision *ret) {
     const struct driver *d = state;
     const struct ev_booking *b = cmd->args;
-    bool heard = d == NULL || has_ended(d, b->booking_id), booked = cash_sound(b);
-    if (d == NULL || (heard && !booked))
+    if (d == NULL || has_ended(d, b->booking_id))
         return;
     struct driver *next = driver_edit(cmd, ctx, d, ret);
-    if (booked) /* by this very event, however its end was heard of before */
-        cash_post(next, b->currency, b->money, ctx->arena);
-    if (heard)
-        return;
     remember(next, ctx->arena, b->booking_id);
     next->delivered += b->state == BOOKING_DELIVERED;
     if (next->claim == NULL || !str_eq(next->claim->booking_id, b->booking_id))

@@ -135,13 +135,14 @@ void on_ended(struct event_turn *t, const void *data) {
     if (b->driver_id.p != NULL)
         event_command(t, &journey_end_type, journey_id(t->arena, b->booking_id),
                       (void *)(uintptr_t)b);
+    bool delivered = b->state == BOOKING_DELIVERED && b->earning != I64_ABSENT;
+    bool done = delivered || b->state == BOOKING_RETURNED;
+    /* before he is free: he is not asked for more cash than he may hold */
+    cash_take(t, b, done ? KIND_DELIVERED : KIND_CANCELLED);
     if (b->driver_id.p != NULL)
         event_command(t, &driver_ended_type, b->driver_id, (void *)(uintptr_t)b);
-    bool delivered = b->state == BOOKING_DELIVERED && b->earning != I64_ABSENT;
     if (b->driver_id.p != NULL && (delivered || b->gross > 0))
         earn(t, b);
-    bool done = delivered || b->state == BOOKING_RETURNED;
-    cash_enter(t, b, done ? KIND_DELIVERED : KIND_CANCELLED);
     event_command(t, &search_ended_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
 }
 

@@ -134,6 +134,30 @@ static void test_events_count_once(void **unused) {
     rig_free(r);
 }
 
+/* Given again after all memory of events has gone, as dead letters are, it counts no second time:
+ * also where it was heard before, and not written down. */
+static void test_given_again_late(void **unused) {
+    (void)unused;
+    struct rig *r = rig_new(9);
+    const char *user = rig_driver(r, "van", LAT, LNG);
+    struct ev_booking b = with_money(r, user, collected(25000, 10000));
+    struct house *h = r->house;
+    struct event e = {.id = house_id(h, "evt"),
+                      .type = STR(EV_BOOKING_COLLECTED),
+                      .key = b.booking_id,
+                      .at_us = h->now_us,
+                      .data = schema_text(&ev_booking_schema, &b, S_STORE, &r->arena)};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(h->bus->ops->publish(h->bus, &e, confirmed, NULL), 0);
+        house_settle(h);
+        assert_true(has(balances(r, user), "\"cash_held\":35000"));
+        assert_int_equal(count_of(entries(r, user), "\"kind\":\"collected\""), 1);
+        h->now_us += 4 * US_PER_DAY;
+        house_advance(h, 3600 * US_PER_S);
+    }
+    rig_free(r);
+}
+
 static void test_unsound_is_nobodys(void **unused) {
     (void)unused;
     struct rig *r = rig_new(2);
@@ -300,6 +324,7 @@ static void test_limit_lifted_by_settling(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_count_once),
+        cmocka_unit_test(test_given_again_late),
         cmocka_unit_test(test_unsound_is_nobodys),
         cmocka_unit_test(test_bad_settlements),
         cmocka_unit_test(test_settled_once),

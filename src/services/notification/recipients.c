@@ -107,7 +107,8 @@ static struct str choice_of(struct str kind) {
 
 static bool wants(const struct recipient *r, enum delivery_channel channel, struct str kind) {
     if (channel == CHANNEL_EMAIL && str_is(kind, "document"))
-        return true; /* without it he may not drive any more: nobody chooses not to know */
+        return true; /* without it he may not drive any more, or it is about money that he holds:
+                        nobody chooses not to know */
     const struct str *list = channel == CHANNEL_EMAIL ? r->email_kinds : r->message_kinds;
     int32_t count = channel == CHANNEL_EMAIL ? r->email_count : r->message_count;
     for (int32_t i = 0; i < count; i++) {

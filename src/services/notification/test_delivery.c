@@ -688,7 +688,9 @@ static void test_words(void **state) {
                                         "driver_document_approved",
                                         "driver_document_rejected",
                                         "driver_approved",
-                                        "driver_suspended"};
+                                        "driver_suspended",
+                                        "driver_cash_settled",
+                                        "driver_cash_reversed"};
     static const char *const tags[] = {"en", "sv", "hi", "ar", "de", "", "x"};
     struct arena a;
     arena_init(&a, 4096);

@@ -274,6 +274,26 @@ static const struct template templates[] = {
       "कारण: {reason}\n\nशुरू की हुई बुकिंग आप पूरी कर सकते हैं।",
       "السبب: {reason}\n\nيمكنك إنهاء الحجز الذي بدأته."},
      NULL},
+    {"driver_cash_settled",
+     {"A settlement of your cash was recorded", "En avräkning av dina kontanter har bokförts",
+      "आपकी नकद राशि का निपटान दर्ज हुआ", "سُجّلت تسوية لنقودك"},
+     {"What it was, and what you hold now, is on your earnings page. Tell the office if that is "
+      "not "
+      "right.",
+      "Vad det var, och vad du har nu, står på din sida för intäkter. Säg till kontoret om det "
+      "inte "
+      "stämmer.",
+      "वह क्या था और अब आपके पास कितना है, आपके कमाई पृष्ठ पर है। सही न हो तो कार्यालय को बताएँ।",
+      "تفاصيلها وما لديك الآن في صفحة أرباحك. أخبر المكتب إن لم يكن ذلك صحيحًا."},
+     NULL},
+    {"driver_cash_reversed",
+     {"A settlement of your cash was reversed", "En avräkning av dina kontanter har återförts",
+      "आपकी नकद राशि का एक निपटान वापस लिया गया", "أُلغيت تسوية لنقودك"},
+     {"The reason: {reason}\n\nWhat you hold now is on your earnings page.",
+      "Skälet: {reason}\n\nVad du har nu står på din sida för intäkter.",
+      "कारण: {reason}\n\nअब आपके पास कितना है, आपके कमाई पृष्ठ पर है।",
+      "السبب: {reason}\n\nما لديك الآن في صفحة أرباحك."},
+     NULL},
 };
 
 /* Documents of the kinds that the setting has by default; others are called what they are set. */

@@ -95,6 +95,7 @@ function One({ it }: { it: Recurrence }) {
           {it.next_on && ` · ${t('recurring.next', { date: date(it.next_on) })}`}
           {it.ends_on && ` · ${t('recurring.until', { date: date(it.ends_on) })}`}
         </p>
+        {it.paused_reason !== null && <p className="text-sm">{t('recurring.stopped')}</p>}
       </div>
       {act.error !== null && <Failure error={act.error} />}
       <ul aria-label={t('recurring.ahead')} className="grid gap-2">
