@@ -1,4 +1,5 @@
 /** What booking shows in its corners: how a stop is found, what a price consists of and how long it holds, and nobody coming. */
+import type { Locator, Page } from '@playwright/test'
 import {
   accessible,
   test as base,
@@ -90,6 +91,68 @@ test('a price shows its parts, runs out and is asked for anew; a booking that no
   await accessible(page)
   await page.getByRole('button', { name: 'Try again now' }).click()
   await expect(page.getByText(/This price holds for/)).toBeVisible()
+})
+
+/** Presses the grip of a row, and lets go of it in the middle of another. */
+async function dragged(page: Page, from: Locator, to: Locator): Promise<void> {
+  const [a, b] = [await from.locator('[data-grip]').boundingBox(), await to.boundingBox()]
+  if (a === null || b === null) throw new Error('a row is not there')
+  const x = a.x + a.width / 2
+  await page.mouse.move(x, a.y + a.height / 2)
+  await page.mouse.down()
+  await page.mouse.move(x, b.y + b.height / 2 + (b.y > a.y ? 8 : -8), { steps: 5 })
+  await page.mouse.up()
+}
+
+test('stops are dragged to another place, by mouse and by finger', async ({ browser, brief: server }) => {
+  const context = await browser.newContext({ hasTouch: true, viewport: { width: 320, height: 900 } })
+  const page = await context.newPage()
+  const names = ['Drottningtorget', 'Avenyn', 'Korsvägen']
+  await page.addInitScript(
+    (kept) => {
+      if (sessionStorage.getItem('lorry.draft') === null) sessionStorage.setItem('lorry.draft', kept)
+    },
+    JSON.stringify({
+      stops: names.map((address, i) => ({
+        key: `k${i}`,
+        address,
+        lat: HERE.lat - i / 100,
+        lng: HERE.lng,
+        contactName: '',
+        contactPhone: '',
+      })),
+      notes: '',
+      payment: 'card',
+      vehicle: null,
+      when: null,
+      key: 'dragged',
+    }),
+  )
+  await signIn(page, await server.register('customer'))
+  const rows = page.locator('form ol > li')
+  const order = () =>
+    page.getByRole('combobox').evaluateAll((all) => all.map((e) => (e as HTMLInputElement).value))
+  await expect.poll(order).toEqual(names)
+  await dragged(page, rows.nth(0), rows.nth(2))
+  await expect.poll(order).toEqual(['Avenyn', 'Korsvägen', 'Drottningtorget'])
+  await dragged(page, rows.nth(2), rows.nth(1))
+  await expect.poll(order).toEqual(['Avenyn', 'Drottningtorget', 'Korsvägen'])
+
+  const grip = await rows.nth(0).locator('[data-grip]').boundingBox()
+  const last = await rows.nth(2).boundingBox()
+  if (grip === null || last === null) throw new Error('a row is not there')
+  const client = await context.newCDPSession(page)
+  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', y?: number) =>
+    client.send('Input.dispatchTouchEvent', {
+      type,
+      touchPoints: y === undefined ? [] : [{ x: grip.x + grip.width / 2, y }],
+    })
+  await touch('touchStart', grip.y + grip.height / 2)
+  for (let i = 1; i <= 4; i++) await touch('touchMove', grip.y + ((last.y + last.height - grip.y) * i) / 4)
+  await touch('touchEnd')
+  await expect.poll(order).toEqual(['Drottningtorget', 'Korsvägen', 'Avenyn'])
+  await accessible(page)
+  await context.close()
 })
 
 test('what cancelling costs is said before it is done, and follows when it becomes dearer meanwhile', async ({

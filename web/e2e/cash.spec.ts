@@ -11,6 +11,7 @@ import {
   signIn,
   THERE,
 } from './lorry.ts'
+import { looksRight } from './pages.ts'
 
 const test = base.extend<{ own: Server }>({
   own: ownServer(['--cash-limit', '40000'], false),
@@ -137,6 +138,7 @@ test('the office takes cash in, never twice, and puts right what was wrong', asy
   own,
   browser,
 }) => {
+  test.slow()
   const [driver, booking] = await atTheDoor(own, 'card', 45_000)
   await driver.call('POST', `/v1/bookings/${booking.id}/collection`, { stop: 1, amount: 45_000 })
   await expect.poll(async () => (await balances(driver)).limit_reached).toBe(true)
@@ -172,4 +174,5 @@ test('the office takes cash in, never twice, and puts right what was wrong', asy
   await page.getByRole('button', { name: 'Statement (CSV)' }).click()
   expect((await saved).suggestedFilename()).toMatch(/^cash-drv_.*\.csv$/)
   await accessible(page)
+  for (const path of ['/admin/cash', new URL(page.url()).pathname]) await looksRight(page, path)
 })

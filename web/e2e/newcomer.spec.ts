@@ -153,3 +153,22 @@ test('whose map it is can be read, light and dark', async ({ page, server }) => 
   expect(await contrast()).toBeGreaterThan(4.5)
   await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
 })
+
+test('a part of a page that does not come at first takes nothing with it, and comes', async ({
+  page,
+  server,
+}) => {
+  const customer = await server.register('customer')
+  const booking = await server.book(customer)
+  let refused = 0
+  await page.route(/assets\/ChangeStops-.*\.js$/, (route) =>
+    ++refused <= 2 ? route.abort() : route.continue(),
+  )
+  await signIn(page, customer, `/book/${booking.id}`)
+  await expect(page.getByRole('heading', { level: 1 })).toContainText(/Looking for a driver|Asking drivers/)
+  await expect.poll(() => refused).toBeGreaterThan(0)
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Change stops' })).toBeVisible()
+  expect(refused).toBe(3)
+  await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+})

@@ -1,6 +1,6 @@
 /** A driver's papers, vehicles and shifts; and the administrator who looks at them. */
 import { deflateSync } from 'node:zlib'
-import { accessible, expect, HERE, type Person, Server, signIn, test } from './lorry.ts'
+import { accessible, expect, HERE, type Person, type Schemas, Server, signIn, test } from './lorry.ts'
 import { looksRight } from './pages.ts'
 
 /** A PNG of one grey pixel. */
@@ -69,10 +69,10 @@ test('a driver sends a document, adds a vehicle and says when he works', async (
   await page.getByRole('button', { name: 'Add a shift' }).press('Enter')
   await page.getByRole('button', { name: 'Add a shift' }).press('Enter')
   await page.getByRole('group', { name: 'Shift 2' }).getByLabel('Day').selectOption('Monday')
-  await page.getByRole('button', { name: 'Save the shifts' }).press('Enter')
+  await page.getByRole('button', { name: 'Save shifts and home zone' }).press('Enter')
   await expect(page.getByText('overlaps with shift 0')).toBeVisible()
   await page.getByRole('group', { name: 'Shift 2' }).getByLabel('Day').selectOption('Friday')
-  await page.getByRole('button', { name: 'Save the shifts' }).press('Enter')
+  await page.getByRole('button', { name: 'Save shifts and home zone' }).press('Enter')
   await expect(page.getByText('overlaps with shift 0')).toBeHidden()
   await expect
     .poll(async () => (await driver.call<{ shifts: unknown[] }>('GET', '/v1/driver/schedule')).shifts.length)
@@ -151,4 +151,50 @@ test('so many drivers that they are scrolled: on a phone their names can be read
   }
   await own.stop()
   own.remove()
+})
+
+test('an admin sets when a driver works and from where, and the driver has it', async ({ page, server }) => {
+  test.skip(!server.hasStreets, 'the streets of the demo city are not here')
+  test.slow()
+  const driver = await server.driver(HERE, 'van', 'Hanna Hem')
+  const path = `/admin/drivers/${await idOf(driver)}`
+  await signIn(page, await server.staff('admin'), path)
+  await page.getByRole('button', { name: 'Add a shift' }).press('Enter')
+  const shift = page.getByRole('group', { name: 'Shift 1' })
+  await shift.getByLabel('Day').selectOption('Friday')
+  await shift.getByLabel('Until').fill('16:30')
+  await page.getByLabel('Rather works near a place').press('Space')
+  const save = page.getByRole('button', { name: 'Save shifts and home zone' })
+  await expect(save).toBeDisabled() // not without the place
+  await page.getByRole('combobox', { name: 'The place' }).fill('järntorg')
+  await page
+    .getByRole('option', { name: /Järntorg/ })
+    .first()
+    .waitFor()
+  await page.keyboard.press('Enter')
+  await page.getByLabel('Radius in km').fill('300')
+  await expect(page.getByLabel('Radius in km')).toHaveAccessibleDescription('From 0.1 to 200 km')
+  await expect(save).toBeDisabled()
+  await page.getByLabel('Radius in km').fill('2.5')
+  await page.getByLabel('Only work that begins there').press('Space')
+  await accessible(page)
+  await save.press('Enter')
+  await expect(page.getByRole('status').filter({ hasText: 'Saved' })).toBeVisible()
+  const set = await driver.call<Schemas['Schedule']>('GET', '/v1/driver/schedule')
+  expect(set.shifts).toEqual([{ day: 'fri', from: '08:00', to: '16:30' }])
+  expect(set.home).toMatchObject({ name: expect.stringContaining('Järntorg'), radius_m: 2500, only: true })
+  await looksRight(page, path)
+  await page.reload() // in English again
+
+  await page.getByRole('button', { name: 'Account and settings' }).click()
+  await page.getByRole('menuitem', { name: 'Sign out' }).click()
+  await page.waitForURL('**/sign-in')
+  await signIn(page, driver, '/drive/papers')
+  await expect(page.getByRole('combobox', { name: 'The place' })).toHaveValue(/^Järntorg/)
+  await page.getByLabel('Rather works near a place').press('Space') // he may leave it again
+  await page.getByRole('button', { name: 'Save shifts and home zone' }).press('Enter')
+  await expect
+    .poll(async () => (await driver.call<Schemas['Schedule']>('GET', '/v1/driver/schedule')).home)
+    .toBeNull()
+  await driver.call('POST', '/v1/driver/duty', { duty: 'off' })
 })

@@ -103,3 +103,54 @@ test('somebody else was faster: nothing is changed, and he begins anew from what
   await expect(dialog.getByRole('listitem')).toHaveCount(2)
   await expect(dialog.getByText('Korsvägen')).toHaveCount(0)
 })
+
+test('a dispatcher changes the stops of a live booking, says why, and the driver and the customer see it', async ({
+  page,
+  own,
+  browser,
+}) => {
+  const customer = await own.register('customer')
+  const driver = await own.driver(HERE)
+  const { quotes } = await customer.call<{ quotes: { id: string }[] }>('POST', '/v1/quotes', {
+    vehicle: 'van',
+    stops,
+  })
+  const booking = await customer.call<{ id: string }>('POST', '/v1/bookings', { quote_id: quotes[0]?.id })
+  await own.accept(driver)
+  const cab = await browser.newContext({ viewport: { width: 390, height: 800 } })
+  const drive = await cab.newPage()
+  await signIn(drive, driver)
+  await expect(drive.getByText('Drottningtorget').first()).toBeVisible()
+  await page.setViewportSize({ width: 1280, height: 800 })
+  await signIn(page, await own.staff('dispatcher'), `/dispatch?job=${booking.id}`)
+  await page.getByRole('button', { name: 'Change stops' }).press('Enter')
+  const dialog = page.getByRole('dialog', { name: 'Change stops' })
+  await dialog.getByRole('button', { name: '+ Add a stop' }).press('Enter')
+  await dialog.getByRole('combobox').fill('järntorg')
+  await dialog
+    .getByRole('option', { name: /Järntorg/ })
+    .first()
+    .waitFor()
+  await page.keyboard.press('Enter')
+  await accessible(page)
+  await dialog.getByRole('button', { name: 'See the price' }).press('Enter')
+  await expect(dialog.getByRole('status').filter({ hasText: 'more than now' })).toBeVisible()
+  const change = dialog.getByRole('button', { name: /^Change for / })
+  await expect(change).toBeDisabled() // not without a reason
+  await dialog.getByLabel('Why the stops change').fill('They rang')
+  await accessible(page)
+  await change.press('Enter')
+  await expect(dialog).toHaveCount(0)
+  const detail = page.getByRole('complementary')
+  await expect(detail.getByText(/^Järntorg/)).toBeVisible()
+  await detail.getByText('What has happened').click()
+  await expect(detail.getByText(/They rang/)).toBeVisible()
+
+  const others = await browser.newContext({ viewport: { width: 390, height: 800 } })
+  const his = await others.newPage()
+  await signIn(his, customer, `/book/${booking.id}`)
+  await expect(his.getByText(/^Järntorg/).first()).toBeVisible()
+  await others.close()
+  await expect(drive.getByRole('alert').filter({ hasText: 'have changed' })).toBeVisible()
+  await cab.close()
+})

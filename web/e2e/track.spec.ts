@@ -1,5 +1,7 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { Page } from '@playwright/test'
-import { accessible, expect, HERE, type Person, type Schemas, THERE, test } from './lorry.ts'
+import { accessible, expect, HERE, type Person, type Schemas, Server, THERE, test } from './lorry.ts'
 
 test.use({ viewport: { width: 320, height: 640 } })
 
@@ -183,4 +185,36 @@ test('rating without an account: once delivered, whoever has the link says how i
   await other.close()
   expect(await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)).toBe(false)
   await driver.call('POST', '/v1/driver/duty', { duty: 'off' })
+})
+
+test('a tracking link ends a week after its booking: it shows nothing any more, and says so', async ({
+  page,
+}) => {
+  const server = new Server([], false)
+  await server.start()
+  try {
+    const customer = await server.register('customer')
+    const booking = await server.book(customer)
+    await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+    /** The booking as if it had ended so many days ago: nobody waits a week for a test. */
+    const endedBefore = async (days: number) => {
+      await server.stop()
+      const at = new Date(Date.now() - days * 86_400_000).toISOString()
+      const store = new DatabaseSync(join(server.data, 'lorry.db'))
+      const change = "update bookings set state = json_set(state, '$.ended_at', ?) where id = ?"
+      expect(store.prepare(change).run(at, booking.id).changes).toBe(1)
+      store.close()
+      await server.start()
+      await page.goto(`${server.url}/track/${booking.tracking_token}`)
+    }
+    await endedBefore(6)
+    await expect(page.getByRole('heading', { level: 1 })).toContainText('Cancelled')
+    await endedBefore(8)
+    await expect(page.getByText(/or it has ended. Ask whoever sent it/)).toBeVisible()
+    await expect(page.getByText('Drottningtorget')).toHaveCount(0)
+    await expect(page.getByText(booking.code)).toHaveCount(0)
+  } finally {
+    await server.stop()
+    server.remove()
+  }
 })

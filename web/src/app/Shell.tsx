@@ -1,5 +1,5 @@
 /** What stands around every signed-in page: a narrow bar with the face's places, how live the view is, the account. */
-import { lazy, Suspense, useState } from 'react'
+import { Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { NavLink, Outlet } from 'react-router'
 import type { User } from '@/api/session.ts'
@@ -7,8 +7,9 @@ import { cx } from '@/ui/index.tsx'
 import { Tabs } from '@/ui/Tabs.tsx'
 import { AccountFace } from './AccountFace.tsx'
 import { useLiveBookings, useLiveStatus, useUser } from './hooks.ts'
+import { part } from './part.ts'
 
-const AccountMenu = lazy(() => import('./AccountMenu.tsx'))
+const AccountMenu = part(() => import('./AccountMenu.tsx'))
 
 const places: Record<User['role'], [string, string][]> = {
   customer: [

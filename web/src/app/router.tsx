@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { createBrowserRouter, Navigate, Outlet, useLocation } from 'react-router'
 import type { User } from '@/api/session.ts'
 import { loadWords } from '@/i18n/parts.ts'
+import { Broken } from './Broken.tsx'
 import { setupQuery, useUser } from './hooks.ts'
 import { Shell } from './Shell.tsx'
 
@@ -39,10 +40,16 @@ async function worded<T>(face: Promise<T>): Promise<T> {
 const HydrateFallback = () => null
 
 export const router = createBrowserRouter([
-  { path: '/track/:token', HydrateFallback, lazy: () => worded(import('@/track/TrackPage.tsx')) },
+  {
+    path: '/track/:token',
+    HydrateFallback,
+    ErrorBoundary: Broken,
+    lazy: () => worded(import('@/track/TrackPage.tsx')),
+  },
   {
     element: <Shell />,
     HydrateFallback,
+    ErrorBoundary: Broken,
     children: [
       { index: true, element: <Home /> },
       { path: '/sign-in', lazy: () => import('./SignInPage.tsx') },

@@ -1,11 +1,12 @@
 /** One booking, live: looking for a driver, on the way, done; and what its customer can still do about it. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { serverNow } from '@/api/session.ts'
 import { takeBooking, useBookingPosition, useNow } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { Arrival, isComing, windowOf } from '@/booking/Arrival.tsx'
 import { Custody } from '@/booking/Custody.tsx'
 import { Extras, Waiting } from '@/booking/Extras.tsx'
@@ -23,18 +24,18 @@ import { draftOf, setDraft } from './draft.ts'
 import { PriceItems } from './PriceItems.tsx'
 import { RatingForm } from './RatingForm.tsx'
 
-const FavouriteButton = lazy(async () => {
+const FavouriteButton = part(async () => {
   const { words, FavouriteButton } = await import('@/later/Favourite.tsx')
   await words()
   return { default: FavouriteButton }
 })
-const TimeDialog = lazy(async () => {
+const TimeDialog = part(async () => {
   const { words, TimeDialog } = await import('@/later/TimeDialog.tsx')
   await words()
   return { default: TimeDialog }
 })
 
-const ChangeStops = lazy(async () => {
+const ChangeStops = part(async () => {
   const { words, ChangeStops } = await import('@/stops/ChangeStops.tsx')
   await words()
   return { default: ChangeStops }

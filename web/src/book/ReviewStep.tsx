@@ -1,10 +1,11 @@
 /** Everything once more, who is there at each stop, and the one button that books. */
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
 import { takeBooking, useNow } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { Extras } from '@/booking/Extras.tsx'
 import { minorOf } from '@/cash/amount.ts'
 import { countdown, money } from '@/i18n/format.ts'
@@ -15,19 +16,19 @@ import { PriceItems } from './PriceItems.tsx'
 import { isOfPromo } from './PromoField.tsx'
 import type { Quotes } from './quotes.ts'
 
-const PreferFavourites = lazy(async () => {
+const PreferFavourites = part(async () => {
   const { words, PreferFavourites } = await import('@/later/Favourite.tsx')
   await words()
   return { default: PreferFavourites }
 })
 
-const ProofChoice = lazy(async () => {
+const ProofChoice = part(async () => {
   const { words, ProofChoice } = await import('./ProofChoice.tsx')
   await words()
   return { default: ProofChoice }
 })
 
-const Repeat = lazy(async () => {
+const Repeat = part(async () => {
   const [{ Repeat }, { words }] = await Promise.all([
     import('@/recurring/Repeat.tsx'),
     import('@/recurring/words.ts'),
@@ -36,7 +37,7 @@ const Repeat = lazy(async () => {
   return { default: Repeat }
 })
 
-const CollectField = lazy(async () => {
+const CollectField = part(async () => {
   const [{ CollectField }, { words }] = await Promise.all([
     import('@/cash/CollectField.tsx'),
     import('@/cash/words.ts'),

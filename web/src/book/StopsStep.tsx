@@ -1,14 +1,16 @@
 /** Where from, where to, and what lies between. */
-import { lazy, Suspense } from 'react'
+import { Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNow } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { NowOrLater } from '@/later/NowOrLater.tsx'
 import { faultOf, useAreaZone } from '@/later/zone.ts'
-import { Button } from '@/ui/index.tsx'
+import { Button, cx } from '@/ui/index.tsx'
 import { type DraftStop, emptyStop, isPlaced, movedStop, STOPS_MAX, useDraft } from './draft.ts'
+import { Grip } from './Grip.tsx'
 import { PlaceField } from './PlaceField.tsx'
 
-const SavePlace = lazy(async () => {
+const SavePlace = part(async () => {
   const { words, SavePlace } = await import('@/saved/SavePlace.tsx')
   await words()
   return { default: SavePlace }
@@ -18,6 +20,7 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
   const { t } = useTranslation()
   const [draft, change] = useDraft()
   const { stops } = draft
+  const [drag, setDrag] = useState<{ from: number; to: number } | null>(null)
   const zone = useAreaZone()
   const now = useNow(10_000)
   const badTime = draft.when !== null && faultOf(draft.when, zone, now) !== null
@@ -43,8 +46,22 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
       </h1>
       <ol className="grid gap-3">
         {stops.map((stop, index) => (
-          <li key={stop.key} className="grid gap-1">
+          <li
+            key={stop.key}
+            className={cx(
+              'grid gap-1 rounded-control',
+              drag?.from === index && 'opacity-50',
+              drag !== null && drag.to === index && drag.to !== drag.from && 'outline-2 outline-accent',
+            )}
+          >
             <div className="flex items-end gap-1">
+              {stops.length > 2 && (
+                <Grip
+                  index={index}
+                  onAim={(to) => setDrag(to === null ? null : { from: index, to })}
+                  onDrop={(to) => to !== index && change({ stops: movedStop(stops, index, to) })}
+                />
+              )}
               <PlaceField
                 label={name(index)}
                 value={stop.address}

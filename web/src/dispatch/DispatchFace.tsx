@@ -1,9 +1,10 @@
 /** The console: jobs, map, detail. What is chosen is in the address, so that it can be sent to a colleague. */
 import { Dialog } from 'radix-ui'
-import { type CSSProperties, lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react'
+import { type CSSProperties, Suspense, useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useSearchParams } from 'react-router'
 import { useNow, useUser } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { chooseTheme } from '@/app/theme.ts'
 import { number } from '@/i18n/format.ts'
 import { loadWords } from '@/i18n/parts.ts'
@@ -31,7 +32,7 @@ import { Trails, trailChoices } from './Trails.tsx'
 import { VehicleDetail } from './VehicleDetail.tsx'
 import { VehicleList } from './VehicleList.tsx'
 
-const Palette = lazy(() => import('./Palette.tsx'))
+const Palette = part(() => import('./Palette.tsx'))
 
 const TYPING_MS = 300
 const ORDER_MS = 5_000 // the order and what it says change with time, but need not each second

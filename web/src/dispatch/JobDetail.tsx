@@ -1,8 +1,10 @@
 /** One job: what it is, who could take it and why, what dispatch has tried, what has happened. */
 import { useQuery } from '@tanstack/react-query'
+import { Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { useBookingPosition } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { CancelDialog } from '@/book/CancelDialog.tsx'
 import { Arrival, isComing } from '@/booking/Arrival.tsx'
 import { Custody } from '@/booking/Custody.tsx'
@@ -13,11 +15,18 @@ import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { clock, day, distance, duration, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
+import { changeable } from '@/stops/wish.ts'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { AssignPanel } from './AssignPanel.tsx'
 import { mayBeGiven } from './hands.ts'
 import { type Booking, isEnded, isUnderWay, takeJob } from './jobs.ts'
 import { sayWhy } from './why.ts'
+
+const ChangeStops = part(async () => {
+  const { words, ChangeStops } = await import('@/stops/ChangeStops.tsx')
+  await words()
+  return { default: ChangeStops }
+})
 
 const CANCELLED_BY_STAFF: Booking['state'][] = [
   'scheduled',
@@ -134,6 +143,13 @@ function Detail({ booking, now, onDropped }: DetailProps) {
       )}
       {booking.held && <p className="text-sm text-waits">◷ {t('hands.held')}</p>}
       {mayBeGiven(booking) && <AssignPanel key={booking.id} booking={booking} onDropped={onDropped} />}
+      {changeable.includes(booking.state) && (
+        <Suspense>
+          <div>
+            <ChangeStops key={booking.id} staff booking={booking} onDone={takeJob} />
+          </div>
+        </Suspense>
+      )}
       {!isEnded(booking) && CANCELLED_BY_STAFF.includes(booking.state) && (
         <CancelDialog booking={booking} onDone={takeJob} />
       )}

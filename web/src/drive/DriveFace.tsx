@@ -4,6 +4,7 @@ import { lazy, Suspense, useCallback, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Route, Routes } from 'react-router'
 import { currentUser, subscribe } from '@/api/session.ts'
+import { part } from '@/app/part.ts'
 import { startWorker, takeUpdate, useUpdate } from '@/app/pwa.ts'
 import { words as cashWords } from '@/cash/words.ts'
 import { loadWords } from '@/i18n/parts.ts'
@@ -30,7 +31,7 @@ const offerSheet = async () => (await Promise.all([import('./OfferSheet.tsx'), c
 const OfferSheet = lazy(async () => ({ default: (await offerSheet()).OfferSheet }))
 
 /** Seldom opened: it comes with its words when it is. */
-const PapersPage = lazy(async () => {
+const PapersPage = part(async () => {
   await loadWords('papers')
   return import('./PapersPage.tsx')
 })

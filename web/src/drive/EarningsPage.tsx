@@ -1,15 +1,16 @@
 /** What he has earned: all of it, day by day, and a day's jobs. */
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { part } from '@/app/part.ts'
 import { words as cashWords } from '@/cash/words.ts'
 import { date, money } from '@/i18n/format.ts'
 import { Button, Empty, Failure, Skeleton } from '@/ui/index.tsx'
 import { JobLine } from './JobsPage.tsx'
 
-const HeldCash = lazy(async () => {
+const HeldCash = part(async () => {
   const [{ HeldCash }] = await Promise.all([import('@/cash/HeldCash.tsx'), cashWords()])
   return { default: HeldCash }
 })

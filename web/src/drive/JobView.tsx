@@ -1,8 +1,9 @@
 /** The job under way: where to, who is there, and the one thing to do next, under the thumb. */
-import { lazy, type ReactNode, Suspense, useRef } from 'react'
+import { type ReactNode, Suspense, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Schemas } from '@/api/client.ts'
 import { useNow } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { Waiting } from '@/booking/Extras.tsx'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { mustConfirm, StopCash } from '@/cash/StopCash.tsx'
@@ -16,7 +17,7 @@ import { outbox } from './outbox.ts'
 import { ProofForm } from './ProofForm.tsx'
 import { ReleaseDialog } from './ReleaseDialog.tsx'
 
-const JobMap = lazy(() => import('./JobMap.tsx'))
+const JobMap = part(() => import('./JobMap.tsx'))
 /** A second press that comes sooner was meant for the step before. */
 const SETTLE_MS = 800
 

@@ -1,10 +1,14 @@
-/** When a driver works: weekly shifts, which are written down as a whole. Where the office sets them they are only shown. */
+/** When and where a driver works: weekly shifts and a home zone, which are written down as a whole. Where the office sets the
+ * shifts they are only shown to him. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { Problem } from '@/api/problem.ts'
+import { SaveFailure } from '@/ui/form.tsx'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
+import { HomeFields } from './HomeFields.tsx'
+import { draftOf, homeOf } from './home.ts'
 
 const key = ['driver', 'schedule']
 export const days = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
@@ -12,6 +16,7 @@ type Shift = Schemas['Shift']
 
 export function Shifts() {
   const { t } = useTranslation()
+  const client = useQueryClient()
   const schedule = useQuery({ queryKey: key, queryFn: () => data(api.GET('/v1/driver/schedule')) })
   return (
     <section className="grid gap-3" aria-labelledby="shifts">
@@ -29,14 +34,21 @@ export function Shifts() {
         </p>
       )}
       {schedule.data?.required && <ShiftList shifts={schedule.data.shifts} />}
-      {schedule.data && !schedule.data.required && (
-        <Edit key={schedule.data.version} schedule={schedule.data} />
+      {schedule.data && (
+        <ScheduleForm
+          key={schedule.data.version}
+          schedule={schedule.data}
+          size="drive"
+          onlyHome={schedule.data.required}
+          save={(body) => data(api.PUT('/v1/driver/schedule', { body }))}
+          onSaved={(changed) => client.setQueryData(key, changed)}
+        />
       )}
     </section>
   )
 }
 
-export function ShiftList({ shifts }: { shifts: Shift[] }) {
+function ShiftList({ shifts }: { shifts: Shift[] }) {
   const { t } = useTranslation()
   if (shifts.length === 0) return <p className="text-quiet">{t('papers.noShifts')}</p>
   return (
@@ -54,21 +66,27 @@ export function ShiftList({ shifts }: { shifts: Shift[] }) {
 }
 
 type Row = Shift & { id: number }
-function Edit({ schedule }: { schedule: Schemas['Schedule'] }) {
+type Props = {
+  schedule: Schemas['Schedule']
+  size: 'drive' | 'touch'
+  /** The shifts are set by somebody else. */
+  onlyHome?: boolean
+  save: (body: Schemas['ScheduleInput']) => Promise<Schemas['Schedule']>
+  onSaved: (now: Schemas['Schedule']) => void
+  onRefresh?: () => void
+}
+export function ScheduleForm({ schedule, size, onlyHome = false, onSaved, onRefresh, ...props }: Props) {
   const { t } = useTranslation()
-  const client = useQueryClient()
   const [rows, setRows] = useState<Row[]>(schedule.shifts.map((s, id) => ({ ...s, id })))
+  const [home, setHome] = useState(() => draftOf(schedule.home))
+  const zone = homeOf(home)
   const save = useMutation({
     mutationFn: () =>
-      data(
-        api.PUT('/v1/driver/schedule', {
-          body: {
-            shifts: rows.map(({ day, from, to }) => ({ day, from, to })),
-            ...(schedule.home && { home: schedule.home }),
-          },
-        }),
-      ),
-    onSuccess: (changed) => client.setQueryData(key, changed),
+      props.save({
+        shifts: rows.map(({ day, from, to }) => ({ day, from, to })),
+        ...(zone && { home: zone }),
+      }),
+    onSuccess: onSaved,
   })
   const change = (id: number, part: Partial<Shift>) =>
     setRows(rows.map((r) => (r.id === id ? { ...r, ...part } : r)))
@@ -80,16 +98,17 @@ function Edit({ schedule }: { schedule: Schemas['Schedule'] }) {
   }
   function submit(event: FormEvent) {
     event.preventDefault()
-    save.mutate()
+    if (zone !== undefined) save.mutate()
   }
   const wrong = (i: number) =>
     save.error instanceof Problem &&
     save.error.fields.find((f) => f.pointer.startsWith(`/shifts/${i}`))?.detail
-  const box = 'min-h-drive min-w-0 rounded-control border border-line bg-panel px-2'
+  const height = size === 'drive' ? 'min-h-drive' : 'min-h-touch'
+  const box = `${height} min-w-0 rounded-control border border-line bg-panel px-2`
   return (
     <form onSubmit={submit} className="grid gap-3">
-      {rows.length === 0 && <p className="text-quiet">{t('papers.noShifts')}</p>}
-      {rows.map((r, i) => (
+      {!onlyHome && rows.length === 0 && <p className="text-quiet">{t('papers.noShifts')}</p>}
+      {(onlyHome ? [] : rows).map((r, i) => (
         <fieldset key={r.id} className="grid grid-cols-[1fr_1fr] gap-2 rounded-panel border border-line p-3">
           <legend className="sr-only">{t('papers.shift', { n: i + 1 })}</legend>
           <select
@@ -127,7 +146,7 @@ function Edit({ schedule }: { schedule: Schemas['Schedule'] }) {
           )}
           <Button
             kind="quiet"
-            size="drive"
+            size={size}
             className="col-span-2"
             onClick={() => setRows(rows.filter((x) => x.id !== r.id))}
           >
@@ -135,15 +154,35 @@ function Edit({ schedule }: { schedule: Schemas['Schedule'] }) {
           </Button>
         </fieldset>
       ))}
-      {save.error !== null && !(save.error instanceof Problem && save.error.fields.length > 0) && (
-        <Failure size="drive" error={save.error} />
+      <HomeFields home={home} size={size} onChange={setHome} />
+      {!(
+        save.error instanceof Problem && save.error.fields.some((f) => f.pointer.startsWith('/shifts/'))
+      ) && (
+        <SaveFailure
+          error={save.error}
+          {...(onRefresh && {
+            onRefresh: () => {
+              save.reset()
+              onRefresh()
+            },
+          })}
+        />
       )}
       {save.isSuccess && <p role="status">{t('papers.saved')}</p>}
       <div className="flex flex-wrap gap-2">
-        <Button size="drive" disabled={rows.length >= 21} onClick={add}>
-          {t('papers.addShift')}
-        </Button>
-        <Button type="submit" kind="primary" size="drive" busy={save.isPending} className="grow">
+        {!onlyHome && (
+          <Button size={size} disabled={rows.length >= 21} onClick={add}>
+            {t('papers.addShift')}
+          </Button>
+        )}
+        <Button
+          type="submit"
+          kind="primary"
+          size={size}
+          busy={save.isPending}
+          disabled={zone === undefined}
+          className="grow"
+        >
           {t('papers.saveShifts')}
         </Button>
       </div>

@@ -1,12 +1,13 @@
 /** Now, or at a time that is chosen. */
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { serverNow } from '@/api/session.ts'
+import { part } from '@/app/part.ts'
 import { useDraft } from '@/book/draft.ts'
 import { Skeleton } from '@/ui/index.tsx'
 import { sent, suggested, useAreaZone, windowOf } from './zone.ts'
 
-const WhenFields = lazy(async () => {
+const WhenFields = part(async () => {
   const { words, WhenFields } = await import('./WhenFields.tsx')
   await words()
   return { default: WhenFields }

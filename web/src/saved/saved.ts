@@ -1,14 +1,18 @@
 /** The places that a customer has given a name; they are kept with the account, so each device has them. */
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { useUser } from '@/app/hooks.ts'
 
 export type SavedPlace = Schemas['SavedPlace']
 export const SAVED_KEY = ['saved places']
 const NEAR = 1e-5 // of a degree: a metre
 const OFFERED_MAX = 4 // beside what is found by its name
 
+/** Only customers have any. */
 export function useSavedPlaces() {
+  const enabled = useUser()?.role === 'customer'
   return useQuery({
+    enabled,
     queryKey: SAVED_KEY,
     queryFn: () => data(api.GET('/v1/me/places')).then((page) => page.items),
   })

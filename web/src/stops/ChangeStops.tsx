@@ -9,19 +9,24 @@ import { movedStop, STOPS_MAX } from '@/book/draft.ts'
 import { PlaceField } from '@/book/PlaceField.tsx'
 import { distance, duration, moment, money } from '@/i18n/format.ts'
 import { loadWords } from '@/i18n/parts.ts'
-import { Button, Failure } from '@/ui/index.tsx'
+import { Button, Failure, Field } from '@/ui/index.tsx'
 import { fixedOf, isSame, isWhole, newWish, sentStops, type Wish, wishesOf } from './wish.ts'
 
 export const words = () => loadWords('changing')
 
-type Props = { booking: Schemas['Booking']; onDone: (booking: Schemas['Booking']) => void }
-export function ChangeStops({ booking, onDone }: Props) {
+type Props = {
+  booking: Schemas['Booking']
+  /** Whoever changes another's booking says why. */
+  staff?: boolean
+  onDone: (booking: Schemas['Booking']) => void
+}
+export function ChangeStops({ booking, staff = false, onDone }: Props) {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   return (
     <Dialog.Root open={open} onOpenChange={setOpen}>
       <Dialog.Trigger asChild>
-        <Button>{t('changing.open')}</Button>
+        <Button {...(staff && { size: 'compact' })}>{t('changing.open')}</Button>
       </Dialog.Trigger>
       <Dialog.Portal>
         <Dialog.Overlay className="fixed inset-0 z-40 bg-shade" />
@@ -30,6 +35,7 @@ export function ChangeStops({ booking, onDone }: Props) {
           <Dialog.Description className="text-sm text-quiet">{t('changing.more')}</Dialog.Description>
           <Editor
             booking={booking}
+            staff={staff}
             onDone={(changed) => {
               setOpen(false)
               onDone(changed)
@@ -42,19 +48,26 @@ export function ChangeStops({ booking, onDone }: Props) {
 }
 
 /** What he puts together is of the booking as it was when he began: if it has changed, the server says so, and he begins anew. */
-function Editor({ booking, onDone }: Props) {
+function Editor({ booking, staff = false, onDone }: Props) {
   const { t } = useTranslation()
   const client = useQueryClient()
   const [base, setBase] = useState(booking)
   const [wishes, setWishes] = useState(() => wishesOf(booking.stops))
+  const [reason, setReason] = useState('')
   const path = { id: booking.id }
+  const why = reason.trim()
   const body = { stops: sentStops(wishes), stops_revision: base.stops_revision ?? 0 }
   const preview = useMutation({
     mutationFn: () => data(api.POST('/v1/bookings/{id}/stops/preview', { params: { path }, body })),
   })
   const change = useMutation({
     mutationFn: (total: number) =>
-      data(api.POST('/v1/bookings/{id}/stops', { params: { path }, body: { ...body, total } })),
+      data(
+        api.POST('/v1/bookings/{id}/stops', {
+          params: { path },
+          body: { ...body, total, ...(staff && { reason: why }) },
+        }),
+      ),
     onSuccess: onDone,
     onError: () => void client.invalidateQueries({ queryKey: ['booking', booking.id] }),
   })
@@ -72,6 +85,15 @@ function Editor({ booking, onDone }: Props) {
     <>
       <Wishes stops={base.stops} wishes={wishes} onChange={wish} />
       {preview.data && change.error === null && <Outcome shown={preview.data} />}
+      {preview.data && staff && (
+        <Field
+          label={t('changing.why')}
+          value={reason}
+          maxLength={500}
+          autoComplete="off"
+          onChange={(e) => setReason(e.target.value)}
+        />
+      )}
       {error !== null && (
         <div className="grid justify-items-start gap-2">
           <Failure error={error} />
@@ -86,6 +108,7 @@ function Editor({ booking, onDone }: Props) {
           <Button
             kind="primary"
             busy={change.isPending}
+            disabled={staff && why === ''}
             onClick={() => change.mutate(preview.data.price.total)}
           >
             {t('changing.do', { price: money(preview.data.price.total, preview.data.price.currency) })}

@@ -1,11 +1,12 @@
 /** Whoever has the link sees where the goods are: no account, ten seconds of attention. */
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense, useEffect } from 'react'
+import { Suspense, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { isPassing, Problem } from '@/api/problem.ts'
 import { useNow } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { Arrival, isComing, windowOf } from '@/booking/Arrival.tsx'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { ProofOf } from '@/booking/ProofOf.tsx'
@@ -76,7 +77,7 @@ function Coming({ tracking, now }: { tracking: Schemas['Tracking']; now: number 
   )
 }
 
-const RatingForm = lazy(() => import('@/book/RatingForm.tsx').then((m) => ({ default: m.RatingForm })))
+const RatingForm = part(() => import('@/book/RatingForm.tsx').then((m) => ({ default: m.RatingForm })))
 
 /** Once it is delivered: whoever is first says how it was. */
 function Rating({ tracking, token }: { tracking: Schemas['Tracking']; token: string }) {

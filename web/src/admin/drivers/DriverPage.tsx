@@ -4,7 +4,7 @@ import { type FormEvent, type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
-import { ShiftList } from '@/drive/Shifts.tsx'
+import { ScheduleForm } from '@/drive/Shifts.tsx'
 import { day } from '@/i18n/format.ts'
 import { FileView } from '@/papers/FileView.tsx'
 import { DocumentState, useKind } from '@/papers/words.tsx'
@@ -265,17 +265,37 @@ function Vehicles({ id }: { id: string }) {
   )
 }
 
+/** When he works and from where; he may say so himself, too. */
 function Schedule({ id }: { id: string }) {
   const { t } = useTranslation()
+  const client = useQueryClient()
+  const key = ['drivers', id, 'schedule']
   const schedule = useQuery({
-    queryKey: ['drivers', id, 'schedule'],
+    queryKey: key,
     queryFn: () => data(api.GET('/v1/drivers/{id}/schedule', { params: { path: { id } } })),
   })
+  const is = schedule.data
   return (
     <Part title={t('papers.shifts')}>
       {schedule.isPending && <Skeleton className="h-16" />}
       {schedule.error && <Failure error={schedule.error} retry={() => void schedule.refetch()} />}
-      {schedule.data && <ShiftList shifts={schedule.data.shifts} />}
+      {is && <p className="text-quiet">{t('papers.zone', { zone: is.timezone })}</p>}
+      {is && (
+        <ScheduleForm
+          key={is.version}
+          schedule={is}
+          size="touch"
+          save={(body) => {
+            const params = { path: { id }, header: ifMatch(is.version) }
+            return data(api.PUT('/v1/drivers/{id}/schedule', { params, body }))
+          }}
+          onSaved={(changed) => {
+            client.setQueryData(key, changed)
+            toast(t('set.saved'))
+          }}
+          onRefresh={() => void schedule.refetch()}
+        />
+      )}
     </Part>
   )
 }
