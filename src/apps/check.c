@@ -227,7 +227,7 @@ static int child_start(const struct plan *p, int32_t index, struct child *ret) {
 
 struct sum {
     int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable, imported,
-        recurred, returned, stops_changed;
+        recurred, returned, stops_changed, notes_changed;
     int64_t virtual_us, calls, commits, frames, fixes, fences, crashes;
     uint64_t faults[SIM_FAULT_COUNT];
     int64_t began_us, shown_us;
@@ -277,6 +277,7 @@ static void add_result(struct sum *s, const struct report *r) {
     s->recurred += x->recurred;
     s->returned += x->returned;
     s->stops_changed += x->stops_changed;
+    s->notes_changed += x->notes_changed;
     s->virtual_us += x->virtual_us;
     s->calls += x->calls;
     s->commits += x->commits;
@@ -368,8 +369,10 @@ static void print_summary(const struct sum *s, const struct plan *p) {
            "%lld not deliverable, %lld brought back\n",
            (long long)s->bookings, (long long)s->delivered, (long long)s->cancelled,
            (long long)s->expired, (long long)s->not_deliverable, (long long)s->returned);
-    printf("%lld of them rows of files, %lld days of recurrences; stops changed %lld times\n",
-           (long long)s->imported, (long long)s->recurred, (long long)s->stops_changed);
+    printf("%lld of them rows of files, %lld days of recurrences; stops changed %lld times, "
+           "notes %lld times\n",
+           (long long)s->imported, (long long)s->recurred, (long long)s->stops_changed,
+           (long long)s->notes_changed);
     printf("%lld calls, %lld commits, %lld frames, %lld fixes, %lld comings and goings\n",
            (long long)s->calls, (long long)s->commits, (long long)s->frames, (long long)s->fixes,
            (long long)s->fences);
@@ -397,6 +400,7 @@ static void print_json(const struct sum *s, const struct plan *p, struct arena *
                    {"recurred", s->recurred},
                    {"returned", s->returned},
                    {"stops_changed", s->stops_changed},
+                   {"notes_changed", s->notes_changed},
                    {"calls", s->calls},
                    {"commits", s->commits},
                    {"frames", s->frames},

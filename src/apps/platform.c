@@ -303,6 +303,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
     int64_t commission = config_int(c, "commission_percent");
     int64_t open_max = config_int(c, "open_bookings_max");
     int64_t remind_us = config_int(c, "schedule_remind_s") * US_PER_S;
+    int64_t contact_us = config_int(c, "contact_hours") * 3600 * US_PER_S;
     struct booking_options o = {
         .tariffs = p->tariffs,
         .bus = p->links.bus,
@@ -324,6 +325,8 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .collect_max = config_int(c, "collect_max"),
         .schedule_days_max = (int32_t)config_int(c, "schedule_days_max"),
         .recurrence_days = (int32_t)config_int(c, "recurrence_days"),
+        .contact_kept_us = contact_us > 0 ? contact_us : -1,
+        .contact_phone = config_text(c, "contact_phone"),
         .sign = auth_service_sign,
         .sign_arg = p->auth,
     };

@@ -281,6 +281,15 @@ TABLE(auth, "Accounts");
 
 /* As enum proof_kind has them. */
 static const char *const proof_names[] = {"none", "pin", "photo", "signature", "name", NULL};
+
+static bool is_number_to_call(struct str s) {
+    struct str digits = s.len > 0 && s.p[0] == '+' ? str_sub(s, 1, s.len - 1) : s;
+    for (size_t i = 0; i < digits.len; i++)
+        if (digits.p[i] < '0' || digits.p[i] > '9')
+            return false;
+    return digits.len >= 6 && digits.len <= 15; /* E.164 has at most 15 */
+}
+
 static const struct config_setting booking[] = {
     {.key = "tariffs",
      .kind = CONFIG_PATH,
@@ -341,6 +350,20 @@ static const struct config_setting booking[] = {
      .min = 0,
      .max = 604800,
      .help = "How long before its window a customer is reminded; 0 for not at all"},
+    {.key = "contact_hours",
+     .kind = CONFIG_INT,
+     .fallback = "24",
+     .min = 0,
+     .max = 8760,
+     .help = "How many hours after the end of a booking its driver sees the numbers of the people "
+             "at its stops, and the notes; then they are masked"},
+    {.key = "contact_phone",
+     .kind = CONFIG_STRING,
+     .placeholder = "PHONE",
+     .valid = is_number_to_call,
+     .expects = "6 to 15 digits after a +, as in +46701234567",
+     .help = "A number of the house, which customers and drivers are shown instead of each "
+             "other's"},
     {.key = "quote_ttl_s",
      .kind = CONFIG_DURATION,
      .fallback = "600",

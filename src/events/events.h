@@ -117,7 +117,8 @@ struct ev_webhook {
 #define EV_BOOKING_STOPS_CHANGED                                                                   \
     "booking.stops_changed" /* stops, earning; driver if there is one: other drop-offs than        \
                                before. Open offers are closed with it */
-#define EV_BOOKING_RATED "booking.rated"             /* driver, stars */
+#define EV_BOOKING_NOTE_CHANGED "booking.note_changed" /* for a stop; driver if there is one */
+#define EV_BOOKING_RATED "booking.rated"               /* driver, stars */
 #define EV_BOOKING_SCHEDULED "booking.scheduled"     /* made for later: booking.requested follows */
 #define EV_BOOKING_RESCHEDULED "booking.rescheduled" /* for another time than before */
 #define EV_BOOKING_REMINDED "booking.reminded"       /* its time is near */

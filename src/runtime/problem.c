@@ -167,9 +167,8 @@ const struct problem_def problem_table[PROBLEM_COUNT] = {
         "Cancelling costs more by now than the request agreed to. `fee` says how much; ask again "
         "with it, or keep the booking."),
     ROW(TOO_MANY_CHANGES, "too-many-changes", 409, "Too many changes",
-        "The stops of a booking can be changed twelve times, and so can its time. They stay as "
-        "they "
-        "are now."),
+        "The stops of a booking can be changed twelve times, and so can its time; the notes for "
+        "them twenty-four times. They stay as they are now."),
     ROW(PRICE_CHANGED, "price-changed", 409, "The price has changed",
         "What was asked for costs more than the booking does, and more than the request agreed to "
         "with `total`. `price` says how much; ask again with it, or leave the booking as it is."),

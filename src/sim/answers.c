@@ -82,6 +82,9 @@ void oracle_reply(struct sim *sim, const struct sim_call *c) {
         json_parse(o->parser, c->answer.body, &root) < 0)
         return;
     check_document(o, c, root);
+    oracle_no_number(sim, c);
+    if (c->person != NULL && str_starts(sim_json_str(root, "id"), "bkg_"))
+        oracle_people(sim, c->person, root, !is_write(c));
     if (is_write(c) && json_get(root, "quotes", &quotes))
         check_quotes(o, c, quotes);
 }

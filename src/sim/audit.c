@@ -156,6 +156,16 @@ static void audit_profile(struct sim *sim, struct driver_person *p, const struct
                "no offer is left over", "%s has one", d->id);
 }
 
+/* Whoever looks at what he had long ago. */
+static void audit_people(struct sim *sim, struct person *p) {
+    struct json_value root, items;
+    if (!ask(sim, p, SIM_BOOKING, STR("/v1/bookings?limit=50"), &root) ||
+        !json_get(root, "items", &items))
+        return;
+    for (struct json_iter it = json_iter(items); json_next(&it);)
+        oracle_people(sim, p, it.value, true);
+}
+
 /* The map shows who is on duty and has been seen, and nobody else. */
 static void audit_fleet(struct sim *sim) {
     struct json_value root, items;
@@ -182,13 +192,16 @@ void oracle_audit(struct sim *sim) {
     audit_bookings(sim);
     audit_fleet(sim);
     audit_inbox(sim, &sim->staff.p);
-    for (int32_t i = 0; i < sim->profile.customers; i++)
+    for (int32_t i = 0; i < sim->profile.customers; i++) {
         audit_inbox(sim, &sim->customers[i].p);
+        audit_people(sim, &sim->customers[i].p);
+    }
     for (int32_t i = 0; i < sim->profile.drivers; i++) {
         struct driver_person *p = &sim->drivers[i];
         const struct shadow_driver *d = shadow_driver(sim->oracle, str_from(p->p.driver_id));
         audit_inbox(sim, &p->p);
         audit_trail(sim, d);
         audit_profile(sim, p, d);
+        audit_people(sim, &p->p);
     }
 }

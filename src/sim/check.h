@@ -58,6 +58,7 @@ struct sim_result {
     int64_t bookings; /* that came to an end: */
     int64_t delivered, cancelled, expired, not_deliverable, returned;
     int64_t stops_changed; /* times that a booking got other stops */
+    int64_t notes_changed; /* … that one of them got another note */
     int64_t imported;      /* of them, rows of files */
     int64_t recurred;      /* of them, days of recurrences */
     int64_t virtual_us;    /* how long it lasted in there */

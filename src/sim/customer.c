@@ -244,6 +244,31 @@ static void change_stops(struct sim *sim, void *arg, uint64_t token) {
     sim_after(sim, (int64_t)rng_exponential(&sim->rng, 60.0 * US_PER_S), change_stops, c, token);
 }
 
+/* ---- another note ---- */
+
+static void on_noted(struct person *p, const struct sim_answer *a) {
+    struct customer *c = (struct customer *)p;
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409 || a->status == 422,
+               "another note is answered", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+    if (a->status == 200)
+        learn(c, a->json);
+    go_on(c);
+}
+
+/* Also for a stop that is over, or none: it is refused. */
+static void change_note(struct sim *sim, void *arg, uint64_t token) {
+    struct customer *c = arg;
+    if (c->p.step != token || c->booking_id[0] == 0 || c->state >= BOOKING_DELIVERED)
+        return;
+    if (!c->p.slot.busy)
+        send(c, "PUT", path_of(c, "/note"),
+             arena_printf(arena_of(c), "{\"stop\":%lld,\"note\":\"floor %lld\"}",
+                          (long long)rng_below(&sim->rng, 4), (long long)rng_below(&sim->rng, 9)),
+             true, on_noted);
+    sim_after(sim, (int64_t)rng_exponential(&sim->rng, 60.0 * US_PER_S), change_note, c, token);
+}
+
 static void on_entry(struct person *p, struct str type, struct json_value data) {
     struct customer *c = (struct customer *)p;
     if (str_is(type, "booking.updated"))
@@ -262,6 +287,9 @@ static void wait_for_it(struct customer *c) {
                   c->p.step);
     if (sim_chance(sim, sim->profile.change_stops))
         sim_after(sim, (int64_t)rng_exponential(&sim->rng, 40.0 * US_PER_S), change_stops, c,
+                  c->p.step);
+    if (sim_chance(sim, sim->profile.notes))
+        sim_after(sim, (int64_t)rng_exponential(&sim->rng, 40.0 * US_PER_S), change_note, c,
                   c->p.step);
     if (sim_chance(sim, sim->profile.cancel))
         sim_after(sim, (int64_t)rng_exponential(&sim->rng, 40.0 * US_PER_S), cancel, c, c->p.step);
@@ -302,24 +330,28 @@ static void on_booked(struct person *p, const struct sim_answer *a) {
     wait_for_it(c);
 }
 
-/* What the first two stops ask for: nothing, or this and that; the second one maybe cash. */
+/* Who is at the first two stops, and what they ask for: nothing, or this and that; the second one
+ * maybe cash. */
 static struct str proofs_wanted(struct sim *sim) {
     static const char *const kinds[] = {"pin", "photo", "signature", "name"};
     struct buf out;
     buf_init(&out, &sim->arena, 128);
     for (int stop = 0; stop < 2; stop++) {
-        buf_printf(&out, "%s{", stop > 0 ? "," : "");
+        buf_printf(&out,
+                   "%s{\"contact\":{\"name\":\"Bo Ek\",\"phone\":\"" SIM_CONTACT_PHONE
+                   "\"},\"note\":\"code 1234\"",
+                   stop > 0 ? "," : "");
         uint64_t wanted = sim_chance(sim, sim->profile.proof) ? rng_below(&sim->rng, 16) : 0;
         const char *comma = "";
         for (int k = 0; k < 4; k++) {
             if ((wanted & 1u << k) != 0) {
-                buf_printf(&out, "%s\"%s\"", comma[0] != 0 ? comma : "\"proof\":[", kinds[k]);
+                buf_printf(&out, "%s\"%s\"", comma[0] != 0 ? comma : ",\"proof\":[", kinds[k]);
                 comma = ",";
             }
         }
         buf_add_cstr(&out, comma[0] != 0 ? "]" : "");
         if (stop == 1 && sim_chance(sim, sim->profile.collect))
-            buf_printf(&out, "%s\"collect\":{\"amount\":%lld}", comma,
+            buf_printf(&out, ",\"collect\":{\"amount\":%lld}",
                        (long long)rng_between(&sim->rng, 1, 50000));
         buf_add_char(&out, '}');
     }

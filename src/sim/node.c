@@ -213,7 +213,8 @@ static void make_services(struct sim_node *n) {
             .held_timeout_us = p->search_timeout_s * US_PER_S,
             .recurrence_days = SIM_RECURRENCE_DAYS,
             .schedule_lead_us = p->schedule_lead_s * US_PER_S,
-            .schedule_remind_us = 2 * p->schedule_lead_s * US_PER_S});
+            .schedule_remind_us = 2 * p->schedule_lead_s * US_PER_S,
+            .contact_kept_us = p->contact_kept_s > 0 ? p->contact_kept_s * US_PER_S : -1});
         const struct file_viewer viewer = booking_service_viewer(n->booking);
         files_service_viewer(n->files, &viewer);
     }

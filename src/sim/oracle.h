@@ -25,6 +25,8 @@ struct shadow_offer {
 struct shadow_place { /* of a booking's stop */
     int32_t lat_e7, lng_e7;
     bool pending; /* nobody has come to it yet */
+    bool over;
+    uint64_t note; /* 0: none */
 };
 struct shadow_booking {
     bool imported; /* it is of an import */
@@ -228,6 +230,12 @@ void oracle_imports_verdict(struct oracle *o);
 /* Were B's stops changed as they may be? oracle_stops.c */
 void oracle_stops(struct oracle *o, const struct shadow_booking *old, struct shadow_booking *b,
                   struct json_value root);
+/* BOOKING, as P sees it in an answer; FRESH: which was made just now. oracle_people.c */
+void oracle_people(struct sim *sim, const struct person *p, struct json_value booking, bool fresh);
+/* VIEW of B, as it is laid into S. */
+void oracle_people_kept(struct oracle *o, const struct stream *s, const struct shadow_booking *b,
+                        struct json_value view);
+void oracle_no_number(struct sim *sim, const struct sim_call *c);
 /* Does J, as ROOT says, go where its booking does? */
 void oracle_journey_stops(struct oracle *o, const struct shadow_journey *j, struct json_value root);
 void oracle_recurrence(struct oracle *o,

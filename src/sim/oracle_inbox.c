@@ -113,8 +113,10 @@ void oracle_inbox(struct oracle *o, const struct store_change *change) {
     e->version = sim_json_i64(data, "version");
     SIM_EXPECT(o->sim, e->booking != NULL, "what is told is durable",
                "%s was told of a booking that is not there", s->name);
-    if (e->booking != NULL)
+    if (e->booking != NULL) {
         count_version(o, s, e->booking, e->version);
+        oracle_people_kept(o, s, e->booking, data);
+    }
 }
 
 /* ---- a frame ---- */

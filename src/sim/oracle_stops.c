@@ -26,9 +26,11 @@ static void read_stops(struct json_value root, struct shadow_booking *b) {
         CHECK(b->stop_count < SHADOW_STOPS_MAX);
         if (!json_get(it.value, "place", &place))
             place = it.value;
-        b->stops[b->stop_count++] =
-            (struct shadow_place){degrees(place, "lat"), degrees(place, "lng"),
-                                  str_is(sim_json_str(it.value, "state"), "pending")};
+        struct str state = sim_json_str(it.value, "state"), note = sim_json_str(it.value, "note");
+        b->stops[b->stop_count++] = (struct shadow_place){
+            degrees(place, "lat"), degrees(place, "lng"), str_is(state, "pending"),
+            str_is(state, "done") || str_is(state, "failed"),
+            note.len > 0 ? str_hash(note, 11) | 1 : 0};
     }
 }
 
@@ -88,6 +90,19 @@ static void check_changed(struct oracle *o, const struct shadow_booking *old,
     o->sim->result->stops_changed++;
 }
 
+/* The stops are the same: what is to be known at one is other only before it is over. */
+static void check_notes(struct oracle *o, const struct shadow_booking *old,
+                        const struct shadow_booking *b) {
+    for (int32_t i = 0; i < old->stop_count; i++) {
+        if (old->stops[i].note == b->stops[i].note)
+            continue;
+        SIM_EXPECT(o->sim, !old->stops[i].over && old->state == b->state,
+                   "who changes a note changes nothing else", "%s, stop %d: %s, then %s", b->id, i,
+                   booking_state_names[old->state], booking_state_names[b->state]);
+        o->sim->result->notes_changed++;
+    }
+}
+
 void oracle_stops(struct oracle *o, const struct shadow_booking *old, struct shadow_booking *b,
                   struct json_value root) {
     int64_t revision = sim_json_i64(root, "stops_revision");
@@ -104,6 +119,8 @@ void oracle_stops(struct oracle *o, const struct shadow_booking *old, struct sha
         same = same_place(&old->stops[i], &b->stops[i]);
     SIM_EXPECT(o->sim, same, "stops change only where somebody wants it", "%s, version %lld", b->id,
                (long long)b->version);
+    if (same)
+        check_notes(o, old, b);
 }
 
 void oracle_journey_stops(struct oracle *o, const struct shadow_journey *j,

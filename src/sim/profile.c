@@ -104,6 +104,8 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->schedule = rng_unit(r) * 0.4;
     p->reschedule = rng_unit(r) * 0.4;
     p->change_stops = rng_unit(r) * 0.6;
+    p->notes = rng_unit(r) * 0.6;
+    p->contact_kept_s = rng_below(r, 4) == 0 ? -1 : rng_between(r, 10, 300);
     p->proof = rng_unit(r) * 0.6;
     p->thin_s = rng_between(r, 15, 60);
     p->thin_m = rng_below(r, 4) == 0 ? 0 : rng_between(r, 20, 300);

@@ -106,7 +106,8 @@ struct sim_profile {
     double cancel, decline, ignore, late_accept, off_duty, assign, suspend, tariffs, two_dropoffs;
     double vehicles, shifts, documents;
     double linger; /* bookings that their drivers take their time with: positions come to count */
-    double schedule, reschedule, change_stops;
+    double schedule, reschedule, change_stops, notes;
+    int64_t contact_kept_s; /* -1: not at all */
     double recurs;          /* … or has something recur */
     double imports;         /* instead of asking for a quote he sends a file */
     double proof;           /* stops that ask for some */
@@ -317,7 +318,8 @@ struct customer {
     int64_t recurred_at_us;
     int32_t looks, later_done; /* at it, yet to come; bookings of it that he has cancelled */
 };
-#define SIM_RECURRENCE_DAYS 2 /* so many days ahead what recurs is booked */
+#define SIM_CONTACT_PHONE "+46712345678" /* of whoever is at a stop */
+#define SIM_RECURRENCE_DAYS 2            /* so many days ahead what recurs is booked */
 void sim_customer_start(struct customer *c);
 /* stops.c: a body for BOOKING's stops to be others, with the members MORE; absent: it has none. */
 struct str sim_stops_wish(struct sim *sim, struct json_value booking, const char *more);

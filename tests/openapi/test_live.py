@@ -336,8 +336,15 @@ class MainWay(unittest.TestCase):
         back = {'stops': [{'index': 0}, {'index': 2}], 'stops_revision': 1}
         dispatcher.problem(422, 'invalid-request', 'POST', at, back)
         self.assertEqual(dispatcher.post(at, back | {'reason': 'They rang'}, expect=200).json['price'], booking['price'])
+        note, floor = f'/v1/bookings/{booking["id"]}/note', {'stop': 1, 'note': 'Code 1234, fourth floor'}
+        self.assertEqual(customer.put(note, floor, expect=200).json['stops'][1]['note'], floor['note'])
+        self.assertEqual(ola.booking(booking['id'])['stops'][1]['note'], floor['note'])
+        customer.problem(409, 'version-conflict', 'PUT', note, floor | {'note': 'x', 'stops_revision': 0})
+        customer.problem(422, 'invalid-request', 'PUT', note, floor | {'stop': 2})
+        ola.problem(403, 'forbidden', 'PUT', note, floor)
         ola.status(booking['id'], 'arrived_pickup', 'picked_up', 'arrived_dropoff', 'delivered')
         customer.problem(409, 'illegal-transition', 'POST', at, back | {'stops_revision': 2})
+        customer.problem(409, 'illegal-transition', 'PUT', note, floor)
 
     def promos(self):
         stops = [{'lat': 57.7089, 'lng': 11.9746}, {'lat': 57.6969, 'lng': 11.9865}]
@@ -1017,7 +1024,7 @@ KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'c
 # Of those who give something off.
 KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})
 # Of those who take cash.
-KEYED.update({'changeStops': {'stops': [{'index': 0}, {'index': 1}], 'stops_revision': 0}, 'confirmCollection': {'stop': 1, 'amount': 1}, 'reverseSettlement': {'reason': 'miscounted'},
+KEYED.update({'putStopNote': {'stop': 1, 'note': 'x'}, 'changeStops': {'stops': [{'index': 0}, {'index': 1}], 'stops_revision': 0}, 'confirmCollection': {'stop': 1, 'amount': 1}, 'reverseSettlement': {'reason': 'miscounted'},
               'settleCash': {'kind': 'kept', 'amount': 1, 'balance': 1}})
 # Of those who send files.
 KEYED.update({'importBookings': {'rows': [{}]}, 'cancelImport': None})

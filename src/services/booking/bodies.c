@@ -63,6 +63,7 @@ const struct schema collect_body_schema =
 
 static const struct schema_field stop_fields[] = {
     {"contact", S_OBJECT_PTR, S_IN, AT(stop_body, contact), .sub = &contact_body_schema},
+    {"note", S_STR, S_IN, AT(stop_body, note), .min = 0, .max = STOP_NOTE_CHARS_MAX},
     {"proof", S_STR_LIST, S_IN, AT(stop_body, proof), COUNT_AT(stop_body, proof_count), .min = 1,
      .max = PROOF_KIND_COUNT - 1},
     {"collect", S_OBJECT_PTR, S_IN, AT(stop_body, collect), .sub = &collect_body_schema},
@@ -112,6 +113,14 @@ static const struct schema_field status_fields[] = {
     {"reason", S_STR, S_IN, AT(status_body, reason), .min = 1, .max = REASON_CHARS_MAX},
 };
 const struct schema status_body_schema = SCHEMA(struct status_body, "StatusRequest", status_fields);
+
+static const struct schema_field note_fields[] = {
+    {"stop", S_I64, S_IN | S_REQUIRED, AT(note_body, stop), .min = 0, .max = TRIP_STOPS_MAX - 1},
+    {"note", S_STR, S_IN | S_REQUIRED, AT(note_body, note), .min = 0, .max = STOP_NOTE_CHARS_MAX},
+    VERSION(note_body),
+    {"stops_revision", S_I64, S_IN, AT(note_body, revision), .min = 0, .max = STOPS_CHANGES_MAX},
+};
+const struct schema note_body_schema = SCHEMA(struct note_body, "StopNoteRequest", note_fields);
 
 static const struct schema_field proof_fields[] = {
     {"stop", S_I64, S_IN | S_REQUIRED, AT(proof_body, stop), .min = 0, .max = TRIP_STOPS_MAX - 1},

@@ -46,6 +46,10 @@ struct booking_options {
     int32_t schedule_days_max;  /* 30: how far ahead may be booked */
     int32_t recurrence_days;    /* 7: so many days before it what recurs is booked; at most
                                    schedule_days_max */
+    int64_t contact_kept_us;    /* 24 h: so long after the end its driver sees whom he came to, and
+                                   the notes; -1: not at all */
+    struct str contact_phone;   /* shown to customers and drivers instead of each other's numbers;
+                                   absent: none */
     sign_fn sign;               /* custody bundles, with sign_arg; NULL: there are none */
     void *sign_arg;
 };

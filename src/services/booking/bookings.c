@@ -92,6 +92,9 @@ void handle_rating(struct call *c) {
 void handle_collect(struct call *c) {
     send(c, &booking_collect);
 }
+void handle_note(struct call *c) {
+    send(c, &booking_note);
+}
 void handle_assign(struct call *c) {
     send(c, &booking_assign);
 }
@@ -143,12 +146,15 @@ void handle_get(struct call *c) {
         return;
     struct live live;
     booking_live(c, b, &live);
-    struct str view = booking_view(b, &live, &c->arena);
-    if (live.eta_us == 0) {
+    unsigned hats = booking_hats(b, &c->who);
+    struct booking_sight seen = booking_sight(c->service, b, hats, c->now_us);
+    struct str view = booking_view(b, &live, &seen, &c->arena);
+    bool forgets = (hats & HAT_DRIVER) != 0 && booking_is_final(b->state);
+    if (live.eta_us == 0 && !forgets) {
         call_json_etag(c, b->head.version, view);
         return;
     }
-    /* The ETA moves while the version stands: no 304 here. */
+    /* The ETA moves while the version stands, and numbers are masked in time: no 304 here. */
     response_header(&c->response, "ETag",
                     arena_printf(&c->arena, "\"%lld\"", (long long)b->head.version));
     response_header(&c->response, "Cache-Control", STR("private, no-cache"));

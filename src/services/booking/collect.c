@@ -273,7 +273,7 @@ static void decide_collect(const struct command *cmd, const struct decide_ctx *c
     if (!sum_fits(b, cmd, asked_at(b, i) + fare, ret))
         return;
     if (said_already(b, body)) {
-        booking_unchanged(b, cmd, ret);
+        booking_unchanged(b, cmd, ctx, ret);
         return;
     }
     int32_t most = (hats & HAT_STAFF) != 0 ? COLLECT_CHANGES_IN_ALL : COLLECT_CHANGES_MAX;

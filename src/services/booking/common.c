@@ -52,6 +52,19 @@ bool booking_at_hand(const struct booking *b, const struct command *cmd, unsigne
     return true;
 }
 
+bool booking_is_the_stop(const struct command *cmd, const struct booking *b, int32_t i,
+                         int64_t revision, struct decision *d) {
+    int64_t since = i < b->stop_count ? b->stops[i].since : I64_ABSENT;
+    if (revision == I64_ABSENT || since == I64_ABSENT || revision >= since)
+        return true;
+    problem_fill_more(
+        &d->response, cmd->arena, cmd->request_id, PROBLEM_VERSION_CONFLICT,
+        arena_printf(cmd->arena, "stop %d is another one by now", i), NULL,
+        arena_printf(cmd->arena, "\"stops_revision\":%lld", (long long)booking_stops_revision(b)),
+        0);
+    return false;
+}
+
 /* 409 illegal-transition with the state and the moves that there are. */
 static void refuse_move(const struct booking *b, const struct command *cmd, unsigned hats,
                         struct str detail, struct decision *d) {
@@ -121,8 +134,24 @@ void booking_price_changed(const struct command *cmd, const struct booking *b, i
                       str_from(words), NULL, extra, 0);
 }
 
-void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d) {
-    decision_json(d, 200, booking_view(b, NULL, cmd->arena));
+const struct booking_sight booking_sight_whole = {SIGHT_WHOLE, SIGHT_WHOLE, {NULL, 0}};
+
+struct booking_sight booking_sight(const struct booking_service *s, const struct booking *b,
+                                   unsigned hats, int64_t now_us) {
+    enum sight_viewer viewer = (hats & HAT_STAFF) != 0      ? VIEWER_STAFF
+                               : (hats & HAT_CUSTOMER) != 0 ? VIEWER_CUSTOMER
+                               : (hats & HAT_DRIVER) != 0   ? VIEWER_DRIVER
+                                                            : VIEWER_ASKED;
+    struct sights seen =
+        sight_of(viewer, sight_stage(b->state, b->ended_at_us, now_us, s->o.contact_kept_us));
+    return (struct booking_sight){seen.contacts, seen.driver, s->o.contact_phone};
+}
+
+void booking_unchanged(const struct booking *b, const struct command *cmd,
+                       const struct decide_ctx *ctx, struct decision *d) {
+    struct booking_sight seen =
+        booking_sight(cmd->service, b, booking_hats(b, &cmd->who), ctx->now_us);
+    decision_json(d, 200, booking_view(b, NULL, &seen, cmd->arena));
     decision_etag(d, cmd, b->head.version);
 }
 

@@ -158,10 +158,13 @@ static void fill_stops(const struct create_body *body, const struct quote_set *s
     b->stops = arena_array(a, struct booking_stop, set->stop_count);
     for (int32_t i = 0; i < set->stop_count; i++) {
         b->stops[i] = (struct booking_stop){.place = set->stops[i], .state = STOP_PENDING};
+        struct contact_of who = {0};
         if (i < body->stop_count)
-            b->stops[i].contact = body->stops[i].contact;
+            who = (struct contact_of){body->stops[i].contact, body->stops[i].note};
         else if (body->stop_count == 0 && i < set->contact_count)
-            b->stops[i].contact = set->contacts[i].contact;
+            who = set->contacts[i];
+        b->stops[i].contact = who.contact;
+        b->stops[i].note = who.note.len > 0 ? who.note : STR_NONE;
     }
 }
 

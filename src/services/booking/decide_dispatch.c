@@ -75,7 +75,7 @@ static void assign_wanted(const struct command *cmd, const struct decide_ctx *ct
     booking_audit_hands(ret, cmd, ctx,
                         b->driver != NULL ? "booking.reassigned" : "booking.assigned", b, e.b, want,
                         want != NULL ? want->reason : STR_NONE);
-    edit_reply(&e, ret, 200);
+    edit_reply_staff(&e, ret, 200);
 }
 
 static void record_offer(const struct command *cmd, const struct decide_ctx *ctx,

@@ -55,21 +55,6 @@ static void edit_status(struct edit *e, const struct booking_move *move, int32_t
         ledger_delivered(b, e->ctx->now_us, e->ctx->arena);
 }
 
-/* Is stop I what he who says so knows by that number? False: RET has the problem. */
-static bool is_the_one(const struct command *cmd, const struct booking *b, int32_t i,
-                       struct decision *ret) {
-    const struct status_body *body = cmd->args;
-    int64_t since = i < b->stop_count ? b->stops[i].since : I64_ABSENT;
-    if (body->revision == I64_ABSENT || since == I64_ABSENT || body->revision >= since)
-        return true;
-    problem_fill_more(
-        &ret->response, cmd->arena, cmd->request_id, PROBLEM_VERSION_CONFLICT,
-        arena_printf(cmd->arena, "stop %d is another one by now", i), NULL,
-        arena_printf(cmd->arena, "\"stops_revision\":%lld", (long long)booking_stops_revision(b)),
-        0);
-    return false;
-}
-
 /* May he say that now? *RET_STOP is the stop that it is of. False: RET has the problem. */
 static bool may_say(const struct command *cmd, const struct booking *b, unsigned hats,
                     int32_t *ret_stop, struct decision *ret) {
@@ -87,7 +72,7 @@ static bool may_say(const struct command *cmd, const struct booking *b, unsigned
         booking_refuse(b, cmd, &ask, v, wanted, ret);
         return false;
     }
-    if (!is_the_one(cmd, b, ask.next_stop, ret))
+    if (!booking_is_the_stop(cmd, b, ask.next_stop, body->revision, ret))
         return false;
     if (booking_moves[b->state][action].stop_state == STOP_DONE &&
         (proof_lacking(b, ask.next_stop, cmd, ret) || collect_lacking(b, ask.next_stop, cmd, ret)))

@@ -41,7 +41,7 @@ static void decide_accept(const struct command *cmd, const struct decide_ctx *ct
         return;
     }
     if (is_winner(b, cmd, body->offer_id)) { /* he asks again: the answer was lost */
-        booking_unchanged(b, cmd, ret);
+        booking_unchanged(b, cmd, ctx, ret);
         return;
     }
     int32_t i = own_offer(b, cmd, body->offer_id, ctx->now_us);
@@ -159,7 +159,7 @@ static void decide_assign(const struct command *cmd, const struct decide_ctx *ct
     CHECK(b != NULL);
     if (b->driver != NULL && str_eq(b->driver->id, body->driver_id) &&
         !booking_is_final(b->state)) {
-        booking_unchanged(b, cmd, ret);
+        booking_unchanged(b, cmd, ctx, ret);
         return;
     }
     struct booking_ask ask = booking_ask_of(b, ACTION_ASSIGN, hats);
@@ -175,7 +175,7 @@ static void decide_assign(const struct command *cmd, const struct decide_ctx *ct
         return;
     int32_t i = offer_of_driver(b, body->driver_id);
     if (i >= 0 && b->offers[i].wanted) { /* asked for already: wait with whoever did */
-        booking_unchanged(b, cmd, ret);
+        booking_unchanged(b, cmd, ctx, ret);
         ret->response.status = 202;
         ret->park_key = b->offers[i].id;
     } else if (i >= 0) {

@@ -356,7 +356,7 @@ void edit_commit(struct edit *e, struct decision *d) {
     custody_chain(e->b, e->cmd->id, e->old != NULL ? e->old->timeline_count : 0, e->ctx->entropy,
                   e->ctx->arena);
     decision_state(d, e->cmd, e->old, e->b);
-    e->view = booking_view(e->b, NULL, e->ctx->arena);
+    e->view = booking_view(e->b, NULL, &booking_sight_whole, e->ctx->arena);
     struct str figures = figures_more(e->old, e->b, e->ctx->arena);
     if (e->b->driver != NULL) /* the first event tells of what is written into the ledger with it */
         e->events[0].money =
@@ -370,7 +370,16 @@ void edit_commit(struct edit *e, struct decision *d) {
     tell_promo(e, d);
 }
 
-void edit_reply(struct edit *e, struct decision *d, int status) {
+void edit_reply_staff(struct edit *e, struct decision *d, int status) {
     decision_json(d, status, e->view);
+    decision_etag(d, e->cmd, e->b->head.version);
+}
+
+void edit_reply(struct edit *e, struct decision *d, int status) {
+    struct booking_sight seen =
+        booking_sight(e->cmd->service, e->b, booking_hats(e->b, &e->cmd->who), e->ctx->now_us);
+    enum sight whole = seen.line.len > 0 ? SIGHT_WHOLE : SIGHT_LINE; /* the same without a line */
+    bool same = seen.contacts >= whole && (e->b->driver == NULL || seen.driver >= whole);
+    decision_json(d, status, same ? e->view : booking_view(e->b, NULL, &seen, e->ctx->arena));
     decision_etag(d, e->cmd, e->b->head.version);
 }

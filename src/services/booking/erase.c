@@ -65,6 +65,7 @@ static void erase_stops(struct booking *b) {
     for (int32_t i = 0; i < b->stop_count; i++) {
         struct booking_stop *s = &b->stops[i];
         s->contact = NULL;
+        s->note = STR_NONE;
         s->reason = STR_NONE;
         erase_proof(s->proof);
         if (s->cash != NULL)

@@ -93,6 +93,11 @@ struct add_args {
     struct str driver_id, booking_id;
 };
 
+/* As the booking that he names shows it. */
+static struct str favourite_name(const struct booking *b) {
+    return sight_name(sight_of(VIEWER_CUSTOMER, STAGE_OVER).driver, b->driver->name);
+}
+
 /* Facts: the booking named, if there is one. */
 static int load_add(struct command *cmd, struct store *store, int64_t now_us) {
     (void)now_us;
@@ -127,7 +132,7 @@ static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, 
     }
     struct favourites *f = edit(old, ctx->arena);
     f->items[f->count++] = (struct favourite){.driver_id = args->driver_id,
-                                              .name = b->driver->name,
+                                              .name = favourite_name(b),
                                               .booking_id = b->head.id,
                                               .at_us = ctx->now_us};
     decision_state(ret, cmd, old, f);

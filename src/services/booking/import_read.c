@@ -27,11 +27,13 @@ static const struct column columns[] = {
     {"pickup_address", "/stops/0/address", false, false},
     {"pickup_name", "/stops/0/contact/name", false, false},
     {"pickup_phone", "/stops/0/contact/phone", false, false},
+    {"pickup_note", "/stops/0/note", false, false},
     {"dropoff_lat", "/stops/1/lat", true, true},
     {"dropoff_lng", "/stops/1/lng", true, true},
     {"dropoff_address", "/stops/1/address", false, false},
     {"dropoff_name", "/stops/1/contact/name", false, false},
     {"dropoff_phone", "/stops/1/contact/phone", false, false},
+    {"dropoff_note", "/stops/1/note", false, false},
     {"vehicle", "/vehicle", false, true},
     {"pickup_from", "/pickup_window/from", false, false},
     {"pickup_to", "/pickup_window/to", false, false},
@@ -268,7 +270,7 @@ static bool any(const struct row_writer *rw, const char *pointer) {
     return cell(rw->r, rw->field_of, pointer, &number).p != NULL;
 }
 
-static void put_stop(struct row_writer *rw, const char *const pointers[5]) {
+static void put_stop(struct row_writer *rw, const char *const pointers[6]) {
     jw_object(&rw->w);
     put(rw, "lat", pointers[0]);
     put(rw, "lng", pointers[1]);
@@ -280,15 +282,18 @@ static void put_stop(struct row_writer *rw, const char *const pointers[5]) {
         put(rw, "phone", pointers[4]);
         jw_end(&rw->w);
     }
+    put(rw, "note", pointers[5]);
     jw_end(&rw->w);
 }
 
 static struct str row_json(const struct record *r, const int32_t field_of[COLUMN_COUNT],
                            struct arena *a) {
-    static const char *const pickup[] = {"/stops/0/lat", "/stops/0/lng", "/stops/0/address",
-                                         "/stops/0/contact/name", "/stops/0/contact/phone"};
-    static const char *const dropoff[] = {"/stops/1/lat", "/stops/1/lng", "/stops/1/address",
-                                          "/stops/1/contact/name", "/stops/1/contact/phone"};
+    static const char *const pickup[] = {"/stops/0/lat",           "/stops/0/lng",
+                                         "/stops/0/address",       "/stops/0/contact/name",
+                                         "/stops/0/contact/phone", "/stops/0/note"};
+    static const char *const dropoff[] = {"/stops/1/lat",           "/stops/1/lng",
+                                          "/stops/1/address",       "/stops/1/contact/name",
+                                          "/stops/1/contact/phone", "/stops/1/note"};
     struct row_writer rw = {.r = r, .field_of = field_of};
     struct buf out;
     buf_init(&out, a, 512);

@@ -7,6 +7,7 @@
 #include "base/histogram.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "events/sight.h"
 #include "services/booking/area_book.h"
 #include "services/booking/booking_service.h"
 #include "services/booking/machine.h"
@@ -14,6 +15,8 @@
 #include "services/booking/tariff_book.h"
 
 #include <stdatomic.h>
+
+#define CONTACT_KEPT_US (24 * 3600 * US_PER_S)
 
 struct booking_service {
     struct booking_options o; /* defaults filled in */
@@ -48,6 +51,7 @@ struct collect_body {
 };
 struct stop_body {
     struct contact *contact;
+    struct str note;
     struct collect_body *collect; /* NULL: nothing */
     struct str *proof;            /* names of what is asked for; NULL: as the house has it */
     int32_t proof_count;
@@ -75,6 +79,11 @@ struct status_body {
     int64_t stop, version;
     int64_t revision; /* what STOP is a number of; I64_ABSENT: whatever it is */
     struct str reason;
+};
+struct note_body {
+    int64_t stop, version;
+    int64_t revision; /* as of a status */
+    struct str note;  /* "": none */
 };
 struct proof_body {
     int64_t stop, version;
@@ -120,7 +129,8 @@ extern const struct schema window_body_schema, rebook_body_schema;
 extern const struct schema quote_body_schema, create_body_schema, cancel_body_schema,
     accept_body_schema, decline_body_schema, status_body_schema, rating_body_schema,
     assign_body_schema, unassign_body_schema, release_body_schema, area_body_schema,
-    proof_body_schema, contact_body_schema, collect_body_schema, collection_body_schema;
+    note_body_schema, proof_body_schema, contact_body_schema, collect_body_schema,
+    collection_body_schema;
 
 /* ---- prices ---- */
 
@@ -186,7 +196,7 @@ extern const struct command_type quote_create, booking_create, booking_cancel, b
     booking_rate, booking_rate_by_link, booking_accept, booking_decline, booking_assign,
     booking_wake, booking_offered, booking_refused, booking_dropped, booking_stale,
     booking_reschedule, booking_unassign, booking_release, booking_proof, booking_reached,
-    booking_left, booking_collect, booking_change_stops;
+    booking_left, booking_collect, booking_change_stops, booking_note;
 /* The saga of a promo code's use, promo_use.c. */
 extern const struct command_type promo_reserve; /* [struct ev_promo] */
 extern const struct command_type promo_wake;
@@ -216,7 +226,7 @@ struct edit {
     const struct decide_ctx *ctx;
     const struct booking *old; /* NULL: it is being created */
     struct booking *b;         /* the new state */
-    struct str view;           /* of the new state, once committed */
+    struct str view;           /* of the new state, once committed: whole, for its events */
     struct edit_event events[EDIT_EVENTS_MAX];
     int32_t event_count;
     int32_t timeline_room; /* entries that the list has room for; 0: it is still the old one */
@@ -251,8 +261,10 @@ void edit_move(struct edit *e, enum booking_action action, unsigned hats);
 void edit_lapse(struct edit *e);
 /* Finishes: version, state and events into D. Exactly one event, the first, carries the view. */
 void edit_commit(struct edit *e, struct decision *d);
-/* The view as the answer, with ETag. */
+/* The answer, with ETag: what whoever sent the command sees of the new state. */
 void edit_reply(struct edit *e, struct decision *d, int status);
+/* The same where it is a dispatcher who waits for it, whatever command it comes by. */
+void edit_reply_staff(struct edit *e, struct decision *d, int status);
 
 /* A new booking of QUOTE, which is of FACTS' set, with its entry and its event: decide_create.c.
  * For its load: the secret of its tracking link. */
@@ -273,6 +285,10 @@ struct booking_ask booking_ask_of(const struct booking *b, enum booking_action a
  * the problem. */
 bool booking_at_hand(const struct booking *b, const struct command *cmd, unsigned hats,
                      int64_t version, struct decision *d);
+/* Is stop I what whoever names it knows by that number at REVISION (I64_ABSENT: whatever it is)?
+ * False: D has the problem. */
+bool booking_is_the_stop(const struct command *cmd, const struct booking *b, int32_t i,
+                         int64_t revision, struct decision *d);
 /* The answer to a verdict that is not OK. WANTED is what was asked for, in words. */
 void booking_refuse(const struct booking *b, const struct command *cmd,
                     const struct booking_ask *ask, enum verdict v, const char *wanted,
@@ -290,7 +306,8 @@ void booking_audit_hands(struct decision *ret, const struct command *cmd,
 void booking_price_changed(const struct command *cmd, const struct booking *b, int64_t total,
                            const char *words, struct decision *d);
 /* 200 with what is there already. */
-void booking_unchanged(const struct booking *b, const struct command *cmd, struct decision *d);
+void booking_unchanged(const struct booking *b, const struct command *cmd,
+                       const struct decide_ctx *ctx, struct decision *d);
 
 /* The booking of the path, if the caller may see it; else NULL: replied. */
 const struct booking *visible_booking(struct call *c);
@@ -305,9 +322,20 @@ struct live {
     struct fleet_etas etas; /* at all that are left */
 };
 void booking_live(struct call *c, const struct booking *b, struct live *ret);
-void booking_write(struct jw *w, const struct booking *b, const struct live *live);
-/* The booking as GET /v1/bookings/{id} shows it to all who may see it. LIVE may be NULL. */
-struct str booking_view(const struct booking *b, const struct live *live, struct arena *a);
+/* What somebody sees of the people in a booking: events/sight.h, and the house's own number. */
+struct booking_sight {
+    enum sight contacts, driver;
+    struct str line; /* may be absent */
+};
+extern const struct booking_sight booking_sight_whole;
+/* What whoever wears HATS sees of B at NOW_US. */
+struct booking_sight booking_sight(const struct booking_service *s, const struct booking *b,
+                                   unsigned hats, int64_t now_us);
+void booking_write(struct jw *w, const struct booking *b, const struct live *live,
+                   const struct booking_sight *seen);
+/* The booking as GET /v1/bookings/{id} shows it to who sees SEEN. LIVE may be NULL. */
+struct str booking_view(const struct booking *b, const struct live *live,
+                        const struct booking_sight *seen, struct arena *a);
 /* Who else was asked, and why he did not want it, is staff's business. */
 bool booking_entry_confidential(const struct timeline_entry *t);
 struct str booking_timeline_view(const struct booking *b, bool staff, struct arena *a);
@@ -424,5 +452,6 @@ void check_proofs(struct call *c, const struct create_body *b, struct field_erro
 void handle_pins(struct call *c);
 void handle_collection(struct call *c);
 void handle_collect(struct call *c);
+void handle_note(struct call *c);
 
 #endif

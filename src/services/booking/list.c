@@ -107,7 +107,9 @@ static int write_docs(struct call *c, struct walk *walk, unsigned mask,
             return 0;
         }
         if (fits) {
-            booking_write(&walk->page.w, b, NULL);
+            struct booking_sight seen =
+                booking_sight(c->service, b, booking_hats(b, &c->who), c->now_us);
+            booking_write(&walk->page.w, b, NULL, &seen);
             walk->written++;
         }
         walk->scanned++;

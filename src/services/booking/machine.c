@@ -24,6 +24,7 @@ const char *const booking_action_names[ACTION_COUNT] = {
     [ACTION_ARRIVE_RETURN] = "status arrived_return",
     [ACTION_GIVE_BACK] = "status returned",
     [ACTION_CHANGE_STOPS] = "other stops",
+    [ACTION_NOTE] = "another note",
 };
 
 #define MOVE(state, ...)                                                                           \
@@ -34,6 +35,8 @@ const char *const booking_action_names[ACTION_COUNT] = {
 /* Other drop-offs: while there is one that nobody has come to yet. */
 #define CHANGES_STOPS(state)                                                                       \
     [ACTION_CHANGE_STOPS] = MOVE(state, .who = PARTIES, .conditions = MOVE_STAFF_REASON)
+/* Another note for a stop: for who is on his way, wherever that is. */
+#define TAKES_NOTES(state) [ACTION_NOTE] = MOVE(state, .who = PARTIES)
 /* Until the goods are picked up a booking may go to another driver, or to nobody. */
 #define CHANGES_HANDS                                                                              \
     [ACTION_ASSIGN] =                                                                              \
@@ -52,6 +55,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_DISPATCH] = MOVE(REQUESTED, .who = HAT_SYSTEM),
                 [ACTION_RESCHEDULE] = MOVE(SCHEDULED, .who = PARTIES),
                 CHANGES_STOPS(SCHEDULED),
+                TAKES_NOTES(SCHEDULED),
             },
         [BOOKING_REQUESTED] =
             {
@@ -60,6 +64,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_EXPIRE] = MOVE(EXPIRED, .who = HAT_SYSTEM),
                 CALLED_OFF,
                 CHANGES_STOPS(REQUESTED),
+                TAKES_NOTES(REQUESTED),
             },
         [BOOKING_OFFERED] =
             {
@@ -70,6 +75,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 [ACTION_EXPIRE] = MOVE(EXPIRED, .who = HAT_SYSTEM),
                 CALLED_OFF,
                 CHANGES_STOPS(OFFERED),
+                TAKES_NOTES(OFFERED),
             },
         [BOOKING_ASSIGNED] =
             {
@@ -79,6 +85,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 CALLED_OFF,
                 CHANGES_HANDS,
                 CHANGES_STOPS(ASSIGNED),
+                TAKES_NOTES(ASSIGNED),
             },
         [BOOKING_ARRIVED_PICKUP] =
             {
@@ -90,6 +97,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                 CALLED_OFF,
                 CHANGES_HANDS,
                 CHANGES_STOPS(ARRIVED_PICKUP),
+                TAKES_NOTES(ARRIVED_PICKUP),
             },
         [BOOKING_PICKED_UP] =
             {
@@ -98,6 +106,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                          .stop_state = STOP_ARRIVED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
                 CHANGES_STOPS(PICKED_UP),
+                TAKES_NOTES(PICKED_UP),
             },
         [BOOKING_ARRIVED_DROPOFF] =
             {
@@ -110,6 +119,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                          .stop_state = STOP_FAILED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
                 CHANGES_STOPS(ARRIVED_DROPOFF),
+                TAKES_NOTES(ARRIVED_DROPOFF),
             },
         [BOOKING_RETURNING] =
             {
@@ -117,12 +127,14 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                     MOVE(ARRIVED_RETURN, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP,
                          .stop_state = STOP_ARRIVED),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
+                TAKES_NOTES(RETURNING),
             },
         [BOOKING_ARRIVED_RETURN] =
             {
                 [ACTION_GIVE_BACK] = MOVE(RETURNED, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP,
                                           .stop_state = STOP_DONE),
                 [ACTION_CANCEL] = MOVE(CANCELLED, .who = HAT_STAFF),
+                TAKES_NOTES(ARRIVED_RETURN),
             },
         [BOOKING_DELIVERED] =
             {

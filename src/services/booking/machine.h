@@ -27,6 +27,7 @@ enum booking_action {
     ACTION_ARRIVE_RETURN,
     ACTION_GIVE_BACK,    /* what could not be delivered is where it came from */
     ACTION_CHANGE_STOPS, /* other drop-offs than before */
+    ACTION_NOTE,         /* another note for a stop */
     ACTION_COUNT
 };
 extern const char *const booking_action_names[ACTION_COUNT];

@@ -23,6 +23,7 @@ static const struct schema_field stop_fields[] = {
     {"lng", S_DEG7, MUST(order_stop, place.lng_e7), .min = -180, .max = 180},
     {"address", S_LINE, AT(order_stop, place.address), .min = 1, .max = ADDRESS_CHARS_MAX},
     {"contact", S_OBJECT_PTR, AT(order_stop, contact), .sub = &contact_schema},
+    {"note", S_STR, AT(order_stop, note), .min = 0, .max = STOP_NOTE_CHARS_MAX},
 };
 const struct schema order_stop_schema = SCHEMA(struct order_stop, "OrderStop", stop_fields);
 
@@ -74,7 +75,7 @@ struct quote_set *order_price(struct booking_service *s, const struct order *o,
     set->contacts = arena_array(a, struct contact_of, o->stop_count);
     set->contact_count = o->stop_count;
     for (int32_t i = 0; i < o->stop_count; i++)
-        set->contacts[i].contact = o->stops[i].contact;
+        set->contacts[i] = (struct contact_of){o->stops[i].contact, o->stops[i].note};
     return set;
 }
 

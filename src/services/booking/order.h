@@ -18,6 +18,7 @@
 struct order_stop {
     struct place place; /* its fields stand beside the contact */
     struct contact *contact;
+    struct str note;
 };
 struct order {
     struct order_stop *stops;

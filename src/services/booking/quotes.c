@@ -325,7 +325,7 @@ static void take_over(const struct booking *b, struct arena *a, struct quote_set
     set->contacts = arena_array(a, struct contact_of, b->stop_count);
     set->contact_count = b->stop_count;
     for (int32_t i = 0; i < b->stop_count; i++)
-        set->contacts[i].contact = b->stops[i].contact;
+        set->contacts[i] = (struct contact_of){b->stops[i].contact, b->stops[i].note};
     set->notes = b->notes;
     set->payment = b->payment;
 }

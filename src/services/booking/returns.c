@@ -59,6 +59,7 @@ void returns_begin(struct edit *e, const struct way_back *way) {
     memcpy(stops, b->stops, (size_t)b->stop_count * sizeof(*stops));
     stops[b->stop_count] = (struct booking_stop){.place = stops[0].place,
                                                  .contact = stops[0].contact,
+                                                 .note = stops[0].note,
                                                  .state = STOP_PENDING,
                                                  .back = true,
                                                  .proof = proof_of_return(b, a)};

@@ -136,6 +136,8 @@ static const struct route_entry routes[] = {
      ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "changeStops", check_stops, .area = AREA_BOOKINGS},
     {"POST", "/v1/bookings/{id}/stops/preview", ROLES_CUSTOMERS, handle_stops_preview,
      &stops_preview_schema, 0, "previewStops", check_stops, .area = AREA_BOOKINGS},
+    {"PUT", "/v1/bookings/{id}/note", ROLES_CUSTOMERS, handle_note, &note_body_schema,
+     ROUTE_IDEMPOTENT | ROUTE_IF_MATCH, "putStopNote", .area = AREA_BOOKINGS},
     {"GET", "/v1/reports/{name}", ROLES_STAFF, handle_report, NULL, 0, "getReport",
      .area = AREA_REPORTS},
     {"POST", "/v1/bookings/{id}/unassign", ROLES_STAFF, handle_unassign, &unassign_body_schema,
@@ -369,6 +371,8 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.schedule_lead_us = SCHEDULE_LEAD_US;
     if (s->o.schedule_remind_us == 0)
         s->o.schedule_remind_us = SCHEDULE_REMIND_US;
+    if (s->o.contact_kept_us == 0)
+        s->o.contact_kept_us = CONTACT_KEPT_US;
     if (s->o.schedule_days_max == 0)
         s->o.schedule_days_max = SCHEDULE_DAYS_MAX;
     if (s->o.recurrence_days == 0)

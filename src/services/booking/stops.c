@@ -16,6 +16,7 @@ static const struct schema_field wish_fields[] = {
     {"lng", S_DEG7, S_IN, AT(stop_wish, lng_e7), .min = -180, .max = 180},
     {"address", S_LINE, S_IN, AT(stop_wish, address), .min = 1, .max = ADDRESS_CHARS_MAX},
     {"contact", S_OBJECT_PTR, S_IN, AT(stop_wish, more.contact), .sub = &contact_body_schema},
+    {"note", S_STR, S_IN, AT(stop_wish, more.note), .min = 0, .max = STOP_NOTE_CHARS_MAX},
     {"proof", S_STR_LIST, S_IN, AT(stop_wish, more.proof), COUNT_AT(stop_wish, more.proof_count),
      .min = 1, .max = PROOF_KIND_COUNT - 1},
     {"collect", S_OBJECT_PTR, S_IN, AT(stop_wish, more.collect), .sub = &collect_body_schema},

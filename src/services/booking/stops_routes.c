@@ -21,7 +21,8 @@ static void check_kept(const struct stop_wish *w, int32_t i, struct arena *a,
         bool there;
     } own[] = {{"lat", w->lat_e7 != DEG7_ABSENT}, {"lng", w->lng_e7 != DEG7_ABSENT},
                {"address", w->address.p != NULL}, {"contact", w->more.contact != NULL},
-               {"proof", w->more.proof != NULL},  {"collect", w->more.collect != NULL}};
+               {"proof", w->more.proof != NULL},  {"collect", w->more.collect != NULL},
+               {"note", w->more.note.p != NULL}};
     for (size_t k = 0; k < COUNT_OF(own); k++) {
         if (own[k].there)
             field_errors_add(errors, a, arena_printf(a, "/stops/%d/%s", i, own[k].member),
@@ -247,11 +248,13 @@ static void take_stops(struct edit *e, const struct stops_args *args) {
     struct booking_stop *stops = arena_array(a, struct booking_stop, body->stop_count);
     for (int32_t i = 0; i < body->stop_count; i++) {
         const struct stop_wish *w = &body->stops[i];
-        stops[i] = w->index != I64_ABSENT
-                       ? e->old->stops[w->index]
-                       : (struct booking_stop){.place = {w->lat_e7, w->lng_e7, w->address},
-                                               .contact = w->more.contact,
-                                               .state = STOP_PENDING};
+        stops[i] =
+            w->index != I64_ABSENT
+                ? e->old->stops[w->index]
+                : (struct booking_stop){.place = {w->lat_e7, w->lng_e7, w->address},
+                                        .contact = w->more.contact,
+                                        .note = w->more.note.len > 0 ? w->more.note : STR_NONE,
+                                        .state = STOP_PENDING};
         if (w->index != i)
             stops[i].since = body->revision + 1;
     }
@@ -323,7 +326,7 @@ static void decide_stops(const struct command *cmd, const struct decide_ctx *ctx
     if (!may_change(cmd, b, body, hats, ret))
         return;
     if (stops_same(b, body)) {
-        booking_unchanged(b, cmd, ret);
+        booking_unchanged(b, cmd, ctx, ret);
         return;
     }
     if (stands_against(cmd, b, body, hats, ret))

@@ -12,7 +12,7 @@ static void test_create(void **unused) {
     assert_true(told(w, EV_BOOKING_REQUESTED, "\"stops\":[{"));
     assert_true(body_has(w, "\"driver\":null,\"vehicle_plate\":null"));
     assert_true(body_has(w, "\"contact\":{\"name\":\"Bo Ek\",\"phone\":\"+46701234567\"},"
-                            "\"state\":\"pending\",\"eta\":null}"));
+                            "\"note\":null,\"state\":\"pending\",\"eta\":null}"));
     /* the same quote again */
     struct command *cmd = booking_bench_create(w->service, &w->arena, &w->rng, w->now_us);
     struct create_facts *facts = cmd->facts;

@@ -78,7 +78,7 @@ static void test_only_who_has_delivered(void **unused) {
     for (int i = 0; i < 2; i++) { /* twice is once */
         struct house_answer a = favour(t, t->customer, driver, booking);
         assert_int_equal(a.status, 200);
-        assert_true(has(a, "\"name\":\"Ola Berg\"") && has(a, driver));
+        assert_true(has(a, "\"name\":\"Ola\"") && has(a, driver));
         assert_string_equal(member(t, a, "driver_id"), last_member(t, a, "driver_id"));
     }
     for (int i = 0; i < 2; i++)

@@ -84,6 +84,8 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
                        s <= BOOKING_ARRIVED_DROPOFF
                    ? s
                    : BOOKING_NONE;
+    case ACTION_NOTE:
+        return (hat == HAT_CUSTOMER || hat == HAT_STAFF) && open_state(s) ? s : BOOKING_NONE;
     case ACTION_COUNT:
         break;
     }

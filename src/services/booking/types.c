@@ -45,6 +45,7 @@ const char *const entry_type_names[] = {
     EV_BOOKING_RETURNED,
     EV_BOOKING_COLLECTED,
     EV_BOOKING_STOPS_CHANGED,
+    EV_BOOKING_NOTE_CHANGED,
     NULL,
 };
 
@@ -152,6 +153,7 @@ static const struct schema contact_schema = SCHEMA(struct contact, "StoredContac
 
 static const struct schema_field contact_of_fields[] = {
     {"contact", S_OBJECT_PTR, AT(contact_of, contact), .sub = &contact_schema},
+    {"note", S_STR, AT(contact_of, note)},
 };
 static const struct schema contact_of_schema =
     SCHEMA(struct contact_of, "StoredContactOf", contact_of_fields);
@@ -211,6 +213,7 @@ static const struct schema cash_schema = SCHEMA(struct stop_cash, "StoredStopCas
 static const struct schema_field stop_fields[] = {
     {"place", S_OBJECT, AT(booking_stop, place), .sub = &place_schema},
     {"contact", S_OBJECT_PTR, AT(booking_stop, contact), .sub = &contact_schema},
+    {"note", S_STR, AT(booking_stop, note)},
     {"state", S_ENUM, AT(booking_stop, state), .names = stop_state_names},
     {"back", S_BOOL, AT(booking_stop, back)},
     {"reason", S_STR, AT(booking_stop, reason)},

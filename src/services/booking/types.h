@@ -23,16 +23,18 @@
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 536 /* entries */
+#define TIMELINE_MAX 560 /* entries */
 #define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    440                    /* of them kept free of offers, for what a booking cannot do without */
+    464                    /* of them kept free of offers, for what a booking cannot do without */
 #define RESCHEDULES_MAX 12 /* times that a booking may be given another time */
 #define FAVOURITES_MAX 20
 #define CODE_LEN 6      /* what people read to each other */
 #define SECRET_BYTES 16 /* of a tracking link, from the entropy port */
 #define SECRET_LEN 22   /* the same as base64url */
 #define NOTES_CHARS_MAX 1000
+#define STOP_NOTE_CHARS_MAX 300
+#define NOTE_CHANGES_MAX 24 /* of all stops of one booking */
 #define REASON_CHARS_MAX 500
 #define RECIPIENT_CHARS_MAX 100
 #define COLLECT_CHANGES_MAX 4    /* of one stop, by its driver */
@@ -112,6 +114,7 @@ enum entry_type {
     ENTRY_RETURNED,
     ENTRY_COLLECTED,
     ENTRY_STOPS_CHANGED,
+    ENTRY_NOTE_CHANGED, /* for a stop */
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -175,6 +178,7 @@ struct contact {
 };
 struct contact_of {
     struct contact *contact; /* NULL: none */
+    struct str note;         /* for the stop; may be absent */
 };
 
 struct quote {
@@ -266,6 +270,7 @@ struct stop_cash {
 struct booking_stop {
     struct place place;
     struct contact *contact;  /* NULL: none */
+    struct str note;          /* for who comes there: code, floor, whom to ask for; may be absent */
     int32_t state;            /* enum stop_state */
     bool back;                /* the pickup once more: what could not be delivered comes back */
     struct stop_proof *proof; /* NULL: nothing is asked for, nothing was given */

@@ -1,5 +1,6 @@
 /* What the world sees: JSON by hand, because these shapes are fixed and differ from what is kept.
- * Everybody who may see a booking sees the same; a tracking link shows less.
+ * Everybody who may see a booking sees the same, but for names, numbers and notes (events/sight.h);
+ * a tracking link shows less.
  */
 #include "base/check.h"
 #include "geo/geo.h"
@@ -188,22 +189,32 @@ static void write_known_time(struct jw *w, const char *key, int64_t at_us) {
         jw_kv_time(w, key, at_us);
 }
 
-static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool contact,
-                       const struct fleet_eta *eta, int32_t pin_of) {
+/* Who is there, and what he is to know who comes there. */
+static void write_people(struct jw *w, const struct booking_stop *s,
+                         const struct booking_sight *seen) {
+    jw_key(w, "contact");
+    if (s->contact != NULL && seen->contacts != SIGHT_NONE) {
+        jw_object(w);
+        jw_kv_str(w, "name", sight_name(seen->contacts, s->contact->name));
+        jw_kv_str(w, "phone",
+                  sight_number(seen->contacts, s->contact->phone, seen->line, w->out->arena));
+        jw_end(w);
+    } else {
+        jw_null(w);
+    }
+    jw_kv_str(w, "note", sight_has_notes(seen->contacts) ? s->note : STR_NONE);
+}
+
+/* SEEN: NULL by a tracking link, which shows none of the people there. */
+static void write_stop(struct jw *w, const struct booking *b, int32_t i,
+                       const struct booking_sight *seen, const struct fleet_eta *eta,
+                       int32_t pin_of) {
     const struct booking_stop *s = &b->stops[i];
+    bool contact = seen != NULL;
     jw_object(w);
     place_write(w, i, s->back, &s->place);
-    if (contact) {
-        jw_key(w, "contact");
-        if (s->contact != NULL) {
-            jw_object(w);
-            jw_kv_str(w, "name", s->contact->name);
-            jw_kv_str(w, "phone", s->contact->phone);
-            jw_end(w);
-        } else {
-            jw_null(w);
-        }
-    }
+    if (contact)
+        write_people(w, s, seen);
     jw_key(w, "state");
     jw_cstr(w, stop_state_names[s->state]);
     if (s->reason.p != NULL)
@@ -226,13 +237,13 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i, bool co
     jw_end(w);
 }
 
-static void write_stops(struct jw *w, const struct booking *b, bool contacts,
+static void write_stops(struct jw *w, const struct booking *b, const struct booking_sight *seen,
                         const struct live *live, int32_t pin_of) {
     static const struct fleet_eta unknown;
     jw_key(w, "stops");
     jw_array(w);
     for (int32_t i = 0; i < b->stop_count; i++)
-        write_stop(w, b, i, contacts,
+        write_stop(w, b, i, seen,
                    live != NULL && i < live->etas.stop_count ? &live->etas.stops[i] : &unknown,
                    pin_of);
     jw_end(w);
@@ -251,15 +262,16 @@ static void write_suggestion(struct jw *w, const struct booking *b) {
     jw_end(w);
 }
 
-static void write_driver(struct jw *w, const struct booking_driver *d) {
+static void write_driver(struct jw *w, const struct booking_driver *d,
+                         const struct booking_sight *seen) {
     jw_key(w, "driver");
     if (d == NULL) {
         jw_null(w);
     } else {
         jw_object(w);
         jw_kv_str(w, "id", d->id);
-        jw_kv_str(w, "name", d->name);
-        jw_kv_str(w, "phone", d->phone);
+        jw_kv_str(w, "name", sight_name(seen->driver, d->name));
+        jw_kv_str(w, "phone", sight_number(seen->driver, d->phone, seen->line, w->out->arena));
         jw_key(w, "rating");
         jw_f64(w, d->rating); /* none yet: null */
         jw_end(w);
@@ -290,7 +302,8 @@ static void write_rating(struct jw *w, const struct rating *r) {
     jw_end(w);
 }
 
-void booking_write(struct jw *w, const struct booking *b, const struct live *live) {
+void booking_write(struct jw *w, const struct booking *b, const struct live *live,
+                   const struct booking_sight *seen) {
     char token[ULID_TEXT_LEN + SECRET_LEN];
     jw_object(w);
     jw_kv_str(w, "id", b->head.id);
@@ -302,7 +315,7 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
     jw_cstr(w, vehicle_names[b->vehicle]);
     jw_kv_i64(w, "version", b->head.version);
     jw_kv_i64(w, "stops_revision", booking_stops_revision(b));
-    write_stops(w, b, true, live, -1); /* its driver sees this, too */
+    write_stops(w, b, seen, live, -1); /* its driver sees this, too */
     write_suggestion(w, b);
     write_goods(w, b->goods, b->goods_count);
     price_write(w, &b->price, &b->terms);
@@ -315,8 +328,8 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
         jw_kv_str(w, "promo_code", b->promo->code);
     jw_key(w, "payment");
     jw_cstr(w, payment_names[b->payment]);
-    jw_kv_str(w, "notes", b->notes);
-    write_driver(w, b->driver);
+    jw_kv_str(w, "notes", sight_has_notes(seen->contacts) ? b->notes : STR_NONE);
+    write_driver(w, b->driver, seen);
     jw_kv_str(w, "tracking_token", tracking_token(b, token));
     jw_kv_str(w, "reason", b->reason);
     if (b->state == BOOKING_CANCELLED && b->cancel_fee != I64_ABSENT)
@@ -338,12 +351,13 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
     jw_end(w);
 }
 
-struct str booking_view(const struct booking *b, const struct live *live, struct arena *a) {
+struct str booking_view(const struct booking *b, const struct live *live,
+                        const struct booking_sight *seen, struct arena *a) {
     struct buf out;
     struct jw w;
     buf_init(&out, a, VIEW_CAP_FIRST);
     jw_init(&w, &out);
-    booking_write(&w, b, live);
+    booking_write(&w, b, live, seen);
     return buf_str(&out);
 }
 
@@ -454,13 +468,6 @@ struct str booking_timeline_view(const struct booking *b, bool staff, struct are
 
 /* ---- tracking ---- */
 
-static struct str first_name(struct str name) {
-    size_t n = 0;
-    while (n < name.len && name.p[n] != ' ')
-        n++;
-    return str_sub(name, 0, n);
-}
-
 static void write_position(struct jw *w, const struct live *live) {
     jw_key(w, "position");
     if (!live->known) {
@@ -488,11 +495,13 @@ struct str booking_tracking_view(const struct booking *b, const struct live *liv
     jw_kv_str(&w, "code", b->code);
     jw_key(&w, "state");
     jw_cstr(&w, booking_state_names[b->state]);
-    write_stops(&w, b, false, live, stop);
+    write_stops(&w, b, NULL, live, stop);
     jw_key(&w, "driver");
     if (b->driver != NULL) {
+        /* However long ago it ended, a link shows the same, and no number at any time. */
+        enum sight sight = sight_of(VIEWER_LINK, STAGE_LIVE).driver;
         jw_object(&w);
-        jw_kv_str(&w, "name", first_name(b->driver->name));
+        jw_kv_str(&w, "name", sight_name(sight, b->driver->name));
         jw_key(&w, "vehicle");
         jw_cstr(&w, vehicle_names[b->vehicle]);
         jw_kv_str(&w, "plate", b->driver->plate);

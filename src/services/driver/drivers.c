@@ -1,5 +1,6 @@
 /* Lists: all drivers, for those who approve them; and the offers that a driver may answer now. */
 #include "base/err.h"
+#include "events/sight.h"
 #include "services/driver/service_internal.h"
 
 void drivers_list(struct call *c) {
@@ -36,12 +37,16 @@ void drivers_list(struct call *c) {
     page_reply(&p, count == limit, count > 0 ? docs[count - 1].id : STR_NONE);
 }
 
+/* He does not have it yet: the street, not the house. */
 static void write_place(struct jw *w, const char *key, const struct ev_point *p) {
     jw_key(w, key);
-    if (p == NULL)
+    if (p == NULL) {
         jw_null(w);
-    else
-        schema_write(&place_schema, p, S_OUT, w);
+        return;
+    }
+    struct ev_point shown = *p;
+    shown.address = sight_street(p->address, w->out->arena);
+    schema_write(&place_schema, &shown, S_OUT, w);
 }
 
 static void write_offer(struct jw *w, const struct driver_claim *claim) {

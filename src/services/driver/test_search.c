@@ -137,6 +137,7 @@ static void test_the_whole_way(void **state) {
     const char *far = van_at(r, 1200), *near = van_at(r, 500);
     rig_driver(r, "bike", LAT, LNG);
     struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    b.stops[0].address = STR("Drottningtorget 5");
     rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
     assert_int_equal(rig_count(r, EV_DISPATCH_CLAIM), 1);
     const struct ev_claim *offered = rig_last(r, EV_DISPATCH_OFFERED);
@@ -151,6 +152,7 @@ static void test_the_whole_way(void **state) {
     record(r, &b, offered);
     body = rig_expect(r, 200, ROLE_DRIVER, near, "GET", "/v1/driver/offers", NULL);
     assert_non_null(strstr(body.p, "\"pickup_distance_m\":500,\"pickup_eta_s\":50"));
+    assert_non_null(strstr(body.p, "\"address\":\"Drottningtorget\"")); /* not the house */
     assert_non_null(strstr(body.p, "\"earning\":{\"currency\":\"SEK\",\"amount\":11900}"));
     assert_non_null(strstr(body.p, "\"expires_at\":\"2026-11-23T10:00:20Z\""));
     const struct search_candidate *c = candidate(r, b.booking_id.p, 0, near);

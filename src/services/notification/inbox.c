@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/err.h"
 #include "base/timestamp.h"
+#include "events/sight.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -326,9 +327,17 @@ static const struct command_type watchable_type = {
 static void add_views(struct event_turn *t, const struct ev_booking *b) {
     if (b->view.len == 0 || b->again)
         return;
-    add_entry(t, b, b->customer_id, "booking.updated", b->view);
-    add_entry(t, b, b->driver_user_id, "booking.updated", b->view);
-    add_entry(t, b, STREAM_STAFF, "booking.updated", b->view);
+    struct {
+        struct str stream;
+        enum sight_viewer viewer;
+    } readers[] = {{b->customer_id, VIEWER_CUSTOMER},
+                   {b->driver_user_id, VIEWER_DRIVER},
+                   {STREAM_STAFF, VIEWER_STAFF}};
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+        if (readers[i].stream.len > 0)
+            add_entry(t, b, readers[i].stream, "booking.updated",
+                      sight_copy(b->view, readers[i].viewer, t->arena));
+    }
 }
 
 /* The last command of its event: it waits for the others, and whatever waits is in front of those
@@ -368,8 +377,9 @@ static void write_place(struct jw *w, const char *key, const struct ev_point *p)
     jw_key(w, key);
     jw_object(w);
     jw_kv_point(w, (struct point){p->lat_e7, p->lng_e7});
-    if (p->address.len > 0)
-        jw_kv_str(w, "address", p->address);
+    struct str street = sight_street(p->address, w->out->arena); /* the booking is not his yet */
+    if (street.p != NULL)
+        jw_kv_str(w, "address", street);
     jw_end(w);
 }
 
@@ -537,6 +547,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_STOP_FAILED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RETURNED, &ev_booking_schema, on_booking},
     {EV_BOOKING_STOPS_CHANGED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_NOTE_CHANGED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
     {EV_BOOKING_SCHEDULED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RESCHEDULED, &ev_booking_schema, on_booking},

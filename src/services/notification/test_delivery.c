@@ -304,7 +304,7 @@ static void test_faulty_store(void **state) {
 struct pillar {
     struct poster poster;
     struct {
-        char id[ID_TEXT_MAX], url[64];
+        char id[ID_TEXT_MAX], url[64], body[1024];
         post_done_fn done;
         void *arg;
     } posts[POST_MAX];
@@ -316,6 +316,7 @@ static int box_send(struct poster *p, const struct post *post, post_done_fn done
     struct pillar *b = (struct pillar *)p;
     CHECK(b->count < POST_MAX);
     copy_text(b->posts[b->count].id, ID_TEXT_MAX, post->headers[0].value);
+    copy_text(b->posts[b->count].body, sizeof(b->posts[0].body), post->body);
     copy_text(b->posts[b->count++].url, 64, post->url);
     const struct post_outcome out = {.status = b->status, .latency_ms = 5};
     done(arg, &out);
@@ -422,6 +423,31 @@ static void test_events_that_come_again(void **state) {
     house_advance(k->h, US_PER_S);
     assert_int_equal(b.count, 3);
     assert_string_equal(b.posts[2].url, "https://a.example/4");
+    kit_free(k);
+}
+
+/* What is sent is out of the house: a customer's has no number but his own people's; the house's
+ * own webhook has all. */
+static void test_numbers_leave_masked(void **state) {
+    (void)state;
+    struct pillar b;
+    struct kit *k = kit_with_box(&b, 200);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    make_webhook(k, who, "{\"url\":\"https://a.example/1\"}");
+    make_webhook(k, house_who(k->h, ROLE_ADMIN, NULL), "{\"url\":\"https://a.example/2\"}");
+    struct ev_booking booking = kit_booking(k, who.user_id);
+    kit_moves(k, &booking, BOOKING_ASSIGNED);
+    booking.view = STR("{\"stops\":[{\"contact\":{\"phone\":\"+46701234567\"}}],\"driver\":"
+                       "{\"name\":\"Ola Berg\",\"phone\":\"+46707654321\"}}");
+    kit_tell(k, EV_BOOKING_ASSIGNED, &booking);
+    house_advance(k->h, US_PER_S);
+    assert_int_equal(b.count, 2);
+    for (int i = 0; i < 2; i++) {
+        bool all = strcmp(b.posts[i].url, "https://a.example/2") == 0;
+        assert_non_null(strstr(b.posts[i].body, "+46701234567"));
+        assert_int_equal(strstr(b.posts[i].body, "+46707654321") != NULL, all);
+        assert_int_equal(strstr(b.posts[i].body, "Berg") != NULL, all);
+    }
     kit_free(k);
 }
 
@@ -745,6 +771,7 @@ int main(void) {
         cmocka_unit_test(test_three_days_then_disabled),
         cmocka_unit_test(test_one_bad_message),
         cmocka_unit_test(test_events_that_come_again),
+        cmocka_unit_test(test_numbers_leave_masked),
         cmocka_unit_test(test_events_of_nobody),
         cmocka_unit_test(test_preferences),
         cmocka_unit_test(test_chosen_early),

@@ -71,6 +71,57 @@ static void a_booking_is_told_to_its_people(void **state) {
     kit_free(k);
 }
 
+/* The booking's view as its event has it, whole, with its people. */
+static struct str whole_view(struct kit *k, const struct ev_booking *b) {
+    return arena_printf(
+        &k->h->arena,
+        "{\"id\":\"%.*s\",\"version\":%lld,\"stops\":[{\"contact\":{\"name\":\"Bo Ek\","
+        "\"phone\":\"+46701234567\"},\"note\":\"code 1234\"}],\"notes\":\"ring twice\","
+        "\"driver\":{\"name\":\"Ola Berg\",\"phone\":\"+46707654321\"}}",
+        STR_ARG(b->booking_id), (long long)b->version);
+}
+
+#define DOTS "\xE2\x80\xA2\xE2\x80\xA2\xE2\x80\xA2\xE2\x80\xA2"
+/* It lies in inboxes for days: nobody finds another's number there, but staff. */
+static void an_inbox_keeps_no_number_of_others(void **state) {
+    (void)state;
+    struct world w = world_new(5, 0, 0);
+    struct kit *k = w.k;
+    struct ev_booking b = kit_booking(k, w.customer);
+    kit_moves(k, &b, BOOKING_ASSIGNED);
+    kit_driver(k, &b, w.driver);
+    b.view = whole_view(k, &b);
+    kit_tell(k, EV_BOOKING_ASSIGNED, &b);
+    const struct {
+        enum role role;
+        struct str who;
+        const char *has[4];
+        const char *lacks[4];
+    } readers[] = {
+        {ROLE_CUSTOMER,
+         w.customer,
+         {"+46701234567", "code 1234", "\"name\":\"Ola\",\"phone\":\"" DOTS " 21\""},
+         {"+46707654321", "Berg"}},
+        {ROLE_DRIVER,
+         w.driver,
+         {"\"name\":\"Bo\",\"phone\":\"" DOTS " 67\"},\"note\":null", "+46707654321"},
+         {"+46701234567", "code 1234", "ring twice", "Ek"}},
+        {ROLE_DISPATCHER,
+         house_id(k->h, "usr"),
+         {"+46701234567", "code 1234", "+46707654321", "ring twice"},
+         {DOTS}},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct str told =
+            kit_get(k, readers[i].role, readers[i].who, "/v1/notifications?after=0").body;
+        for (int n = 0; n < 4 && readers[i].has[n] != NULL; n++)
+            assert_true(kit_has(told, readers[i].has[n]));
+        for (int n = 0; n < 4 && readers[i].lacks[n] != NULL; n++)
+            assert_false(kit_has(told, readers[i].lacks[n]));
+    }
+    kit_free(k);
+}
+
 /* The first event of a decision carries the view, the others do not: one entry for each version. */
 static void an_event_without_a_view_makes_no_entry(void **state) {
     (void)state;
@@ -121,6 +172,7 @@ static void offers_go_to_their_driver(void **state) {
     struct ev_booking b = kit_booking(k, w.customer);
     kit_moves(k, &b, BOOKING_OFFERED);
     b.offer = offer_for(k, w.driver);
+    b.stops[0].address = STR("Drottningtorget 5"); /* not the house, before it is his */
     kit_tell(k, EV_BOOKING_OFFERED, &b);
     struct str made = arena_printf(
         &k->h->arena,
@@ -604,6 +656,7 @@ static void heads_in_memory_are_bounded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_booking_is_told_to_its_people),
+        cmocka_unit_test(an_inbox_keeps_no_number_of_others),
         cmocka_unit_test(an_event_without_a_view_makes_no_entry),
         cmocka_unit_test(an_entry_names_its_trace),
         cmocka_unit_test(offers_go_to_their_driver),

@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/check.h"
 #include "base/err.h"
+#include "events/sight.h"
 #include "runtime/audit.h"
 #include "services/notification/internal.h"
 
@@ -24,14 +25,14 @@
 static const char *const status_names[] = {NULL, "enabled", "disabled", NULL};
 /* In this order are the bits of webhook_known.events. */
 static const char *const event_types[] = {
-    EV_BOOKING_REQUESTED,     EV_BOOKING_OFFERED,    EV_BOOKING_OFFER_CLOSED,
-    EV_BOOKING_ASSIGNED,      EV_BOOKING_PROGRESSED, EV_BOOKING_DELIVERED,
-    EV_BOOKING_CANCELLED,     EV_BOOKING_EXPIRED,    EV_BOOKING_FAILED,
-    EV_BOOKING_RATED,         EV_BOOKING_SCHEDULED,  EV_BOOKING_RESCHEDULED,
-    EV_BOOKING_REMINDED,      EV_BOOKING_UNASSIGNED, EV_BOOKING_PROOF,
-    EV_BOOKING_PIN_REFUSED,   EV_BOOKING_REACHED,    EV_BOOKING_LEFT,
-    EV_BOOKING_STOP_FAILED,   EV_BOOKING_RETURNED,   EV_BOOKING_COLLECTED,
-    EV_BOOKING_STOPS_CHANGED,
+    EV_BOOKING_REQUESTED,     EV_BOOKING_OFFERED,      EV_BOOKING_OFFER_CLOSED,
+    EV_BOOKING_ASSIGNED,      EV_BOOKING_PROGRESSED,   EV_BOOKING_DELIVERED,
+    EV_BOOKING_CANCELLED,     EV_BOOKING_EXPIRED,      EV_BOOKING_FAILED,
+    EV_BOOKING_RATED,         EV_BOOKING_SCHEDULED,    EV_BOOKING_RESCHEDULED,
+    EV_BOOKING_REMINDED,      EV_BOOKING_UNASSIGNED,   EV_BOOKING_PROOF,
+    EV_BOOKING_PIN_REFUSED,   EV_BOOKING_REACHED,      EV_BOOKING_LEFT,
+    EV_BOOKING_STOP_FAILED,   EV_BOOKING_RETURNED,     EV_BOOKING_COLLECTED,
+    EV_BOOKING_STOPS_CHANGED, EV_BOOKING_NOTE_CHANGED,
 };
 
 #define AT(member) .offset = offsetof(struct webhook, member)
@@ -263,8 +264,10 @@ void webhooks_follow(struct notification_service *n, struct store *store, int64_
 
 /* ---- who hears of an event ---- */
 
+/* For VIEWER, who is not told what he will not see in the end: what was sent is out of the house.
+ */
 static struct str payload(struct str type, int64_t at_us, const struct ev_booking *b,
-                          struct arena *a) {
+                          enum sight_viewer viewer, struct arena *a) {
     struct buf out;
     buf_init(&out, a, b != NULL ? b->view.len + 256 : 256);
     struct jw w;
@@ -277,7 +280,7 @@ static struct str payload(struct str type, int64_t at_us, const struct ev_bookin
     if (b != NULL) {
         jw_kv_str(&w, "booking_id", b->booking_id);
         jw_key(&w, "booking");
-        jw_raw(&w, b->view);
+        jw_raw(&w, sight_copy(b->view, viewer, a));
     }
     jw_end(&w);
     jw_end(&w);
@@ -287,7 +290,7 @@ static struct str payload(struct str type, int64_t at_us, const struct ev_bookin
 void webhooks_add(struct event_turn *t, const struct ev_booking *b) {
     const struct notification_service *n = t->service;
     int32_t bit = type_index(t->event->type);
-    struct str body = STR_NONE;
+    struct str bodies[2] = {STR_NONE, STR_NONE}; /* for the customer; for the house's own */
     if (n->o.poster == NULL || bit < 0 || b->view.len == 0 || b->view.len > POST_BODY_MAX / 2)
         return;
     for (int32_t i = 0; i < n->webhook_count; i++) {
@@ -295,14 +298,16 @@ void webhooks_add(struct event_turn *t, const struct ev_booking *b) {
         bool hears = k->all || str_is(b->customer_id, k->owner_id);
         if (!hears || (k->events & 1u << bit) == 0)
             continue;
-        if (body.p == NULL)
-            body = payload(t->event->type, t->event->at_us, b, t->arena);
+        struct str *body = &bodies[k->all];
+        if (body->p == NULL)
+            *body = payload(t->event->type, t->event->at_us, b,
+                            k->all ? VIEWER_STAFF : VIEWER_CUSTOMER, t->arena);
         struct delivery *d = arena_new(t->arena, struct delivery);
         *d = (struct delivery){.channel = CHANNEL_WEBHOOK,
                                .kind = t->event->type,
                                .user_id = arena_str(t->arena, str_from(k->owner_id)),
                                .endpoint_id = arena_str(t->arena, str_from(k->id)),
-                               .payload = body};
+                               .payload = *body};
         delivery_add(t, d);
     }
 }

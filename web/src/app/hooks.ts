@@ -5,6 +5,7 @@ import { live, type Position, type Status } from '@/api/live.ts'
 import { problemOf } from '@/api/problem.ts'
 import { currentUser, serverNow, subscribe, type User } from '@/api/session.ts'
 import { keepEtas, withEtas } from '@/booking/eta.ts'
+import { keepDriver } from '@/booking/people.ts'
 
 export function useUser(): User | null {
   return useSyncExternalStore(subscribe, currentUser)
@@ -43,13 +44,21 @@ export function useLiveBookings(): void {
     () =>
       live.listen({
         entry: (entry) => {
-          if (entry.type === 'booking.updated') takeBooking(client, entry.data)
+          if (entry.type === 'booking.updated') hearBooking(client, entry.data)
           else void client.invalidateQueries({ queryKey: ['offers'] })
         },
         gap: () => void client.invalidateQueries(),
       }),
     [client],
   )
+}
+
+/** What was pushed is masked: it is shown with what is known, and asked for. */
+function hearBooking(client: ReturnType<typeof useQueryClient>, told: Schemas['Booking']): void {
+  const queryKey = ['booking', told.id]
+  const before = client.getQueryData<Schemas['Booking']>(queryKey)
+  takeBooking(client, keepDriver(before, told))
+  if (told.driver !== null) void client.invalidateQueries({ queryKey })
 }
 
 export function takeBooking(client: ReturnType<typeof useQueryClient>, booking: Schemas['Booking']): void {

@@ -12,6 +12,7 @@ import { Custody } from '@/booking/Custody.tsx'
 import { Extras, Waiting } from '@/booking/Extras.tsx'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { ProofOf } from '@/booking/ProofOf.tsx'
+import { canCall } from '@/booking/people.ts'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { day, moment, money, number } from '@/i18n/format.ts'
@@ -39,6 +40,12 @@ const ChangeStops = part(async () => {
   const { words, ChangeStops } = await import('@/stops/ChangeStops.tsx')
   await words()
   return { default: ChangeStops }
+})
+
+const StopNote = lazy(async () => {
+  const { words, StopNote } = await import('@/stops/StopNote.tsx')
+  await words()
+  return { default: StopNote }
 })
 
 const OLD_MS = 10_000
@@ -186,7 +193,7 @@ function DriverCard({ booking, seen }: { booking: Schemas['Booking']; seen: stri
           <p className="text-sm text-waits">{t('track.seen', { when: moment(seen, now) })}</p>
         )}
       </div>
-      {driver.phone && !over.includes(booking.state) && (
+      {canCall(driver.phone) && (
         <Button asChild>
           <a href={`tel:${driver.phone}`}>{t('booking.call')}</a>
         </Button>
@@ -198,6 +205,7 @@ function DriverCard({ booking, seen }: { booking: Schemas['Booking']; seen: stri
 function Stops({ booking }: { booking: Schemas['Booking'] }) {
   const { t } = useTranslation()
   const now = useNow(10_000)
+  const client = useQueryClient()
   const open = !over.includes(booking.state)
   const asked = open && booking.stops.some((s) => s.proof?.missing.includes('pin'))
   const pins = useQuery({
@@ -219,6 +227,9 @@ function Stops({ booking }: { booking: Schemas['Booking'] }) {
           <span className="grow">
             <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
             {stop.contact?.name && <span className="block text-sm text-quiet">{stop.contact.name}</span>}
+            <Suspense>
+              <StopNote booking={booking} stop={stop} open={open} onDone={(b) => takeBooking(client, b)} />
+            </Suspense>
             {pinOf(stop) && (
               <span className="block">
                 {t('proof.yourPin')} <strong className="figures text-lg">{pinOf(stop)?.pin}</strong>

@@ -11,7 +11,7 @@ import { minorOf } from '@/cash/amount.ts'
 import { countdown, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { Button, Failure, Field, Skeleton } from '@/ui/index.tsx'
-import { contactOf, type Draft, type DraftStop, emptyDraft, goodsOf, setDraft, useDraft } from './draft.ts'
+import { type Draft, type DraftStop, emptyDraft, goodsOf, peopleOf, setDraft, useDraft } from './draft.ts'
 import { PriceItems } from './PriceItems.tsx'
 import { isOfPromo } from './PromoField.tsx'
 import type { Quotes } from './quotes.ts'
@@ -55,7 +55,7 @@ function isAmount(stop: DraftStop, currency: string, max: number): boolean {
 function requestOf(stop: DraftStop, index: number, currency: string): Schemas['BookingRequestStop'] {
   const amount = index > 0 ? minorOf(stop.collect ?? '', currency) : null
   return {
-    ...contactOf(stop),
+    ...peopleOf(stop),
     ...(stop.proof && { proof: stop.proof.length > 0 ? stop.proof : ['none'] }),
     ...(amount && { collect: { amount, currency } }),
   }
@@ -147,6 +147,16 @@ export function ReviewStep({ quotes, onBack, onBooked }: Props) {
             value={stop.contactPhone}
             error={faultOf(index, 'phone')}
             onChange={(e) => set(index, { contactPhone: e.target.value })}
+          />
+          <Field
+            className="sm:col-span-2"
+            label={t('book.stopNote')}
+            hint={t('book.stopNoteHint')}
+            value={stop.note ?? ''}
+            autoComplete="off"
+            maxLength={300}
+            error={fields.find((f) => f.pointer === `/stops/${index}/note`)?.detail}
+            onChange={(e) => set(index, { note: e.target.value })}
           />
           <Suspense>
             <ProofChoice

@@ -11,6 +11,7 @@ export type DraftStop = {
   address: string
   contactName: string
   contactPhone: string
+  note?: string // absent in drafts from before there were any
   /** Absent: as the house asks for; none: nothing. */
   proof?: Schemas['ProofKind'][] | undefined
   collect?: string // cash on delivery, as it was typed
@@ -88,12 +89,13 @@ export function movedStop<T>(stops: T[], from: number, to: number): T[] {
   return next
 }
 
-/** Who is there, as the API takes it; nothing if nobody was named. */
-export function contactOf(stop: DraftStop): { contact?: Schemas['Contact'] } {
+/** Who is there, and what is to be known there, as the API takes it; nothing where nothing was said. */
+export function peopleOf(stop: DraftStop): { contact?: Schemas['Contact']; note?: string } {
   const contact: Schemas['Contact'] = {}
   if (stop.contactName.trim()) contact.name = stop.contactName.trim()
   if (stop.contactPhone.trim()) contact.phone = latinDigits(stop.contactPhone).replace(/[\s()-]/g, '')
-  return Object.keys(contact).length > 0 ? { contact } : {}
+  const note = stop.note?.trim() ?? ''
+  return { ...(Object.keys(contact).length > 0 && { contact }), ...(note !== '' && { note }) }
 }
 
 /** What is said of the goods, as the API takes it; those without a name are not said yet. */
@@ -123,6 +125,7 @@ export function draftOf(booking: Schemas['Booking']): Draft {
       address: s.address ?? '',
       contactName: s.contact?.name ?? '',
       contactPhone: s.contact?.phone ?? '',
+      note: s.note ?? '',
       ...(s.proof?.required.length ? { proof: s.proof.required } : {}),
     })),
     notes: booking.notes ?? '',

@@ -113,6 +113,11 @@ function Detail({ booking, now, onDropped }: DetailProps) {
             <span className="text-quiet">
               {isComing(stop) ? <Arrival times={stop} now={now} /> : t(`stopState.${stop.state}`)}
             </span>
+            {stop.note && (
+              <span className="col-span-2">
+                “<bdi>{stop.note}</bdi>”
+              </span>
+            )}
             {stop.contact && (
               <span className="text-quiet">
                 <bdi>{stop.contact.name}</bdi>{' '}

@@ -6,6 +6,7 @@ import { useNow } from '@/app/hooks.ts'
 import { part } from '@/app/part.ts'
 import { Waiting } from '@/booking/Extras.tsx'
 import { GoodsList } from '@/booking/Goods.tsx'
+import { canCall } from '@/booking/people.ts'
 import { mustConfirm, StopCash } from '@/cash/StopCash.tsx'
 import { moment, money } from '@/i18n/format.ts'
 import { Button, cx } from '@/ui/index.tsx'
@@ -74,13 +75,22 @@ function StopCard({ stop }: { stop: Schemas['Stop'] }) {
         <bdi>{stop.address ?? t(`stop.${stop.kind}`)}</bdi>
       </p>
       {contact?.name && <p className="text-quiet">{contact.name}</p>}
+      {stop.note && (
+        <p
+          role="note"
+          aria-label={t('drive.note')}
+          className="whitespace-pre-line rounded-control border border-line p-3"
+        >
+          <bdi>{stop.note}</bdi>
+        </p>
+      )}
       <div className="flex flex-wrap gap-2">
         <Button size="drive" asChild>
           <a href={way} target={way.startsWith('https:') ? '_blank' : undefined} rel="noreferrer">
             {t('drive.navigate')}
           </a>
         </Button>
-        {contact?.phone && (
+        {contact && canCall(contact.phone) && (
           <>
             <Button size="drive" asChild>
               <a href={`tel:${contact.phone}`} aria-label={t('drive.callName', { name })}>

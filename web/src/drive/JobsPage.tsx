@@ -2,6 +2,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { canCall } from '@/booking/people.ts'
 import { Way } from '@/booking/Way.tsx'
 import { day } from '@/i18n/format.ts'
 import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
@@ -65,6 +66,32 @@ export function JobLine({ job }: { job: Schemas['Booking'] }) {
         <span aria-hidden>{icon}</span> {t(`drive.state.${job.state}`)}
         {job.reason && <span className="text-quiet"> · {job.reason}</span>}
       </p>
+      <ul className="grid gap-1 text-sm text-quiet">
+        {job.stops.map((stop) => stop.contact && <Person key={stop.index} contact={stop.contact} />)}
+      </ul>
+    </li>
+  )
+}
+
+/** Who was there: to be called for a while after the job, then a masked number. */
+function Person({ contact }: { contact: NonNullable<Schemas['Stop']['contact']> }) {
+  const { t } = useTranslation()
+  const name = contact.name ?? t('drive.contact')
+  const number = <bdi dir="ltr">{contact.phone}</bdi>
+  return (
+    <li>
+      <bdi>{name}</bdi>{' '}
+      {canCall(contact.phone) ? (
+        <a
+          className="inline-flex min-h-touch items-center text-accent underline"
+          href={`tel:${contact.phone}`}
+          aria-label={t('drive.callName', { name })}
+        >
+          {number}
+        </a>
+      ) : (
+        number
+      )}
     </li>
   )
 }

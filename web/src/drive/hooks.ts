@@ -7,6 +7,7 @@ import { live } from '@/api/live.ts'
 import { currentUser, serverNow } from '@/api/session.ts'
 import { takeBooking, useLiveStatus, useNow } from '@/app/hooks.ts'
 import { suggestTheme } from '@/app/theme.ts'
+import { keepContacts } from '@/booking/people.ts'
 import { nextStep, withActs } from './acts.ts'
 import { keepAwake } from './attention.ts'
 import { type Gps, gps } from './gps.ts'
@@ -106,7 +107,8 @@ export function useDriveLive(note: (notice: Notice) => void): void {
           if (entry.type === 'booking.updated') {
             if (entry.data.state === 'cancelled') note({ kind: 'cancelled', code: entry.data.code })
             if (entry.data.state === 'delivered') note({ kind: 'done', code: entry.data.code })
-            takeJob(client, entry.data)
+            const job = client.getQueryData<Schemas['Booking'] | null>(jobKey)
+            takeJob(client, keepContacts(job, entry.data)) // which has the job asked for, too
             return
           }
           if (entry.type === 'booking.unassigned') loseJob(client, entry.data, note)

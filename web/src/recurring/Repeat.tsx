@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
-import { contactOf, type Draft, emptyDraft, goodsOf, isPlaced, setDraft } from '@/book/draft.ts'
+import { type Draft, emptyDraft, goodsOf, isPlaced, peopleOf, setDraft } from '@/book/draft.ts'
 import { minorOf } from '@/cash/amount.ts'
 import { Button, Failure, Field } from '@/ui/index.tsx'
 import { Weekdays, weekdayOf } from './Weekdays.tsx'
@@ -29,7 +29,7 @@ export function Repeat({ draft, quote }: Props) {
               lat: stop.lat,
               lng: stop.lng,
               ...(stop.address.trim() && { address: stop.address.trim() }),
-              ...contactOf(stop),
+              ...peopleOf(stop),
             })),
             vehicle: quote.vehicle,
             payment: draft.payment,

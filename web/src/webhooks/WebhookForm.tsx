@@ -27,6 +27,7 @@ const events = [
   'booking.stop_failed',
   'booking.returned',
   'booking.stops_changed',
+  'booking.note_changed',
 ] as const
 // Does not compile when the API has an event that is not here.
 const missing: Exclude<Schemas['WebhookEvent']['type'], (typeof events)[number]>[] = []

@@ -1,0 +1,193 @@
+#include "base/check.h"
+#include "base/test.h"
+#include "base/timestamp.h"
+#include "events/events.h"
+#include "events/sight.h"
+
+#include <string.h>
+
+#define DOTS "\xE2\x80\xA2\xE2\x80\xA2\xE2\x80\xA2\xE2\x80\xA2"
+
+static struct arena arena;
+
+static int setup(void **state) {
+    (void)state;
+    arena_init(&arena, 4096);
+    return 0;
+}
+static int teardown(void **state) {
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+static void assert_text(struct str got, const char *want) {
+    if (want == NULL) {
+        assert_null(got.p);
+        return;
+    }
+    if (!str_is(got, want))
+        fail_msg("%.*s instead of %s", STR_ARG(got), want);
+}
+
+/* What each looks at, at each stage: the contact's name and number, the note, the driver's name and
+ * number. The house has a number of its own. */
+struct cell {
+    enum sight_viewer viewer;
+    enum sight_stage stage;
+    const char *contact, *phone;
+    bool note;
+    const char *driver, *driver_phone;
+};
+#define CONTACT "Bo Ek", "+46701234567"
+#define DRIVER "Ola Berg", "+46707654321"
+#define LINE "+4631100100"
+static const struct cell cells[] = {
+    {VIEWER_CUSTOMER, STAGE_OPEN, CONTACT, true, NULL, NULL},
+    {VIEWER_CUSTOMER, STAGE_LIVE, CONTACT, true, "Ola Berg", LINE},
+    {VIEWER_CUSTOMER, STAGE_OVER, CONTACT, true, "Ola", DOTS " 21"},
+    {VIEWER_CUSTOMER, STAGE_PAST, CONTACT, true, "Ola", DOTS " 21"},
+    {VIEWER_DRIVER, STAGE_OPEN, NULL, NULL, false, NULL, NULL},
+    {VIEWER_DRIVER, STAGE_LIVE, "Bo Ek", LINE, true, DRIVER},
+    {VIEWER_DRIVER, STAGE_OVER, "Bo Ek", LINE, true, DRIVER},
+    {VIEWER_DRIVER, STAGE_PAST, "Bo", DOTS " 67", false, DRIVER},
+    {VIEWER_STAFF, STAGE_OPEN, CONTACT, true, DRIVER},
+    {VIEWER_STAFF, STAGE_LIVE, CONTACT, true, DRIVER},
+    {VIEWER_STAFF, STAGE_OVER, CONTACT, true, DRIVER},
+    {VIEWER_STAFF, STAGE_PAST, CONTACT, true, DRIVER},
+    {VIEWER_LINK, STAGE_OPEN, NULL, NULL, false, NULL, NULL},
+    {VIEWER_LINK, STAGE_LIVE, NULL, NULL, false, "Ola", NULL},
+    {VIEWER_LINK, STAGE_OVER, NULL, NULL, false, "Ola", NULL},
+    {VIEWER_LINK, STAGE_PAST, NULL, NULL, false, "Ola", NULL},
+    {VIEWER_ASKED, STAGE_OPEN, NULL, NULL, false, NULL, NULL},
+    {VIEWER_ASKED, STAGE_LIVE, NULL, NULL, false, NULL, NULL},
+    {VIEWER_ASKED, STAGE_OVER, NULL, NULL, false, NULL, NULL},
+    {VIEWER_ASKED, STAGE_PAST, NULL, NULL, false, NULL, NULL},
+};
+
+static void everybody_sees_what_is_his_to_see(void **state) {
+    (void)state;
+    bool seen[VIEWER_COUNT][STAGE_COUNT] = {{0}};
+    for (size_t i = 0; i < COUNT_OF(cells); i++) {
+        const struct cell *c = &cells[i];
+        struct sights s = sight_of(c->viewer, c->stage);
+        seen[c->viewer][c->stage] = true;
+        assert_text(sight_name(s.contacts, STR("Bo Ek")), c->contact);
+        assert_text(sight_number(s.contacts, STR("+46701234567"), STR(LINE), &arena), c->phone);
+        assert_int_equal(sight_has_notes(s.contacts), c->note);
+        assert_text(sight_name(s.driver, STR("Ola Berg")), c->driver);
+        assert_text(sight_number(s.driver, STR("+46707654321"), STR(LINE), &arena),
+                    c->driver_phone);
+    }
+    for (int v = 0; v < VIEWER_COUNT; v++)
+        for (int stage = 0; stage < STAGE_COUNT; stage++)
+            assert_true(seen[v][stage]);
+}
+
+static void a_booking_is_open_live_over_and_past(void **state) {
+    (void)state;
+    const int64_t end = 1000 * US_PER_S, kept = 60 * US_PER_S;
+    for (int32_t s = BOOKING_SCHEDULED; s <= BOOKING_OFFERED; s++)
+        assert_int_equal(sight_stage(s, 0, end, kept), STAGE_OPEN);
+    for (int32_t s = BOOKING_ASSIGNED; s <= BOOKING_ARRIVED_RETURN; s++)
+        assert_int_equal(sight_stage(s, 0, end, kept), STAGE_LIVE);
+    for (int32_t s = BOOKING_DELIVERED; s < BOOKING_STATE_COUNT; s++) {
+        assert_int_equal(sight_stage(s, end, end, kept), STAGE_OVER);
+        assert_int_equal(sight_stage(s, end, end + kept - 1, kept), STAGE_OVER);
+        assert_int_equal(sight_stage(s, end, end + kept, kept), STAGE_PAST);
+        assert_int_equal(sight_stage(s, end, end, 0), STAGE_PAST);
+    }
+}
+
+static void a_number_is_masked(void **state) {
+    (void)state;
+    static const char *const numbers[][2] = {{"+46701234567", DOTS " 67"},
+                                             {"070-123 45 6 7", DOTS " 67"},
+                                             {"112112", DOTS " 12"},
+                                             {"11211", DOTS},
+                                             {"ask Bo", DOTS},
+                                             {"", DOTS}};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        assert_text(sight_number(SIGHT_MASKED, str_from(numbers[i][0]), STR(LINE), &arena),
+                    numbers[i][1]);
+    assert_text(sight_number(SIGHT_MASKED, STR_NONE, STR(LINE), &arena), NULL);
+    assert_text(sight_number(SIGHT_LINE, STR_NONE, STR(LINE), &arena), NULL); /* there was none */
+    assert_text(sight_number(SIGHT_LINE, STR("0701"), STR_NONE, &arena), "0701");
+    assert_text(sight_number(SIGHT_WHOLE, STR("0701"), STR(LINE), &arena), "0701");
+    assert_text(sight_name(SIGHT_NAME, STR("Ola Berg Ek")), "Ola");
+    assert_text(sight_name(SIGHT_WHOLE, STR_NONE), NULL);
+}
+
+static void a_street_is_told_without_its_house(void **state) {
+    (void)state;
+    static const char *const addresses[][2] = {
+        {"Drottningtorget", "Drottningtorget"},
+        {"Kungsgatan 12", "Kungsgatan"},
+        {"Kungsgatan 12B, 411 19 G\xC3\xB6teborg", "Kungsgatan, G\xC3\xB6teborg"},
+        {"Kungsgatan 12 B  lgh 1102", "Kungsgatan lgh"},
+        {"12-14 High Street,London", "High Street, London"},
+        {"5th Avenue 7/2", "5th Avenue"},
+        {"12", NULL},
+        {" , 3 ,", NULL},
+        {"", NULL},
+        {"Corner of A and B", "Corner of A and B"},
+        {"\xE0\xA4\x97\xE0\xA4\xB2\xE0\xA5\x80 \xE0\xA5\xA7\xE0\xA5\xA8",
+         "\xE0\xA4\x97\xE0\xA4\xB2\xE0\xA5\x80"},
+        {"\xD8\xB4\xD8\xA7\xD8\xB1\xD8\xB9 \xD9\xA1\xD9\xA2", "\xD8\xB4\xD8\xA7\xD8\xB1\xD8\xB9"},
+    };
+    for (size_t i = 0; i < COUNT_OF(addresses); i++)
+        assert_text(sight_street(str_from(addresses[i][0]), &arena), addresses[i][1]);
+    assert_text(sight_street(STR_NONE, &arena), NULL);
+}
+
+#define VIEW(bo, phone, note, ola, number, notes)                                                  \
+    "{\"id\":\"bkg_1\",\"stops\":[{\"address\":\"\\\"contact\\\":{\\\"phone\\\":\\\"1\\\"}\","     \
+    "\"contact\":{\"name\":" bo ",\"phone\":" phone "},\"note\":" note                             \
+    ",\"proof\":{\"name\":\"Cy Dahl\"}},{\"contact\":null,\"note\":null}],"                        \
+    "\"goods\":[{\"name\":\"a box\"}],\"driver\":{\"id\":\"drv_1\",\"name\":" ola                  \
+    ",\"phone\":" number ",\"rating\":4.5,\"more\":{\"phone\":\"1\"}},\"notes\":" notes "}"
+
+static void a_copy_shows_what_is_shown_in_the_end(void **state) {
+    (void)state;
+    struct str whole = STR(VIEW("\"Bo Ek\"", "\"+46701234567\"", "\"code \\\"12\\\"\"",
+                                "\"Ola Berg\"", "\"+46707654321\"", "\"ring twice\""));
+    assert_text(sight_copy(whole, VIEWER_STAFF, &arena), whole.p);
+    assert_text(sight_copy(whole, VIEWER_CUSTOMER, &arena),
+                VIEW("\"Bo Ek\"", "\"+46701234567\"", "\"code \\\"12\\\"\"", "\"Ola\"",
+                     "\"" DOTS " 21\"", "\"ring twice\""));
+    assert_text(
+        sight_copy(whole, VIEWER_DRIVER, &arena),
+        VIEW("\"Bo\"", "\"" DOTS " 67\"", "null", "\"Ola Berg\"", "\"+46707654321\"", "null"));
+    assert_text(sight_copy(whole, VIEWER_ASKED, &arena),
+                VIEW("null", "null", "null", "null", "null", "null"));
+    struct str none = STR(VIEW("null", "null", "null", "null", "null", "null"));
+    assert_text(sight_copy(none, VIEWER_DRIVER, &arena), none.p);
+    assert_text(sight_copy(none, VIEWER_CUSTOMER, &arena), none.p);
+}
+
+/* However the text was written again on its way, and whatever is left of it. */
+static void a_copy_is_made_of_any_text(void **state) {
+    (void)state;
+    assert_text(sight_copy(STR("{ \"driver\" : { \"phone\" : \"+46707654321\" } }"),
+                           VIEWER_CUSTOMER, &arena),
+                "{ \"driver\" : { \"phone\" : \"" DOTS " 21\" } }");
+    struct str whole = STR(VIEW("\"Bo Ek\"", "\"+46701234567\"", "\"code\"", "\"Ola Berg\"",
+                                "\"+46707654321\"", "\"ring\\n\""));
+    for (size_t len = 0; len <= whole.len; len++) {
+        struct str copy = sight_copy(str_sub(whole, 0, len), VIEWER_DRIVER, &arena);
+        for (size_t i = 0; i + 8 <= copy.len; i++)
+            assert_memory_not_equal(copy.p + i, "70123456", 8);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everybody_sees_what_is_his_to_see),
+        cmocka_unit_test(a_booking_is_open_live_over_and_past),
+        cmocka_unit_test(a_number_is_masked),
+        cmocka_unit_test(a_street_is_told_without_its_house),
+        cmocka_unit_test(a_copy_shows_what_is_shown_in_the_end),
+        cmocka_unit_test(a_copy_is_made_of_any_text),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
