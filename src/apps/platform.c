@@ -322,6 +322,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .proof_default = (int32_t)config_list(c, "proof") & ~1, /* without "none" */
         .schedule_lead_us = config_int(c, "schedule_lead_s") * US_PER_S,
         .schedule_remind_us = remind_us > 0 ? remind_us : -1,
+        .cash_limit = config_int(c, "cash_limit"),
         .collect_max = config_int(c, "collect_max"),
         .schedule_days_max = (int32_t)config_int(c, "schedule_days_max"),
         .recurrence_days = (int32_t)config_int(c, "recurrence_days"),

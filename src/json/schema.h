@@ -25,16 +25,17 @@
 enum tri { TRI_ABSENT, TRI_FALSE, TRI_TRUE };
 
 enum schema_kind {
-    S_STR,    /* struct str; min/max: code points. No control characters but \n (S_LINE: none). */
-    S_LINE,   /* struct str of one line, trimmed of nothing; min/max: code points */
-    S_ID,     /* struct str, "<hint>_ULID"; hint is the prefix, NULL for any */
-    S_ENUM,   /* int32_t, index into names (1-based: names[0] is NULL, the list ends with NULL) */
-    S_I64,    /* int64_t; min/max */
-    S_F64,    /* double; min/max (as integers) */
-    S_BOOL,   /* bool; absent is false */
-    S_TRI,    /* int32_t of enum tri: a bool that may be absent */
-    S_TIME,   /* int64_t µs, RFC 3339 in JSON */
-    S_DEG7,   /* int32_t degrees × 10^7, a decimal number in JSON; min/max in degrees */
+    S_STR,  /* struct str; min/max: code points; not blank where min > 0. No control characters but
+               \n (S_LINE: none). */
+    S_LINE, /* struct str of one line, trimmed of nothing; min/max: code points */
+    S_ID,   /* struct str, "<hint>_ULID"; hint is the prefix, NULL for any */
+    S_ENUM, /* int32_t, index into names (1-based: names[0] is NULL, the list ends with NULL) */
+    S_I64,  /* int64_t; min/max */
+    S_F64,  /* double; min/max (as integers) */
+    S_BOOL, /* bool; absent is false */
+    S_TRI,  /* int32_t of enum tri: a bool that may be absent */
+    S_TIME, /* int64_t µs, RFC 3339 in JSON */
+    S_DEG7, /* int32_t degrees × 10^7, a decimal number in JSON; min/max in degrees */
     S_OBJECT, /* embedded struct described by sub; absent only if optional: then left zero, and an
                  optional one with all its fields zero or absent is not written */
     S_OBJECT_PTR, /* pointer to such a struct, NULL when absent */
@@ -75,12 +76,21 @@ struct schema {
     const struct schema_field *fields;
     int32_t count;
     uint32_t size; /* sizeof the struct */
+    bool strict;   /* of a client's body: a member that is not known is an error, for it is about
+                      money or a promise, and whoever sent it thinks that it counts */
 };
 
 #define SCHEMA(type, schema_name, table)                                                           \
     {                                                                                              \
         .name = (schema_name), .fields = (table),                                                  \
         .count = (int32_t)(sizeof(table) / sizeof((table)[0])), .size = sizeof(type)               \
+    }
+
+#define STRICT_SCHEMA(type, schema_name, table)                                                    \
+    {                                                                                              \
+        .name = (schema_name), .fields = (table),                                                  \
+        .count = (int32_t)(sizeof(table) / sizeof((table)[0])), .size = sizeof(type),              \
+        .strict = true                                                                             \
     }
 
 /* One bad field: RFC 6901 pointer and what is wrong with it. */
@@ -98,10 +108,10 @@ void field_errors_add(struct field_errors *e, struct arena *a, struct str pointe
 void field_errors_write(const struct field_errors *e, struct jw *w);
 
 /* Reads the object V into *ret_struct (schema->size bytes, all of them set), taking the fields that
- * have one of the flags in MASK (S_IN or S_STORE); unknown members are ignored, duplicate ones are
- * errors. Every error is added to ERRORS with POINTER ("" at the root) before it. Limits and
- * control characters are looked at only with S_IN: what is stored met the limits of its day.
- * Returns 0 or ERR_INVALID; a field that is not valid is left absent. */
+ * have one of the flags in MASK (S_IN or S_STORE); unknown members are ignored (unless it is
+ * strict), duplicate ones are errors. Every error is added to ERRORS with POINTER ("" at the root)
+ * before it. Limits and control characters are looked at only with S_IN: what is stored met the
+ * limits of its day. Returns 0 or ERR_INVALID; a field that is not valid is left absent. */
 int schema_read(const struct schema *s, struct json_value v, unsigned mask, struct arena *a,
                 struct str pointer, void *ret_struct, struct field_errors *errors);
 /* The same for stored text, which was ours: ERR_CORRUPT if it does not decode. */

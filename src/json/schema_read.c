@@ -141,6 +141,15 @@ static int64_t count_chars(struct str s, char allowed) {
     return chars;
 }
 
+/* Nothing but spaces and line breaks (none are other white space: those are control characters). */
+static bool is_blank(struct str s) {
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] != ' ' && s.p[i] != '\n')
+            return false;
+    }
+    return true;
+}
+
 static int check_string(struct reading *r, const struct step *step, const char *hint, struct str s,
                         struct limits limits, char allowed) {
     int64_t chars = count_chars(s, allowed);
@@ -148,6 +157,8 @@ static int check_string(struct reading *r, const struct step *step, const char *
         return refuse(r, step, NULL, "must not contain control characters");
     if (chars < limits.min || chars > limits.max)
         return refuse_count(r, step, hint, "be", limits, "character");
+    if (limits.min > 0 && is_blank(s))
+        return refuse(r, step, NULL, "must not be blank");
     return 0;
 }
 
@@ -414,8 +425,12 @@ static int read_object(struct reading *r, const struct schema *s, struct json_va
     uint64_t seen = 0, there = 0; /* there: with another value than null */
     for (struct json_iter it = json_iter(v); json_next(&it);) {
         int at = find_field(s, it.key, r->mask, next);
-        if (at == s->count)
+        if (at == s->count) {
+            struct step unknown = {.up = step, .name = it.key, .index = NONE_INDEX};
+            if (s->strict && (r->mask & S_IN))
+                first_err = refuse(r, &unknown, NULL, "is not known here");
             continue;
+        }
         next = at + 1;
         const struct schema_field *f = &s->fields[at];
         struct step member = {.up = step, .name = it.key, .index = NONE_INDEX};

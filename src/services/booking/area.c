@@ -38,25 +38,29 @@ double area_nearest_m(const struct area *area, struct point at, struct point *re
     return best_m;
 }
 
-void area_check(const struct area *area, int64_t trip_max_m, const struct place *stops,
-                int32_t stop_count, struct arena *a, struct field_errors *errors) {
-    for (int32_t i = 0; i < stop_count; i++) {
-        struct point at = place_point(&stops[i]);
-        struct str pointer = arena_printf(a, "/stops/%d", i);
-        if (area != NULL) {
-            if (!area_has(area, at))
-                field_errors_add(errors, a, pointer, "lies outside the service area");
-            continue;
-        }
-        for (int32_t j = 0; j < i; j++) {
-            double apart_m = geo_distance_m(place_point(&stops[j]), at);
-            if (apart_m > (double)trip_max_m) {
-                field_errors_add(errors, a, pointer, "is %.0f km from stop %d; at most %lld km",
-                                 apart_m / 1000, j, (long long)(trip_max_m / 1000));
-                break;
-            }
+void area_check_stop(const struct area *area, int64_t trip_max_m, const struct place *stops,
+                     int32_t others, int32_t i, struct arena *a, struct field_errors *errors) {
+    struct point at = place_point(&stops[i]);
+    struct str pointer = arena_printf(a, "/stops/%d", i);
+    if (area != NULL) {
+        if (!area_has(area, at))
+            field_errors_add(errors, a, pointer, "lies outside the service area");
+        return;
+    }
+    for (int32_t j = 0; j < others; j++) {
+        double apart_m = geo_distance_m(place_point(&stops[j]), at);
+        if (apart_m > (double)trip_max_m) {
+            field_errors_add(errors, a, pointer, "is %.0f km from stop %d; at most %lld km",
+                             apart_m / 1000, j, (long long)(trip_max_m / 1000));
+            return;
         }
     }
+}
+
+void area_check(const struct area *area, int64_t trip_max_m, const struct place *stops,
+                int32_t stop_count, struct arena *a, struct field_errors *errors) {
+    for (int32_t i = 0; i < stop_count; i++)
+        area_check_stop(area, trip_max_m, stops, i, i, a, errors);
 }
 
 /* ---- as it is shown ---- */

@@ -46,5 +46,8 @@ double area_nearest_m(const struct area *area, struct point at, struct point *re
  * NULL, farther than TRIP_MAX_M from another stop, in a straight line. */
 void area_check(const struct area *area, int64_t trip_max_m, const struct place *stops,
                 int32_t stop_count, struct arena *a, struct field_errors *errors);
+/* The same of stop I alone, against the first OTHERS. */
+void area_check_stop(const struct area *area, int64_t trip_max_m, const struct place *stops,
+                     int32_t others, int32_t i, struct arena *a, struct field_errors *errors);
 
 #endif

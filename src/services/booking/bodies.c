@@ -59,7 +59,7 @@ static const struct schema_field collect_fields[] = {
     {"currency", S_LINE, S_IN, AT(collect_body, currency), .min = 3, .max = 3},
 };
 const struct schema collect_body_schema =
-    SCHEMA(struct collect_body, "CollectRequest", collect_fields);
+    STRICT_SCHEMA(struct collect_body, "CollectRequest", collect_fields);
 
 static const struct schema_field stop_fields[] = {
     {"contact", S_OBJECT_PTR, S_IN, AT(stop_body, contact), .sub = &contact_body_schema},
@@ -141,7 +141,7 @@ static const struct schema_field collection_fields[] = {
     VERSION(collection_body),
 };
 const struct schema collection_body_schema =
-    SCHEMA(struct collection_body, "CollectionRequest", collection_fields);
+    STRICT_SCHEMA(struct collection_body, "CollectionRequest", collection_fields);
 
 static const struct schema_field rating_fields[] = {
     {"stars", S_I64, S_IN | S_REQUIRED, AT(rating_body, stars), .min = 1, .max = 5},

@@ -35,6 +35,8 @@ struct booking_options {
                                    suggested to him */
     int32_t open_bookings_max;  /* 100: of one customer; staff may have any number; -1: no limit.
                                    Several executors on one store may pass it by as many times */
+    int64_t cash_limit;         /* drivers have one: their customers ask them for no more cash
+                                   than they took a booking with; 0: they have none */
     int64_t collect_max;        /* 1,000,000: minor units that a driver may be asked to collect at
                                    one stop */
     struct files *files;        /* pictures of proofs; NULL: none are taken */

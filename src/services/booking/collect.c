@@ -1,8 +1,11 @@
 #include "services/booking/collect.h"
 
 #include "base/check.h"
+#include "runtime/audit.h"
 #include "services/booking/fees.h"
 #include "services/booking/ledger.h"
+
+#include <stddef.h>
 
 /* ---- what is due ---- */
 
@@ -258,6 +261,44 @@ static void take(struct edit *e, int32_t i, int64_t amount, int64_t fare) {
                      e->ctx->arena);
 }
 
+int64_t collect_failed(struct edit *e, int32_t i) {
+    int64_t fares = collect_fares(e->b, -1),
+            taken = is_confirmed(e->b, i) ? collect_taken(e->b, i) : 0;
+    for (int32_t k = 0; k < e->b->stop_count && e->b->state == BOOKING_FAILED; k++) {
+        if (!is_confirmed(e->b, k))
+            continue;
+        struct stop_cash *cash =
+            arena_copy(e->ctx->arena, e->b->stops[k].cash, sizeof(struct stop_cash));
+        cash->fare = 0;
+        edit_stop(e, k)->cash = cash;
+    }
+    if (e->b->state == BOOKING_FAILED && fares > 0)
+        ledger_collected(e->b, fares, -fares, e->ctx->now_us, e->ctx->arena);
+    return taken > 0 ? taken : I64_ABSENT;
+}
+
+/* For the audit log: what the office says was taken, in place of what was said before. */
+struct collect_note {
+    int64_t stop, amount;
+};
+#define NOTE(member) .flags = S_STORE, .offset = offsetof(struct collect_note, member)
+static const struct schema_field note_fields[] = {
+    {"stop", S_I64, NOTE(stop)},
+    {"amount", S_I64, NOTE(amount)},
+};
+static const struct schema note_schema = SCHEMA(struct collect_note, "CollectNote", note_fields);
+
+static void note_staff(const struct command *cmd, const struct decide_ctx *ctx,
+                       const struct booking *old, const struct booking *b, int32_t i,
+                       struct decision *ret) {
+    const struct collection_body *body = cmd->args;
+    struct collect_note before = {I64_ABSENT, collect_taken(old, i)};
+    struct collect_note after = {i, collect_taken(b, i)};
+    decision_audit(
+        ret, cmd, ctx, "booking.cash_corrected", &before, &after,
+        &(struct audit_more){.schema = &note_schema, .kept = true, .reason = body->reason});
+}
+
 static void decide_collect(const struct command *cmd, const struct decide_ctx *ctx,
                            const void *state, struct decision *ret) {
     const struct booking *b = state;
@@ -281,6 +322,8 @@ static void decide_collect(const struct command *cmd, const struct decide_ctx *c
         decision_invalid(ret, cmd, "/stop", "has been confirmed often enough");
         return;
     }
+    if (b->state == BOOKING_FAILED)
+        fare = 0; /* nothing was carried: all of it is the customer's */
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     take(&e, i, body->amount, body->amount < fare ? body->amount : fare);
@@ -290,6 +333,8 @@ static void decide_collect(const struct command *cmd, const struct decide_ctx *c
     entry->reason = body->reason;
     edit_event(&e, ENTRY_COLLECTED, NULL)->money_stop = i;
     edit_commit(&e, ret);
+    if ((hats & HAT_STAFF) != 0)
+        note_staff(cmd, ctx, b, e.b, i, ret);
     edit_reply(&e, ret, 200);
 }
 

@@ -30,6 +30,10 @@ int64_t collect_taken(const struct booking *b, int32_t i);
 int64_t collect_fares(const struct booking *b, int32_t but);
 /* What its driver is to take at all its stops, as things stand, without waiting; 0: nothing. */
 int64_t collect_all(const struct booking *b);
+/* Its stop I has failed though cash was taken there: what the driver has of it, for the timeline;
+ * I64_ABSENT: nothing. Where nothing was carried in the end, what was paid for the trip is the
+ * customer's again: the ledger says so. */
+int64_t collect_failed(struct edit *e, int32_t i);
 /* 409 if stop I of B cannot be done before cash was confirmed. True: it is so. */
 bool collect_lacking(const struct booking *b, int32_t i, const struct command *cmd,
                      struct decision *d);

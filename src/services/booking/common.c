@@ -55,6 +55,12 @@ bool booking_at_hand(const struct booking *b, const struct command *cmd, unsigne
 bool booking_is_the_stop(const struct command *cmd, const struct booking *b, int32_t i,
                          int64_t revision, struct decision *d) {
     int64_t since = i < b->stop_count ? b->stops[i].since : I64_ABSENT;
+    if (revision > booking_stops_revision(b)) { /* I64_ABSENT is below all */
+        decision_invalid(d, cmd, "/stops_revision",
+                         "must be at most %lld, for there was none after it",
+                         (long long)booking_stops_revision(b));
+        return false;
+    }
     if (revision == I64_ABSENT || since == I64_ABSENT || revision >= since)
         return true;
     problem_fill_more(

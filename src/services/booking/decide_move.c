@@ -107,6 +107,8 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
     entry->stop = stop;
     if (move->conditions & MOVE_REASON)
         entry->reason = body->reason;
+    if (move->stop_state == STOP_FAILED)
+        entry->amount = collect_failed(&e, stop);
     edit_event(&e, type, NULL);
     if (!stays) /* somebody else was wanted for it: too late */
         edit_close_offers(&e, CLOSE_WITHDRAWN);

@@ -25,7 +25,7 @@ static const struct schema_field stop_fields[] = {
     {"contact", S_OBJECT_PTR, AT(order_stop, contact), .sub = &contact_schema},
     {"note", S_STR, AT(order_stop, note), .min = 0, .max = STOP_NOTE_CHARS_MAX},
 };
-const struct schema order_stop_schema = SCHEMA(struct order_stop, "OrderStop", stop_fields);
+const struct schema order_stop_schema = STRICT_SCHEMA(struct order_stop, "OrderStop", stop_fields);
 
 static const struct schema_field window_fields[] = {
     {"from", S_TIME, MUST(window, from_us)},

@@ -133,6 +133,7 @@ struct recurrence_body { /* of POST, and of PATCH: what is absent stays */
 struct recurrence_args {
     struct recurrence_body body; /* first */
     struct wall now;
+    struct field_errors errors; /* what is in its way as of now */
 };
 struct skip_body {
     struct str date;

@@ -18,7 +18,7 @@ static const struct schema_field pickup_fields[] = {
     {"to", S_LINE, MUST(clock_pair, to), .min = 5, .max = 5},
 };
 static const struct schema pickup_schema =
-    SCHEMA(struct clock_pair, "RecurrencePickup", pickup_fields);
+    STRICT_SCHEMA(struct clock_pair, "RecurrencePickup", pickup_fields);
 
 #define COUNT(member) .count_offset = offsetof(struct recurrence_body, member)
 /* What both have; IS: MUST or AT. */
@@ -58,7 +58,7 @@ static const struct schema_field body_fields[] = {
     {"price_max", S_I64, AT(recurrence_body, price_max), .min = 1, .max = INT64_C(1000000000)},
 };
 const struct schema recurrence_body_schema =
-    SCHEMA(struct recurrence_body, "RecurrenceRequest", body_fields);
+    STRICT_SCHEMA(struct recurrence_body, "RecurrenceRequest", body_fields);
 static const struct schema_field patch_fields[] = {
     SHARED_FIELDS(AT),
     {"price_max", S_I64, AT(recurrence_body, price_max), .min = 0, .max = INT64_C(1000000000)},
@@ -66,17 +66,18 @@ static const struct schema_field patch_fields[] = {
     {"paused", S_TRI, AT(recurrence_body, paused)},
 };
 const struct schema recurrence_patch_schema =
-    SCHEMA(struct recurrence_body, "RecurrenceChange", patch_fields);
+    STRICT_SCHEMA(struct recurrence_body, "RecurrenceChange", patch_fields);
 static const struct schema_field skip_fields[] = {
     {"date", S_LINE, MUST(skip_body, date), .min = 10, .max = 10},
 };
-const struct schema skip_body_schema = SCHEMA(struct skip_body, "RecurrenceDate", skip_fields);
+const struct schema skip_body_schema =
+    STRICT_SCHEMA(struct skip_body, "RecurrenceDate", skip_fields);
 static const struct schema_field occurrence_fields[] = {
     {"date", S_LINE, MUST(occurrence_body, date), .min = 10, .max = 10},
     {"total", S_I64, AT(occurrence_body, total), .min = 1, .max = INT64_C(1000000000)},
 };
 const struct schema occurrence_body_schema =
-    SCHEMA(struct occurrence_body, "OccurrenceBooking", occurrence_fields);
+    STRICT_SCHEMA(struct occurrence_body, "OccurrenceBooking", occurrence_fields);
 
 /* ---- what is wrong with them ---- */
 
@@ -165,11 +166,10 @@ static int64_t first_day(const struct recurrence_rule *rule, struct wall now) {
     return rule_next(rule, recurrence_gone(rule, now));
 }
 
-void check_recurrence(struct call *c, const void *data, struct field_errors *errors) {
-    const struct recurrence_body *b = data;
-    struct arena *a = &c->arena;
-    struct wall now = wall_now(c);
-    check_shared(b, a, errors);
+/* What hangs on the day is for the decision to say: who asks again with his Idempotency-Key, and
+ * after midnight, is answered as he was. */
+static void check_days(const struct recurrence_body *b, struct wall now, struct arena *a,
+                       struct field_errors *errors) {
     int64_t starts = check_date(b->starts_on, "/starts_on", now.day, a, errors);
     if (starts != I64_ABSENT && starts > now.day + RECURRENCE_START_DAYS_MAX)
         field_errors_add(errors, a, STR("/starts_on"), "is more than %d days ahead",
@@ -182,39 +182,44 @@ void check_recurrence(struct call *c, const void *data, struct field_errors *err
         field_errors_add(errors, a, STR("/ends_on"), "is before the first of its days");
 }
 
+#define ANY_DAY (INT64_MIN + 1)
+
+void check_recurrence(struct call *c, const void *data, struct field_errors *errors) {
+    const struct recurrence_body *b = data;
+    check_shared(b, &c->arena, errors);
+    check_date(b->starts_on, "/starts_on", ANY_DAY, &c->arena, errors);
+    check_date(b->ends_on, "/ends_on", ANY_DAY, &c->arena, errors);
+}
+
 void check_recurrence_patch(struct call *c, const void *data, struct field_errors *errors) {
     const struct recurrence_body *b = data;
     check_shared(b, &c->arena, errors);
-    check_date(b->ends_on, "/ends_on", wall_now(c).day, &c->arena, errors);
+    check_date(b->ends_on, "/ends_on", ANY_DAY, &c->arena, errors);
     if (b->open_ended == TRI_TRUE && (b->ends_on.p != NULL || b->times != I64_ABSENT))
         field_errors_add(errors, &c->arena, STR("/open_ended"),
                          "cannot be given together with an end");
 }
 
 void check_skip(struct call *c, const void *data, struct field_errors *errors) {
-    check_date(((const struct skip_body *)data)->date, "/date", INT64_MIN + 1, &c->arena, errors);
+    check_date(((const struct skip_body *)data)->date, "/date", ANY_DAY, &c->arena, errors);
 }
 
 void check_book_occurrence(struct call *c, const void *data, struct field_errors *errors) {
-    check_date(((const struct occurrence_body *)data)->date, "/date", INT64_MIN + 1, &c->arena,
-               errors);
+    check_date(((const struct occurrence_body *)data)->date, "/date", ANY_DAY, &c->arena, errors);
 }
 
-/* Could it be booked at all, as far as is known now? False: replied. AT: a window of its, if it is
- * near enough to be priced; NULL: as if it were now. */
-static bool bookable(struct call *c, const struct order *order, const struct window *at) {
-    struct field_errors errors = {0};
+/* Could it be booked at all, as far as is known now? What is in the way is added to ERRORS. AT: a
+ * window of its, if it is near enough to be priced; NULL: as if it were now. */
+static void check_bookable(struct call *c, const struct order *order, const struct window *at,
+                           struct field_errors *errors) {
+    const struct order_owner owner = {c->who.user_id, (int32_t)c->who.role, STR_NONE};
     struct order asked = *order;
     struct window window;
     if (at != NULL) {
         window = *at;
         asked.pickup_window = &window;
     }
-    const struct order_owner owner = {c->who.user_id, (int32_t)c->who.role, STR_NONE};
-    if (order_price(c->service, &asked, &owner, c->now_us, &c->arena, &errors) != NULL)
-        return true;
-    call_invalid(c, &errors);
-    return false;
+    order_price(c->service, &asked, &owner, c->now_us, &c->arena, errors);
 }
 
 /* ---- making one ---- */
@@ -293,6 +298,14 @@ static struct recurrence *made(const struct command *cmd, const struct decide_ct
     return r;
 }
 
+/* True: RET has what the handler found. */
+static bool refused(const struct command *cmd, struct decision *ret) {
+    const struct recurrence_args *args = cmd->args;
+    if (args->errors.count > 0)
+        problem_fill_invalid(&ret->response, cmd->arena, cmd->request_id, &args->errors);
+    return args->errors.count > 0;
+}
+
 static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                          struct decision *ret) {
     const struct begin_facts *facts = cmd->facts;
@@ -306,6 +319,8 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
                          RECURRENCES_MAX);
         return;
     }
+    if (refused(cmd, ret))
+        return;
     struct recurrence *r = made(cmd, ctx);
     decision_state(ret, cmd, NULL, r);
     recurrence_tell(cmd, ctx, r, ret);
@@ -333,15 +348,70 @@ bool recurrence_at_hand(const struct recurrence *old, const struct command *cmd,
     return old->state != RECURRENCE_ENDED;
 }
 
+/* What the audit log shows of one: nothing of who and where, which goes when its customer does. */
+struct recurrence_note {
+    int32_t state, stopped, vehicle, payment;
+    int64_t stops, goods, every_weeks, price_max, booked;
+    struct str *weekdays, *skips;
+    int32_t weekday_count, skip_count;
+    struct str pickup_from, pickup_to, starts_on, ends_on, trip;
+};
+#define NOTE(member) .flags = S_STORE, .offset = offsetof(struct recurrence_note, member)
+static const struct schema_field note_fields[] = {
+    {"state", S_ENUM, NOTE(state), .names = recurrence_state_names},
+    {"paused_reason", S_ENUM, NOTE(stopped), .names = pause_reason_names},
+    {"vehicle", S_ENUM, NOTE(vehicle), .names = vehicle_names},
+    {"payment", S_ENUM, NOTE(payment), .names = payment_names},
+    {"stops", S_I64, NOTE(stops)},
+    {"goods", S_I64, NOTE(goods)},
+    {"trip", S_STR, NOTE(trip)}, /* tells one from another, and not what it is */
+    {"weekdays", S_STR_LIST, NOTE(weekdays),
+     .count_offset = offsetof(struct recurrence_note, weekday_count), .max = 7},
+    {"every_weeks", S_I64, NOTE(every_weeks)},
+    {"pickup_from", S_STR, NOTE(pickup_from)},
+    {"pickup_to", S_STR, NOTE(pickup_to)},
+    {"starts_on", S_STR, NOTE(starts_on)},
+    {"ends_on", S_STR, NOTE(ends_on)},
+    {"price_max", S_I64, NOTE(price_max)},
+    {"skips", S_STR_LIST, NOTE(skips), .count_offset = offsetof(struct recurrence_note, skip_count),
+     .max = SKIPS_MAX},
+    {"days_booked", S_I64, NOTE(booked)},
+};
+static const struct schema note_schema =
+    SCHEMA(struct recurrence_note, "RecurrenceNote", note_fields);
+
+static struct recurrence_note note_of(const struct recurrence *r, struct arena *a) {
+    struct recurrence_note n = {.state = r->state,
+                                .stopped = r->stopped,
+                                .vehicle = r->order->vehicle,
+                                .payment = r->order->payment,
+                                .stops = r->order->stop_count,
+                                .goods = r->order->goods_count,
+                                .every_weeks = r->every_weeks,
+                                .price_max = r->price_max,
+                                .weekdays = r->weekdays,
+                                .weekday_count = r->weekday_count,
+                                .skips = r->skips,
+                                .skip_count = r->skip_count,
+                                .pickup_from = r->pickup_from,
+                                .pickup_to = r->pickup_to,
+                                .starts_on = r->starts_on,
+                                .ends_on = r->ends_on};
+    struct str order = schema_text(&order_schema, r->order, S_STORE, a);
+    n.trip = arena_printf(a, "%08x", (unsigned)(str_hash(order, 0) & 0xffffffff));
+    for (int32_t i = 0; i < r->occurrence_count; i++)
+        n.booked += r->occurrences[i].state == OCCURRENCE_BOOKED;
+    return n;
+}
+
 /* What staff do to somebody else's is noted. */
 static void audit(const struct command *cmd, const struct decide_ctx *ctx, const char *action,
                   const struct recurrence *old, const struct recurrence *r, struct decision *ret) {
-    static const char *const only[] = {"state",     "weekdays",  "every_weeks", "pickup_from",
-                                       "pickup_to", "starts_on", "ends_on",     "price_max",
-                                       "skips",     NULL};
-    if (!str_eq(old->owner_id, cmd->who.user_id))
-        decision_audit(ret, cmd, ctx, action, old, r,
-                       &(struct audit_more){.kept = true, .only = only});
+    if (str_eq(old->owner_id, cmd->who.user_id))
+        return;
+    struct recurrence_note before = note_of(old, ctx->arena), after = note_of(r, ctx->arena);
+    decision_audit(ret, cmd, ctx, action, &before, &after,
+                   &(struct audit_more){.schema = &note_schema, .kept = true});
 }
 
 void recurrence_finish(const struct command *cmd, const struct decide_ctx *ctx, const char *action,
@@ -438,7 +508,7 @@ static void decide_change(const struct command *cmd, const struct decide_ctx *ct
         decision_invalid(ret, cmd, "/ends_on", "is before its first day");
         return;
     }
-    if (!may_resume(old, cmd, &args->body, ret))
+    if (refused(cmd, ret) || !may_resume(old, cmd, &args->body, ret))
         return;
     struct recurrence *r = recurrence_edit(cmd, ctx, old, ret);
     change_trip(&args->body, ctx, r);
@@ -573,20 +643,30 @@ const struct command_type recurrence_skip = {
 
 /* ---- routes ---- */
 
-void handle_recurrence(struct call *c) {
+static struct recurrence_args *args_of(struct call *c) {
     struct recurrence_args *args = arena_new(&c->arena, struct recurrence_args);
-    *args = (struct recurrence_args){*(const struct recurrence_body *)c->body, wall_now(c)};
-    struct recurrence_rule rule = rule_of(&args->body, args->now.day);
+    *args = (struct recurrence_args){.body = *(const struct recurrence_body *)c->body,
+                                     .now = wall_now(c)};
+    return args;
+}
+
+/* Whatever stands in the way, the command is sent: the request may be one that was answered before.
+ */
+void handle_recurrence(struct call *c) {
+    struct recurrence_args *args = args_of(c);
     struct booking_service *s = c->service;
-    struct tariff_book *book = shelf_take(&s->tariffs);
-    struct window first =
-        rule_window(&rule, first_day(&rule, args->now), &tariff_book_at(book, c->now_us)->zone);
-    shelf_give(&s->tariffs, book);
-    bool near = first.from_us >= c->now_us &&
-                first.from_us <= c->now_us + s->o.schedule_days_max * US_PER_DAY;
-    if (bookable(c, &args->body.order, near ? &first : NULL))
-        call_command(c, &recurrence_begin, id_new(&c->arena, "rec", c->now_us, c->worker->rng),
-                     args);
+    check_days(&args->body, args->now, &c->arena, &args->errors);
+    if (args->errors.count == 0) {
+        struct recurrence_rule rule = rule_of(&args->body, args->now.day);
+        struct tariff_book *book = shelf_take(&s->tariffs);
+        struct window first =
+            rule_window(&rule, first_day(&rule, args->now), &tariff_book_at(book, c->now_us)->zone);
+        shelf_give(&s->tariffs, book);
+        bool near = first.from_us >= c->now_us &&
+                    first.from_us <= c->now_us + s->o.schedule_days_max * US_PER_DAY;
+        check_bookable(c, &args->body.order, near ? &first : NULL, &args->errors);
+    }
+    call_command(c, &recurrence_begin, id_new(&c->arena, "rec", c->now_us, c->worker->rng), args);
 }
 
 static void write_item(struct page *p, const void *state, const void *arg) {
@@ -621,7 +701,8 @@ void handle_get_recurrence(struct call *c) {
 }
 
 /* Where another trip is wanted: could it be booked? False: replied. */
-static bool trip_fits(struct call *c, const struct recurrence_body *b) {
+static bool look_at_trip(struct call *c, struct recurrence_args *args) {
+    const struct recurrence_body *b = &args->body;
     bool asked =
         b->order.stop_count > 0 || b->order.goods_count > 0 || b->order.vehicle != VEHICLE_NONE;
     void *state = NULL;
@@ -637,13 +718,16 @@ static bool trip_fits(struct call *c, const struct recurrence_body *b) {
         return true; /* for the decision to say */
     struct recurrence next = *r;
     change_trip(b, &(struct decide_ctx){.arena = &c->arena}, &next);
-    return bookable(c, next.order, NULL);
+    check_bookable(c, next.order, NULL, &args->errors);
+    return true;
 }
 
 void handle_patch_recurrence(struct call *c) {
-    struct recurrence_args *args = arena_new(&c->arena, struct recurrence_args);
-    *args = (struct recurrence_args){*(const struct recurrence_body *)c->body, wall_now(c)};
-    if (path_id(c) && trip_fits(c, &args->body))
+    if (!path_id(c))
+        return;
+    struct recurrence_args *args = args_of(c);
+    check_date(args->body.ends_on, "/ends_on", args->now.day, &c->arena, &args->errors);
+    if (look_at_trip(c, args))
         call_command(c, &recurrence_change, c->params[0], args);
 }
 

@@ -21,7 +21,7 @@ static const struct schema_field wish_fields[] = {
      .min = 1, .max = PROOF_KIND_COUNT - 1},
     {"collect", S_OBJECT_PTR, S_IN, AT(stop_wish, more.collect), .sub = &collect_body_schema},
 };
-static const struct schema wish_schema = SCHEMA(struct stop_wish, "StopWish", wish_fields);
+static const struct schema wish_schema = STRICT_SCHEMA(struct stop_wish, "StopWish", wish_fields);
 
 #define STOPS                                                                                      \
     {                                                                                              \
@@ -41,10 +41,11 @@ static const struct schema_field body_fields[] = {
     {"version", S_I64, S_IN, AT(stops_body, version), .min = 1, .max = INT64_MAX},
     {"reason", S_STR, S_IN, AT(stops_body, reason), .min = 1, .max = REASON_CHARS_MAX},
 };
-const struct schema stops_body_schema = SCHEMA(struct stops_body, "StopsRequest", body_fields);
+const struct schema stops_body_schema =
+    STRICT_SCHEMA(struct stops_body, "StopsRequest", body_fields);
 static const struct schema_field preview_fields[] = {STOPS, REVISION};
 const struct schema stops_preview_schema =
-    SCHEMA(struct stops_body, "StopsPreviewRequest", preview_fields);
+    STRICT_SCHEMA(struct stops_body, "StopsPreviewRequest", preview_fields);
 
 /* ---- what is wanted ---- */
 

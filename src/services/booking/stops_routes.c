@@ -68,15 +68,11 @@ void check_stops(struct call *c, const void *data, struct field_errors *errors) 
 /* Of those that cannot be served only new ones count: the others were agreed on. */
 static void look_where(struct booking_service *s, const struct stops_body *body,
                        const struct place *places, struct arena *a, struct stops_facts *f) {
-    struct field_errors all = {0};
     struct area_book *book = shelf_take(&s->area);
-    area_check(book->area, (int64_t)s->o.trip_max_km * 1000, places, body->stop_count, a, &all);
     for (int32_t i = 0; i < body->stop_count; i++) {
-        struct str pointer = arena_printf(a, "/stops/%d", i);
-        for (int k = 0; k < all.count && body->stops[i].index == I64_ABSENT; k++) {
-            if (str_eq(all.items[k].pointer, pointer))
-                field_errors_add(&f->outside, a, pointer, "%.*s", STR_ARG(all.items[k].detail));
-        }
+        if (body->stops[i].index == I64_ABSENT)
+            area_check_stop(book->area, (int64_t)s->o.trip_max_km * 1000, places, body->stop_count,
+                            i, a, &f->outside);
     }
     if (f->outside.count > 0)
         f->outside_more = quote_outside(book, places, body->stop_count, a);
@@ -212,6 +208,46 @@ static bool is_good_for(const struct stops_facts *f, const struct booking *b) {
     return true;
 }
 
+/* What is asked for the customer at B's stops, and what would be. */
+static int64_t asked_before(const struct booking *b) {
+    int64_t sum = 0;
+    for (int32_t i = 0; i < b->stop_count; i++)
+        sum +=
+            b->stops[i].cash != NULL && b->stops[i].cash->asked > 0 ? b->stops[i].cash->asked : 0;
+    return sum;
+}
+static int64_t asked_then(const struct booking *b, const struct stops_body *body) {
+    int64_t sum = 0;
+    for (int32_t i = 0; i < body->stop_count; i++) {
+        const struct stop_wish *w = &body->stops[i];
+        const struct stop_cash *cash = w->index != I64_ABSENT ? b->stops[w->index].cash : NULL;
+        sum += cash != NULL && cash->asked > 0 ? cash->asked
+               : w->more.collect != NULL       ? w->more.collect->amount
+                                               : 0;
+    }
+    return sum;
+}
+
+/* How much cash a driver may hold is looked at when he is asked. Who has it already was asked for
+ * what there was to be taken then: for more the office asks him. */
+static bool asks_driver_for_more(const struct command *cmd, const struct booking *b,
+                                 const struct stops_body *body, unsigned hats,
+                                 struct decision *ret) {
+    const struct booking_service *s = cmd->service;
+    if (s->o.cash_limit <= 0 || b->driver == NULL || (hats & HAT_STAFF) != 0 ||
+        asked_then(b, body) <= asked_before(b))
+        return false;
+    for (int32_t i = 0; i < body->stop_count; i++) {
+        if (body->stops[i].more.collect != NULL) {
+            decision_invalid(ret, cmd, arena_printf(cmd->arena, "/stops/%d/collect", i).p,
+                             "its driver takes no more cash than he took it with; the office may "
+                             "ask him for more");
+            return true;
+        }
+    }
+    return false;
+}
+
 /* True: RET has what was in the way of the change itself. */
 static bool stands_against(const struct command *cmd, const struct booking *b,
                            const struct stops_body *body, unsigned hats, struct decision *ret) {
@@ -229,6 +265,8 @@ static bool stands_against(const struct command *cmd, const struct booking *b,
                           &f->outside, f->outside_more, 0);
     } else if (!f->offered) {
         decision_invalid(ret, cmd, "/stops", "there is no price for them any more");
+    } else if (asks_driver_for_more(cmd, b, body, hats, ret)) {
+        return true;
     } else {
         int64_t agreed = body->total != I64_ABSENT ? body->total : b->price.total;
         int64_t total = stops_agreed(b, hats, &f->price)->total;

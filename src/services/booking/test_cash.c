@@ -213,9 +213,16 @@ static void test_put_right_by_the_office(void **unused) {
     assert_int_equal(status(t, "delivered", 1), 200);
     book_has(t, 10000, 0, 0);
     assert_true(has(confirm(t, staff, "{\"stop\":1,\"amount\":7000}"), "/reason"));
+    assert_true(
+        has(confirm(t, staff, "{\"stop\":1,\"amount\":7000,\"reason\":\" \\n \"}"), "/reason"));
     const char *body = "{\"stop\":1,\"amount\":7000,\"reason\":\"the recipient has a receipt\"}";
     struct house_answer a = confirm(t, staff, body);
     assert_int_equal(a.status, 200);
+    house_settle(t->h);
+    assert_non_null(strstr(t->note, "booking.cash_corrected"));
+    assert_non_null(strstr(t->note, "10000"));
+    assert_non_null(strstr(t->note, "7000"));
+    assert_non_null(strstr(t->note, "the recipient has a receipt"));
     assert_true(has(a, "\"collected\":7000") && has(a, "\"state\":\"delivered\""));
     book_has(t, 7000, 0, 3000);
     assert_int_equal(ledger_earned(kept(t)), 8000); /* he earned it all the same */
@@ -256,6 +263,64 @@ static void test_failed_after(void **unused) {
         act(t, t->driver, "status", "{\"status\":\"failed\",\"reason\":\"did not pay\"}").status,
         200);
     assert_null(ledger_book_lines(kept(t), 0, &t->h->arena));
+    town_free(t);
+}
+
+/* Cash was taken, and then it was not delivered after all: he holds it, the timeline says how much,
+ * and all of it is the customer's; so it stays where the office puts it right. */
+static void test_failed_with_cash(void **unused) {
+    (void)unused;
+    struct town *t = cash_town(9);
+    at_dropoff(t, "cash", "1000");
+    assert_int_equal(confirm(t, t->driver, "{\"stop\":1,\"amount\":11000}").status, 200);
+    book_has(t, 11000, -1000, -10000);
+    struct house_answer a =
+        act(t, t->driver, "status", "{\"status\":\"failed\",\"reason\":\"changed his mind\"}");
+    assert_int_equal(a.status, 200);
+    assert_true(has(a, "\"collected\":11000"));
+    book_has(t, 11000, -11000, 0);
+    const struct booking *b = kept(t);
+    const struct timeline_entry *last = &b->timeline[b->timeline_count - 1];
+    assert_true(last->type == ENTRY_FAILED && last->amount == 11000 && last->stop == 1);
+    a = ask(t, t->staff, "GET", format(t, "/v1/bookings/%s/timeline", t->booking), NULL);
+    assert_true(has(a, "\"amount\":11000,") || has(a, "\"amount\":11000}"));
+    struct identity staff = house_who(t->h, ROLE_DISPATCHER, NULL);
+    const char *back = "{\"stop\":1,\"amount\":1000,\"reason\":\"he gave the rest back\"}";
+    assert_int_equal(confirm(t, staff, back).status, 200);
+    book_has(t, 1000, -1000, 0);
+    back = "{\"stop\":1,\"amount\":0,\"reason\":\"and that, too\"}";
+    assert_int_equal(confirm(t, staff, back).status, 200);
+    book_has(t, 0, 0, 0);
+    town_free(t);
+}
+
+/* Where drivers may hold so much and no more, a customer asks no driver for more than he took the
+ * booking with. The office may, and anybody as long as it is nobody's. */
+static void test_more_cash_later(void **unused) {
+    (void)unused;
+    struct town *t = cash_town(10);
+    t->options.cash_limit = 5000;
+    town_reopen(t, 0);
+#define AND_COLLECT(rev, n, more)                                                                  \
+    "{\"stops_revision\":" #rev                                                                    \
+    ",\"total\":100000000,\"stops\":[{\"index\":0},{\"lat\":57.71,\"lng\":"                        \
+    "11.97,\"collect\":{\"amount\":" #n "}},{\"index\":1}]" more "}"
+    assert_int_equal(try_book(t, "card", "[{},{\"collect\":{\"amount\":500}}]").status, 201);
+    assert_int_equal(act(t, t->customer, "stops", AND_COLLECT(0, 300, "")).status, 200);
+    take(t, t->driver);
+    struct house_answer a = act(
+        t, t->customer, "stops/preview",
+        "{\"stops_revision\":1,\"stops\":[{\"index\":0},{\"lat\":57.71,\"lng\":11.97,\"collect\":{"
+        "\"amount\":301}},{\"index\":2}]}");
+    assert_true(a.status == 422 && has(a, "/stops/1/collect"));
+#define INSTEAD(rev, n)                                                                            \
+    "{\"stops_revision\":" #rev                                                                    \
+    ",\"total\":100000000,\"stops\":[{\"index\":0},{\"lat\":57.71,\"lng\":"                        \
+    "11.97,\"collect\":{\"amount\":" #n "}},{\"index\":2}]}"
+    assert_int_equal(act(t, t->customer, "stops", INSTEAD(1, 301)).status, 422);
+    assert_int_equal(act(t, t->customer, "stops", INSTEAD(1, 300)).status, 200);
+    assert_int_equal(
+        act(t, t->staff, "stops", AND_COLLECT(2, 900, ",\"reason\":\"he agrees\"")).status, 200);
     town_free(t);
 }
 
@@ -327,11 +392,18 @@ static void test_returned_after_it_was_paid(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_asks),       cmocka_unit_test(test_bad_confirmations),
-        cmocka_unit_test(test_whole),          cmocka_unit_test(test_less),
-        cmocka_unit_test(test_often_enough),   cmocka_unit_test(test_put_right_by_the_office),
-        cmocka_unit_test(test_waiting_is_due), cmocka_unit_test(test_failed_after),
-        cmocka_unit_test(test_returned),       cmocka_unit_test(test_returned_after_it_was_paid),
+        cmocka_unit_test(test_bad_asks),
+        cmocka_unit_test(test_bad_confirmations),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_less),
+        cmocka_unit_test(test_often_enough),
+        cmocka_unit_test(test_put_right_by_the_office),
+        cmocka_unit_test(test_waiting_is_due),
+        cmocka_unit_test(test_failed_after),
+        cmocka_unit_test(test_failed_with_cash),
+        cmocka_unit_test(test_more_cash_later),
+        cmocka_unit_test(test_returned),
+        cmocka_unit_test(test_returned_after_it_was_paid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -200,6 +200,7 @@ static void a_bad_note_changes_nothing(void **state) {
         {"{\"stop\":0,\"note\":\"a\\u0007b\"}", "/note"},
         {format(t, "{\"stop\":0,\"note\":\"%s\"}", long_note), "/note"},
         {"{\"stop\":0,\"note\":\"x\",\"stops_revision\":99}", "/stops_revision"},
+        {"{\"stop\":0,\"note\":\"x\",\"stops_revision\":1}", "/stops_revision"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct house_answer a = note(t, t->customer, bad[i].body);

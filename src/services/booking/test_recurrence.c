@@ -203,6 +203,61 @@ static void test_same_key(void **unused) {
     town_free(t);
 }
 
+/* Asked again after midnight, with the same key, he is answered as he was, though that day has gone
+ * by. */
+static void test_same_key_next_day(void **unused) {
+    (void)unused;
+    struct town *t = town(18);
+    struct house_request r = {.method = "POST",
+                              .path = PATH,
+                              .body = TRIP "," WORKDAYS "," AFTERNOON
+                                           ",\"starts_on\":\"2026-11-23\",\"times\":1}",
+                              .who = t->customer,
+                              .headers = {{STR("idempotency-key"), STR("k")}}};
+    struct house_answer first = house_call(t->h, &r);
+    assert_int_equal(first.status, 201);
+    advance(t, 14);
+    struct house_answer again = house_call(t->h, &r);
+    assert_true(again.status == 201 && str_eq(again.body, first.body));
+    r.headers[0].value = STR("another");
+    again = house_call(t->h, &r);
+    assert_true(again.status == 422 && has(again, "\"pointer\":\"/starts_on\""));
+    town_free(t);
+}
+
+/* What the office changes of somebody else's is noted, from what to what; of the customer and his
+ * places nothing. What is not known is refused, so that nobody thinks it counts. */
+static void test_noted(void **unused) {
+    (void)unused;
+    struct town *t = town(19);
+    const char *id = made(t, WORKDAYS "," AFTERNOON), *at = format(t, PATH "/%s", id);
+    assert_int_equal(ask(t, t->customer, "PATCH", at, "{\"price_max\":30000}").status, 200);
+    house_settle(t->h);
+    assert_null(strstr(t->note, "recurrence."));
+    assert_int_equal(
+        ask(t, t->staff, "PATCH", at,
+            "{\"price_max\":20000,\"stops\":[{\"lat\":57.7,\"lng\":11.97,\"address\":"
+            "\"Secret 1\"},{\"lat\":57.71,\"lng\":11.98},{\"lat\":57.7,\"lng\":11.99}]}")
+            .status,
+        200);
+    house_settle(t->h);
+    assert_non_null(strstr(t->note, "recurrence.changed"));
+    assert_non_null(strstr(t->note, "30000"));
+    assert_non_null(strstr(t->note, "20000"));
+    assert_non_null(strstr(t->note, "\"stops\":2"));
+    assert_non_null(strstr(t->note, "\"stops\":3"));
+    assert_null(strstr(t->note, "Secret"));
+    assert_int_equal(ask(t, t->staff, "DELETE", at, NULL).status, 204);
+    house_settle(t->h);
+    assert_non_null(strstr(t->note, "\"ended\""));
+    struct house_answer a =
+        ask(t, t->customer, "POST", PATH,
+            "{\"stops\":[{\"lat\":57.7089,\"lng\":11.9746},{\"lat\":57.6969,\"lng\":11.9865,"
+            "\"collect\":{\"amount\":500}}],\"vehicle\":\"van\"," WORKDAYS "," AFTERNOON "}");
+    assert_true(a.status == 422 && has(a, "\"pointer\":\"/stops/1/collect\""));
+    town_free(t);
+}
+
 /* ---- held ---- */
 
 static void test_held(void **unused) {
@@ -730,6 +785,8 @@ int main(void) {
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_away),
         cmocka_unit_test(test_same_key),
+        cmocka_unit_test(test_same_key_next_day),
+        cmocka_unit_test(test_noted),
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_held_to_the_end),
         cmocka_unit_test(test_outside),

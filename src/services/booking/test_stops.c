@@ -358,6 +358,25 @@ static void test_where(void **unused) {
     town_free(t);
 }
 
+/* Without an area no two stops are farther apart than a trip may be, wherever in the list the new
+ * one stands. */
+static void test_far_apart(void **unused) {
+    (void)unused;
+    struct town *t = stops_town(20);
+    struct house_answer q = quote(t, P0 ",{\"lat\":58.95,\"lng\":11.97,\"address\":\"North\"}");
+    struct house_answer a = ask(t, t->customer, "POST", "/v1/bookings",
+                                format(t, "{\"quote_id\":\"%s\"}", member(t, q, "id")));
+    assert_int_equal(a.status, 201);
+    t->booking = member(t, a, "id");
+#define SOUTH "{\"lat\":56.45,\"lng\":11.97}"
+    a = change(t, t->customer, WISH(0, ANY, K(0) "," K(1) "," SOUTH));
+    assert_true(a.status == 422 && has(a, "\"pointer\":\"/stops/2\"") && has(a, "from stop 1"));
+    a = change(t, t->customer, WISH(0, ANY, K(0) "," SOUTH "," K(1)));
+    assert_true(a.status == 422 && has(a, "\"pointer\":\"/stops/1\"") && has(a, "from stop 2"));
+    assert_int_equal(change(t, t->customer, WISH(0, ANY, K(0) "," P3 "," K(1))).status, 200);
+    town_free(t);
+}
+
 /* ---- who comes first ---- */
 
 static void test_offers_made_anew(void **unused) {
@@ -616,6 +635,28 @@ static void test_driven_is_paid(void **unused) {
     town_free(t);
 }
 
+/* What is not known here is no change that somebody can have wanted; and a driver who says which
+ * change he knows knows none that has not been. */
+static void test_not_known(void **unused) {
+    (void)unused;
+    struct town *t = stops_town(21);
+    book_three(t, "cash");
+    take(t, t->driver);
+    struct house_answer a = change(t, t->customer, WISH(0, ",\"totl\":5", K(0) "," K(1)));
+    assert_true(a.status == 422 && has(a, "\"pointer\":\"/totl\""));
+    a = preview(t, t->customer, WISH(0, "", K(0) ",{\"lat\":57.7,\"lng\":11.99,\"cash\":5}"));
+    assert_true(a.status == 422 && has(a, "\"pointer\":\"/stops/1/cash\""));
+    a = change(t, t->staff, WISH(0, ",\"reason\":\"   \"", K(0) "," K(1)));
+    assert_true(a.status == 422 && has(a, "\"pointer\":\"/reason\""));
+    a = act(t, t->driver, "status",
+            "{\"status\":\"arrived_pickup\",\"stop\":0,\"stops_revision\":1}");
+    assert_true(a.status == 422 && has(a, "/stops_revision"));
+    a = act(t, t->driver, "status",
+            "{\"status\":\"arrived_pickup\",\"stop\":0,\"stops_revision\":0}");
+    assert_int_equal(a.status, 200);
+    town_free(t);
+}
+
 /* The price that was asked for before the pickup does not count after it. */
 static void test_driven_in_between(void **unused) {
     (void)unused;
@@ -677,6 +718,7 @@ int main(void) {
         cmocka_unit_test(test_bad_wishes),
         cmocka_unit_test(test_who),
         cmocka_unit_test(test_where),
+        cmocka_unit_test(test_far_apart),
         cmocka_unit_test(test_offers_made_anew),
         cmocka_unit_test(test_driver_goes_on),
         cmocka_unit_test(test_changed_in_the_middle),
@@ -687,6 +729,7 @@ int main(void) {
         cmocka_unit_test(test_fee_stays),
         cmocka_unit_test(test_driven_is_paid),
         cmocka_unit_test(test_driven_in_between),
+        cmocka_unit_test(test_not_known),
         cmocka_unit_test(test_too_cheap_for_its_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,6 +25,7 @@
 #define VAN_QUOTE TWO_STOPS ",\"vehicle\":\"van\"}"
 
 struct town {
+    const char *note; /* the last for the audit log; "": none yet */
     struct house *h;
     struct fake_router router;
     struct fake_fleet fleet;
@@ -36,7 +37,16 @@ struct town {
     const char *token;
 };
 
+static inline void take_note(void *consumer, struct bus_delivery *d) {
+    struct town *t = consumer;
+    t->note = arena_cstr(&t->h->arena, d->event->data);
+    d->done(d, 0);
+}
+
 static inline void open_town(struct town *t) {
+    static const char *const types[] = {EV_AUDIT_RECORDED, NULL};
+    assert_int_equal(t->h->bus->ops->subscribe(t->h->bus, "audit", types, take_note, t), 0);
+    t->note = "";
     t->service = booking_service_new(&t->options);
     house_open(t->h, (struct service[]){booking_service(t->service)}, 1);
 }

@@ -55,13 +55,13 @@ static const struct schema_field settlement_fields[] = {
     {"reason", S_STR, S_IN, SETTLED(reason), .min = 1, .max = REASON_CHARS_MAX},
 };
 const struct schema settlement_body_schema =
-    SCHEMA(struct settlement_body, "SettlementRequest", settlement_fields);
+    STRICT_SCHEMA(struct settlement_body, "SettlementRequest", settlement_fields);
 static const struct schema_field reversal_fields[] = {
     {"reason", S_STR, S_IN | S_REQUIRED, .offset = offsetof(struct reversal_body, reason), .min = 1,
      .max = REASON_CHARS_MAX},
 };
 const struct schema reversal_body_schema =
-    SCHEMA(struct reversal_body, "ReversalRequest", reversal_fields);
+    STRICT_SCHEMA(struct reversal_body, "ReversalRequest", reversal_fields);
 
 /* ---- the book ---- */
 
