@@ -1,9 +1,10 @@
 /** One's own account, whatever one's role: who one is, how one signs in, what one is told of, what is known of one. */
-import { type ComponentType, lazy, type ReactNode, Suspense } from 'react'
+import { type ComponentType, type ReactNode, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Navigate, NavLink, Route, Routes } from 'react-router'
 import type { User } from '@/api/session.ts'
 import { useUser } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { cx, Skeleton } from '@/ui/index.tsx'
 import { Tabs } from '@/ui/Tabs.tsx'
@@ -12,7 +13,7 @@ import { Toaster } from '@/ui/toast.tsx'
 const everybody: User['role'][] = ['customer', 'driver', 'dispatcher', 'admin']
 type Place = { path: string; name: string; roles: User['role'][]; Page: ComponentType }
 const page = (words: string[], load: () => Promise<{ default: ComponentType }>) =>
-  lazy(async () => {
+  part(async () => {
     await loadWords('set', 'account', ...words)
     return load()
   })
@@ -63,7 +64,7 @@ const places: Place[] = [
     Page: page(['webhooks'], () => import('@/webhooks/WebhooksPage.tsx')),
   },
 ]
-const Words = lazy(async () => {
+const Words = part(async () => {
   await loadWords('set', 'account')
   return { default: ({ children }: { children: ReactNode }) => children }
 })

@@ -1,8 +1,9 @@
 /** The administration: its sections beside the page, each read when it is first opened. */
-import { type ComponentType, lazy, Component as ReactComponent, type ReactNode, Suspense } from 'react'
+import { type ComponentType, Component as ReactComponent, type ReactNode, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Navigate, NavLink, Route, Routes } from 'react-router'
 import { useUser } from '@/app/hooks.ts'
+import { part } from '@/app/part.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { Button, cx, Empty, Skeleton } from '@/ui/index.tsx'
 import { Tabs } from '@/ui/Tabs.tsx'
@@ -15,13 +16,13 @@ const sections: Entry[] = Object.values(found)
   .sort((a, b) => a.order - b.order)
   .map((section) => ({
     ...section,
-    Page: lazy(async () => {
+    Page: part(async () => {
       await loadWords('admin', 'set', ...section.words)
       return section.load()
     }),
   }))
 
-const Words = lazy(async () => {
+const Words = part(async () => {
   await loadWords('admin', 'set')
   return { default: ({ children }: { children: ReactNode }) => children }
 })

@@ -6,6 +6,7 @@ export function Component() {
   const { t } = useTranslation()
   return (
     <Empty
+      alone
       action={
         <Button asChild>
           <Link to="/">{t('notFound.do')}</Link>

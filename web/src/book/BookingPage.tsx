@@ -42,7 +42,7 @@ const ChangeStops = part(async () => {
   return { default: ChangeStops }
 })
 
-const StopNote = lazy(async () => {
+const StopNote = part(async () => {
   const { words, StopNote } = await import('@/stops/StopNote.tsx')
   await words()
   return { default: StopNote }

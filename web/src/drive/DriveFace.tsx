@@ -1,6 +1,6 @@
 /** The driver's face. What goes on whichever page shows is here: his position while on duty, what waits to be sent, the
  * screen that stays on, the offer that covers all. */
-import { lazy, Suspense, useCallback, useEffect } from 'react'
+import { Suspense, useCallback, useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Route, Routes } from 'react-router'
 import { currentUser, subscribe } from '@/api/session.ts'
@@ -28,7 +28,7 @@ import { jobView, WorkPage } from './WorkPage.tsx'
 
 /** Not for the first picture, but fetched right after it: an offer is there to be answered, wherever the network is by then. */
 const offerSheet = async () => (await Promise.all([import('./OfferSheet.tsx'), cashWords()]))[0]
-const OfferSheet = lazy(async () => ({ default: (await offerSheet()).OfferSheet }))
+const OfferSheet = part(async () => ({ default: (await offerSheet()).OfferSheet }))
 
 /** Seldom opened: it comes with its words when it is. */
 const PapersPage = part(async () => {

@@ -1,8 +1,9 @@
 /** Where a driver is all day: the job, or waiting for one, or off duty; at the start, which vehicle. */
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { part } from '@/app/part.ts'
 import { words as cashWords } from '@/cash/words.ts'
 import { clock } from '@/i18n/format.ts'
 import { Button, cx, Failure, Panel, Skeleton } from '@/ui/index.tsx'
@@ -15,7 +16,7 @@ import { VehicleForm } from './VehicleForm.tsx'
 
 /** Whoever waits for a job does not wait for this; it is fetched right after the first picture. */
 export const jobView = async () => (await Promise.all([import('./JobView.tsx'), cashWords()]))[0]
-const JobView = lazy(async () => ({ default: (await jobView()).JobView }))
+const JobView = part(async () => ({ default: (await jobView()).JobView }))
 
 type Props = { notice: Notice | null; onRead: () => void }
 export function WorkPage({ notice, onRead }: Props) {

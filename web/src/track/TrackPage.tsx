@@ -34,7 +34,7 @@ export function Component() {
   }, [tracking.data, t])
 
   const status = (tracking.error as Problem | null)?.status
-  if (status === 404 || status === 410) return <Empty>{t('track.gone')}</Empty>
+  if (status === 404 || status === 410) return <Empty alone>{t('track.gone')}</Empty>
   if (tracking.data === undefined)
     return tracking.error ? (
       <div className="p-4">

@@ -125,11 +125,13 @@ export function sayProblem(t: Translate, error: unknown): string {
   return known || (error.status >= 500 ? t('problem.server') : error.message)
 }
 
-/** Empty: one sentence and one action. */
-export function Empty({ children, action }: { children: ReactNode; action?: ReactNode }) {
+/** Empty: one sentence and one action. ALONE: it is the whole page, so its sentence is the heading. */
+export function Empty(props: { children: ReactNode; action?: ReactNode; alone?: boolean }) {
+  const { children, action, alone } = props
+  const Sentence = alone ? 'h1' : 'p'
   return (
     <div className="grid place-items-center gap-3 p-8 text-center text-quiet">
-      <p>{children}</p>
+      <Sentence>{children}</Sentence>
       {action}
     </div>
   )
