@@ -276,6 +276,8 @@ static void make_driver(struct platform *p) {
         .fairness_half_life_s = config_int(c, "dispatch_fairness_h") * 3600,
         .bigger_classes = (int32_t)config_int(c, "dispatch_bigger_classes"),
         .cash_limit = config_int(c, "cash_limit"),
+        .chain_eta_s = config_int(c, "chain_eta_s"),
+        .chain_late_s = config_int(c, "chain_late_s"),
         .offer_timeout_s = config_int(c, "offer_timeout_s"),
         .search_radius_m = config_int(c, "search_radius_m"),
         .search_radius_max_m = config_int(c, "search_radius_max_m"),

@@ -34,7 +34,9 @@ struct driver {
     enum vehicle vehicle;
     bool on_duty, deciding, has_job, posting;
     bool offer_waits; /* an offer that came before the answer that ended the last job */
+    bool offer_next;  /* the offer is of what comes after his job */
     char offer_id[PERSON_TEXT_MAX], offer_booking[PERSON_TEXT_MAX];
+    char next_id[PERSON_TEXT_MAX]; /* what he has taken to do after it; "" nothing */
     char booking_id[PERSON_TEXT_MAX], state[PERSON_TEXT_MAX];
     struct job_stop stops[JOB_STOPS_MAX];
     int32_t stop_count;
@@ -43,7 +45,7 @@ struct driver {
     struct line line;
     struct arena line_arena;
     int64_t rest_until_us; /* real: roaming pauses, loading at a stop */
-    struct net_timer *ticker, *timer;
+    struct net_timer *ticker, *timer, *thinker;
     int64_t last_us;
     struct fix fixes[FIXES_WAITING_MAX]; /* oldest first */
     int32_t fix_count, in_frame;         /* the first IN_FRAME are on their way */
@@ -173,6 +175,31 @@ static int32_t next_stop(const struct driver *d) {
 }
 
 static void think(struct driver *d);
+static void take_job(struct driver *d, struct json_value booking);
+
+static void next_answer(struct person *p, void *arg, const struct net_answer *a) {
+    (void)arg;
+    struct json_value root;
+    if (a->status == 200 && !of(p)->has_job && city_json(p->city, a->body, &root))
+        take_job(of(p), root);
+}
+
+static void keep_next(struct driver *d, struct str booking_id) {
+    snprintf(d->next_id, sizeof(d->next_id), "%.*s", STR_ARG(booking_id));
+}
+
+static bool comes_after(struct json_value booking) {
+    struct json_value driver;
+    return json_get(booking, "driver", &driver) && json_kind(driver) == JSON_IS_OBJECT &&
+           json_member(driver, "free_at").len > 0;
+}
+
+/* What he has taken to do after this, as it is now. */
+static void go_on(struct driver *d) {
+    struct str path = arena_printf(scratch(d), "/v1/bookings/%s", d->next_id);
+    d->next_id[0] = '\0';
+    person_call(&d->person, "GET", path, STR_NONE, false, next_answer, NULL);
+}
 
 static void drop_job(struct driver *d) {
     d->has_job = false;
@@ -180,7 +207,9 @@ static void drop_job(struct driver *d) {
     d->rest_until_us = 0;
     net_cancel(d->timer);
     d->timer = NULL;
-    if (d->offer_waits)
+    if (d->next_id[0] != '\0')
+        go_on(d);
+    else if (d->offer_waits)
         think(d);
 }
 
@@ -372,11 +401,14 @@ static void accept_answer(struct person *p, void *arg, const struct net_answer *
     d->deciding = false;
     if (a->status != 200 || !city_json(p->city, a->body, &root))
         return;
-    audit_accepted(p->city, json_member(root, "id"), p->email,
-                   d->has_job && !str_is(json_member(root, "id"), d->booking_id));
+    struct str id = json_member(root, "id");
+    bool other = d->has_job && !str_is(id, d->booking_id);
+    audit_accepted(p->city, id, p->email, other && (!d->offer_next || d->next_id[0] != '\0'));
     audit_acknowledged(p->city, p, root);
     if (!d->has_job)
         take_job(d, root);
+    else if (other)
+        keep_next(d, id);
 }
 
 static void decline_answer(struct person *p, void *arg, const struct net_answer *a) {
@@ -387,7 +419,7 @@ static void decline_answer(struct person *p, void *arg, const struct net_answer 
 
 static void decide(void *arg) {
     struct driver *d = arg;
-    d->timer = NULL;
+    d->thinker = NULL;
     bool accept = rng_unit(&d->person.city->rng) < 0.9;
     struct arena *a = scratch(d);
     struct str path =
@@ -403,9 +435,9 @@ static void decide(void *arg) {
 static void think(struct driver *d) {
     d->offer_waits = false;
     d->deciding = true;
-    net_cancel(d->timer);
+    net_cancel(d->thinker);
     double think_s = 1 + rng_unit(&d->person.city->rng) * 4;
-    d->timer = net_after(d->person.city->net, city_real_us(d->person.city, think_s), decide, d);
+    d->thinker = net_after(d->person.city->net, city_real_us(d->person.city, think_s), decide, d);
 }
 
 static void on_offer(struct driver *d, struct json_value offer) {
@@ -414,7 +446,8 @@ static void on_offer(struct driver *d, struct json_value offer) {
     snprintf(d->offer_id, sizeof(d->offer_id), "%.*s", STR_ARG(json_member(offer, "id")));
     snprintf(d->offer_booking, sizeof(d->offer_booking), "%.*s",
              STR_ARG(json_member(offer, "booking_id")));
-    if (d->has_job)
+    d->offer_next = json_member(offer, "free_at").len > 0;
+    if (d->has_job && !d->offer_next)
         d->offer_waits = true;
     else
         think(d);
@@ -426,8 +459,12 @@ static void on_booking(struct driver *d, struct json_value booking) {
     if (d->has_job && str_is(id, d->booking_id) && over(state)) {
         if (!d->posting)
             drop_job(d);
+    } else if (str_is(id, d->next_id) && !str_is(state, "assigned")) {
+        d->next_id[0] = '\0'; /* cancelled, or given to somebody else */
+    } else if (str_is(state, "assigned") && comes_after(booking)) {
+        keep_next(d, id); /* a dispatcher's assignment, for later … */
     } else if (!d->has_job && !d->deciding && str_is(state, "assigned")) {
-        take_job(d, booking); /* a dispatcher's assignment */
+        take_job(d, booking); /* … or for now */
     }
 }
 
@@ -479,9 +516,12 @@ static void earlier_answer(struct person *p, void *arg, const struct net_answer 
     struct driver *d = of(p);
     struct json_value root, items;
     if (a->status == 200 && city_json(p->city, a->body, &root) && json_get(root, "items", &items)) {
-        struct json_iter it = json_iter(items);
-        if (json_next(&it))
-            take_job(d, it.value);
+        for (struct json_iter it = json_iter(items); json_next(&it);) {
+            if (comes_after(it.value))
+                keep_next(d, json_member(it.value, "id"));
+            else if (!d->has_job)
+                take_job(d, it.value);
+        }
     }
     begin_ticking(d);
 }
@@ -503,7 +543,7 @@ static void duty_answer(struct person *p, void *arg, const struct net_answer *a)
     if (city_json(p->city, a->body, &root) && json_get(root, "position", &position) &&
         json_kind(position) == JSON_IS_OBJECT)
         read_point(position, &of(p)->at);
-    person_call(p, "GET", STR("/v1/bookings?state=active&limit=1"), STR_NONE, false, earlier_answer,
+    person_call(p, "GET", STR("/v1/bookings?state=active&limit=2"), STR_NONE, false, earlier_answer,
                 NULL);
 }
 
@@ -559,6 +599,9 @@ static void driver_event(struct person *p, struct str type, struct json_value da
         on_booking(d, data);
     else if (str_is(type, "offer.made"))
         on_offer(d, data);
+    else if (str_is(type, "booking.unassigned") &&
+             str_is(json_member(data, "booking_id"), d->next_id))
+        d->next_id[0] = '\0'; /* he took too long */
     else if (str_is(type, "ack"))
         on_ack(d, data);
     else if (str_is(type, "ready") || str_is(type, "resumed"))
@@ -591,6 +634,7 @@ struct driver *driver_new(struct city *city, int32_t number) {
 void driver_free(struct driver *d) {
     net_cancel(d->ticker);
     net_cancel(d->timer);
+    net_cancel(d->thinker);
     person_free(&d->person);
     arena_free(&d->line_arena);
     free(d);

@@ -126,6 +126,8 @@ struct ev_webhook {
     "booking.collected" /* cash was taken at a stop, or what was said of it is put right: money */
 #define EV_BOOKING_COUNTED                                                                         \
     "booking.counted" /* figures, of a change that none of the above tells of */
+#define EV_BOOKING_DRIVER_FREE                                                                     \
+    "booking.driver_free" /* its driver has finished what he had before it, and begins */
 #define EV_BOOKING_REACHED "booking.reached" /* the driver's positions say that he is there … */
 #define EV_BOOKING_LEFT "booking.left"       /* … and that he has left */
 
@@ -219,10 +221,11 @@ struct ev_offer {
     struct str id, driver_id, driver_user_id;
     int64_t expires_at_us;
     int64_t pickup_distance_m, pickup_eta_s;
-    struct str reason; /* of a close */
-    struct str why;    /* in people's words */
-    bool manual;       /* a dispatcher's assignment: no accept needed */
-    bool at_once;      /* taken on his behalf */
+    int64_t free_at_us; /* until about then he finishes another booking; 0: he is free */
+    struct str reason;  /* of a close */
+    struct str why;     /* in people's words */
+    bool manual;        /* a dispatcher's assignment: no accept needed */
+    bool at_once;       /* taken on his behalf */
 };
 struct ev_booking {
     struct str booking_id;
@@ -241,8 +244,9 @@ struct ev_booking {
     struct cash_lines *money; /* what the change is to the book of its driver; NULL: nothing */
     int64_t money_stop;       /* of cash that was taken: where; I64_ABSENT: of no stop */
     int64_t search_until_us;
-    bool in_bulk;           /* made by an import: nobody wants a mail for each */
-    bool held;              /* a dispatcher will choose: nobody is to be looked for */
+    bool in_bulk;   /* made by an import: nobody wants a mail for each */
+    bool held;      /* a dispatcher will choose: nobody is to be looked for */
+    bool goes_back; /* after the last stop that there is now, goods are to be brought back */
     struct str *favourites; /* when it is requested: drivers to be asked before others */
     int32_t favourite_count;
     struct str driver_id, driver_user_id; /* once assigned */
@@ -286,7 +290,10 @@ extern const char *const booking_state_names[]; /* [0] NULL, "scheduled", …, N
     "dispatch.offered" /* the driver is claimed: booking may record the offer */
 #define EV_DISPATCH_REFUSED "dispatch.refused" /* he could not be claimed (reason) */
 #define EV_DRIVER_DROPPED                                                                          \
-    "driver.offer_dropped" /* he went off duty or was suspended with an offer open */
+    "driver.offer_dropped" /* he went off duty or was suspended with an offer open; or what he was \
+                              to do next will not be done by him (reason) */
+#define EV_DRIVER_NEXT_BEGUN                                                                       \
+    "driver.next_begun" /* his present booking has ended: this one is what he does, or is asked */
 #define EV_DRIVER_CLAIM_STALE                                                                      \
     "driver.claim_stale" /* a claim is older than its offer can be: booking answers with           \
                             offer_closed or assigned again */
@@ -314,6 +321,8 @@ struct ev_claim {
     bool manual;
     bool at_once; /* he takes every offer: no answer of his is waited for */
     struct str reason;
+    struct str after; /* it comes after this one, which he still carries; absent: he is free … */
+    int64_t free_at_us; /* … when that is likely to have ended; 0: he is free */
     /* of the offer, so that the driver's own aggregate can show it */
     struct ev_point *pickup, *dropoff;
     int64_t stop_count, earning;

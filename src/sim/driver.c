@@ -285,7 +285,9 @@ static void carry(struct driver_person *d, struct json_value view) {
     int64_t stop = 0;
     bool mine = json_get(view, "driver", &driver) && json_kind(driver) == JSON_IS_OBJECT &&
                 str_is(sim_json_str(driver, "id"), d->p.driver_id);
-    const char *status = mine ? next_step(view, &stop) : NULL;
+    /* What comes after what he has he does not begin, but for now and then: that is refused. */
+    bool waits = mine && sim_json_str(driver, "free_at").p != NULL && !sim_chance(sim, 0.1);
+    const char *status = mine && !waits ? next_step(view, &stop) : NULL;
     d->carrying = status != NULL;
     if (status == NULL)
         return;
@@ -313,7 +315,7 @@ static void on_accepted(struct person *p, const struct sim_answer *a) {
     SIM_EXPECT(p->sim, a->status == 200 || a->status == 409, "accepting is answered",
                "%s got %d: %.*s", p->user_id, a->status, STR_ARG(a->body));
     d->answering = false;
-    if (a->status == 200 && a->is_json)
+    if (a->status == 200 && a->is_json && !d->carrying) /* else it is for later */
         carry(d, a->json);
 }
 
@@ -355,7 +357,8 @@ static void hear_offer(struct driver_person *d, struct json_value offer) {
     struct sim *sim = d->p.sim;
     const struct sim_profile *f = &sim->profile;
     struct str id = sim_json_str(offer, "id");
-    if (d->answering || d->carrying || str_is(id, d->offer_id))
+    bool next = sim_json_str(offer, "free_at").p != NULL;
+    if (d->answering || (d->carrying && !next) || str_is(id, d->offer_id))
         return;
     set_id(d->offer_id, id);
     set_id(d->offer_booking, sim_json_str(offer, "booking_id"));
@@ -429,6 +432,19 @@ static void set_duty(struct driver_person *d, bool on) {
          true, on_duty);
 }
 
+/* What he was to do next. */
+static void on_next_released(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 200 || a->status == 409 || a->status == 404,
+               "a driver may give back what comes next", "%s got %d: %.*s", p->user_id, a->status,
+               STR_ARG(a->body));
+}
+
+static void release_next(struct driver_person *d, struct str id) {
+    send(d, SIM_BOOKING, "POST",
+         arena_printf(arena_of(d), "/v1/bookings/%.*s/release", STR_ARG(id)),
+         STR("{\"reason\":\"too much for today\"}"), true, on_next_released);
+}
+
 static void on_profile(struct person *p, const struct sim_answer *a) {
     struct driver_person *d = (struct driver_person *)p;
     struct sim *sim = p->sim;
@@ -437,6 +453,7 @@ static void on_profile(struct person *p, const struct sim_answer *a) {
     if (!a->is_json)
         return;
     struct str booking_id = sim_json_str(a->json, "booking_id");
+    struct str next_id = sim_json_str(a->json, "next_booking_id");
     bool off = str_is(sim_json_str(a->json, "duty"), "off");
     bool approved = str_is(sim_json_str(a->json, "status"), "approved");
     bool suspended = str_is(sim_json_str(a->json, "status"), "suspended");
@@ -450,7 +467,9 @@ static void on_profile(struct person *p, const struct sim_answer *a) {
         set_duty(d, true);
     } else if (!off && !sim->calm && sim_chance(sim, sim->profile.off_duty)) {
         set_duty(d, false);
-    } else if (!d->carrying) {
+    } else if (next_id.p != NULL && !sim->calm && sim_chance(sim, sim->profile.release)) {
+        release_next(d, next_id);
+    } else if (!d->carrying || (sim->profile.chain_eta_s > 0 && sim_chance(sim, 0.5))) {
         send(d, SIM_DRIVER, "GET", STR("/v1/driver/offers"), STR_NONE, false, on_offers);
     }
 }

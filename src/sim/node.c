@@ -192,6 +192,8 @@ static void make_services(struct sim_node *n) {
                                                         .weights = &p->weights,
                                                         .bigger_classes = p->bigger_classes,
                                                         .cash_limit = p->cash_limit,
+                                                        .chain_eta_s = p->chain_eta_s,
+                                                        .chain_late_s = p->chain_late_s,
                                                         .window_us = p->window_us,
                                                         .trail_thin_m = p->thin_m,
                                                         .trail_thin_us = p->thin_s * US_PER_S,

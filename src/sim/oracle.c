@@ -35,6 +35,7 @@ void oracle_free(struct oracle *o) {
     map_free(&o->reports);
     map_free(&o->promises);
     map_free(&o->journeys);
+    map_free(&o->chained);
     map_free(&o->promos);
     map_free(&o->dedupes);
     map_free(&o->answers);

@@ -60,6 +60,8 @@ struct shadow_booking {
 struct shadow_driver {
     char id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX], offer_id[ID_TEXT_MAX];
     bool claimed, active;
+    char next_booking[ID_TEXT_MAX], next_offer[ID_TEXT_MAX];
+    bool has_next, next_active; /* what he does after that, or is asked to do */
     bool busy, on_duty;
     bool approved, suspended;
     int64_t paper_end_us; /* of the approved document that expires first; 0: none does */
@@ -168,6 +170,10 @@ struct shadow_outbox { /* of a node, by seq */
     struct shadow_event *events;
     int64_t cap, next_seq, rows;
 };
+struct shadow_chained { /* an offer that was made to somebody busy */
+    char offer_id[ID_TEXT_MAX];
+    bool over; /* it has become his present one, or was let go */
+};
 struct shadow_answer {
     uint64_t body_hash, answer_hash;
     int32_t status;
@@ -197,6 +203,7 @@ struct oracle {
     struct map letters; /* → shadow_letter */
     struct shadow_letter *first_letter;
     struct map journeys; /* → shadow_journey */
+    struct map chained;  /* → shadow_chained, by offer */
     struct map promises; /* → shadow_promise, by user */
     struct map reports;  /* → shadow_report */
     int64_t happened[SHADOW_COUNTS], reported[SHADOW_COUNTS];

@@ -95,21 +95,42 @@ static bool holds(const struct shadow_booking *b, const char *driver_id) {
     return false;
 }
 
-/* A driver whom B asks or has is claimed for B, and no other booking asks or has him. */
+/* Is B what D has, or has next? */
+static bool is_claimed(const struct shadow_driver *d, const struct shadow_booking *b) {
+    return (d->claimed && strcmp(d->booking_id, b->id) == 0) ||
+           (d->has_next && strcmp(d->next_booking, b->id) == 0);
+}
+
+/* A driver whom B asks or has is claimed for B; and no other booking asks or has him, but for the
+ * one that he carries while this one comes next. */
 static void check_alone(struct oracle *o, const struct shadow_booking *b, const char *driver_id) {
+    const struct shadow_driver *d = shadow_driver(o, str_from(driver_id));
+    int32_t others = 0;
     for (const struct shadow_booking *other = o->first_booking; other != NULL;
          other = other->next) {
-        SIM_EXPECT(o->sim, other == b || !holds(other, driver_id),
-                   "a driver has one booking or offer at a time", "%s has both %s and %s",
-                   driver_id, b->id, other->id);
+        if (other == b || !holds(other, driver_id))
+            continue;
+        SIM_EXPECT(o->sim, d->has_next && is_claimed(d, b) && is_claimed(d, other) && ++others == 1,
+                   "a driver has one booking or offer at a time, and one next",
+                   "%s has both %s and %s", driver_id, b->id, other->id);
     }
-    const struct shadow_driver *d = shadow_driver(o, str_from(driver_id));
     SIM_EXPECT(o->sim, b->weight_g <= d->capacity_kg * 1000, "who is asked can carry it",
                "%s weighs %lld g, and %s carries %lld kg", b->id, (long long)b->weight_g, driver_id,
                (long long)d->capacity_kg);
-    SIM_EXPECT(o->sim, d->claimed && strcmp(d->booking_id, b->id) == 0,
-               "a driver is claimed before he is asked", "%s asks or has %s, who is claimed for %s",
-               b->id, driver_id, d->claimed ? d->booking_id : "nothing");
+    SIM_EXPECT(o->sim, is_claimed(d, b), "a driver is claimed before he is asked",
+               "%s asks or has %s, who is claimed for %s", b->id, driver_id,
+               d->claimed ? d->booking_id : "nothing");
+}
+
+/* Who is at work on B is at work on nothing else. */
+static void check_one_job(struct oracle *o, const struct shadow_booking *b) {
+    for (const struct shadow_booking *other = o->first_booking; other != NULL;
+         other = other->next) {
+        bool at_work = other->state > BOOKING_ASSIGNED && other->state < BOOKING_DELIVERED;
+        SIM_EXPECT(o->sim, other == b || !at_work || strcmp(other->driver_id, b->driver_id) != 0,
+                   "nobody is on two jobs at once", "%s is at work on %s and on %s", b->driver_id,
+                   b->id, other->id);
+    }
 }
 
 static bool before_pickup(int32_t state) {
@@ -138,6 +159,8 @@ static void check_drivers(struct oracle *o, const struct shadow_booking *old,
     }
     if (active(b->state) && strcmp(old->driver_id, b->driver_id) != 0)
         check_alone(o, b, b->driver_id);
+    if (active(b->state) && b->state > BOOKING_ASSIGNED && old->state == BOOKING_ASSIGNED)
+        check_one_job(o, b);
     bool searching = b->state == BOOKING_REQUESTED || b->state == BOOKING_OFFERED;
     for (int32_t i = 0; i < b->offer_count; i++)
         SIM_EXPECT(o->sim, searching || (b->offers[i].wanted && before_pickup(b->state)),

@@ -18,18 +18,79 @@ static bool has_event(const struct store_change *c, const char *type) {
     return false;
 }
 
-/* Does the booking of D's claim still count on him? */
-static bool is_held(struct oracle *o, const struct shadow_driver *d) {
-    const struct shadow_booking *b = shadow_booking(o, str_from(d->booking_id));
+/* Does a booking still count on a driver by this offer? */
+static bool is_held(struct oracle *o, const char *booking_id, const char *offer_id) {
+    const struct shadow_booking *b = shadow_booking(o, str_from(booking_id));
     if (b == NULL)
         return false;
-    if (strcmp(b->offer_id, d->offer_id) == 0)
+    if (strcmp(b->offer_id, offer_id) == 0)
         return b->state < BOOKING_DELIVERED;
     for (int32_t i = 0; i < b->offer_count; i++) {
-        if (!b->offers[i].wanted && strcmp(b->offers[i].id, d->offer_id) == 0)
+        if (!b->offers[i].wanted && strcmp(b->offers[i].id, offer_id) == 0)
             return true;
     }
     return false;
+}
+
+/* ---- what he does next ---- */
+
+static void chained_new(struct oracle *o, const struct shadow_driver *d) {
+    SIM_EXPECT(o->sim, map_get(&o->chained, str_from(d->next_offer)) == NULL,
+               "what comes next comes once", "%s has %s next again", d->id, d->next_booking);
+    struct shadow_chained *c = arena_new(&o->sim->arena, struct shadow_chained);
+    snprintf(c->offer_id, sizeof(c->offer_id), "%s", d->next_offer);
+    map_put(&o->chained, str_from(c->offer_id), c);
+}
+
+static void chained_over(struct oracle *o, const struct shadow_driver *old) {
+    struct shadow_chained *c = map_get(&o->chained, str_from(old->next_offer));
+    SIM_EXPECT(o->sim, c != NULL && !c->over, "what comes next begins or is let go, once",
+               "%s of %s", old->next_booking, old->id);
+    if (c != NULL)
+        c->over = true;
+}
+
+/* Has what OLD had next become what D has? */
+static bool is_promoted(const struct shadow_driver *old, const struct shadow_driver *d) {
+    return old->has_next && d->claimed && strcmp(d->offer_id, old->next_offer) == 0;
+}
+
+static void check_next(struct oracle *o, const struct shadow_driver *old,
+                       const struct shadow_driver *d, const struct store_change *change) {
+    SIM_EXPECT(o->sim, !d->has_next || (d->claimed && d->active && d->busy),
+               "only who carries something has something next", "%s has %s next", d->id,
+               d->next_booking);
+    SIM_EXPECT(o->sim, !d->has_next || strcmp(d->next_booking, d->booking_id) != 0,
+               "what comes next is another booking", "%s has %s twice", d->id, d->booking_id);
+    bool same = old->has_next && d->has_next && strcmp(old->next_offer, d->next_offer) == 0;
+    if (same) {
+        SIM_EXPECT(o->sim, d->next_active || !old->next_active, "a won booking is not lost again",
+                   "%s does not have %s next any more", d->id, d->next_booking);
+        return;
+    }
+    if (old->has_next)
+        chained_over(o, old);
+    if (is_promoted(old, d)) {
+        SIM_EXPECT(o->sim, has_event(change, EV_DRIVER_NEXT_BEGUN), "what begins is told",
+                   "%s begins %s without a word", d->id, d->booking_id);
+        SIM_EXPECT(o->sim, d->active == old->next_active, "what comes next becomes what it was",
+                   "%s has %s otherwise", d->id, d->booking_id);
+        o->sim->result->chained += d->active;
+    } else if (old->has_next) {
+        SIM_EXPECT(o->sim, !is_held(o, old->next_booking, old->next_offer),
+                   "only the booking's word ends a claim", "%s let go of %s, which is next", d->id,
+                   old->next_booking);
+        o->sim->result->unchained += old->next_active;
+    }
+    if (!d->has_next)
+        return;
+    SIM_EXPECT(o->sim, o->sim->profile.chain_eta_s > 0, "who is busy is asked where that is wanted",
+               "%s was asked for %s", d->id, d->next_booking);
+    SIM_EXPECT(o->sim, has_event(change, EV_DISPATCH_OFFERED), "a claim is told to its booking",
+               "%s was claimed for %s without a word", d->id, d->next_booking);
+    SIM_EXPECT(o->sim, d->approved, "only who is approved is asked", "%s was claimed for %s", d->id,
+               d->next_booking);
+    chained_new(o, d);
 }
 
 static void check_claim(struct oracle *o, const struct shadow_driver *old,
@@ -40,13 +101,15 @@ static void check_claim(struct oracle *o, const struct shadow_driver *old,
                    "%s: the claim of %s is not active any more", d->id, d->booking_id);
         return;
     }
-    if (old->claimed && d->claimed)
+    bool promoted = is_promoted(old, d);
+    if (old->claimed && d->claimed && !promoted)
         SIM_EXPECT(o->sim, has_event(change, EV_DRIVER_DROPPED), "a driver holds one claim",
                    "%s was claimed for %s while he held %s", d->id, d->booking_id, old->booking_id);
     if (old->claimed)
-        SIM_EXPECT(o->sim, !is_held(o, old), "only the booking's word ends a claim",
+        SIM_EXPECT(o->sim, !is_held(o, old->booking_id, old->offer_id),
+                   "only the booking's word ends a claim",
                    "%s let go of %s, which still counts on him", d->id, old->booking_id);
-    if (d->claimed && !d->active)
+    if (d->claimed && !d->active && !promoted)
         SIM_EXPECT(o->sim, has_event(change, EV_DISPATCH_OFFERED), "a claim is told to its booking",
                    "%s was claimed for %s without a word", d->id, d->booking_id);
 }
@@ -99,7 +162,7 @@ static void check_standing(struct oracle *o, const struct shadow_driver *old,
 }
 
 void oracle_driver(struct oracle *o, const struct store_change *change) {
-    struct json_value root, claim, is_active, vehicle;
+    struct json_value root, claim, is_active, vehicle, next;
     struct shadow_driver *d = shadow_driver(o, change->id);
     struct shadow_driver old = *d;
     if (json_parse(o->parser, change->state, &root) < 0) {
@@ -118,6 +181,12 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
         copy_id(d->booking_id, sim_json_str(claim, "booking_id"));
         copy_id(d->offer_id, sim_json_str(claim, "offer_id"));
     }
+    d->has_next = json_get(root, "next", &next) && json_kind(next) == JSON_IS_OBJECT;
+    d->next_active = d->has_next && json_get(next, "active", &is_active) && json_bool(is_active);
+    if (d->has_next) {
+        copy_id(d->next_booking, sim_json_str(next, "booking_id"));
+        copy_id(d->next_offer, sim_json_str(next, "offer_id"));
+    }
     sim_trace(o->sim, "driver", -1, change->id, d->claimed ? str_from(d->booking_id) : STR_NONE,
               d->active, d->busy);
     d->shift_end_us = 0;
@@ -128,6 +197,7 @@ void oracle_driver(struct oracle *o, const struct store_change *change) {
     check_claim(o, &old, d, change);
     check_vehicle(o, &old, d, root);
     check_standing(o, &old, d, root, change->at_us);
+    check_next(o, &old, d, change);
 }
 
 /* ---- trails ---- */

@@ -114,10 +114,16 @@ void oracle_promised(struct oracle *o, const struct event *e, const struct shado
     promise(o, asked, "offer");
 }
 
+/* Of somebody who finishes another booking first it is told in other words. */
+static bool is_kind(const char *is, const char *kind) {
+    return strcmp(is, kind) == 0 ||
+           (strcmp(is, "booking_assigned_next") == 0 && strcmp(kind, "booking_assigned") == 0);
+}
+
 static int64_t letters_to(const struct oracle *o, const char *user_id, const char *kind) {
     int64_t count = 0;
     for (const struct shadow_letter *l = o->first_letter; l != NULL; l = l->next)
-        count += strcmp(l->user_id, user_id) == 0 && strcmp(l->kind, kind) == 0 && l->sent;
+        count += strcmp(l->user_id, user_id) == 0 && is_kind(l->kind, kind) && l->sent;
     return count;
 }
 

@@ -129,6 +129,8 @@ static void draw_dispatch(struct sim *sim) {
     p->house_accepts = rng_below(r, 6) == 0 ? AUTO_ACCEPT_ALWAYS : AUTO_ACCEPT_CHOSEN;
     p->unassign = rng_unit(r) * 0.4;
     p->bigger_classes = rng_below(r, 4) == 0 ? (int32_t)rng_between(r, 1, 3) : 0;
+    p->chain_eta_s = rng_below(r, 4) > 0 ? rng_between(r, 60, 900) : 0;
+    p->chain_late_s = rng_between(r, 1, 90);
     p->window_us = rng_below(r, 3) == 0 ? rng_between(r, 1, 8) * US_PER_S : 0;
     p->weights = dispatch_weights_standard;
     for (int part = PART_ETA; part < DISPATCH_PARTS; part++) {

@@ -96,7 +96,8 @@ struct sim_profile {
     int64_t faults_until_us;   /* virtual time at which all faults end */
     bool approval_auto, whole_waves;
     int32_t bigger_classes;
-    int64_t window_us; /* 0: greedy */
+    int64_t chain_eta_s, chain_late_s; /* 0: nobody is asked before he has finished */
+    int64_t window_us;                 /* 0: greedy */
     struct dispatch_weights weights;
     double faults[SIM_FAULT_COUNT]; /* chance of each, where it can happen; or how many a minute */
     struct memory_store_faults store;

@@ -48,7 +48,7 @@ static bool bookings_over(struct oracle *o, struct str *ret_why) {
 
 static bool claims_gone(struct oracle *o, struct str *ret_why) {
     for (const struct shadow_driver *d = o->first_driver; d != NULL; d = d->next) {
-        if (!d->claimed)
+        if (!d->claimed && !d->has_next)
             continue;
         *ret_why = arena_printf(&o->sim->arena, "%s is still claimed for %s", d->id, d->booking_id);
         return false;

@@ -62,6 +62,7 @@ static void make_services(struct replica *r) {
                                                             .cache = h->cache,
                                                             .router = r->router,
                                                             .peers = h->peers,
+                                                            .chain_eta_s = 900,
                                                             .approval_auto = true});
     r->booking = booking_service_new(&(struct booking_options){
         .router = r->router, .entropy = &h->entropy, .fleet = driver_service_fleet(r->driver)});
@@ -318,6 +319,52 @@ static void test_a_booking_through_both(void **state) {
     const char *profile = expect(t, B, 200, driver, "GET", "/v1/driver", NULL);
     assert_non_null(strstr(profile, "\"delivered\":12"));
     assert_non_null(strstr(profile, "\"declined\":0,\"timed_out\":0"));
+    town_free(t);
+}
+
+/* Whichever replica follows a driver's way, the other knows that he is about to finish, and where:
+ * he is asked for what comes next, and goes on with it. */
+static void test_what_comes_next(void **state) {
+    (void)state;
+    struct town *t = town_new(ALL, ALL);
+    struct identity customer = person(t, ROLE_CUSTOMER), driver = make_driver(t, A, 57.70);
+    static const char *const steps[] = {"arrived_pickup", "picked_up", "arrived_dropoff",
+                                        "delivered"};
+    const char *id = book(t, A, customer), *next = NULL;
+    for (int round = 0; round < 8; round++) {
+        int at = round % 2;
+        advance(t, US_PER_S);
+        if (round == 0) {
+            const char *offers = expect(t, B, 200, driver, "GET", "/v1/driver/offers", NULL);
+            expect(t, A, 200, driver, "POST", TEXT(t, "/v1/bookings/%s/accept", id),
+                   TEXT(t, "{\"offer_id\":\"%s\"}", member(t, offers, "id")));
+        }
+        for (int i = 0; i < 4; i++) {
+            if (i == 2) {
+                fix(t, 1 - at, driver, 57.72);
+                advance(t, 15 * US_PER_S); /* it is known where he will be, and when */
+                next = book(t, at, customer);
+                advance(t, 5 * US_PER_S); /* the circle grows */
+                const char *offers =
+                    expect(t, 1 - at, 200, driver, "GET", "/v1/driver/offers", NULL);
+                assert_string_equal(member(t, offers, "booking_id"), next);
+                assert_non_null(strstr(offers, "\"free_at\":\""));
+                const char *his =
+                    expect(t, at, 200, driver, "POST", TEXT(t, "/v1/bookings/%s/accept", next),
+                           TEXT(t, "{\"offer_id\":\"%s\"}", member(t, offers, "id")));
+                assert_non_null(strstr(his, "\"free_at\":\""));
+                expect(t, at, 409, driver, "POST", TEXT(t, "/v1/bookings/%s/status", next),
+                       "{\"status\":\"arrived_pickup\",\"stop\":0}");
+            }
+            advance(t, US_PER_S);
+            expect(t, (at + i) % 2, 200, driver, "POST", TEXT(t, "/v1/bookings/%s/status", id),
+                   TEXT(t, "{\"status\":\"%s\",\"stop\":%d}", steps[i], i / 2));
+        }
+        id = next;
+        advance(t, US_PER_S);
+        const char *now = expect(t, at, 200, customer, "GET", TEXT(t, "/v1/bookings/%s", id), NULL);
+        assert_null(strstr(now, "\"free_at\""));
+    }
     town_free(t);
 }
 
@@ -752,6 +799,7 @@ int main(void) {
         cmocka_unit_test(test_what_was_not_heard_is_read),
         cmocka_unit_test(test_fixes_through_both),
         cmocka_unit_test(test_a_booking_through_both),
+        cmocka_unit_test(test_what_comes_next),
         cmocka_unit_test(test_a_reply_is_woken_from_the_other),
         cmocka_unit_test(test_a_wake_that_is_none),
         cmocka_unit_test(test_an_assignment_asked_for_again),

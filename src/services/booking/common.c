@@ -3,6 +3,7 @@
  */
 #include "base/check.h"
 #include "base/err.h"
+#include "base/timestamp.h"
 #include "services/booking/internal.h"
 
 unsigned booking_hats(const struct booking *b, const struct identity *who) {
@@ -31,6 +32,7 @@ struct booking_ask booking_ask_of(const struct booking *b, enum booking_action a
                                 .next_stop = booking_next_stop(b),
                                 .stop_count = b->stop_count,
                                 .rated = b->rating != NULL,
+                                .waits = booking_waits(b),
                                 .back = action == ACTION_FAIL ? booking_returns(b)
                                                               : booking_owes_return(b)};
 }
@@ -78,12 +80,17 @@ static void refuse_move(const struct booking *b, const struct command *cmd, unsi
     buf_init(&extra, cmd->arena, 128);
     buf_printf(&extra, "\"state\":\"%s\",\"allowed\":[", booking_state_names[b->state]);
     int32_t states[BOOKING_STATE_COUNT];
-    int32_t n = booking_allowed(b->state, hats, states);
+    int32_t n = booking_allowed(b->state, hats, booking_waits(b), states);
     for (int32_t i = 0; i < n; i++)
         buf_printf(&extra, "%s\"%s\"", i > 0 ? "," : "", booking_state_names[states[i]]);
     buf_add_char(&extra, ']');
     if (!booking_is_final(b->state))
         buf_printf(&extra, ",\"stop\":%d", booking_next_stop(b));
+    if (booking_waits(b)) {
+        char free_at[TIMESTAMP_TEXT_MAX];
+        timestamp_format(b->driver->free_at_us, free_at);
+        buf_printf(&extra, ",\"free_at\":\"%s\"", free_at);
+    }
     problem_fill_more(&d->response, cmd->arena, cmd->request_id, PROBLEM_ILLEGAL_TRANSITION, detail,
                       NULL, buf_str(&extra), 0);
 }
@@ -113,18 +120,25 @@ void booking_refuse(const struct booking *b, const struct command *cmd,
     case VERDICT_RATED:
         decision_problem(d, cmd, PROBLEM_ALREADY_RATED, "this booking has its rating");
         return;
+    case VERDICT_WAITS:
+        refuse_move(b, cmd, ask->hats, STR("finish the booking that you have before it first"), d);
+        return;
     case VERDICT_OK:
         break;
     }
     UNREACHABLE();
 }
 
-bool booking_may_lose_driver(const struct booking *b, const struct command *cmd, unsigned hats,
-                             struct decision *d) {
+bool booking_lost_enough(const struct booking *b) {
     int32_t lost = 0;
     for (int32_t i = 0; i < b->timeline_count; i++)
         lost += b->timeline[i].type == ENTRY_UNASSIGNED;
-    if (lost < HANDS_MAX)
+    return lost >= HANDS_MAX;
+}
+
+bool booking_may_lose_driver(const struct booking *b, const struct command *cmd, unsigned hats,
+                             struct decision *d) {
+    if (!booking_lost_enough(b))
         return true;
     refuse_move(b, cmd, hats,
                 arena_printf(cmd->arena, "the booking has lost its driver %d times", HANDS_MAX), d);

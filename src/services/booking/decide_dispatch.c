@@ -18,7 +18,8 @@ static void take_driver(const struct ev_claim *claim, struct booking_offer *offe
                                             .name = some(claim->driver_name),
                                             .phone = some(claim->driver_phone),
                                             .plate = some(claim->plate),
-                                            .rating = claim->rating};
+                                            .rating = claim->rating,
+                                            .free_at_us = claim->free_at_us};
     offer->pickup_distance_m = claim->pickup_distance_m;
     offer->pickup_eta_s = claim->pickup_eta_s;
 }
@@ -171,14 +172,63 @@ const struct command_type booking_refused = {
     .applied = booking_applied,
 };
 
-/* ---- driver.offer_dropped: he went off duty, or was suspended ---- */
+/* ---- driver.next_begun: he has finished what he had before it ---- */
+
+/* From here on it is his, or his to answer, like any. If his claim is not known here yet, this says
+ * so as well. */
+static void decide_next_begun(const struct command *cmd, const struct decide_ctx *ctx,
+                              const void *state, struct decision *ret) {
+    const struct booking *b = state;
+    const struct ev_claim *claim = cmd->args;
+    if (b == NULL)
+        return;
+    bool his = is_assigned_by(b, claim->offer_id);
+    int32_t i = booking_offer_index(b, claim->offer_id);
+    if (!his && (i < 0 || b->offers[i].wanted)) {
+        decide_offered(cmd, ctx, state, ret);
+        return;
+    }
+    if (his ? !booking_waits(b) : b->offers[i].driver.free_at_us == 0)
+        return; /* heard before, or it is over */
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    if (his) { /* its customer waited for this, and his free minutes begin */
+        e.b->driver = arena_copy(ctx->arena, b->driver, sizeof(*b->driver));
+        e.b->driver->free_at_us = 0;
+        struct timeline_entry *entry = edit_entry(&e, ENTRY_DRIVER_FREE);
+        entry->offer_id = claim->offer_id;
+        entry->driver_id = claim->driver_id;
+    } else {
+        struct booking_offer offer = b->offers[i];
+        offer.driver.free_at_us = 0;
+        edit_put_offer(&e, &offer);
+    }
+    edit_event(&e, ENTRY_DRIVER_FREE, NULL);
+    edit_commit(&e, ret);
+}
+
+const struct command_type booking_next_begun = {
+    .name = "booking.next_begun",
+    .aggregate = &booking_aggregate,
+    .decide = decide_next_begun,
+    .applied = booking_applied,
+};
+
+/* ---- driver.offer_dropped: he went off duty, or was suspended; or what he was to do next comes
+ * too late ---- */
 
 static void decide_dropped(const struct command *cmd, const struct decide_ctx *ctx,
                            const void *state, struct decision *ret) {
     const struct booking *b = state;
     const struct ev_claim *claim = cmd->args;
-    if (b == NULL || is_assigned_by(b, claim->offer_id))
-        return; /* he took it before he left; it is his to finish */
+    if (b == NULL)
+        return;
+    if (is_assigned_by(b, claim->offer_id)) {
+        /* He took it before he left; it is his to finish, unless he has not come to it yet. */
+        if (booking_waits(b) && !booking_lost_enough(b))
+            booking_lose_next(cmd, ctx, b, arena_str(ctx->arena, claim->reason), ret);
+        return;
+    }
     const struct closed_offer *closed = booking_closed(b, claim->offer_id);
     int32_t i = booking_offer_index(b, claim->offer_id);
     if (i < 0) { /* its dispatch.offered is still on the way, or it is closed: either way, say so */

@@ -63,6 +63,19 @@ static void lose_driver(const struct command *cmd, const struct decide_ctx *ctx,
     edit_reply(&e, ret, 200);
 }
 
+void booking_lose_next(const struct command *cmd, const struct decide_ctx *ctx,
+                       const struct booking *b, struct str why, struct decision *ret) {
+    const struct booking_service *s = cmd->service;
+    struct edit e;
+    edit_begin(&e, cmd, ctx, b);
+    edit_move(&e, ACTION_UNASSIGN, HAT_SYSTEM);
+    e.b->held = false;
+    e.b->search_until_us = search_end(s, e.b, ctx->now_us);
+    e.b->pickup_due_us = 0;
+    edit_unassign(&e, CLOSE_UNASSIGNED, why);
+    edit_commit(&e, ret);
+}
+
 static void decide_unassign(const struct command *cmd, const struct decide_ctx *ctx,
                             const void *state, struct decision *ret) {
     lose_driver(cmd, ctx, ACTION_UNASSIGN, CLOSE_UNASSIGNED, "taking it from its driver", state,

@@ -24,7 +24,7 @@ static bool is_news(const struct booking *b, const struct ev_tracking *said, boo
 /* The same as if he had said that he is there. */
 static void arrive(struct edit *e, int64_t stop) {
     struct booking *b = e->b;
-    if (!booking_is_under_way(b->state) || stop != booking_next_stop(b))
+    if (!booking_is_under_way(b->state) || stop != booking_next_stop(b) || booking_waits(b))
         return;
     edit_move(e,
               b->state == BOOKING_ASSIGNED    ? ACTION_ARRIVE_PICKUP

@@ -98,6 +98,7 @@ struct edit_event *edit_event(struct edit *e, int32_t type, const struct booking
         event->expires_at_us = offer->expires_at_us;
         event->pickup_distance_m = offer->pickup_distance_m;
         event->pickup_eta_s = offer->pickup_eta_s;
+        event->free_at_us = offer->driver.free_at_us;
         event->manual = offer->wanted;
         event->at_once = offer->at_once;
     }
@@ -274,6 +275,7 @@ static void fill_offer(const struct edit_event *from, struct ev_offer *to) {
                             .expires_at_us = from->expires_at_us,
                             .pickup_distance_m = from->pickup_distance_m,
                             .pickup_eta_s = from->pickup_eta_s,
+                            .free_at_us = from->free_at_us,
                             .reason = str_from(close_reason_names[from->reason]),
                             .why = from->why,
                             .manual = from->manual,
@@ -294,30 +296,31 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
     const struct booking *b = e->b;
     bool told = from->type != ENTRY_NONE; /* to people: the rest is between services */
     int64_t cash = collect_all(b);
-    struct ev_booking ev = {.booking_id = b->head.id,
-                            .version = b->head.version,
-                            .state = b->state,
-                            .customer_id = b->customer_id,
-                            .vehicle = b->vehicle,
-                            .currency = b->price.currency,
-                            .earning = b->earning,
-                            .earned = b->ledger_count > 0 ? ledger_earned(b) : I64_ABSENT,
-                            .gross = b->ledger_count > 0 ? ledger_gross(b) : I64_ABSENT,
-                            .cash = cash > 0 ? cash : I64_ABSENT,
-                            .money = from->money,
-                            .money_stop = from->money_stop,
-                            .search_until_us = b->search_until_us,
-                            .in_bulk = e->old == NULL && id_valid(b->made_by, "imp"),
-                            .held = b->held,
-                            .stars = I64_ABSENT,
-                            .next_stop = booking_next_stop(b),
-                            .pickup_until_us =
-                                b->pickup_window != NULL ? b->pickup_window->to_us : 0,
-                            .actor_kind = (int32_t)e->cmd->who.role,
-                            .actor_id = e->cmd->who.user_id,
-                            .again = again && told,
-                            .view = told ? e->view : STR_NONE,
-                            .figures = figures};
+    struct ev_booking ev = {
+        .booking_id = b->head.id,
+        .version = b->head.version,
+        .state = b->state,
+        .customer_id = b->customer_id,
+        .vehicle = b->vehicle,
+        .currency = b->price.currency,
+        .earning = b->earning,
+        .earned = b->ledger_count > 0 ? ledger_earned(b) : I64_ABSENT,
+        .gross = b->ledger_count > 0 ? ledger_gross(b) : I64_ABSENT,
+        .cash = cash > 0 ? cash : I64_ABSENT,
+        .money = from->money,
+        .money_stop = from->money_stop,
+        .search_until_us = b->search_until_us,
+        .in_bulk = e->old == NULL && id_valid(b->made_by, "imp"),
+        .held = b->held,
+        .goes_back = booking_owes_return(b) && !b->stops[b->stop_count - 1].back,
+        .stars = I64_ABSENT,
+        .next_stop = booking_next_stop(b),
+        .pickup_until_us = b->pickup_window != NULL ? b->pickup_window->to_us : 0,
+        .actor_kind = (int32_t)e->cmd->who.role,
+        .actor_id = e->cmd->who.user_id,
+        .again = again && told,
+        .view = told ? e->view : STR_NONE,
+        .figures = figures};
     struct ev_offer offer;
     if (tells_trip(b, from->type))
         fill_trip(b, e->ctx->arena, &ev);

@@ -19,9 +19,10 @@ static int64_t arrived_us(const struct booking *b, int32_t i) {
     return 0;
 }
 
-static int64_t assigned_us(const struct booking *b) {
+/* Since when its driver has done nothing but come to it, or 0. */
+static int64_t coming_us(const struct booking *b) {
     for (int32_t n = b->timeline_count - 1; n >= 0; n--) {
-        if (b->timeline[n].type == ENTRY_ASSIGNED)
+        if (b->timeline[n].type == ENTRY_ASSIGNED || b->timeline[n].type == ENTRY_DRIVER_FREE)
             return b->timeline[n].at_us;
     }
     return 0;
@@ -74,10 +75,13 @@ static int64_t percent_now(const struct booking *b, int64_t now_us, int64_t *ret
     if (b->state == BOOKING_ARRIVED_PICKUP) {
         percent = t->cancel_arrived_percent;
     } else if (b->state == BOOKING_ASSIGNED) {
-        int64_t until_us = assigned_us(b) + t->cancel_free_minutes * US_PER_MIN;
+        /* While he finishes another booking nobody is on the way: free, and for as long again. */
+        bool waits = booking_waits(b);
+        int64_t from_us = waits ? now_us : coming_us(b);
+        int64_t until_us = from_us + t->cancel_free_minutes * US_PER_MIN;
         if (now_us < until_us)
             *ret_free_until_us = until_us;
-        else
+        else if (!waits)
             percent = t->cancel_assigned_percent;
     }
     return percent;

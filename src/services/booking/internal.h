@@ -196,7 +196,7 @@ extern const struct command_type quote_create, booking_create, booking_cancel, b
     booking_rate, booking_rate_by_link, booking_accept, booking_decline, booking_assign,
     booking_wake, booking_offered, booking_refused, booking_dropped, booking_stale,
     booking_reschedule, booking_unassign, booking_release, booking_proof, booking_reached,
-    booking_left, booking_collect, booking_change_stops, booking_note;
+    booking_left, booking_collect, booking_change_stops, booking_note, booking_next_begun;
 /* The saga of a promo code's use, promo_use.c. */
 extern const struct command_type promo_reserve; /* [struct ev_promo] */
 extern const struct command_type promo_wake;
@@ -218,6 +218,7 @@ struct edit_event {
     int64_t expires_at_us, pickup_distance_m, pickup_eta_s;
     struct cash_lines *money; /* NULL: none */
     int64_t money_stop;       /* I64_ABSENT: of no stop */
+    int64_t free_at_us;       /* of its driver; 0: he is free */
     struct str why;           /* of an end of an assignment, in people's words */
     bool manual, at_once;
 };
@@ -296,6 +297,11 @@ void booking_refuse(const struct booking *b, const struct command *cmd,
 /* True unless B has lost its driver so often that it is enough; then D has the problem. */
 bool booking_may_lose_driver(const struct booking *b, const struct command *cmd, unsigned hats,
                              struct decision *d);
+bool booking_lost_enough(const struct booking *b);
+/* B's driver, who has another booking before it, will not come to it: it is looked for anew. WHY in
+ * people's words. decide_hands.c */
+void booking_lose_next(const struct command *cmd, const struct decide_ctx *ctx,
+                       const struct booking *b, struct str why, struct decision *ret);
 /* For the audit log: what a dispatcher's ACTION has made of B. WANTED (may be NULL): the choice
  * that has come about by this command, which is not the dispatcher's own. After edit_commit. */
 void booking_audit_hands(struct decision *ret, const struct command *cmd,

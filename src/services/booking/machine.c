@@ -38,11 +38,11 @@ const char *const booking_action_names[ACTION_COUNT] = {
 /* Another note for a stop: for who is on his way, wherever that is. */
 #define TAKES_NOTES(state) [ACTION_NOTE] = MOVE(state, .who = PARTIES)
 /* Until the goods are picked up a booking may go to another driver, or to nobody. */
-#define CHANGES_HANDS                                                                              \
+#define CHANGES_HANDS(unassigns)                                                                   \
     [ACTION_ASSIGN] =                                                                              \
         MOVE(ASSIGNED, .who = HAT_STAFF, .conditions = MOVE_REASON, .stop_state = STOP_PENDING),   \
-    [ACTION_UNASSIGN] =                                                                            \
-        MOVE(REQUESTED, .who = HAT_STAFF, .conditions = MOVE_REASON, .stop_state = STOP_PENDING),  \
+    [ACTION_UNASSIGN] = MOVE(REQUESTED, .who = (unassigns), .conditions = MOVE_REASON,             \
+                             .stop_state = STOP_PENDING),                                          \
     [ACTION_RELEASE] =                                                                             \
         MOVE(REQUESTED, .who = HAT_DRIVER, .conditions = MOVE_REASON, .stop_state = STOP_PENDING)
 
@@ -80,10 +80,11 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
         [BOOKING_ASSIGNED] =
             {
                 [ACTION_ARRIVE_PICKUP] =
-                    MOVE(ARRIVED_PICKUP, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP,
+                    MOVE(ARRIVED_PICKUP, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP | MOVE_FREE,
                          .stop_state = STOP_ARRIVED),
                 CALLED_OFF,
-                CHANGES_HANDS,
+                /* what he was to do next he may not come to */
+                CHANGES_HANDS(HAT_STAFF | HAT_SYSTEM),
                 CHANGES_STOPS(ASSIGNED),
                 TAKES_NOTES(ASSIGNED),
             },
@@ -95,7 +96,7 @@ const struct booking_move booking_moves[BOOKING_STATE_COUNT][ACTION_COUNT] =
                     MOVE(FAILED, .who = HAT_DRIVER, .conditions = MOVE_AT_STOP | MOVE_REASON,
                          .stop_state = STOP_FAILED),
                 CALLED_OFF,
-                CHANGES_HANDS,
+                CHANGES_HANDS(HAT_STAFF),
                 CHANGES_STOPS(ARRIVED_PICKUP),
                 TAKES_NOTES(ARRIVED_PICKUP),
             },
@@ -162,6 +163,8 @@ enum verdict booking_judge(const struct booking_ask *ask, int32_t *ret_to) {
         return VERDICT_ILLEGAL;
     if ((m->conditions & MOVE_AT_STOP) && ask->stop != I64_ABSENT && ask->stop != ask->next_stop)
         return VERDICT_OTHER_STOP;
+    if ((m->conditions & MOVE_FREE) && ask->waits)
+        return VERDICT_WAITS;
     if ((m->conditions & MOVE_REASON) && !ask->has_reason)
         return VERDICT_NO_REASON;
     if ((m->conditions & MOVE_STAFF_REASON) && (ask->hats & HAT_CUSTOMER) == 0 && !ask->has_reason)
@@ -178,13 +181,16 @@ enum verdict booking_judge(const struct booking_ask *ask, int32_t *ret_to) {
     return VERDICT_OK;
 }
 
-int32_t booking_allowed(int32_t state, unsigned hats, int32_t ret_states[BOOKING_STATE_COUNT]) {
+int32_t booking_allowed(int32_t state, unsigned hats, bool waits,
+                        int32_t ret_states[BOOKING_STATE_COUNT]) {
     unsigned seen_by = HAT_CUSTOMER | HAT_DRIVER | HAT_ASKED | (hats & HAT_STAFF);
     unsigned found = 0;
     for (int action = 0; action < ACTION_COUNT; action++) {
         const struct booking_move *m = &booking_moves[state][action];
         if (action == ACTION_UNASSIGN || action == ACTION_RELEASE)
             continue; /* no status, but ways of their own */
+        if (waits && (m->conditions & MOVE_FREE) != 0)
+            continue;
         if ((m->who & seen_by) != 0 && m->to != state)
             found |= 1u << m->to;
     }
@@ -250,6 +256,10 @@ static void write_row(struct buf *out, int32_t state, int action) {
     const char *comma = "";
     if (m->conditions & MOVE_AT_STOP) {
         buf_add_cstr(out, "at the next undone stop");
+        comma = ", ";
+    }
+    if (m->conditions & MOVE_FREE) {
+        buf_printf(out, "%swith no other booking before it", comma);
         comma = ", ";
     }
     if (m->conditions & MOVE_REASON) {

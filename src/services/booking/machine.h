@@ -42,11 +42,12 @@ enum hat {
 };
 
 enum move_condition {
-    MOVE_AT_STOP = 1,      /* the stop named, if one is, must be the next undone one */
-    MOVE_REASON = 2,       /* a reason must be given */
-    MOVE_ONCE = 4,         /* a booking is rated once */
-    MOVE_ENDS = 8,         /* unless goods go back: TO, whether stops remain or not */
-    MOVE_STAFF_REASON = 16 /* staff must give a reason, its customer need not */
+    MOVE_AT_STOP = 1,       /* the stop named, if one is, must be the next undone one */
+    MOVE_REASON = 2,        /* a reason must be given */
+    MOVE_ONCE = 4,          /* a booking is rated once */
+    MOVE_ENDS = 8,          /* unless goods go back: TO, whether stops remain or not */
+    MOVE_STAFF_REASON = 16, /* staff must give a reason, its customer need not */
+    MOVE_FREE = 32          /* its driver is not finishing another booking before it */
 };
 
 struct booking_move {
@@ -66,7 +67,8 @@ struct booking_ask {
     int64_t stop; /* as named, or I64_ABSENT */
     int32_t next_stop, stop_count;
     bool has_reason, rated;
-    bool back; /* after it goods of some stop are to go back */
+    bool waits; /* its driver finishes another booking first */
+    bool back;  /* after it goods of some stop are to go back */
 };
 enum verdict {
     VERDICT_OK,
@@ -74,15 +76,18 @@ enum verdict {
     VERDICT_DENIED,     /* these hats never may */
     VERDICT_OTHER_STOP, /* not the stop that is next */
     VERDICT_NO_REASON,
-    VERDICT_RATED
+    VERDICT_RATED,
+    VERDICT_WAITS /* its driver finishes another booking first */
 };
 /* May it be done? VERDICT_OK sets *RET_TO, the state after it. */
 enum verdict booking_judge(const struct booking_ask *ask, int32_t *ret_to);
 
 /* The states that people can move a booking to from STATE: by what its customer and its drivers may
- * do, and with HAT_STAFF in HATS staff, too. Each once, in the order of the states. Returns how
- * many; a delivery to a stop that is not the last counts as "delivered", the word to send. */
-int32_t booking_allowed(int32_t state, unsigned hats, int32_t ret_states[BOOKING_STATE_COUNT]);
+ * do, and with HAT_STAFF in HATS staff, too. WAITS: its driver finishes another booking first. Each
+ * once, in the order of the states. Returns how many; a delivery to a stop that is not the last
+ * counts as "delivered", the word to send. */
+int32_t booking_allowed(int32_t state, unsigned hats, bool waits,
+                        int32_t ret_states[BOOKING_STATE_COUNT]);
 
 /* The action that a driver means by naming STATE; ACTION_COUNT when there is none. */
 enum booking_action booking_driver_action(int32_t state);

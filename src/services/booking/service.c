@@ -179,6 +179,9 @@ static void on_refused(struct event_turn *t, const void *data) {
 static void on_dropped(struct event_turn *t, const void *data) {
     on_claim(t, data, &booking_dropped);
 }
+static void on_next_begun(struct event_turn *t, const void *data) {
+    on_claim(t, data, &booking_next_begun);
+}
 static void on_stale(struct event_turn *t, const void *data) {
     on_claim(t, data, &booking_stale);
 }
@@ -237,6 +240,7 @@ static const struct event_entry events[] = {
     {EV_DISPATCH_REFUSED, &ev_claim_schema, on_refused},
     {EV_DRIVER_DROPPED, &ev_claim_schema, on_dropped},
     {EV_DRIVER_CLAIM_STALE, &ev_claim_schema, on_stale},
+    {EV_DRIVER_NEXT_BEGUN, &ev_claim_schema, on_next_begun},
     {EV_PROMO_TAKEN, &ev_promo_schema, on_promo_taken},
     {EV_PROMO_GIVEN_BACK, &ev_promo_schema, on_promo_given_back},
     {EV_PROMO_USED, &ev_promo_schema, on_promo_used},

@@ -38,7 +38,11 @@ static int32_t expected(int32_t s, enum booking_action action, unsigned hat, boo
         return hat == HAT_STAFF && (searching(s) || before_pickup(s)) ? BOOKING_ASSIGNED
                                                                       : BOOKING_NONE;
     case ACTION_UNASSIGN:
-        return hat == HAT_STAFF && before_pickup(s) ? BOOKING_REQUESTED : BOOKING_NONE;
+        /* by the system what its driver was to do next, and does not come to */
+        return (hat == HAT_STAFF && before_pickup(s)) ||
+                       (hat == HAT_SYSTEM && s == BOOKING_ASSIGNED)
+                   ? BOOKING_REQUESTED
+                   : BOOKING_NONE;
     case ACTION_RELEASE:
         return hat == HAT_DRIVER && before_pickup(s) ? BOOKING_REQUESTED : BOOKING_NONE;
     case ACTION_EXPIRE:
@@ -153,7 +157,7 @@ static void allowed_is(int32_t state, unsigned hats, const char *want) {
     struct buf got;
     buf_init(&got, NULL, 64);
     int32_t states[BOOKING_STATE_COUNT];
-    int32_t n = booking_allowed(state, hats, states);
+    int32_t n = booking_allowed(state, hats, false, states);
     for (int32_t i = 0; i < n; i++)
         buf_printf(&got, "%s%s", i > 0 ? "," : "", booking_state_names[states[i]]);
     assert_true(str_is(buf_str(&got), want) || (n == 0 && want[0] == 0));

@@ -82,6 +82,18 @@ void booking_live(struct call *c, const struct booking *b, struct live *ret) {
                          &ret->etas);
     if (!booking_is_under_way(b->state))
         return;
+    if (booking_waits(b)) { /* where he is meanwhile is another customer's */
+        bool known = fleet->ops->etas != NULL &&
+                     fleet->ops->etas(fleet, c->worker->reader, c->worker->parser, b->head.id,
+                                      &c->arena, &ret->etas) == 0 &&
+                     ret->etas.stop_count == b->stop_count && ret->etas.stops[next].at_us != 0;
+        if (!known) {
+            ret->etas = (struct fleet_etas){.stop_count = next + 1};
+            ret->etas.stops[next].at_us = b->pickup_due_us;
+        }
+        ret->eta_us = ret->etas.stops[next].at_us;
+        return;
+    }
     if (fleet->ops->position(fleet, b->driver->id, &ret->position) < 0)
         return;
     ret->known = true;

@@ -46,6 +46,7 @@ const char *const entry_type_names[] = {
     EV_BOOKING_COLLECTED,
     EV_BOOKING_STOPS_CHANGED,
     EV_BOOKING_NOTE_CHANGED,
+    EV_BOOKING_DRIVER_FREE,
     NULL,
 };
 
@@ -233,6 +234,7 @@ static const struct schema_field driver_fields[] = {
     {"plate", S_STR, AT(booking_driver, plate)},
     {"rating", S_F64, AT(booking_driver, rating)},
     {"offer_id", S_ID, AT(booking_driver, offer_id), .hint = "ofr"},
+    {"free_at", S_TIME, AT(booking_driver, free_at_us)},
 };
 static const struct schema driver_schema =
     SCHEMA(struct booking_driver, "StoredBookingDriver", driver_fields);
@@ -409,7 +411,7 @@ int64_t booking_proof_missing(const struct booking *b, int32_t i) {
 
 int32_t booking_suggested(const struct booking *b) {
     int32_t next = booking_next_stop(b);
-    if (next == b->stop_count)
+    if (next == b->stop_count || booking_waits(b))
         return BOOKING_NONE;
     const struct booking_stop *s = &b->stops[next];
     bool reached = s->reached_at_us != 0, left = s->left_at_us != 0;

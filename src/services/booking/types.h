@@ -23,10 +23,10 @@
 #define TAX_NAME_CHARS_MAX 40
 #define OFFERS_MAX 16    /* open at once */
 #define CLOSED_MAX 64    /* closed offers remembered: late events of them change nothing */
-#define TIMELINE_MAX 560 /* entries */
+#define TIMELINE_MAX 573 /* entries */
 #define HANDS_MAX 12     /* times that a booking may lose its driver */
 #define TIMELINE_RESERVED                                                                          \
-    464                    /* of them kept free of offers, for what a booking cannot do without */
+    477                    /* of them kept free of offers, for what a booking cannot do without */
 #define RESCHEDULES_MAX 12 /* times that a booking may be given another time */
 #define FAVOURITES_MAX 20
 #define CODE_LEN 6      /* what people read to each other */
@@ -115,6 +115,7 @@ enum entry_type {
     ENTRY_COLLECTED,
     ENTRY_STOPS_CHANGED,
     ENTRY_NOTE_CHANGED, /* for a stop */
+    ENTRY_DRIVER_FREE,  /* he has finished what he had before it */
     ENTRY_TYPE_COUNT
 };
 extern const char *const entry_type_names[];
@@ -285,6 +286,7 @@ struct booking_driver {
     struct str id, user_id, name, phone, plate;
     double rating;       /* NAN: none yet */
     struct str offer_id; /* the one he accepted, or was given */
+    int64_t free_at_us;  /* until about then he finishes another booking first; 0: this is his */
 };
 struct booking_offer {
     struct str id;
@@ -434,6 +436,10 @@ static inline bool booking_returns(const struct booking *b) {
 bool booking_owes_return(const struct booking *b);
 /* The first stop that is neither done nor failed; stop_count when there is none. */
 int32_t booking_next_stop(const struct booking *b);
+/* Does its driver, who has not begun it, finish another booking first? */
+static inline bool booking_waits(const struct booking *b) {
+    return b->state == BOOKING_ASSIGNED && b->driver != NULL && b->driver->free_at_us != 0;
+}
 /* What stop I still lacks before it can be done: PROOF() bits. */
 int64_t booking_proof_missing(const struct booking *b, int32_t i);
 /* How often its stops were changed. */

@@ -262,8 +262,13 @@ static void write_suggestion(struct jw *w, const struct booking *b) {
     jw_end(w);
 }
 
-static void write_driver(struct jw *w, const struct booking_driver *d,
-                         const struct booking_sight *seen) {
+static void write_free_at(struct jw *w, const struct booking *b) {
+    if (booking_waits(b))
+        write_known_time(w, "free_at", b->driver->free_at_us);
+}
+
+static void write_driver(struct jw *w, const struct booking *b, const struct booking_sight *seen) {
+    const struct booking_driver *d = b->driver;
     jw_key(w, "driver");
     if (d == NULL) {
         jw_null(w);
@@ -274,6 +279,7 @@ static void write_driver(struct jw *w, const struct booking_driver *d,
         jw_kv_str(w, "phone", sight_number(seen->driver, d->phone, seen->line, w->out->arena));
         jw_key(w, "rating");
         jw_f64(w, d->rating); /* none yet: null */
+        write_free_at(w, b);
         jw_end(w);
     }
     jw_kv_str(w, "vehicle_plate", d != NULL ? d->plate : STR_NONE);
@@ -329,7 +335,7 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
     jw_key(w, "payment");
     jw_cstr(w, payment_names[b->payment]);
     jw_kv_str(w, "notes", sight_has_notes(seen->contacts) ? b->notes : STR_NONE);
-    write_driver(w, b->driver, seen);
+    write_driver(w, b, seen);
     jw_kv_str(w, "tracking_token", tracking_token(b, token));
     jw_kv_str(w, "reason", b->reason);
     if (b->state == BOOKING_CANCELLED && b->cancel_fee != I64_ABSENT)
@@ -505,6 +511,7 @@ struct str booking_tracking_view(const struct booking *b, const struct live *liv
         jw_key(&w, "vehicle");
         jw_cstr(&w, vehicle_names[b->vehicle]);
         jw_kv_str(&w, "plate", b->driver->plate);
+        write_free_at(&w, b);
         jw_end(&w);
     } else {
         jw_null(&w);

@@ -1,10 +1,15 @@
 /* The claim on a driver: the part of a booking's saga that is his. At most one at a time, so that
- * he never holds two offers.
+ * he never holds two offers; but who is about to finish the booking that he carries may have a
+ * second one, `next`, which becomes the claim as it is (taken or not) when the first has ended.
  *
  *   free ── dispatch.claim ──▶ claimed ── booking.offered ──▶ shown ── booking.assigned ──▶ active
  *    ▲                            │                             │                             │
  *    └──── booking.offer_closed ──┴─────────────────────────────┘   delivered, cancelled, ────┘
  *                                                                   failed
+ *
+ *   active ── dispatch.claim (after) ──▶ active, and next: claimed … shown … taken
+ *                                           │ the first has ended: driver.next_begun
+ *                                           ▼ next is the claim
  *
  * Only the booking's word ends a claim, because it alone knows whether he won it. If that word does
  * not come, the claim asks for it (driver.claim_stale), again and again. Events may come twice, or
@@ -51,6 +56,7 @@ static struct driver_claim *claim_copy(struct arena *a, const struct driver_clai
     copy->booking_id = arena_str(a, copy->booking_id);
     copy->offer_id = arena_str(a, copy->offer_id);
     copy->currency = arena_str(a, copy->currency);
+    copy->after = arena_str(a, copy->after);
     copy->pickup = place_copy(a, copy->pickup);
     copy->dropoff = place_copy(a, copy->dropoff);
     copy->load = load_copy(a, copy->load);
@@ -70,6 +76,7 @@ struct driver *driver_edit(const struct command *cmd, const struct decide_ctx *c
     documents_copy(copy, a);
     copy->claim = claim_copy(a, copy->claim);
     copy->cash = cash_copy(a, copy->cash);
+    copy->next = claim_copy(a, copy->next);
     copy->ended = arena_array(a, struct str, ENDED_MAX);
     for (int32_t i = 0; i < copy->ended_count; i++)
         copy->ended[i] = arena_str(a, state->ended[i]);
@@ -134,6 +141,8 @@ void driver_claim_event(const struct driver *d, const struct driver_claim *claim
         .manual = claim->manual,
         .at_once = claim->at_once,
         .reason = reason,
+        .after = claim->after,
+        .free_at_us = claim->free_at_us,
         .pickup = claim->pickup,
         .dropoff = claim->dropoff,
         .stop_count = claim->stop_count,
@@ -155,6 +164,8 @@ static struct driver_claim claim_of(const struct ev_claim *want, const struct de
         .booking_id = want->booking_id,
         .offer_id = want->offer_id,
         .manual = want->manual,
+        .after = want->after,
+        .free_at_us = want->free_at_us,
         .since_us = ctx->now_us,
         .ask_at_us = ctx->now_us + offer_timeout_s * US_PER_S + SPARE_US,
         .pickup = want->pickup,
@@ -167,6 +178,12 @@ static struct driver_claim claim_of(const struct ev_claim *want, const struct de
         .currency = want->currency,
         .load = want->load,
     };
+}
+
+/* Has what WANT comes after ended meanwhile, or was there nothing? Then it is a claim like any. */
+static bool comes_next(const struct driver *d, const struct ev_claim *want) {
+    return want->after.p != NULL && d->next == NULL && driver_active(d) &&
+           str_eq(d->claim->booking_id, want->after);
 }
 
 /* Why D cannot be claimed for WANT, in A; NULL: he can. */
@@ -182,12 +199,13 @@ static const char *refusal(const struct driver_service *s, const struct driver *
         return "a document of his has expired"; /* the wake-up that suspends him is on its way */
     if (d->duty == DUTY_OFF)
         return "off duty";
-    if (driver_active(d))
+    bool next = comes_next(d, want);
+    if (driver_active(d) && !next)
         return "busy with another booking";
     /* Also if a dispatcher gives him the very booking that he is being asked for: the booking knows
      * that offer, or is about to, and gives it to him by it. A claim that took its place would
      * leave an open offer without a claim. */
-    if (d->claim != NULL)
+    if (d->claim != NULL && !next)
         return "holds another offer";
     if (d->vehicle == NULL || d->vehicle->kind < want->vehicle ||
         d->vehicle->kind > want->vehicle + o->bigger_classes)
@@ -203,6 +221,14 @@ static bool takes_at_once(enum auto_accept of_house, const struct driver *d) {
     return of_house == AUTO_ACCEPT_ALWAYS || (of_house == AUTO_ACCEPT_CHOSEN && d->auto_accept);
 }
 
+static bool is_offer(const struct driver_claim *claim, struct str offer_id) {
+    return claim != NULL && str_eq(claim->offer_id, offer_id);
+}
+
+static bool is_of(const struct driver_claim *claim, struct str booking_id) {
+    return claim != NULL && str_eq(claim->booking_id, booking_id);
+}
+
 static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
                          struct decision *ret) {
     const struct driver_service *s = cmd->service;
@@ -211,7 +237,7 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
     if (d == NULL)
         return; /* a dispatcher named nobody: the search answers for him */
     if (has_ended(d, want->offer_id) || has_ended(d, want->booking_id) ||
-        (d->claim != NULL && str_eq(d->claim->offer_id, want->offer_id)))
+        is_offer(d->claim, want->offer_id) || is_offer(d->next, want->offer_id))
         return; /* heard before */
     const char *why = refusal(s, d, want, ctx->now_us, ctx->arena);
     struct driver_claim claim = claim_of(want, ctx, s->o.offer_timeout_s);
@@ -221,7 +247,14 @@ static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx
     }
     claim.at_once = !want->manual && takes_at_once(s->o.auto_accept, d);
     struct driver *next = driver_edit(cmd, ctx, d, ret);
-    next->claim = claim_copy(ctx->arena, &claim);
+    if (next->claim != NULL) {
+        claim.give_up_at_us = claim.free_at_us + s->o.chain_late_s * US_PER_S;
+        next->next = claim_copy(ctx->arena, &claim);
+    } else {
+        claim.after = STR_NONE; /* he has finished since he was chosen */
+        claim.free_at_us = 0;
+        next->claim = claim_copy(ctx->arena, &claim);
+    }
     next->offered++;
     driver_claim_event(next, &claim, STR_NONE, EV_DISPATCH_OFFERED, cmd, ctx, ret);
 }
@@ -231,19 +264,24 @@ static void decide_offered(const struct command *cmd, const struct decide_ctx *c
     const struct driver *d = state;
     const struct ev_booking *b = cmd->args;
     const struct ev_offer *offer = b->offer;
-    if (d == NULL || d->claim == NULL || d->claim->active ||
-        !str_eq(d->claim->offer_id, offer->id) || offer->expires_at_us == 0)
+    if (d == NULL || offer->expires_at_us == 0)
+        return;
+    bool is_next = is_offer(d->next, offer->id);
+    if (!is_next && !is_offer(d->claim, offer->id))
+        return;
+    if (is_next ? d->next->active : d->claim->active)
         return;
     struct driver *next = driver_edit(cmd, ctx, d, ret);
-    next->claim->expires_at_us = offer->expires_at_us;
-    next->claim->ask_at_us = offer->expires_at_us + SPARE_US;
+    struct driver_claim *claim = is_next ? next->next : next->claim;
+    claim->expires_at_us = offer->expires_at_us;
+    claim->ask_at_us = offer->expires_at_us + SPARE_US;
     if (b->stop_count < 2 || b->earning == I64_ABSENT)
         return;
     /* Its stops may have changed while he was being claimed: he is asked for what it is now. */
-    next->claim->dropoff = place_copy(ctx->arena, &b->stops[b->stop_count - 1]);
-    next->claim->stop_count = b->stop_count;
-    next->claim->earning = b->earning;
-    next->claim->cash = b->cash;
+    claim->dropoff = place_copy(ctx->arena, &b->stops[b->stop_count - 1]);
+    claim->stop_count = b->stop_count;
+    claim->earning = b->earning;
+    claim->cash = b->cash;
 }
 
 static void count_close(struct driver *d, struct str reason) {
@@ -259,14 +297,17 @@ static void decide_closed(const struct command *cmd, const struct decide_ctx *ct
     const struct ev_offer *offer = ((const struct ev_booking *)cmd->args)->offer;
     if (d == NULL || has_ended(d, offer->id))
         return;
-    bool mine = d->claim != NULL && str_eq(d->claim->offer_id, offer->id);
-    if (mine && d->claim->active)
+    bool mine = is_offer(d->claim, offer->id), my_next = is_offer(d->next, offer->id);
+    if ((mine && d->claim->active) || (my_next && d->next->active))
         return; /* what he won is not closed but ended */
     struct driver *next = driver_edit(cmd, ctx, d, ret);
     remember(next, ctx->arena, offer->id);
-    if (!mine)
+    if (!mine && !my_next)
         return;
-    next->claim = NULL;
+    if (my_next)
+        next->next = NULL;
+    else
+        next->claim = NULL;
     count_close(next, offer->reason);
 }
 
@@ -292,9 +333,16 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     const struct ev_booking *b = cmd->args;
     if (d == NULL || has_ended(d, b->booking_id) || offer_has_ended(d, b->offer))
         return;
-    if (driver_active(d))
+    bool is_next = is_of(d->next, b->booking_id);
+    if (is_next ? d->next->active : driver_active(d))
         return; /* this one, heard again; two at a time are not possible */
     struct driver *next = driver_edit(cmd, ctx, d, ret);
+    next->accepted++;
+    add_load(next, 1000, s->o.fairness_half_life_s, ctx->now_us);
+    if (is_next) {
+        next->next->active = true;
+        return;
+    }
     bool mine = next->claim != NULL && str_eq(next->claim->booking_id, b->booking_id);
     if (next->claim != NULL && !mine) /* then the other offer cannot be his any more */
         driver_claim_event(next, next->claim, STR("took another booking"), EV_DRIVER_DROPPED, cmd,
@@ -311,8 +359,6 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     }
     next->claim->active = true;
     driver_set_duty(next, DUTY_BUSY, cmd, ctx, ret);
-    next->accepted++;
-    add_load(next, 1000, s->o.fairness_half_life_s, ctx->now_us);
 }
 
 /* His booking is over: he is free, or off duty if he may not drive any more. */
@@ -321,6 +367,27 @@ static void free_driver(struct driver *d, const struct command *cmd, const struc
     bool may_drive = d->status == STATUS_APPROVED && !d->disabled;
     if (d->duty == DUTY_BUSY)
         driver_set_duty(d, may_drive ? DUTY_ON : DUTY_OFF, cmd, ctx, ret);
+}
+
+/* What he carried he carries no more. What comes next is his claim from here on; its booking waits
+ * to hear that. */
+static void leave_present(struct driver *d, const struct command *cmd, const struct decide_ctx *ctx,
+                          struct decision *ret) {
+    d->claim = d->next;
+    d->next = NULL;
+    if (d->claim != NULL) {
+        d->claim->after = STR_NONE;
+        d->claim->free_at_us = d->claim->give_up_at_us = 0;
+        driver_claim_event(d, d->claim, STR_NONE, EV_DRIVER_NEXT_BEGUN, cmd, ctx, ret);
+    }
+    if (!driver_active(d))
+        free_driver(d, cmd, ctx, ret);
+}
+
+void driver_drop_next(const struct driver *d, const char *why, const struct command *cmd,
+                      const struct decide_ctx *ctx, struct decision *ret) {
+    if (d->next != NULL)
+        driver_claim_event(d, d->next, str_from(why), EV_DRIVER_DROPPED, cmd, ctx, ret);
 }
 
 static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -332,12 +399,15 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
     struct driver *next = driver_edit(cmd, ctx, d, ret);
     remember(next, ctx->arena, b->booking_id);
     next->delivered += b->state == BOOKING_DELIVERED;
-    if (next->claim == NULL || !str_eq(next->claim->booking_id, b->booking_id))
+    if (is_of(next->next, b->booking_id)) {
+        remember(next, ctx->arena, next->next->offer_id);
+        next->next = NULL;
+    }
+    if (!is_of(next->claim, b->booking_id))
         return;
     remember(next, ctx->arena, next->claim->offer_id);
-    next->claim = NULL;
     next->free_since_us = ctx->now_us;
-    free_driver(next, cmd, ctx, ret);
+    leave_present(next, cmd, ctx, ret);
 }
 
 /* The booking is his no more, though it is not over. If he gave it back it stays a job of his in
@@ -355,10 +425,10 @@ static void decide_unassigned(const struct command *cmd, const struct decide_ctx
         next->released = (next->released > 0 ? next->released : 0) + 1;
     else
         add_load(next, -1000, s->o.fairness_half_life_s, ctx->now_us);
-    if (next->claim == NULL || !str_eq(next->claim->offer_id, offer->id))
-        return;
-    next->claim = NULL;
-    free_driver(next, cmd, ctx, ret);
+    if (is_offer(next->next, offer->id))
+        next->next = NULL;
+    else if (is_offer(next->claim, offer->id))
+        leave_present(next, cmd, ctx, ret);
 }
 
 static void decide_rated(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -371,25 +441,62 @@ static void decide_rated(const struct command *cmd, const struct decide_ctx *ctx
     next->stars_count++;
 }
 
+/* An offer is asked after when it should long be closed; one that is taken and comes next is given
+ * up when what comes before it takes too long. */
+static int64_t due_of(const struct driver_claim *claim) {
+    if (claim == NULL)
+        return 0;
+    return claim->active ? claim->give_up_at_us : claim->ask_at_us;
+}
+
 int64_t claim_wake_at(const struct driver *d) {
-    return d->claim != NULL && !d->claim->active ? d->claim->ask_at_us : 0;
+    int64_t now_us = due_of(d->claim), next_us = due_of(d->next);
+    return now_us == 0 || (next_us != 0 && next_us < now_us) ? next_us : now_us;
+}
+
+static bool is_due(const struct driver_claim *claim, int64_t now_us) {
+    return due_of(claim) != 0 && due_of(claim) <= now_us;
+}
+
+static void ask_again(struct driver *d, struct driver_claim *claim, const struct command *cmd,
+                      const struct decide_ctx *ctx, struct decision *ret) {
+    claim->ask_at_us = ctx->now_us + SPARE_US;
+    driver_claim_event(d, claim, STR_NONE, EV_DRIVER_CLAIM_STALE, cmd, ctx, ret);
 }
 
 void claim_wake(const struct command *cmd, const struct decide_ctx *ctx, struct driver *d,
                 struct decision *ret) {
-    if (claim_wake_at(d) == 0 || d->claim->ask_at_us > ctx->now_us)
+    if (is_due(d->claim, ctx->now_us))
+        ask_again(d, d->claim, cmd, ctx, ret);
+    if (!is_due(d->next, ctx->now_us))
         return;
-    d->claim->ask_at_us = ctx->now_us + SPARE_US;
-    driver_claim_event(d, d->claim, STR_NONE, EV_DRIVER_CLAIM_STALE, cmd, ctx, ret);
+    if (!d->next->active) {
+        ask_again(d, d->next, cmd, ctx, ret);
+        return;
+    }
+    d->next->give_up_at_us = ctx->now_us + SPARE_US; /* until its word has come */
+    driver_drop_next(d, "what he carries before it takes longer than was promised", cmd, ctx, ret);
 }
 
-/* ---- the roster ---- */
+/* ---- the roster, and what is counted ---- */
+
+static void count_chained(const struct command *cmd, const struct decision *d) {
+    struct driver_service *s = cmd->service;
+    const struct driver *is = d->state;
+    if (is == NULL)
+        return;
+    s->stats.chained += cmd->type == &driver_assigned_type && is->next != NULL && is->next->active;
+    for (int32_t i = 0; i < d->event_count; i++)
+        s->stats.chain_begun +=
+            driver_active(is) && str_is(d->events[i].type, EV_DRIVER_NEXT_BEGUN);
+}
 
 void driver_applied(const struct command *cmd, const struct decision *d, const void *state) {
     (void)state;
     struct driver_service *s = cmd->service;
     if (d->state != NULL)
         roster_driver(s->roster, d->state);
+    count_chained(cmd, d);
 }
 
 #define DRIVER_COMMAND(label, decide_fn)                                                           \

@@ -24,6 +24,7 @@
 #define STALE_AFTER_S_DEFAULT 180
 #define OFF_ROUTE_M_DEFAULT 300
 #define UNASSIGNED_AFTER_S_DEFAULT 60
+#define CHAIN_LATE_S_DEFAULT 600
 #define PRUNE_CHUNKS_MAX 2000 /* a second: about as many as a large fleet makes */
 #define PRUNE_SEARCHES_MAX 200
 
@@ -220,6 +221,13 @@ static void metrics(void *self, struct buf *out) {
                  "Changes of searches for a driver.", (double)s->stats.rounds);
     metric_write(out, "lorry_dispatch_claims_total", "counter", "Drivers claimed for an offer.",
                  (double)s->stats.claims);
+    metric_head(
+        out, "lorry_chained_total", "counter",
+        "Bookings that drivers were given while they finished another, by what came of it.");
+    buf_printf(out,
+               "lorry_chained_total{step=\"assigned\"} %llu\n"
+               "lorry_chained_total{step=\"begun\"} %llu\n",
+               (unsigned long long)s->stats.chained, (unsigned long long)s->stats.chain_begun);
 }
 
 static const struct service_def def = {.name = "driver",
@@ -253,6 +261,8 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
     o->weights = o->weights != NULL ? o->weights : &dispatch_weights_standard;
     o->fairness_half_life_s = or_default(o->fairness_half_life_s, FAIRNESS_HALF_LIFE_S_DEFAULT);
     CHECK(o->bigger_classes >= 0 && o->bigger_classes < VEHICLE_COUNT);
+    o->chain_late_s = or_default(o->chain_late_s, CHAIN_LATE_S_DEFAULT);
+    CHECK(o->chain_eta_s >= 0 && o->chain_eta_s + o->chain_late_s <= CHAIN_S_MAX);
     o->search_radius_m = or_default(o->search_radius_m, SEARCH_RADIUS_M_DEFAULT);
     o->search_radius_max_m = or_default(o->search_radius_max_m, SEARCH_RADIUS_MAX_M_DEFAULT);
     if (o->search_radius_max_m < o->search_radius_m)

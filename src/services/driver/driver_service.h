@@ -35,13 +35,16 @@ struct driver_options {
     const struct dispatch_weights *weights; /* NULL: the standard; static or the options' owner's */
     int64_t fairness_half_life_s;           /* of jobs that count as lately; 0: 4 hours */
     enum auto_accept auto_accept;           /* whose offers are taken at once */
-    int64_t window_us;       /* > 0: searches wait for its end and are solved together; 0: greedy */
-    int64_t cash_limit;      /* minor units: who holds so much is offered nothing that is paid in
-                                cash; 0: no limit */
-    int32_t bigger_classes;  /* how many classes bigger than booked may serve, ≥ 0 */
-    int64_t search_radius_m; /* the first circle; 0: 1500 */
-    int64_t search_radius_max_m;  /* the last one; 0: 12000 */
-    int32_t fixes_per_hour_max;   /* of one driver, stored; 0: no limit */
+    int64_t window_us;      /* > 0: searches wait for its end and are solved together; 0: greedy */
+    int64_t cash_limit;     /* minor units: who holds so much is offered nothing that is paid in
+                               cash; 0: no limit */
+    int32_t bigger_classes; /* how many classes bigger than booked may serve, ≥ 0 */
+    /* Who is likely to finish within so long may be asked for what comes next; 0: nobody may. What
+     * he has taken so is taken from him when he finishes so much later than was thought. */
+    int64_t chain_eta_s, chain_late_s; /* chain_late_s 0: 600 */
+    int64_t search_radius_m;           /* the first circle; 0: 1500 */
+    int64_t search_radius_max_m;       /* the last one; 0: 12000 */
+    int32_t fixes_per_hour_max;        /* of one driver, stored; 0: no limit */
     struct files *files;          /* NULL: documents cannot be sent. May be set later: see below */
     struct str document_kinds;    /* "licence,insurance"; absent: DOCUMENT_KINDS_DEFAULT */
     bool documents_required;      /* nobody drives without all of them */
@@ -59,6 +62,7 @@ struct driver_options {
     const char *currency;         /* of earnings where there are none yet; NULL: "SEK". Static */
 };
 
+#define CHAIN_S_MAX 3000 /* below JOURNEY_ORPHAN_US: what waits for its driver is no orphan */
 #define DOCUMENT_KINDS_DEFAULT "licence,insurance,registration"
 #define DOCUMENT_KINDS_MAX 8
 #define DOCUMENT_KIND_CHARS_MAX 32

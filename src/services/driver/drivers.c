@@ -75,6 +75,8 @@ static void write_offer(struct jw *w, const struct driver_claim *claim) {
         jw_key(w, "load");
         schema_write(&ev_load_schema, claim->load, S_OUT, w);
     }
+    if (claim->free_at_us != 0) /* it comes after what he carries now */
+        jw_kv_time(w, "free_at", claim->free_at_us);
     jw_end(w);
 }
 
@@ -96,5 +98,7 @@ void offers_list(struct call *c) {
     page_begin(&p, c);
     if (d != NULL && may_answer(d->claim, c->now_us))
         write_offer(&p.w, d->claim);
+    if (d != NULL && may_answer(d->next, c->now_us))
+        write_offer(&p.w, d->next);
     page_reply(&p, false, STR_NONE);
 }

@@ -48,6 +48,18 @@ void on_offer_closed(struct event_turn *t, const void *data) {
     event_command(t, &search_closed_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
 }
 
+/* Whoever is about to finish what he carries may be given what comes next, as dispatch would. */
+static void follow_on(const struct event_turn *t, struct ev_claim *claim) {
+    const struct driver_service *s = t->service;
+    struct signal_ends ends;
+    int64_t now_us = s->o.clock->now_us(s->o.clock);
+    if (s->o.chain_eta_s == 0 || roster_about_to_finish(s->roster, claim->driver_id, &ends) < 0 ||
+        ends.at_us - now_us > s->o.chain_eta_s * US_PER_S)
+        return;
+    claim->after = arena_str(t->arena, str_from(ends.booking_id));
+    claim->free_at_us = ends.at_us > now_us ? ends.at_us : now_us;
+}
+
 /* A dispatcher's choice is claimed like any other; the search writes it down, and answers if there
  * is no such driver. */
 void on_assign_wanted(struct event_turn *t, const void *data) {
@@ -71,6 +83,7 @@ void on_assign_wanted(struct event_turn *t, const void *data) {
         claim->pickup = &b->stops[0];
         claim->dropoff = &b->stops[b->stop_count - 1];
     }
+    follow_on(t, claim);
     event_command(t, &driver_claim_type, claim->driver_id, claim);
     event_command(t, &search_wanted_type, search_id(t, b->booking_id), (void *)(uintptr_t)b);
 }

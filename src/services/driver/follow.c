@@ -288,8 +288,9 @@ static void on_driver(void *consumer, struct str topic, const void *data, size_t
         return;
     memcpy(&d, data, sizeof d);
     if (!is_text(d.driver_id, sizeof d.driver_id) || d.duty > DUTY_BUSY || d.claimed > 1 ||
-        d.vehicle >= VEHICLE_COUNT || !memchr(d.booking_id, '\0', sizeof d.booking_id) ||
-        !memchr(d.name, '\0', sizeof d.name) || !are_merits(&d.merits))
+        !memchr(d.next_id, '\0', sizeof d.next_id) || d.vehicle >= VEHICLE_COUNT ||
+        !memchr(d.booking_id, '\0', sizeof d.booking_id) || !memchr(d.name, '\0', sizeof d.name) ||
+        !are_merits(&d.merits))
         return;
     roster_heard(s->roster, &d);
 }
@@ -300,6 +301,18 @@ static void on_position(void *consumer, struct str topic, const void *data, size
     struct signal_position position;
     if (signal_position_read(data, len, &position))
         roster_heard_position(s->roster, &position, s->o.clock->now_us(s->o.clock));
+}
+
+static void on_ends(void *consumer, struct str topic, const void *data, size_t len) {
+    (void)topic;
+    struct driver_service *s = consumer;
+    struct signal_ends said;
+    if (len != sizeof said)
+        return;
+    memcpy(&said, data, sizeof said);
+    if (is_text(said.driver_id, sizeof said.driver_id) &&
+        is_text(said.booking_id, sizeof said.booking_id) && said.at_us >= 0)
+        roster_heard_ends(s->roster, &said);
 }
 
 static void reserve(struct member *m, const struct signal_reserved *said, int64_t now_us) {
@@ -318,7 +331,7 @@ static void on_reserved(void *consumer, struct str topic, const void *data, size
         !is_text(said.search_id, sizeof said.search_id))
         return;
     struct member *m = roster_find(s->roster, str_from(said.driver_id));
-    if (m != NULL && !m->claimed)
+    if (m != NULL && (!m->claimed || m->ending))
         reserve(m, &said, s->o.clock->now_us(s->o.clock));
 }
 
@@ -334,4 +347,5 @@ void follow_listen(struct driver_service *s) {
     CHECK(b->ops->listen(b, SIGNAL_DRIVER, on_driver, s) == 0);
     CHECK(b->ops->listen(b, SIGNAL_POSITION, on_position, s) == 0);
     CHECK(b->ops->listen(b, SIGNAL_RESERVED, on_reserved, s) == 0);
+    CHECK(b->ops->listen(b, SIGNAL_ENDS, on_ends, s) == 0);
 }

@@ -15,15 +15,17 @@
 #include <math.h>
 #include <string.h>
 
-#define FREE_MAX 64 /* the nearest free ones looked at: some of them were asked before */
-#define BUSY_MAX 8  /* the nearest of all: for the trace */
-#define GUESS_MPS 8 /* in a straight line, before the router is asked */
-#define NEAR_MAX (FREE_MAX + BUSY_MAX)
+#define FREE_MAX 64      /* the nearest free ones looked at: some of them were asked before */
+#define BUSY_MAX 8       /* the nearest of all: for the trace */
+#define ENDING_MAX 8     /* the nearest of those about to finish */
+#define GUESS_MPS 8      /* in a straight line, before the router is asked */
+#define FREE_IN_S_MIN 30 /* nobody is done at once, however long it has taken him */
+#define NEAR_MAX (FREE_MAX + ENDING_MAX + BUSY_MAX)
 
 /* Where the near are looked for, and by whom. */
 struct look {
     const struct driver_options *o;
-    const struct fleet_index *index;
+    const struct fleet_index *index, *ending;
     const struct search *search;
     struct str id; /* of the search, on the executor's thread: others' reservations are kept;
                       absent elsewhere, where they may not be read */
@@ -31,19 +33,22 @@ struct look {
     struct arena *arena;
 };
 
-/* Why M cannot be asked now; REASON_NONE: he can. */
-static enum dispatch_reason bar_of(const struct look *l, const struct member *m, bool free) {
+/* Why M cannot be asked now, free as he is or soon will be (his vehicle is empty then);
+ * REASON_NONE: he can. */
+static enum dispatch_reason bar_of_free(const struct look *l, const struct member *m) {
     const struct ev_load *load = l->search->load;
-    if (m->booking_id[0] != '\0')
-        return REASON_BUSY;
-    if (!free)
-        return REASON_HOLDS_OFFER;
     if (l->id.p != NULL && m->reserved_until_us > l->now_us &&
         !str_eq(str_from(m->reserved_for), l->id))
         return REASON_RESERVED;
     if (cash_barred(l->o, m->merits.cash_held, l->search->cash))
         return REASON_CASH_LIMIT;
     return vehicle_fits(m->capacity, load) ? REASON_NONE : REASON_TOO_SMALL;
+}
+
+static enum dispatch_reason bar_of(const struct look *l, const struct member *m, bool free) {
+    if (m->booking_id[0] != '\0')
+        return REASON_BUSY;
+    return free ? bar_of_free(l, m) : REASON_HOLDS_OFFER;
 }
 
 /* What speaks for and against M, but for the way, in the units of dispatch.h. */
@@ -85,6 +90,26 @@ static void add_near(const struct look *l, const struct fleet_hit *hit, struct s
     fill_values(l->o, l->search, m, l->now_us, n->value);
 }
 
+/* He will be free soon, and near: he is looked at as if he were there, later. */
+static void add_ending(const struct look *l, const struct fleet_hit *hit, struct search_facts *f) {
+    const struct member *m = hit->item->owner;
+    int64_t free_in_s = (m->ends_us - l->now_us) / US_PER_S;
+    bool soon = free_in_s <= l->o->chain_eta_s;
+    bool heard = m->newest.at_us > l->now_us - POSITION_FRESH_US;
+    if (!soon || !heard || is_near(f, str_from(m->id)))
+        return;
+    struct search_near *n = &f->near[f->near_count++];
+    *n = (struct search_near){.driver_id = arena_str(l->arena, str_from(m->id)),
+                              .name = arena_str(l->arena, m->name),
+                              .at = hit->item->at,
+                              .distance_m = llround(hit->distance_m),
+                              .bar = bar_of_free(l, m),
+                              .after = arena_str(l->arena, str_from(m->booking_id)),
+                              .free_in_s = free_in_s > FREE_IN_S_MIN ? free_in_s : FREE_IN_S_MIN};
+    fill_values(l->o, l->search, m, l->now_us, n->value);
+    n->value[PART_IDLE] = 0; /* he does not wait */
+}
+
 /* How long by road, for the first CANDIDATES_MAX of those who can be asked. */
 static void ask_router(const struct look *l, const struct dispatch_candidate *plan,
                        struct search_facts *f) {
@@ -103,7 +128,8 @@ static void ask_router(const struct look *l, const struct dispatch_candidate *pl
     l->o->router->ops->many_to_one(l->o->router, from, count, to, (enum vehicle)l->search->vehicle,
                                    legs);
     for (int32_t i = 0; i < count; i++)
-        f->near[who[i]].value[PART_ETA] = legs[i].duration_s > 0 ? legs[i].duration_s : 0;
+        f->near[who[i]].value[PART_ETA] =
+            f->near[who[i]].free_in_s + (legs[i].duration_s > 0 ? legs[i].duration_s : 0);
 }
 
 void search_reserve(struct driver_service *s, struct str driver_id, struct str search_id,
@@ -158,6 +184,13 @@ static void find_near(const struct look *l, struct search_facts *f) {
     int32_t count = fleet_index_nearest(l->index, to, radius_m, &filter, FREE_MAX, hits);
     for (int32_t i = 0; i < count; i++)
         add_near(l, &hits[i], f);
+    if (l->o->chain_eta_s > 0) {
+        filter.newer_than_us = 0; /* an item's time there is another */
+        count = fleet_index_nearest(l->ending, to, radius_m, &filter, ENDING_MAX, hits);
+        for (int32_t i = 0; i < count; i++)
+            add_ending(l, &hits[i], f);
+        filter.newer_than_us = l->now_us - POSITION_FRESH_US;
+    }
     filter.free_only = false;
     filter.carries_kg = 0; /* the trace says who was too small */
     count = fleet_index_nearest(l->index, to, radius_m, &filter, BUSY_MAX, hits);
@@ -169,8 +202,9 @@ static void find_near(const struct look *l, struct search_facts *f) {
 static struct dispatch_candidate *measure(const struct look *l, struct search_facts *f) {
     struct dispatch_candidate *plan = arena_array(l->arena, struct dispatch_candidate, NEAR_MAX);
     for (int32_t i = 0; i < f->near_count; i++)
-        f->near[i].value[PART_ETA] =
-            f->near[i].bar == REASON_NONE ? f->near[i].distance_m / GUESS_MPS : -1;
+        f->near[i].value[PART_ETA] = f->near[i].bar == REASON_NONE
+                                         ? f->near[i].free_in_s + f->near[i].distance_m / GUESS_MPS
+                                         : -1;
     search_plan(l->o, l->search, f, 0, l->now_us, l->arena, plan);
     for (int32_t i = 0; i < f->near_count; i++)
         f->near[i].value[PART_ETA] = -1;
@@ -184,6 +218,7 @@ struct dispatch_candidate *search_look(struct driver_service *s, const struct se
                                        struct search_facts *ret_facts) {
     struct look l = {.o = &s->o,
                      .index = roster_index(s->roster),
+                     .ending = roster_ending(s->roster),
                      .search = search,
                      .id = id,
                      .now_us = now_us,
@@ -209,13 +244,14 @@ struct dispatch_candidate *search_candidates(struct driver_service *s, const str
                                              struct search_facts *ret_facts) {
     struct look l = {.o = &s->o,
                      .index = roster_lock(s->roster),
+                     .ending = roster_ending(s->roster),
                      .search = search,
                      .now_us = now_us,
                      .radius_m = radius_m,
                      .arena = a};
     find_near(&l, ret_facts);
     roster_unlock(s->roster);
-    l.index = NULL; /* what was found is ours */
+    l.index = l.ending = NULL; /* what was found is ours */
     struct dispatch_candidate *plan = measure(&l, ret_facts);
     search_plan(&s->o, search, ret_facts, 1, now_us, a, plan);
     return plan;

@@ -35,6 +35,7 @@ static const struct schema_field journey_fields[] = {
     {"vehicle", S_ENUM, KEPT(journey, vehicle), .names = vehicle_names},
     {"done", S_BOOL, KEPT(journey, done)},
     {"at_stop", S_BOOL, KEPT(journey, at_stop)},
+    {"goes_back", S_BOOL, KEPT(journey, goes_back)},
     {"stops", S_LIST, KEPT(journey, stops), .count_offset = offsetof(struct journey, stop_count),
      .sub = &stop_schema, .max = JOURNEY_STOPS_MAX},
     {"next_stop", S_I64, KEPT(journey, next_stop)},
@@ -161,6 +162,7 @@ static void decide_progress(const struct command *cmd, const struct decide_ctx *
         j->next_stop = b->next_stop;
     j->at_stop = b->state == BOOKING_ARRIVED_PICKUP || b->state == BOOKING_ARRIVED_DROPOFF ||
                  b->state == BOOKING_ARRIVED_RETURN;
+    j->goes_back = b->goes_back;
     j->off_us = j->on_us = 0;
     j->wake_at_us = ctx->now_us;
 }
@@ -200,17 +202,19 @@ static void decide_wake(const struct command *cmd, const struct decide_ctx *ctx,
     if (old == NULL || old->done || old->wake_at_us == 0 || old->wake_at_us > ctx->now_us)
         return;
     struct journey *j = journey_edit(cmd, ctx, old, ret);
-    j->elsewhere_us = !facts->elsewhere ? 0 : j->elsewhere_us == 0 ? ctx->now_us : j->elsewhere_us;
+    bool lost = facts->elsewhere && !facts->waits;
+    j->elsewhere_us = !lost ? 0 : j->elsewhere_us == 0 ? ctx->now_us : j->elsewhere_us;
     j->wake_at_us = ctx->now_us + (facts->more ? JOURNEY_SOON_US : JOURNEY_EVERY_US);
     if (j->elsewhere_us != 0 && ctx->now_us - j->elsewhere_us > JOURNEY_ORPHAN_US) {
         j->done = true;
         j->wake_at_us = 0;
     }
-    if (facts->elsewhere) {
+    if (lost)
         journey_clear(j, cmd, ctx, ret);
-        return;
-    }
-    journey_judge(j, cmd, ctx, ret);
+    else if (facts->waits)
+        journey_await(j, cmd, ctx, ret);
+    else
+        journey_judge(j, cmd, ctx, ret);
 }
 
 /* ---- what others are told ---- */
@@ -220,11 +224,25 @@ static void copy_id(char *out, struct str id) {
     memcpy(out, id.p, id.len);
 }
 
+/* On the last way of all it is known when he will be done, and where: dispatch may look at him for
+ * what comes next. */
+static void tell_end(struct driver_service *s, const struct journey *j) {
+    const struct journey_stop *last = &j->stops[j->stop_count - 1];
+    bool ends = !j->done && j->next_stop == j->stop_count - 1 && !j->goes_back && last->eta_us != 0;
+    struct signal_ends said = {.at = {last->lat_e7, last->lng_e7},
+                               .at_us = ends ? last->eta_us + ETA_STAND_US : 0};
+    copy_id(said.driver_id, j->driver_id);
+    copy_id(said.booking_id, j->booking_id);
+    roster_ends(s->roster, &said);
+}
+
 static void journey_applied(const struct command *cmd, const struct decision *d,
                             const void *state) {
     (void)state;
     struct driver_service *s = cmd->service;
     const struct journey *j = d->state;
+    if (j != NULL && s->o.chain_eta_s > 0)
+        tell_end(s, j);
     if (j == NULL || !j->told)
         return;
     struct signal_eta said = {.at_us = j->seen_us, .stop_count = j->stop_count};

@@ -47,7 +47,8 @@ struct journey {
     int64_t booking_version;
     int32_t vehicle;
     bool done;
-    bool at_stop; /* the driver has said that he is at the next stop */
+    bool at_stop;   /* the driver has said that he is at the next stop */
+    bool goes_back; /* after the last one there will be one more: goods are to be brought back */
     struct journey_stop *stops;
     int32_t stop_count;
     int64_t next_stop;
@@ -77,7 +78,8 @@ struct journey_facts {
     int64_t leg_s;       /* by road from the newest of use to the next stop; < 0: not asked */
     int64_t leg_from_us; /* that fix */
     struct str plan;     /* a new one; absent: as it was */
-    bool elsewhere;      /* the driver has another booking under way, or none */
+    bool elsewhere;      /* the driver has another booking under way, or none … */
+    bool waits;          /* … and this one is what he does next: leg_s is until its first stop */
     int64_t legs_s[JOURNEY_STOPS_MAX]; /* of a begin, and of other stops than before */
 };
 
@@ -91,6 +93,9 @@ int journey_etas(struct store *reader, struct json_parser *p, struct str booking
 /* ---- journey_judge.c, pure ---- */
 /* J (being edited) is judged by what FACTS say, at NOW_US. Events go to RET. */
 void journey_judge(struct journey *j, const struct command *cmd, const struct decide_ctx *ctx,
+                   struct decision *ret);
+/* The same while J's driver finishes another booking before it: only when he will be there. */
+void journey_await(struct journey *j, const struct command *cmd, const struct decide_ctx *ctx,
                    struct decision *ret);
 /* Clears what is raised. */
 void journey_clear(struct journey *j, const struct command *cmd, const struct decide_ctx *ctx,

@@ -194,6 +194,15 @@ static void judge_arrivals(struct journey *j, const struct journey_facts *facts,
 
 /* ---- all of it ---- */
 
+/* Where he is meanwhile is of the other booking. */
+void journey_await(struct journey *j, const struct command *cmd, const struct decide_ctx *ctx,
+                   struct decision *ret) {
+    int64_t through_us = ctx->now_us - JOURNEY_EVERY_US;
+    j->through_us = through_us > j->through_us ? through_us : j->through_us;
+    judge_arrivals(j, cmd->facts, ctx->now_us);
+    judge_late(j, cmd, ctx, ret);
+}
+
 void journey_judge(struct journey *j, const struct command *cmd, const struct decide_ctx *ctx,
                    struct decision *ret) {
     const struct journey_facts *facts = cmd->facts;

@@ -117,6 +117,23 @@ static bool is_elsewhere(const struct driver_service *s, const struct journey *j
     return m != NULL && m->version > 0 && !str_is(j->booking_id, m->booking_id);
 }
 
+/* He finishes another booking first, and then comes from where that ends. */
+static void await(const struct driver_service *s, const struct journey *j, int64_t now_us,
+                  struct journey_facts *f) {
+    const struct member *m = roster_find(s->roster, j->driver_id);
+    struct router_leg leg;
+    if (m == NULL || !str_is(j->booking_id, m->next_id))
+        return;
+    f->waits = true;
+    if (m->ends_us == 0 || strcmp(m->ends_of, m->booking_id) != 0 || j->next_stop >= j->stop_count)
+        return;
+    s->o.router->ops->many_to_one(s->o.router, &m->ends_at, 1, stop_at(&j->stops[j->next_stop]),
+                                  (enum vehicle)j->vehicle, &leg);
+    f->leg_s = (m->ends_us > now_us ? (m->ends_us - now_us) / US_PER_S : 0) +
+               (leg.duration_s > 0 ? leg.duration_s : 0);
+    f->leg_from_us = now_us;
+}
+
 int journey_load_wake(struct command *cmd, struct store *store, int64_t now_us) {
     const struct driver_service *s = cmd->service;
     struct journey_facts *f = arena_new(cmd->arena, struct journey_facts);
@@ -133,8 +150,10 @@ int journey_load_wake(struct command *cmd, struct store *store, int64_t now_us) 
     if (j->done || j->wake_at_us == 0 || j->wake_at_us > now_us)
         return 0;
     f->elsewhere = is_elsewhere(s, j);
-    if (f->elsewhere)
+    if (f->elsewhere) {
+        await(s, j, now_us, f);
         return 0;
+    }
     err = read_fixes(cmd, store, j, f);
     if (err < 0)
         return err;

@@ -80,6 +80,8 @@ void driver_write(struct jw *w, const struct driver *d, const struct fleet_posit
     write_counters(w, d);
     jw_kv_i64(w, "documents_waiting", documents_waiting(d));
     jw_kv_str(w, "booking_id", driver_active(d) ? d->claim->booking_id : STR_NONE);
+    jw_kv_str(w, "next_booking_id",
+              d->next != NULL && d->next->active ? d->next->booking_id : STR_NONE);
     write_position(w, position);
     jw_kv_i64(w, "version", d->head.version);
     jw_kv_time(w, "created_at", d->created_at_us);
@@ -135,12 +137,14 @@ struct driver *driver_make(const struct command *cmd, const struct decide_ctx *c
     return d;
 }
 
-/* Off duty at once, or after the booking under way. An open offer is given back; its claim stays
- * until the booking has said so. */
+/* Off duty at once, or after the booking under way, and then without the next one. An open offer is
+ * given back; its claim stays until the booking has said so. */
 void driver_off_duty(struct driver *d, const char *why, const struct command *cmd,
                      const struct decide_ctx *ctx, struct decision *ret) {
-    if (driver_active(d))
+    if (driver_active(d)) {
+        driver_drop_next(d, why, cmd, ctx, ret);
         return;
+    }
     if (d->claim != NULL && d->duty != DUTY_OFF)
         driver_claim_event(d, d->claim, str_from(why), EV_DRIVER_DROPPED, cmd, ctx, ret);
     driver_set_duty(d, DUTY_OFF, cmd, ctx, ret);

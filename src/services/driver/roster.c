@@ -18,8 +18,8 @@
 
 struct roster {
     struct map members; /* by id */
-    struct fleet_index *index;
-    pthread_rwlock_t lock; /* guards index and the public part of members */
+    struct fleet_index *index, *ending;
+    pthread_rwlock_t lock; /* guards both indexes and the public part of members */
     struct bus *bus;
     bool shared;
     _Atomic int64_t on, busy, count;
@@ -30,6 +30,7 @@ struct roster *roster_new(struct bus *bus, bool shared) {
     r->bus = bus;
     r->shared = shared;
     r->index = fleet_index_new();
+    r->ending = fleet_index_new();
     map_init(&r->members);
     /* Readers come thirty thousand times a second; they must not keep the writer out for good. */
     pthread_rwlockattr_t attr;
@@ -53,6 +54,7 @@ struct roster *roster_free(struct roster *r) {
         member_free(m);
     map_free(&r->members);
     fleet_index_free(r->index);
+    fleet_index_free(r->ending);
     pthread_rwlock_destroy(&r->lock);
     free(r);
     return NULL;
@@ -116,6 +118,62 @@ static void place(struct roster *r, struct member *m) {
     fleet_index_put(r->index, &item);
 }
 
+/* The same for where he will be when he has finished. Behind the write lock. */
+static void place_end(struct roster *r, struct member *m) {
+    bool stands = m->duty == DUTY_BUSY && m->booking_id[0] != '\0' && m->next_id[0] == '\0' &&
+                  m->ends_us != 0 && strcmp(m->ends_of, m->booking_id) == 0;
+    if (!stands && m->ending)
+        fleet_index_remove(r->ending, str_from(m->id));
+    m->ending = stands;
+    if (!stands)
+        return;
+    struct fleet_item item = {.at = m->ends_at,
+                              .vehicle = m->vehicle,
+                              .free = true,
+                              .bearing_deg = -1,
+                              .speed_cmps = -1,
+                              .at_us = m->ends_us,
+                              .capacity_kg = (int32_t)m->capacity.kg,
+                              .owner = m};
+    memcpy(item.key, m->id, sizeof item.key);
+    fleet_index_put(r->ending, &item);
+}
+
+void roster_heard_ends(struct roster *r, const struct signal_ends *s) {
+    struct member *m = roster_find(r, str_from(s->driver_id));
+    if (m == NULL || (s->at_us == 0 && strcmp(m->ends_of, s->booking_id) != 0))
+        return;
+    pthread_rwlock_wrlock(&r->lock);
+    memcpy(m->ends_of, s->booking_id, sizeof m->ends_of);
+    m->ends_at = s->at;
+    m->ends_us = s->at_us;
+    place_end(r, m);
+    pthread_rwlock_unlock(&r->lock);
+}
+
+void roster_ends(struct roster *r, const struct signal_ends *s) {
+    const struct member *m = roster_find(r, str_from(s->driver_id));
+    bool known = m != NULL && m->ends_us == s->at_us && strcmp(m->ends_of, s->booking_id) == 0;
+    roster_heard_ends(r, s);
+    if (r->shared && !known)
+        r->bus->ops->signal(r->bus, SIGNAL_ENDS, s, sizeof *s);
+}
+
+int roster_about_to_finish(struct roster *r, struct str driver_id, struct signal_ends *ret) {
+    pthread_rwlock_rdlock(&r->lock);
+    const struct fleet_item *item = fleet_index_get(r->ending, driver_id);
+    if (item != NULL) {
+        const struct member *m = item->owner;
+        memset(ret, 0, sizeof *ret);
+        memcpy(ret->driver_id, m->id, sizeof ret->driver_id);
+        memcpy(ret->booking_id, m->ends_of, sizeof ret->booking_id);
+        ret->at = m->ends_at;
+        ret->at_us = m->ends_us;
+    }
+    pthread_rwlock_unlock(&r->lock);
+    return item != NULL ? 0 : ERR_NOT_FOUND;
+}
+
 static struct str name_copy(struct str name) {
     if (name.p == NULL)
         return STR_NONE;
@@ -162,6 +220,8 @@ static struct signal_driver news_of(const struct driver *d) {
     n.vehicle = d->vehicle != NULL ? (uint8_t)d->vehicle->kind : VEHICLE_NONE;
     n.capacity = vehicle_capacity(d->vehicle);
     n.claimed = d->claim != NULL;
+    if (d->next != NULL)
+        memcpy(n.next_id, d->next->booking_id.p, d->next->booking_id.len);
     n.version = d->head.version;
     n.merits = merits_of(d);
     return n;
@@ -172,7 +232,7 @@ static bool take(struct roster *r, struct member *m, const struct signal_driver 
     if (d->version <= m->version)
         return false; /* a commit whose answer was lost is heard of late */
     m->version = d->version;
-    if (d->claimed)
+    if (d->booking_id[0] == '\0' ? d->claimed : d->next_id[0] != '\0')
         m->reserved_until_us = 0; /* what he was reserved for has come */
     pthread_rwlock_wrlock(&r->lock);
     count_duty(r, m->duty, -1);
@@ -181,6 +241,7 @@ static bool take(struct roster *r, struct member *m, const struct signal_driver 
     m->vehicle = d->vehicle;
     m->capacity = d->capacity;
     m->claimed = d->claimed;
+    memcpy(m->next_id, d->next_id, sizeof m->next_id);
     m->merits = d->merits;
     memcpy(m->booking_id, d->booking_id, sizeof m->booking_id);
     if (!str_is(m->name, d->name)) {
@@ -188,6 +249,7 @@ static bool take(struct roster *r, struct member *m, const struct signal_driver 
         m->name = d->name[0] != '\0' ? name_copy(str_from(d->name)) : STR_NONE;
     }
     place(r, m);
+    place_end(r, m);
     pthread_rwlock_unlock(&r->lock);
     return true;
 }
@@ -275,6 +337,10 @@ const struct fleet_index *roster_index(const struct roster *r) {
     return r->index;
 }
 
+const struct fleet_index *roster_ending(const struct roster *r) {
+    return r->ending;
+}
+
 void roster_trim(struct roster *r, size_t max) {
     size_t idle = r->members.count - (size_t)(r->on + r->busy);
     if (idle <= max)
@@ -289,7 +355,7 @@ void roster_trim(struct roster *r, size_t max) {
             gone[count++] = m;
     }
     for (size_t i = 0; i < count; i++) {
-        CHECK(!gone[i]->placed);
+        CHECK(!gone[i]->placed && !gone[i]->ending);
         map_remove(&r->members, str_from(gone[i]->id));
         member_free(gone[i]);
     }

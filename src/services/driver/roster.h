@@ -28,7 +28,7 @@ struct trail_range {
 
 /* What the roster keeps of a driver's document; also how replicas tell each other of it. A C struct
  * as it lies in memory: one that changes gets another topic. */
-#define SIGNAL_DRIVER "driver.4"
+#define SIGNAL_DRIVER "driver.5"
 #define SIGNAL_NAME_BYTES_MAX 400 /* a longer name is cut, on maps only */
 /* What dispatch judges him by. */
 struct merits {
@@ -40,10 +40,19 @@ struct signal_driver {
     char driver_id[ID_TEXT_MAX];
     char booking_id[ID_TEXT_MAX]; /* under way; "" none */
     char name[SIGNAL_NAME_BYTES_MAX + 1];
+    char next_id[ID_TEXT_MAX];      /* what he is to do after that, or is asked to; "" nothing */
     uint8_t duty, vehicle, claimed; /* enum duty, enum vehicle, 0 or 1 */
     struct capacity capacity;       /* of the vehicle in use */
     int64_t version;
     struct merits merits;
+};
+
+/* He is about to finish that booking: there, and then. */
+#define SIGNAL_ENDS "ends"
+struct signal_ends {
+    char driver_id[ID_TEXT_MAX], booking_id[ID_TEXT_MAX];
+    struct point at;
+    int64_t at_us; /* 0: he is not */
 };
 
 struct member {
@@ -53,6 +62,11 @@ struct member {
     char booking_id[ID_TEXT_MAX]; /* under way; "" none */
     uint8_t duty, vehicle;        /* enum duty, enum vehicle */
     bool claimed, placed;         /* placed: stands in the index */
+    char next_id[ID_TEXT_MAX];    /* what comes after that; "" nothing */
+    bool ending;                  /* stands in the index of those about to finish */
+    char ends_of[ID_TEXT_MAX];    /* the booking that he is about to finish */
+    struct point ends_at;         /* … where … */
+    int64_t ends_us;              /* … and when, as is thought; 0: he is not, or nobody knows */
     struct capacity capacity;     /* of the vehicle in use */
     struct merits merits;
     /* the executor's */
@@ -79,6 +93,12 @@ struct member *roster_find(struct roster *r, struct str driver_id); /* NULL: not
 struct member *roster_meet(struct roster *r, struct str driver_id); /* makes him */
 /* His document is now D: copies what it needs, moves him on or off the map. */
 void roster_driver(struct roster *r, const struct driver *d);
+/* S is how it stands with what he carries; the others are told. */
+void roster_ends(struct roster *r, const struct signal_ends *s);
+/* Another has said so. */
+void roster_heard_ends(struct roster *r, const struct signal_ends *s);
+/* What he is about to finish, having nothing next. ERR_NOT_FOUND. Any thread. */
+int roster_about_to_finish(struct roster *r, struct str driver_id, struct signal_ends *ret);
 /* F is durable: if it is his newest it becomes his position. */
 void roster_fix(struct roster *r, struct member *m, const struct fix *f);
 /* The same where it is no news to others: read from the store, or heard from them. No signals. */
@@ -89,8 +109,10 @@ void roster_found_fix(struct roster *r, struct member *m, const struct fix *f);
 struct signal_position roster_signal(const struct member *m); /* as it would be signalled */
 /* Calls EACH for every member on duty or claimed. It may change him, but make no new one. */
 void roster_each_live(struct roster *r, void (*each)(void *arg, struct member *m), void *arg);
-/* For reading on the executor's thread without the lock. */
+/* For reading on the executor's thread without the lock, or behind it. The second: those about to
+ * finish what they carry and with nothing next, where that will be; an item's time is when. */
 const struct fleet_index *roster_index(const struct roster *r);
+const struct fleet_index *roster_ending(const struct roster *r);
 /* Forgets members off duty when there are more than MAX of them. */
 void roster_trim(struct roster *r, size_t max);
 

@@ -179,8 +179,8 @@ int32_t search_room(const struct driver_options *o, const struct search *s, int6
 /* ---- a round ---- */
 
 static void send_claim(const struct search *s, const struct dispatch_candidate *c,
-                       struct str offer_id, const struct command *cmd, const struct decide_ctx *ctx,
-                       struct decision *ret) {
+                       const struct search_near *n, struct str offer_id, const struct command *cmd,
+                       const struct decide_ctx *ctx, struct decision *ret) {
     struct ev_claim e = {
         .booking_id = s->booking_id,
         .offer_id = offer_id,
@@ -188,6 +188,8 @@ static void send_claim(const struct search *s, const struct dispatch_candidate *
         .driver_user_id = id_with_prefix(ctx->arena, c->driver_id, "usr"),
         .vehicle = s->vehicle,
         .rating = NAN,
+        .after = n->after,
+        .free_at_us = n->after.p != NULL ? ctx->now_us + n->free_in_s * US_PER_S : 0,
         .pickup_distance_m = c->distance_m,
         .pickup_eta_s = c->value[PART_ETA],
         .pickup = s->pickup,
@@ -282,7 +284,7 @@ static void go_round(struct search *s, const struct command *cmd, const struct d
         struct str offer_id = id_new(ctx->arena, "ofr", now_us, ctx->rng);
         round->candidates[i].offer_id = offer_id;
         add_asked(s, arena_str(ctx->arena, plan[i].driver_id), offer_id, now_us);
-        send_claim(s, &plan[i], offer_id, cmd, ctx, ret);
+        send_claim(s, &plan[i], &facts->near[plan[i].tag], offer_id, cmd, ctx, ret);
     }
     if (chosen == 0)
         s->radius_m = dispatch_next_radius(s->radius_m, o->search_radius_max_m);

@@ -53,6 +53,8 @@ struct search_candidate {
     int32_t reason_code; /* enum dispatch_reason */
     struct str reason;
     int64_t cost;              /* points; I64_ABSENT: barred, or chosen by hand */
+    struct str after;          /* the booking that he finishes first; absent: he is free */
+    int64_t free_in_s;         /* … within so long, of pickup_eta_s; I64_ABSENT: he is free */
     struct search_part *parts; /* what costs him something */
     int32_t part_count;
 };
@@ -98,6 +100,8 @@ struct search_near {
     int64_t distance_m;
     int64_t value[DISPATCH_PARTS]; /* eta -1: he cannot be asked now */
     enum dispatch_reason bar;      /* why not; REASON_NONE: he is free */
+    struct str after;  /* the booking that he finishes first, at AT; absent: he is there now */
+    int64_t free_in_s; /* … in so long; counts in his time to the pickup */
 };
 struct search_facts {
     struct search_near *near;
@@ -153,9 +157,9 @@ void search_release(const struct command *cmd, const struct search *keep);
 struct search_round *trace_round(struct search *s, const struct dispatch_candidate *plan,
                                  int32_t count, const struct search_near *near, int64_t now_us,
                                  struct arena *a);
-/* C as the trace keeps it. */
-struct search_candidate trace_candidate(const struct dispatch_candidate *c, struct str name,
-                                        struct arena *a);
+/* C, who is N, as the trace keeps it. */
+struct search_candidate trace_candidate(const struct dispatch_candidate *c,
+                                        const struct search_near *n, struct arena *a);
 /* How the offer ended, in the round where it was made; REASON_NONE: as it was. WORDS absent: those
  * of the reason. False: it is not in the trace. */
 bool trace_outcome(struct search *s, struct str offer_id, enum outcome outcome,

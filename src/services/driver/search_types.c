@@ -38,6 +38,8 @@ static const struct schema_field candidate_fields[] = {
     {"reason_code", S_ENUM, NULLED(search_candidate, reason_code), .names = dispatch_reason_names},
     {"reason", S_STR, NULLED(search_candidate, reason)},
     {"cost", S_I64, NULLED(search_candidate, cost)},
+    {"after_booking_id", S_ID, SHOWN(search_candidate, after), .hint = "bkg"},
+    {"free_in_s", S_I64, SHOWN(search_candidate, free_in_s)},
     {"parts", S_LIST, SHOWN(search_candidate, parts),
      .count_offset = offsetof(struct search_candidate, part_count), .sub = &part_schema,
      .max = DISPATCH_PARTS},

@@ -36,7 +36,8 @@ struct driver_service {
     unsigned char ref_secret[SIPHASH_KEY_BYTES]; /* of the references that customers see */
     struct {
         _Atomic uint64_t fixes, duplicates, rejected, rounds, claims;
-        _Atomic uint64_t ingested, strangers; /* requests of devices; those of nobody's */
+        _Atomic uint64_t ingested, strangers;  /* requests of devices; those of nobody's */
+        _Atomic uint64_t chained, chain_begun; /* next bookings: taken, begun */
     } stats;
 };
 
@@ -151,6 +152,9 @@ void driver_off_duty(struct driver *d, const char *why, const struct command *cm
 /* He (and the office, where it is its business) is told WHAT; who he is is filled in. wake.c */
 void driver_notice(const struct driver *d, const struct ev_notice *what, const struct command *cmd,
                    const struct decide_ctx *ctx, struct decision *ret);
+/* What D was to do next he will not do: its booking is told. Nothing next: nothing. */
+void driver_drop_next(const struct driver *d, const char *why, const struct command *cmd,
+                      const struct decide_ctx *ctx, struct decision *ret);
 /* Parts of the wake-up: when each is due (0: never), and what it does to D if it is. */
 int64_t claim_wake_at(const struct driver *d); /* claims.c */
 void claim_wake(const struct command *cmd, const struct decide_ctx *ctx, struct driver *d,

@@ -95,11 +95,17 @@ static void see_eta(void *consumer, struct str topic, const void *data, size_t l
 }
 
 static void open_house(struct rig *r) {
-    static const char *const types[] = {EV_DISPATCH_CLAIM,     EV_DISPATCH_OFFERED,
-                                        EV_DISPATCH_REFUSED,   EV_DRIVER_DROPPED,
-                                        EV_DRIVER_CLAIM_STALE, EV_TRACKING_REACHED,
-                                        EV_TRACKING_LEFT,      EV_ALERT_RAISED,
-                                        EV_ALERT_CLEARED,      NULL};
+    static const char *const types[] = {EV_DISPATCH_CLAIM,
+                                        EV_DISPATCH_OFFERED,
+                                        EV_DISPATCH_REFUSED,
+                                        EV_DRIVER_DROPPED,
+                                        EV_DRIVER_CLAIM_STALE,
+                                        EV_TRACKING_REACHED,
+                                        EV_TRACKING_LEFT,
+                                        EV_ALERT_RAISED,
+                                        EV_ALERT_CLEARED,
+                                        EV_DRIVER_NEXT_BEGUN,
+                                        NULL};
     struct house *h = r->house;
     static const char *const notices[] = {EV_DRIVER_NOTICE, NULL};
     static const char *const released[] = {EV_FILE_RELEASED, NULL};

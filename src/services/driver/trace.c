@@ -44,11 +44,30 @@ static void keep_parts(const struct dispatch_candidate *c, struct search_candida
     }
 }
 
-struct search_candidate trace_candidate(const struct dispatch_candidate *c, struct str name,
-                                        struct arena *a) {
+/* Up, for what lasts a moment is not nothing. */
+static long long minutes(int64_t s) {
+    return (long long)(s + 59) / 60;
+}
+
+/* When he will be free comes before whatever else is said of him. */
+static void keep_chain(const struct dispatch_candidate *c, const struct search_near *n,
+                       struct search_candidate *ret, struct arena *a) {
+    ret->free_in_s = I64_ABSENT;
+    if (n->after.p == NULL)
+        return;
+    ret->after = n->after;
+    ret->free_in_s = n->free_in_s;
+    if (c->rank > 0)
+        ret->reason = arena_printf(a, "finishes %.*s in %lld min, then %lld min away; %.*s",
+                                   STR_ARG(n->after), minutes(n->free_in_s),
+                                   minutes(c->value[PART_ETA] - n->free_in_s), STR_ARG(c->words));
+}
+
+struct search_candidate trace_candidate(const struct dispatch_candidate *c,
+                                        const struct search_near *n, struct arena *a) {
     bool ranked = c->rank > 0;
     struct search_candidate kept = {.driver_id = c->driver_id,
-                                    .name = name,
+                                    .name = n->name,
                                     .rank = ranked ? c->rank : I64_ABSENT,
                                     .distance_m = c->distance_m,
                                     .pickup_eta_s = ranked ? c->value[PART_ETA] : I64_ABSENT,
@@ -58,6 +77,7 @@ struct search_candidate trace_candidate(const struct dispatch_candidate *c, stru
                                     .reason_code = (int32_t)c->reason,
                                     .reason = c->words};
     keep_parts(c, &kept, a);
+    keep_chain(c, n, &kept, a);
     return kept;
 }
 
@@ -79,7 +99,7 @@ struct search_round *trace_round(struct search *s, const struct dispatch_candida
     r->candidate_count = count < CANDIDATES_MAX ? count : CANDIDATES_MAX;
     r->candidates = arena_array(a, struct search_candidate, r->candidate_count);
     for (int32_t i = 0; i < r->candidate_count; i++)
-        r->candidates[i] = trace_candidate(&plan[i], near[plan[i].tag].name, a);
+        r->candidates[i] = trace_candidate(&plan[i], &near[plan[i].tag], a);
     return r;
 }
 
@@ -123,6 +143,7 @@ void trace_manual(struct search *s, struct str driver_id, struct str name, struc
         .pickup_eta_s = I64_ABSENT,
         .score = I64_ABSENT,
         .cost = I64_ABSENT,
+        .free_in_s = I64_ABSENT,
         .outcome = (int32_t)outcome,
         .reason_code = (int32_t)reason,
         .reason = reason != REASON_NONE ? dispatch_reason_words(reason) : STR_NONE};
@@ -179,7 +200,7 @@ void candidates_get(struct call *c) {
     jw_key(&w, "items");
     jw_array(&w);
     for (int32_t i = 0; i < f.near_count; i++) {
-        struct search_candidate k = trace_candidate(&plan[i], f.near[plan[i].tag].name, &c->arena);
+        struct search_candidate k = trace_candidate(&plan[i], &f.near[plan[i].tag], &c->arena);
         k.outcome = OUTCOME_NONE; /* nobody has been asked */
         schema_write(&search_candidate_schema, &k, S_OUT, &w);
     }

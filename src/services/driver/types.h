@@ -1,6 +1,7 @@
 /* What the driver service keeps of a driver: one document with his profile, vehicle, duty, the one
- * claim on him, his rating and counters; and a document for each day he earned something. Plain
- * structs and their schemas; they live in the arena of whoever decoded or decided them.
+ * claim on him (and one on what he does next), his rating and counters; and a document for each day
+ * he earned something. Plain structs and their schemas; they live in the arena of whoever decoded
+ * or decided them.
  */
 #ifndef LORRY_DRIVER_TYPES_H
 #define LORRY_DRIVER_TYPES_H
@@ -43,8 +44,11 @@ struct driver_claim {
     bool at_once; /* the booking is asked to take it as accepted */
     int64_t since_us;
     int64_t
-        expires_at_us; /* of the offer; 0: the booking has not recorded it, so it is not shown */
-    int64_t ask_at_us; /* when to ask the booking what became of it; of no use once active */
+        expires_at_us;  /* of the offer; 0: the booking has not recorded it, so it is not shown */
+    int64_t ask_at_us;  /* when to ask the booking what became of it; of no use once active */
+    struct str after;   /* of a next one: the present one, which ends before it; else absent */
+    int64_t free_at_us; /* … which was likely to have ended by then */
+    int64_t give_up_at_us; /* … and if it has not by then, it is not waited for any longer */
     struct ev_point *pickup, *dropoff; /* NULL: not known */
     int64_t stop_count, pickup_distance_m, pickup_eta_s, earning;
     int64_t cash; /* that he would take at its stops; I64_ABSENT: none */
@@ -100,6 +104,7 @@ struct driver {
     struct driver_vehicle *vehicles;
     int32_t vehicle_count;      /* ≤ VEHICLES_MAX */
     struct driver_claim *claim; /* NULL: none */
+    struct driver_claim *next;  /* what comes after an active claim, taken or not; NULL: nothing */
     struct document *documents;
     int32_t document_count; /* ≤ DOCUMENTS_MAX */
     bool lapsed;            /* suspended for what his documents lack: lifted when it is there */

@@ -416,6 +416,8 @@ static struct str offer_json(const struct ev_booking *b, struct arena *a) {
         jw_key(&w, "load");
         schema_write(&ev_load_schema, b->load, S_OUT, &w);
     }
+    if (b->offer->free_at_us != 0)
+        jw_kv_time(&w, "free_at", b->offer->free_at_us);
     jw_end(&w);
     return buf_str(&out);
 }
@@ -548,6 +550,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_RETURNED, &ev_booking_schema, on_booking},
     {EV_BOOKING_STOPS_CHANGED, &ev_booking_schema, on_booking},
     {EV_BOOKING_NOTE_CHANGED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_DRIVER_FREE, &ev_booking_schema, on_booking},
     {EV_BOOKING_RATED, &ev_booking_schema, on_booking},
     {EV_BOOKING_SCHEDULED, &ev_booking_schema, on_booking},
     {EV_BOOKING_RESCHEDULED, &ev_booking_schema, on_booking},

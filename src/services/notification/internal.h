@@ -93,12 +93,17 @@ void inbox_tick(struct notification_service *n, struct store *writer, int64_t no
 
 /* ---- positions.c ---- */
 
+struct eta_heard {
+    struct signal_eta said;
+    uint64_t stamp;
+};
 struct position {
     struct signal_position latest;
-    uint64_t stamp;         /* rises with every change of any */
-    int32_t index;          /* its place in `all`, as long as it is known */
-    struct signal_eta *eta; /* of the booking under way; NULL: not heard. Behind the lock */
-    uint64_t eta_stamp;
+    uint64_t stamp; /* rises with every change of any */
+    int32_t index;  /* its place in `all`, as long as it is known */
+    /* Of the booking under way, and of another one, which comes after it; NULL: not heard. Behind
+     * the lock. */
+    struct eta_heard *eta, *next_eta;
     int64_t heard_us;
     struct position *before, *next; /* of those who are on duty, or off, by heard_us */
 };
@@ -108,6 +113,7 @@ struct position_list {
 struct positions {
     pthread_rwlock_t lock;
     struct map by_driver, by_booking; /* struct position; by_booking: of the active booking */
+    struct map etas;                  /* struct eta_heard, by booking */
     struct position **all;            /* NULL: a free place */
     uint64_t *stamps;                 /* of all, side by side: looking through them is quick */
     int32_t *free_places;

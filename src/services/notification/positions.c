@@ -18,19 +18,23 @@ void positions_init(struct positions *p) {
     pthread_rwlock_init(&p->lock, NULL);
     map_init(&p->by_driver);
     map_init(&p->by_booking);
+    map_init(&p->etas);
 }
 
 void positions_free(struct positions *p) {
     free(p->free_places);
     for (int32_t i = 0; i < p->count; i++) {
-        if (p->all[i] != NULL)
+        if (p->all[i] != NULL) {
             free(p->all[i]->eta);
+            free(p->all[i]->next_eta);
+        }
         free(p->all[i]);
     }
     free(p->all);
     free(p->stamps);
     map_free(&p->by_driver);
     map_free(&p->by_booking);
+    map_free(&p->etas);
     pthread_rwlock_destroy(&p->lock);
 }
 
@@ -38,6 +42,26 @@ static void forget_booking(struct positions *p, struct position *position) {
     struct str booking_id = str_from(position->latest.booking_id);
     if (booking_id.len > 0 && map_get(&p->by_booking, booking_id) == position)
         map_remove(&p->by_booking, booking_id);
+}
+
+/* Returns NULL. */
+static struct eta_heard *forget_eta(struct positions *p, struct eta_heard *eta) {
+    if (eta != NULL && map_get(&p->etas, str_from(eta->said.booking_id)) == eta)
+        map_remove(&p->etas, str_from(eta->said.booking_id));
+    free(eta);
+    return NULL;
+}
+
+/* He has another booking under way, or none: what was told of that one is told on. */
+static void take_booking(struct positions *p, struct position *position) {
+    const char *now = position->latest.booking_id;
+    if (position->eta != NULL && strcmp(position->eta->said.booking_id, now) != 0)
+        position->eta = forget_eta(p, position->eta);
+    if (position->next_eta == NULL || strcmp(position->next_eta->said.booking_id, now) != 0)
+        return;
+    forget_eta(p, position->eta);
+    position->eta = position->next_eta;
+    position->next_eta = NULL;
 }
 
 static int32_t free_place(struct positions *p) {
@@ -86,7 +110,8 @@ static void forget(struct positions *p, struct position *position) {
     p->all[position->index] = NULL;
     p->stamps[position->index] = 0; /* newer than nobody's stamp: passed over */
     p->free_places[p->free_count++] = position->index;
-    free(position->eta);
+    forget_eta(p, position->eta);
+    forget_eta(p, position->next_eta);
     free(position);
 }
 
@@ -127,10 +152,7 @@ void notification_service_position(struct notification_service *n,
         position = position_add(p, said->driver_id, sizeof(said->driver_id));
     }
     position->latest = *said;
-    if (position->eta != NULL && strcmp(position->eta->booking_id, said->booking_id) != 0) {
-        free(position->eta);
-        position->eta = NULL;
-    }
+    take_booking(p, position);
     list_join(p, position, now_us);
     position->stamp = p->stamps[position->index] = ++p->stamp;
     if (said->booking_id[0] != 0)
@@ -181,10 +203,12 @@ void positions_on_eta(void *consumer, struct str topic, const void *data, size_t
     pthread_rwlock_wrlock(&p->lock);
     struct position *position = map_get(&p->by_driver, str_from(said.driver_id));
     if (position != NULL) {
-        if (position->eta == NULL)
-            position->eta = xmalloc(sizeof(said));
-        *position->eta = said;
-        position->eta_stamp = ++p->stamp;
+        bool now = strcmp(position->latest.booking_id, said.booking_id) == 0;
+        struct eta_heard **of = now ? &position->eta : &position->next_eta;
+        forget_eta(p, *of);
+        *of = xmalloc(sizeof(**of));
+        **of = (struct eta_heard){said, ++p->stamp};
+        map_put(&p->etas, str_from((*of)->said.booking_id), *of);
     }
     pthread_rwlock_unlock(&p->lock);
 }
@@ -192,11 +216,10 @@ void positions_on_eta(void *consumer, struct str topic, const void *data, size_t
 bool positions_eta(struct positions *p, struct str booking_id, uint64_t after,
                    struct signal_eta *ret) {
     pthread_rwlock_rdlock(&p->lock);
-    const struct position *position = map_get(&p->by_booking, booking_id);
-    bool news = position != NULL && position->eta != NULL && position->eta_stamp > after &&
-                str_is(booking_id, position->eta->booking_id);
+    const struct eta_heard *eta = map_get(&p->etas, booking_id);
+    bool news = eta != NULL && eta->stamp > after;
     if (news)
-        *ret = *position->eta;
+        *ret = eta->said;
     pthread_rwlock_unlock(&p->lock);
     return news;
 }

@@ -102,6 +102,8 @@ static struct str choice_of(struct str kind) {
         return STR("document");
     if (str_starts(kind, "recurrence_"))
         return STR("expired"); /* as any booking that does not come about */
+    if (str_is(kind, "booking_assigned_next"))
+        return STR("assigned");
     return str_sub(kind, strlen("booking_"), kind.len);
 }
 
@@ -333,7 +335,10 @@ void recipients_add(struct event_turn *t, const struct ev_booking *b) {
         if (!str_is(t->event->type, changes[i]) || b->state <= BOOKING_NONE ||
             b->state >= BOOKING_STATE_COUNT)
             continue;
-        struct str kind = arena_printf(t->arena, "booking_%s", booking_state_names[b->state]);
+        bool waits = str_is(t->event->type, EV_BOOKING_ASSIGNED) && b->offer != NULL &&
+                     b->offer->free_at_us != 0;
+        struct str kind = arena_printf(t->arena, "booking_%s%s", booking_state_names[b->state],
+                                       waits ? "_next" : "");
         add_for(t, b->customer_id, kind, &about);
         add_for(t, b->driver_user_id, kind, &about);
     }

@@ -629,6 +629,28 @@ static void test_bad_preferences(void **state) {
     kit_end(k, &p);
 }
 
+/* Whoever waits for a driver who finishes something else is not told that he is on the way. */
+static void test_next(void **state) {
+    (void)state;
+    struct postbox p;
+    struct kit *k = kit_with(&p);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    register_account(k, who.user_id, ROLE_CUSTOMER);
+    struct ev_booking b = kit_booking(k, who.user_id);
+    struct ev_offer offer = {.id = house_id(k->h, "ofr"), .free_at_us = k->h->now_us + US_PER_S};
+    b.offer = &offer;
+    move(k, &b, EV_BOOKING_ASSIGNED, BOOKING_ASSIGNED);
+    assert_int_equal(p.count, 1); /* by default: it is one of "assigned" */
+    assert_non_null(strstr(p.letters[0].subject, "is finishing another job nearby"));
+    offer.free_at_us = 0;
+    move(k, &b, EV_BOOKING_DRIVER_FREE, BOOKING_ASSIGNED);
+    assert_int_equal(p.count, 1);
+    move(k, &b, EV_BOOKING_ASSIGNED, BOOKING_ASSIGNED);
+    assert_int_equal(p.count, 2);
+    assert_non_null(strstr(p.letters[1].subject, "A driver has taken"));
+    kit_end(k, &p);
+}
+
 /* The house's clock shows 10:00 UTC when it is made: 11:00 in Stockholm, in winter. */
 static void test_quiet_hours(void **state) {
     (void)state;
@@ -690,6 +712,7 @@ static void test_words(void **state) {
                                         "new_sign_in",
                                         "booking_requested",
                                         "booking_assigned",
+                                        "booking_assigned_next",
                                         "booking_arrived_pickup",
                                         "booking_picked_up",
                                         "booking_arrived_dropoff",
@@ -776,6 +799,7 @@ int main(void) {
         cmocka_unit_test(test_preferences),
         cmocka_unit_test(test_chosen_early),
         cmocka_unit_test(test_bad_preferences),
+        cmocka_unit_test(test_next),
         cmocka_unit_test(test_quiet_hours),
         cmocka_unit_test(test_quiet_until),
         cmocka_unit_test(test_words),

@@ -141,6 +141,47 @@ static void arrival_times_are_pushed(void **state) {
     kit_free(k);
 }
 
+/* Whoever waits for a driver who finishes another booking hears when he will come, not where he is;
+ * and what is told of the one does not push out what is told of the other. */
+static void arrival_times_of_what_comes_next(void **state) {
+    (void)state;
+    struct world w = world_new(32);
+    struct kit *k = w.k;
+    struct bus *bus = k->h->bus;
+    struct str first = house_id(k->h, "bkg");
+    struct signal_eta eta = {.stop_count = 2}, before = {.stop_count = 2};
+    copy_text(eta.driver_id, sizeof eta.driver_id, w.driver_id);
+    copy_text(eta.booking_id, sizeof eta.booking_id, w.b.booking_id);
+    eta.stops[0].eta_us = k->h->now_us + 600 * US_PER_S;
+    before = eta;
+    copy_text(before.booking_id, sizeof before.booking_id, first);
+    house_socket_text(w.c->s, w.watch);
+    expect_watching(w.c, w.b.booking_id);
+    kit_position(k, w.driver_id, first, 57.7, 11.9, false);
+    bus->ops->signal(bus, SIGNAL_ETA, &before, sizeof before);
+    bus->ops->signal(bus, SIGNAL_ETA, &eta, sizeof eta);
+    tick(k);
+    assert_true(kit_has(client_take(w.c), "\"type\":\"eta\""));
+    expect_nothing(w.c);
+    struct signal_eta found;
+    assert_true(positions_eta(&k->n->positions, first, 0, &found));
+    kit_position(k, w.driver_id, w.b.booking_id, 57.7, 11.91, false); /* he comes */
+    tick(k);
+    assert_true(kit_has(client_take(w.c), "\"type\":\"position\""));
+    expect_nothing(w.c); /* that time is known */
+    assert_false(positions_eta(&k->n->positions, first, 0, &found));
+    assert_true(positions_eta(&k->n->positions, w.b.booking_id, 0, &found));
+    eta.stops[0].eta_us += 60 * US_PER_S;
+    bus->ops->signal(bus, SIGNAL_ETA, &eta, sizeof eta);
+    tick(k);
+    assert_true(kit_has(client_take(w.c), "\"type\":\"eta\""));
+    kit_position(k, w.driver_id, w.b.booking_id, 57.7, 11.91, true); /* off duty: forgotten */
+    house_advance(k->h, 3600 * US_PER_S);
+    kit_position(k, first, first, 57.7, 11.91, false);
+    assert_false(positions_eta(&k->n->positions, w.b.booking_id, 0, &found));
+    kit_free(k);
+}
+
 static void an_unknown_booking_is_refused_after_a_moment(void **state) {
     (void)state;
     struct world w = world_new(2);
@@ -682,6 +723,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_booking_is_watched_by_its_people_and_staff),
         cmocka_unit_test(arrival_times_are_pushed),
+        cmocka_unit_test(arrival_times_of_what_comes_next),
         cmocka_unit_test(an_unknown_booking_is_refused_after_a_moment),
         cmocka_unit_test(a_brand_new_booking_can_be_watched_at_once),
         cmocka_unit_test(what_is_asked_for_can_be_taken_back),

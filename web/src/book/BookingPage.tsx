@@ -145,8 +145,9 @@ function Head({ booking }: { booking: Schemas['Booking'] }) {
         <bdi>{booking.code}</bdi> · {day(booking.created_at)}
       </p>
       <h1 className="text-xl font-semibold">
-        <StateWord state={booking.state} />
+        <StateWord state={booking.state} driver={booking.driver} />
       </h1>
+      {booking.driver?.free_at && <p>{t('booking.waits')}</p>}
       {next?.eta && (
         <p className="figures text-lg">
           {between

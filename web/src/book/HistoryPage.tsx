@@ -95,7 +95,7 @@ function Row({ booking }: { booking: Schemas['Booking'] }) {
               to={last?.address ?? t('stop.dropoff')}
             />
           </span>
-          <StateWord state={booking.state} className="text-sm" />
+          <StateWord state={booking.state} driver={booking.driver} className="text-sm" />
           <span className="block text-sm text-quiet">
             {booking.state === 'scheduled' && booking.pickup_window ? (
               <When window={booking.pickup_window} />

@@ -29,15 +29,23 @@ export function useStateWord(): (state: Schemas['BookingState']) => string {
   return (state) => t(`state.${state}`, office ? { context: 'office' } : {})
 }
 
-export function StateWord({ state, className }: { state: Schemas['BookingState']; className?: string }) {
+type Props = {
+  state: Schemas['BookingState']
+  /** Of whoever has it. Who finishes another job first is not on the way yet. */
+  driver?: { free_at?: string } | null
+  className?: string
+}
+export function StateWord({ state, driver, className }: Props) {
+  const { t } = useTranslation()
   const word = useStateWord()
-  const [icon, colour] = marks[state]
+  const waits = driver?.free_at !== undefined
+  const [icon, colour] = waits ? ['◷', 'text-waits'] : marks[state]
   return (
     <span className={cx('inline-flex items-baseline gap-2', colour, className)}>
       <span aria-hidden className={cx(icon === '➤' && 'rtl:-scale-x-100')}>
         {icon}
       </span>
-      {word(state)}
+      {waits ? t('state.waits') : word(state)}
     </span>
   )
 }

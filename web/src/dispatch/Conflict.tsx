@@ -12,7 +12,7 @@ export function Conflict({ error, booking }: { error: unknown; booking: Booking 
     <div role="alert" className="grid gap-1 rounded-control border border-waits p-3 text-sm">
       <p>{error.kind === 'driver-unavailable' ? sayProblem(t, error) : t('hands.changed')}</p>
       <p>
-        {t('hands.now')}: <StateWord state={booking.state} />{' '}
+        {t('hands.now')}: <StateWord state={booking.state} driver={booking.driver} />{' '}
         {booking.driver && <bdi className="font-medium">{booking.driver.name}</bdi>}
       </p>
     </div>

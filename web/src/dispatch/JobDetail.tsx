@@ -84,7 +84,8 @@ function Detail({ booking, now, onDropped }: DetailProps) {
     <>
       <header>
         <h2 className="text-lg font-semibold">
-          <bdi className="figures">{booking.code}</bdi> · <StateWord state={booking.state} />
+          <bdi className="figures">{booking.code}</bdi> ·{' '}
+          <StateWord state={booking.state} driver={booking.driver} />
         </h2>
         <p className="text-sm text-quiet">
           {t(`vehicle.${booking.vehicle}`)} · {money(booking.price.total, booking.price.currency)} ·{' '}
@@ -143,6 +144,11 @@ function Detail({ booking, now, onDropped }: DetailProps) {
             <a dir="ltr" className="inline-block text-accent underline" href={`tel:${booking.driver.phone}`}>
               {booking.driver.phone}
             </a>
+          )}
+          {booking.driver.free_at && (
+            <span className="figures block text-waits">
+              {t('hands.finishes', { when: clock(booking.driver.free_at) })}
+            </span>
           )}
         </p>
       )}

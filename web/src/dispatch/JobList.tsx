@@ -206,7 +206,7 @@ const Row = memo(function Row({ booking, y, chosen, selected, now, acts, place, 
       </span>
       <span className="flex items-baseline gap-2 text-sm">
         <bdi className="figures font-medium">{booking.code}</bdi>
-        <StateWord state={booking.state} className="min-w-0 grow truncate" />
+        <StateWord state={booking.state} driver={booking.driver} className="min-w-0 grow truncate" />
         {need === 'unassigned-late' && (
           <span className="font-medium text-bad">
             !{' '}

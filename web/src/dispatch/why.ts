@@ -5,7 +5,10 @@ import type { Schemas } from '@/api/client.ts'
 import { duration, number, percent } from '@/i18n/format.ts'
 
 type Part = Schemas['DispatchPart']
-type Told = Pick<Schemas['Candidate'], 'reason_code' | 'reason' | 'parts' | 'pickup_eta_s'>
+type Told = Pick<
+  Schemas['Candidate'],
+  'reason_code' | 'reason' | 'parts' | 'pickup_eta_s' | 'after_booking_id' | 'free_in_s'
+>
 
 const decides: Partial<Record<NonNullable<Told['reason_code']>, Part['part']>> = {
   farther: 'eta',
@@ -25,6 +28,11 @@ export function sayPart({ part, value }: Pick<Part, 'part' | 'value'>): string {
 }
 
 export function sayWhy(t: TFunction, c: Told): string {
+  if (c.after_booking_id === undefined || c.reason_code === null) return sayReason(t, c)
+  return t('why.after', { free: duration(c.free_in_s ?? 0), why: sayReason(t, c) })
+}
+
+function sayReason(t: TFunction, c: Told): string {
   if (c.reason_code === null) return c.reason ?? ''
   const part = c.parts?.find((p) => p.part === decides[c.reason_code as keyof typeof decides])
   const value = part ? sayPart(part) : ''

@@ -16,7 +16,7 @@ import {
   useDriveLive,
   useDriver,
   useGpsWhile,
-  useJob,
+  useJobs,
   useNotice,
   useOffer,
   useOutbox,
@@ -38,11 +38,13 @@ const PapersPage = part(async () => {
 
 export function Component() {
   const driver = useDriver().value
-  const job = useJob().value
+  const jobs = useJobs().value
+  const job = jobs?.now
   const onDuty = driver !== undefined && driver.duty !== 'off'
   const [notice, note, forget] = useNotice()
   const asked = useOffer(onDuty)
-  const offer = asked?.booking_id === job?.id ? null : asked // his already
+  const isHis = [job, jobs?.next].some((b) => b && b.id === asked?.booking_id)
+  const offer = isHis ? null : asked
   useOutbox()
   useDriveLive(note)
   useGpsWhile(onDuty)

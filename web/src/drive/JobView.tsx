@@ -8,7 +8,7 @@ import { Waiting } from '@/booking/Extras.tsx'
 import { GoodsList } from '@/booking/Goods.tsx'
 import { canCall } from '@/booking/people.ts'
 import { mustConfirm, StopCash } from '@/cash/StopCash.tsx'
-import { moment, money } from '@/i18n/format.ts'
+import { clock, moment, money } from '@/i18n/format.ts'
 import { Button, cx } from '@/ui/index.tsx'
 import { canFail, canRelease, currentStop, missingAt, nextStep, suggestedStep } from './acts.ts'
 import { FailDialog } from './FailDialog.tsx'
@@ -22,8 +22,8 @@ const JobMap = part(() => import('./JobMap.tsx'))
 /** A second press that comes sooner was meant for the step before. */
 const SETTLE_MS = 800
 
-type Props = { job: Schemas['Booking']; unsent: number; said: ReactNode }
-export function JobView({ job, unsent, said }: Props) {
+type Props = { job: Schemas['Booking']; next: Schemas['Booking'] | null; unsent: number; said: ReactNode }
+export function JobView({ job, next, unsent, said }: Props) {
   const stop = currentStop(job)
   return (
     <div className="flex min-h-full flex-col md:h-full md:min-h-0 md:flex-row-reverse">
@@ -39,6 +39,7 @@ export function JobView({ job, unsent, said }: Props) {
         <GpsLine />
         <More job={job} />
         {canRelease(job.state) && unsent === 0 && <ReleaseDialog job={job} />}
+        {next && <ComesNext job={next} />}
         <Next job={job} stop={stop} />
       </div>
     </div>
@@ -137,6 +138,30 @@ function More({ job }: { job: Schemas['Booking'] }) {
         </ol>
       </details>
     </>
+  )
+}
+
+/** What he has taken to do after this; he may give it back. */
+function ComesNext({ job }: { job: Schemas['Booking'] }) {
+  const { t } = useTranslation()
+  const [from, to] = [job.stops[0], job.stops.at(-1)]
+  return (
+    <section
+      aria-labelledby="comes-next"
+      className="grid gap-2 rounded-panel border border-line p-3 [&_button]:scroll-mb-40"
+    >
+      <h2 id="comes-next" className="font-semibold">
+        {t('drive.next.title')} <bdi className="text-sm font-normal text-quiet">{job.code}</bdi>
+      </h2>
+      <p>
+        <bdi>{from?.address ?? t('stop.pickup')}</bdi>{' '}
+        <span className="inline-block rtl:-scale-x-100">→</span> <bdi>{to?.address ?? t('stop.dropoff')}</bdi>
+      </p>
+      {job.driver?.free_at && (
+        <p className="figures text-quiet">{t('drive.next.due', { when: clock(job.driver.free_at) })}</p>
+      )}
+      <ReleaseDialog job={job} />
+    </section>
   )
 }
 

@@ -69,7 +69,7 @@ export function OfferSheet({ offer, note }: Props) {
               <span aria-hidden className="text-accent motion-safe:animate-pulse">
                 ●
               </span>{' '}
-              {t('drive.offer.title')}
+              {t(offer.free_at ? 'drive.offer.titleNext' : 'drive.offer.title')}
             </AlertDialog.Title>
             <span role="timer" className="figures text-lg text-waits">
               {countdown(left)}
@@ -79,7 +79,7 @@ export function OfferSheet({ offer, note }: Props) {
             {money(offer.earning.amount, offer.earning.currency)}
           </p>
           <AlertDialog.Description className="figures text-lg">
-            {t('drive.offer.pickup', {
+            {t(offer.free_at ? 'drive.offer.pickupNext' : 'drive.offer.pickup', {
               distance: distance(offer.pickup_distance_m),
               time: duration(offer.pickup_eta_s),
             })}

@@ -9,7 +9,7 @@ import { clock } from '@/i18n/format.ts'
 import { Button, cx, Failure, Panel, Skeleton } from '@/ui/index.tsx'
 import { allowSound } from './attention.ts'
 import { GpsLine } from './GpsLine.tsx'
-import { driverKey, type Notice, useDriver, useIsOld, useJob, useWaiting } from './hooks.ts'
+import { driverKey, type Notice, useDriver, useIsOld, useJobs, useWaiting } from './hooks.ts'
 import { outbox } from './outbox.ts'
 import { StopsChanged } from './StopsChanged.tsx'
 import { VehicleForm } from './VehicleForm.tsx'
@@ -21,13 +21,13 @@ const JobView = part(async () => ({ default: (await jobView()).JobView }))
 type Props = { notice: Notice | null; onRead: () => void }
 export function WorkPage({ notice, onRead }: Props) {
   const driver = useDriver()
-  const job = useJob()
-  if (driver.value === undefined || job.value === undefined) {
-    const error = driver.error ?? job.error
+  const jobs = useJobs()
+  if (driver.value === undefined || jobs.value === undefined) {
+    const error = driver.error ?? jobs.error
     return (
       <div className="grid gap-3 p-4">
         {error ? (
-          <Failure size="drive" error={error} retry={driver.error ? driver.retry : job.retry} />
+          <Failure size="drive" error={error} retry={driver.error ? driver.retry : jobs.retry} />
         ) : (
           <>
             <Skeleton className="h-drive" />
@@ -37,19 +37,20 @@ export function WorkPage({ notice, onRead }: Props) {
       </div>
     )
   }
+  const { now: job, next } = jobs.value
   const said = (
     <>
-      <OldLine at={Math.min(driver.at, job.at)} />
+      <OldLine at={Math.min(driver.at, jobs.at)} />
       <UnsentLine />
       <RefusalCard />
-      {job.value && <StopsChanged job={job.value} />}
+      {job && <StopsChanged job={job} />}
       {notice && <NoticeCard notice={notice} onRead={onRead} />}
     </>
   )
-  if (job.value !== null)
+  if (job !== null)
     return (
       <Suspense fallback={<Skeleton className="m-4 h-64" />}>
-        <JobView job={job.value} unsent={job.unsent} said={said} />
+        <JobView job={job} next={next} unsent={jobs.unsent} said={said} />
       </Suspense>
     )
   return (

@@ -8,15 +8,16 @@ import { currentUser, serverNow } from '@/api/session.ts'
 import { takeBooking, useLiveStatus, useNow } from '@/app/hooks.ts'
 import { suggestTheme } from '@/app/theme.ts'
 import { keepContacts } from '@/booking/people.ts'
-import { nextStep, withActs } from './acts.ts'
+import { nextStep } from './acts.ts'
 import { keepAwake } from './attention.ts'
 import { type Gps, gps } from './gps.ts'
+import { asDone, type Jobs, jobsOf, losing, taking } from './jobs.ts'
 import { outbox, type Waiting } from './outbox.ts'
 import { type Remembered, recall, remember } from './store.ts'
 import { isNight } from './sun.ts'
 
 export const driverKey = ['driver']
-export const jobKey = ['bookings', 'mine']
+const jobsKey = ['bookings', 'jobs']
 const offersKey = ['offers']
 const OLD_MS = 10_000
 
@@ -43,20 +44,20 @@ function useSeen<T>(key: string[], ask: () => Promise<T>): Seen<T> {
 export function useDriver(): Seen<Schemas['Driver']> {
   return useSeen(driverKey, () => data(api.GET('/v1/driver')))
 }
-/** The booking that is his to do, as the server has it; null: none. */
-export function useServerJob(): Seen<Schemas['Booking'] | null> {
-  return useSeen(jobKey, async () => {
-    const page = await data(api.GET('/v1/bookings', { params: { query: { state: 'active', limit: 1 } } }))
-    return page.items[0] ?? null
+/** The booking that is his to do, and the one after it, as the server has them. */
+function useServerJobs(): Seen<Jobs> {
+  return useSeen(jobsKey, async () => {
+    const page = await data(api.GET('/v1/bookings', { params: { query: { state: 'active', limit: 2 } } }))
+    return jobsOf(page.items)
   })
 }
-/** The same with what he has done since; and how many steps of it wait to be sent. */
-export function useJob(): Seen<Schemas['Booking'] | null> & { unsent: number } {
-  const job = useServerJob()
+/** The same with what he has done since; and how many steps of the first wait to be sent. */
+export function useJobs(): Seen<Jobs> & { unsent: number } {
+  const jobs = useServerJobs()
   const { acts } = useWaiting()
-  if (!job.value) return { ...job, unsent: 0 }
-  const id = job.value.id
-  return { ...job, value: withActs(job.value, acts), unsent: acts.filter((a) => a.booking_id === id).length }
+  if (!jobs.value) return { ...jobs, unsent: 0 }
+  const value = asDone(jobs.value, acts)
+  return { ...jobs, value, unsent: acts.filter((a) => a.booking_id === value.now?.id).length }
 }
 
 export function useWaiting(): Waiting {
@@ -69,7 +70,14 @@ export function useGps(): Gps {
 /** Something that ended without the driver: said until he has read it. */
 export type Notice =
   | { kind: 'lapsed' | 'accepted_elsewhere' | 'withdrawn' }
-  | { kind: 'cancelled' | 'done' | 'taken'; code: string }
+  | { kind: Ended | `${Ended}On` | 'nextCancelled' | 'nextTaken'; code: string }
+type Ended = 'cancelled' | 'done' | 'taken'
+/** He is free after it, or goes on with what comes next; or that was it. */
+function endOf(how: Ended, code: string, jobs: Jobs | undefined, id: string): Notice {
+  const isNext = jobs?.next?.id === id
+  if (isNext && how !== 'done') return { kind: how === 'taken' ? 'nextTaken' : 'nextCancelled', code }
+  return { kind: jobs && losing(jobs, id).now !== null ? `${how}On` : how, code }
+}
 
 export function useOffer(on: boolean): Schemas['Offer'] | null {
   const offers = useQuery({
@@ -86,13 +94,11 @@ function isOpen(offer: Schemas['Offer']): boolean {
 
 /** Puts what the server has said of a booking where the pages look. */
 export function takeJob(client: QueryClient, booking: Schemas['Booking']): void {
-  const job = client.getQueryData<Schemas['Booking'] | null>(jobKey)
-  if (job && job.id === booking.id && job.version > booking.version) return
-  const over = nextStep(booking.state) === null
   // Taken on another device of his, or given to him by hand: there is nothing left to answer.
-  if (!over) dropOffers(client, (o) => o.booking_id === booking.id)
-  if (!over) client.setQueryData(jobKey, booking)
-  else if (!job || job.id === booking.id) client.setQueryData(jobKey, null)
+  if (nextStep(booking.state) !== null) dropOffers(client, (o) => o.booking_id === booking.id)
+  client.setQueryData<Jobs>(jobsKey, (jobs) =>
+    jobs || nextStep(booking.state) !== null ? taking(jobs ?? { now: null, next: null }, booking) : jobs,
+  )
   takeBooking(client, booking)
   void client.invalidateQueries({ queryKey: driverKey })
 }
@@ -105,9 +111,11 @@ export function useDriveLive(note: (notice: Notice) => void): void {
       live.listen({
         entry: (entry) => {
           if (entry.type === 'booking.updated') {
-            if (entry.data.state === 'cancelled') note({ kind: 'cancelled', code: entry.data.code })
-            if (entry.data.state === 'delivered') note({ kind: 'done', code: entry.data.code })
-            const job = client.getQueryData<Schemas['Booking'] | null>(jobKey)
+            const { id, code, state } = entry.data
+            const jobs = client.getQueryData<Jobs>(jobsKey)
+            if (state === 'cancelled') note(endOf('cancelled', code, jobs, id))
+            if (state === 'delivered') note(endOf('done', code, jobs, id))
+            const job = jobs?.now?.id === id ? jobs.now : jobs?.next
             takeJob(client, keepContacts(job, entry.data)) // which has the job asked for, too
             return
           }
@@ -118,7 +126,7 @@ export function useDriveLive(note: (notice: Notice) => void): void {
         },
         status: (status) => {
           if (status !== 'live') return
-          for (const queryKey of [driverKey, jobKey, offersKey]) void client.invalidateQueries({ queryKey })
+          for (const queryKey of [driverKey, jobsKey, offersKey]) void client.invalidateQueries({ queryKey })
         },
       }),
     [client, note],
@@ -131,10 +139,11 @@ function loseJob(
   lost: Schemas['BookingUnassigned'],
   note: (notice: Notice) => void,
 ): void {
-  const job = client.getQueryData<Schemas['Booking'] | null>(jobKey)
-  if (job?.id !== lost.booking_id) return
-  client.setQueryData(jobKey, null)
-  if (lost.how !== 'released') note({ kind: 'taken', code: job.code })
+  const jobs = client.getQueryData<Jobs>(jobsKey)
+  const job = [jobs?.now, jobs?.next].find((b) => b?.id === lost.booking_id)
+  if (!jobs || !job) return
+  client.setQueryData<Jobs>(jobsKey, losing(jobs, job.id))
+  if (lost.how !== 'released') note(endOf('taken', job.code, jobs, job.id))
 }
 
 /** An answer that is still on its way was given before, and would bring them back. */

@@ -10,6 +10,8 @@ import * as store from './store.ts'
 
 /** What waits: steps and fixes; and what was refused. */
 export type Waiting = { acts: Act[]; fixes: number; refusal: Refusal | null }
+const NEXT_WAIT_MS = 250
+const NEXT_WAIT_MS_MAX = 4_000
 const RETRY_MS_MIN = 2_000
 const RETRY_MS_MAX = 30_000
 const HTTP_FIXES_MAX = 1_000 // the API takes no more at once
@@ -231,7 +233,20 @@ async function prove(act: Act): Promise<Schemas['Booking']> {
   )
 }
 
-function send(act: Act): Promise<Schemas['Booking']> {
+/** What comes next may be begun when the server has heard everywhere that the job before it has ended: a moment later. */
+async function send(act: Act): Promise<Schemas['Booking']> {
+  for (let wait_ms = NEXT_WAIT_MS; ; wait_ms *= 2) {
+    try {
+      return await sendOnce(act)
+    } catch (error) {
+      const soon = error instanceof Problem && error.members.free_at !== undefined
+      if (!soon || wait_ms > NEXT_WAIT_MS_MAX) throw error
+      await new Promise((then) => setTimeout(then, wait_ms))
+    }
+  }
+}
+
+function sendOnce(act: Act): Promise<Schemas['Booking']> {
   if (act.status === 'proof') return prove(act)
   if (act.status === 'collect')
     return data(

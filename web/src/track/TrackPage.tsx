@@ -113,8 +113,9 @@ function Tracked({ tracking, token, stale }: Props) {
       <Panel className="z-10 -mt-3 grid gap-3 rounded-b-none p-4">
         <p className="text-sm text-quiet">{t('track.title', { code: tracking.code })}</p>
         <h1 className="text-xl font-semibold">
-          <StateWord state={tracking.state} />
+          <StateWord state={tracking.state} driver={driver} />
         </h1>
+        {driver?.free_at && <p>{t('track.waits')}</p>}
         <Coming tracking={tracking} now={now} />
         {tracking.reason && <p className="break-words">{t('arrive.why', { reason: tracking.reason })}</p>}
         {driver && (

@@ -28,6 +28,7 @@ const events = [
   'booking.returned',
   'booking.stops_changed',
   'booking.note_changed',
+  'booking.driver_free',
 ] as const
 // Does not compile when the API has an event that is not here.
 const missing: Exclude<Schemas['WebhookEvent']['type'], (typeof events)[number]>[] = []
