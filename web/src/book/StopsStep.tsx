@@ -109,9 +109,12 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
               )}
             </div>
             {isPlaced(stop) && (
-              <Suspense>
-                <SavePlace stop={name(index)} lat={stop.lat} lng={stop.lng} address={stop.address} />
-              </Suspense>
+              // It comes late: what is below must not move under a finger.
+              <div className="grid min-h-compact content-center">
+                <Suspense>
+                  <SavePlace stop={name(index)} lat={stop.lat} lng={stop.lng} address={stop.address} />
+                </Suspense>
+              </div>
             )}
           </li>
         ))}
