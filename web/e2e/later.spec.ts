@@ -129,7 +129,7 @@ test('a receipt, a driver who is asked first, and the same trip once more', asyn
   await signIn(page, customer, `/book/${booking.id}`)
   await page.getByText(/^Receipt/).click()
   await expect(page.getByRole('table').getByText('Total')).toBeVisible()
-  const star = page.getByRole('button', { name: 'Ask Ola Berg first next time' })
+  const star = page.getByRole('button', { name: 'Ask Ola first next time' })
   await expect(star).toHaveAttribute('aria-pressed', 'false')
   await star.click()
   await expect(star).toHaveAttribute('aria-pressed', 'true')
