@@ -133,11 +133,14 @@ export class Server {
       await new Promise((r) => setTimeout(r, 100))
     }
   }
-  async book(customer: Person, contact?: Schemas['Contact']): Promise<Schemas['Booking']> {
-    const stops = [
+  async book(
+    customer: Person,
+    contact?: Schemas['Contact'],
+    stops = [
       { ...HERE, address: 'Drottningtorget' },
       { ...THERE, address: 'Korsvägen' },
-    ]
+    ],
+  ): Promise<Schemas['Booking']> {
     const { quotes } = await customer.call<Schemas['Quotes']>('POST', '/v1/quotes', { vehicle: 'van', stops })
     return customer.call('POST', '/v1/bookings', {
       quote_id: quotes[0]?.id,

@@ -30,14 +30,11 @@ const read = (who: Person, id: string) => who.call<Schemas['Booking']>('GET', `/
 /** From Korsvägen to Drottningtorget: it begins where the other one ends. */
 async function bookBack(own: Server): Promise<[Person, Schemas['Booking']]> {
   const customer = await own.register('customer', 'Bo Ek')
-  const { quotes } = await customer.call<Schemas['Quotes']>('POST', '/v1/quotes', {
-    vehicle: 'van',
-    stops: [
-      { ...THERE, address: 'Liseberg' },
-      { ...HERE, address: 'Brunnsparken' },
-    ],
-  })
-  return [customer, await customer.call('POST', '/v1/bookings', { quote_id: quotes[0]?.id })]
+  const back = [
+    { ...THERE, address: 'Liseberg' },
+    { ...HERE, address: 'Brunnsparken' },
+  ]
+  return [customer, await own.book(customer, undefined, back)]
 }
 
 /** A driver who has the goods of FIRST and is near where they go. */

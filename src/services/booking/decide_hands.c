@@ -31,10 +31,19 @@ static int64_t search_end(const struct booking_service *s, const struct booking 
     return later ? b->pickup_window->to_us : until_us;
 }
 
+/* Its driver has it no more: another is looked for, or a dispatcher will choose (HELD). */
+static void take_away(struct edit *e, bool held, int32_t reason, struct str why,
+                      struct decision *ret) {
+    e->b->held = held;
+    e->b->search_until_us = search_end(e->cmd->service, e->b, e->ctx->now_us);
+    e->b->pickup_due_us = 0;
+    edit_unassign(e, reason, why);
+    edit_commit(e, ret);
+}
+
 static void lose_driver(const struct command *cmd, const struct decide_ctx *ctx,
                         enum booking_action action, int32_t reason, const char *wanted,
                         const struct booking *b, struct decision *ret) {
-    const struct booking_service *s = cmd->service;
     const struct leave_body *body = cmd->args;
     unsigned hats = b != NULL ? booking_hats(b, &cmd->who) : 0;
     if (!booking_at_hand(b, cmd, hats, body->version, ret))
@@ -53,11 +62,7 @@ static void lose_driver(const struct command *cmd, const struct decide_ctx *ctx,
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_move(&e, action, hats);
-    e.b->held = body->search == TRI_FALSE;
-    e.b->search_until_us = search_end(s, e.b, ctx->now_us);
-    e.b->pickup_due_us = 0;
-    edit_unassign(&e, reason, body->reason);
-    edit_commit(&e, ret);
+    take_away(&e, body->search == TRI_FALSE, reason, body->reason, ret);
     if (reason == CLOSE_UNASSIGNED)
         booking_audit_hands(ret, cmd, ctx, "booking.unassigned", b, e.b, NULL, body->reason);
     edit_reply(&e, ret, 200);
@@ -65,15 +70,10 @@ static void lose_driver(const struct command *cmd, const struct decide_ctx *ctx,
 
 void booking_lose_next(const struct command *cmd, const struct decide_ctx *ctx,
                        const struct booking *b, struct str why, struct decision *ret) {
-    const struct booking_service *s = cmd->service;
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_move(&e, ACTION_UNASSIGN, HAT_SYSTEM);
-    e.b->held = false;
-    e.b->search_until_us = search_end(s, e.b, ctx->now_us);
-    e.b->pickup_due_us = 0;
-    edit_unassign(&e, CLOSE_UNASSIGNED, why);
-    edit_commit(&e, ret);
+    take_away(&e, false, CLOSE_UNASSIGNED, why, ret);
 }
 
 static void decide_unassign(const struct command *cmd, const struct decide_ctx *ctx,

@@ -180,10 +180,18 @@ static struct driver_claim claim_of(const struct ev_claim *want, const struct de
     };
 }
 
+static bool is_offer(const struct driver_claim *claim, struct str offer_id) {
+    return claim != NULL && str_eq(claim->offer_id, offer_id);
+}
+
+static bool is_of(const struct driver_claim *claim, struct str booking_id) {
+    return claim != NULL && str_eq(claim->booking_id, booking_id);
+}
+
 /* Has what WANT comes after ended meanwhile, or was there nothing? Then it is a claim like any. */
 static bool comes_next(const struct driver *d, const struct ev_claim *want) {
     return want->after.p != NULL && d->next == NULL && driver_active(d) &&
-           str_eq(d->claim->booking_id, want->after);
+           is_of(d->claim, want->after);
 }
 
 /* Why D cannot be claimed for WANT, in A; NULL: he can. */
@@ -219,14 +227,6 @@ static const char *refusal(const struct driver_service *s, const struct driver *
 /* Whoever can be claimed is on duty and free: then his word is known. */
 static bool takes_at_once(enum auto_accept of_house, const struct driver *d) {
     return of_house == AUTO_ACCEPT_ALWAYS || (of_house == AUTO_ACCEPT_CHOSEN && d->auto_accept);
-}
-
-static bool is_offer(const struct driver_claim *claim, struct str offer_id) {
-    return claim != NULL && str_eq(claim->offer_id, offer_id);
-}
-
-static bool is_of(const struct driver_claim *claim, struct str booking_id) {
-    return claim != NULL && str_eq(claim->booking_id, booking_id);
 }
 
 static void decide_claim(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -343,7 +343,7 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
         next->next->active = true;
         return;
     }
-    bool mine = next->claim != NULL && str_eq(next->claim->booking_id, b->booking_id);
+    bool mine = is_of(next->claim, b->booking_id);
     if (next->claim != NULL && !mine) /* then the other offer cannot be his any more */
         driver_claim_event(next, next->claim, STR("took another booking"), EV_DRIVER_DROPPED, cmd,
                            ctx, ret);

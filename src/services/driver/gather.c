@@ -171,6 +171,18 @@ static int32_t load_kg(const struct ev_load *load) {
     return kg < CAPACITY_KG_MAX ? (int32_t)kg : CAPACITY_KG_MAX;
 }
 
+/* The nearest of those FILTER lets pass who are about to finish; an item's time there is another.
+ */
+static void find_ending(const struct look *l, struct point to, struct fleet_filter filter,
+                        struct search_facts *f) {
+    struct fleet_hit hits[ENDING_MAX];
+    filter.newer_than_us = 0;
+    int32_t count =
+        fleet_index_nearest(l->ending, to, (double)l->radius_m, &filter, ENDING_MAX, hits);
+    for (int32_t i = 0; i < count; i++)
+        add_ending(l, &hits[i], f);
+}
+
 /* The nearest of the index: those who can be asked, and a few of the others. */
 static void find_near(const struct look *l, struct search_facts *f) {
     struct fleet_filter filter = {.vehicles = vehicles_that_serve(l->o, l->search->vehicle),
@@ -184,13 +196,8 @@ static void find_near(const struct look *l, struct search_facts *f) {
     int32_t count = fleet_index_nearest(l->index, to, radius_m, &filter, FREE_MAX, hits);
     for (int32_t i = 0; i < count; i++)
         add_near(l, &hits[i], f);
-    if (l->o->chain_eta_s > 0) {
-        filter.newer_than_us = 0; /* an item's time there is another */
-        count = fleet_index_nearest(l->ending, to, radius_m, &filter, ENDING_MAX, hits);
-        for (int32_t i = 0; i < count; i++)
-            add_ending(l, &hits[i], f);
-        filter.newer_than_us = l->now_us - POSITION_FRESH_US;
-    }
+    if (l->o->chain_eta_s > 0)
+        find_ending(l, to, filter, f);
     filter.free_only = false;
     filter.carries_kg = 0; /* the trace says who was too small */
     count = fleet_index_nearest(l->index, to, radius_m, &filter, BUSY_MAX, hits);

@@ -22,4 +22,15 @@ describe('what comes by itself', () => {
     await expect(patiently(load, async () => undefined)).rejects.toThrow('Failed to fetch')
     expect(tries).toBe(6)
   })
+  it('is given up at once where trying again is no use', async () => {
+    const waits: number[] = []
+    const failures = [new Error('soon'), new Error('never')]
+    const load = async () => {
+      throw failures.shift()
+    }
+    const wait = async (ms: number) => void waits.push(ms)
+    const again = (error: unknown) => error instanceof Error && error.message === 'soon'
+    await expect(patiently(load, wait, { firstMs: 250, again })).rejects.toThrow('never')
+    expect(waits).toEqual([250])
+  })
 })

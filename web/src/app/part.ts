@@ -6,14 +6,19 @@ const FIRST_MS = 500
 const MOST_MS = 8_000
 const pause = (ms: number) => new Promise<void>((over) => setTimeout(over, ms))
 
-/** What LOAD gives, once it gives something; after the last try, its failure. */
-export async function patiently<T>(load: () => Promise<T>, wait = pause): Promise<T> {
+type Patience = { firstMs?: number; again?: (error: unknown) => boolean }
+/** What LOAD gives, once it gives something; its failure after the last try, or where trying AGAIN is no use. */
+export async function patiently<T>(
+  load: () => Promise<T>,
+  wait = pause,
+  { firstMs = FIRST_MS, again = () => true }: Patience = {},
+): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await load()
     } catch (error) {
-      if (tries >= TRIES_MAX) throw error
-      await wait(Math.min(MOST_MS, FIRST_MS * 2 ** (tries - 1)))
+      if (tries >= TRIES_MAX || !again(error)) throw error
+      await wait(Math.min(MOST_MS, firstMs * 2 ** (tries - 1)))
     }
   }
 }

@@ -4,6 +4,7 @@ import { api, data, idempotencyKey, type Schemas } from '@/api/client.ts'
 import { live } from '@/api/live.ts'
 import { Problem } from '@/api/problem.ts'
 import { currentUser, serverNow } from '@/api/session.ts'
+import { patiently } from '@/app/part.ts'
 import { type Act, type Given, type Refusal, replay, type State, type Step } from './acts.ts'
 import type { Fix } from './fix.ts'
 import * as store from './store.ts'
@@ -11,7 +12,6 @@ import * as store from './store.ts'
 /** What waits: steps and fixes; and what was refused. */
 export type Waiting = { acts: Act[]; fixes: number; refusal: Refusal | null }
 const NEXT_WAIT_MS = 250
-const NEXT_WAIT_MS_MAX = 4_000
 const RETRY_MS_MIN = 2_000
 const RETRY_MS_MAX = 30_000
 const HTTP_FIXES_MAX = 1_000 // the API takes no more at once
@@ -234,16 +234,9 @@ async function prove(act: Act): Promise<Schemas['Booking']> {
 }
 
 /** What comes next may be begun when the server has heard everywhere that the job before it has ended: a moment later. */
-async function send(act: Act): Promise<Schemas['Booking']> {
-  for (let wait_ms = NEXT_WAIT_MS; ; wait_ms *= 2) {
-    try {
-      return await sendOnce(act)
-    } catch (error) {
-      const soon = error instanceof Problem && error.members.free_at !== undefined
-      if (!soon || wait_ms > NEXT_WAIT_MS_MAX) throw error
-      await new Promise((then) => setTimeout(then, wait_ms))
-    }
-  }
+function send(act: Act): Promise<Schemas['Booking']> {
+  const soon = (error: unknown) => error instanceof Problem && error.members.free_at !== undefined
+  return patiently(() => sendOnce(act), undefined, { firstMs: NEXT_WAIT_MS, again: soon })
 }
 
 function sendOnce(act: Act): Promise<Schemas['Booking']> {
