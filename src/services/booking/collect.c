@@ -47,6 +47,19 @@ int64_t collect_fare(const struct booking *b, int32_t i, int64_t now_us, struct 
     return fare_of(b, i, price.total);
 }
 
+/* What was due for the trip when cash was confirmed at stop I, as far as it is not paid elsewhere
+ * by now. The stop need not be the last any more: else the office could say less of it, and never
+ * again what it was. */
+static int64_t fare_once(const struct booking *b, int32_t i) {
+    const struct stop_cash *cash = b->stops[i].cash;
+    if (!is_confirmed(b, i) || cash->fare_due <= 0) /* absent: confirmed before it was kept, and
+                                                       not since: only as much as is due now */
+        return 0;
+    int64_t room = b->price.total - (ledger_fares(b) - cash->fare);
+    int64_t fare = cash->fare_due < room ? cash->fare_due : room;
+    return fare > 0 ? fare : 0;
+}
+
 int64_t collect_due(const struct booking *b, int32_t i, int64_t now_us, struct arena *a) {
     return asked_at(b, i) + collect_fare(b, i, now_us, a);
 }
@@ -237,8 +250,8 @@ static bool said_already(const struct booking *b, const struct collection_body *
     return cash != NULL && cash->collected == body->amount && str_eq(cash->reason, body->reason);
 }
 
-/* The sum is AMOUNT, of which FARE is for the trip; the ledger gets what that is more than before.
- */
+/* The sum is AMOUNT, of which up to FARE is for the trip; the ledger gets what that is more than
+ * before. */
 static void take(struct edit *e, int32_t i, int64_t amount, int64_t fare) {
     const struct collection_body *body = e->cmd->args;
     const struct stop_cash *old = e->old->stops[i].cash;
@@ -250,30 +263,41 @@ static void take(struct edit *e, int32_t i, int64_t amount, int64_t fare) {
     if (old != NULL)
         *cash = *old;
     cash->collected = amount;
-    cash->fare = fare;
+    cash->fare = fare < amount ? fare : amount;
+    cash->fare_due = fare > cash->fare_due ? fare : cash->fare_due;
     cash->reason = body->reason;
     cash->changes++;
     if (cash->at_us == 0)
         cash->at_us = e->ctx->now_us;
     edit_stop(e, i)->cash = cash;
     int64_t goods_before = known ? before - fare_before : 0;
-    ledger_collected(e->b, amount - fare - goods_before, fare - fare_before, e->ctx->now_us,
-                     e->ctx->arena);
+    ledger_collected(e->b, amount - cash->fare - goods_before, cash->fare - fare_before,
+                     e->ctx->now_us, e->ctx->arena);
 }
 
-int64_t collect_failed(struct edit *e, int32_t i) {
-    int64_t fares = collect_fares(e->b, -1),
-            taken = is_confirmed(e->b, i) ? collect_taken(e->b, i) : 0;
-    for (int32_t k = 0; k < e->b->stop_count && e->b->state == BOOKING_FAILED; k++) {
+/* It has ended, and nobody pays for the trip. */
+static bool is_for_nothing(const struct booking *b) {
+    return b->state == BOOKING_FAILED || b->state == BOOKING_CANCELLED;
+}
+
+void collect_for_nothing(struct edit *e) {
+    int64_t fares = collect_fares(e->b, -1);
+    for (int32_t k = 0; k < e->b->stop_count && is_for_nothing(e->b); k++) {
         if (!is_confirmed(e->b, k))
             continue;
         struct stop_cash *cash =
             arena_copy(e->ctx->arena, e->b->stops[k].cash, sizeof(struct stop_cash));
+        cash->fare_due = cash->fare > cash->fare_due ? cash->fare : cash->fare_due;
         cash->fare = 0;
         edit_stop(e, k)->cash = cash;
     }
-    if (e->b->state == BOOKING_FAILED && fares > 0)
+    if (is_for_nothing(e->b) && fares > 0)
         ledger_collected(e->b, fares, -fares, e->ctx->now_us, e->ctx->arena);
+}
+
+int64_t collect_failed(struct edit *e, int32_t i) {
+    int64_t taken = is_confirmed(e->b, i) ? collect_taken(e->b, i) : 0;
+    collect_for_nothing(e);
     return taken > 0 ? taken : I64_ABSENT;
 }
 
@@ -311,6 +335,8 @@ static void decide_collect(const struct command *cmd, const struct decide_ctx *c
         return;
     int32_t i = (int32_t)body->stop;
     int64_t fare = collect_fare(b, i, ctx->now_us, ctx->arena);
+    if ((hats & HAT_STAFF) != 0 && fare_once(b, i) > fare)
+        fare = fare_once(b, i);
     if (!sum_fits(b, cmd, asked_at(b, i) + fare, ret))
         return;
     if (said_already(b, body)) {
@@ -322,11 +348,11 @@ static void decide_collect(const struct command *cmd, const struct decide_ctx *c
         decision_invalid(ret, cmd, "/stop", "has been confirmed often enough");
         return;
     }
-    if (b->state == BOOKING_FAILED)
+    if (is_for_nothing(b))
         fare = 0; /* nothing was carried: all of it is the customer's */
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
-    take(&e, i, body->amount, body->amount < fare ? body->amount : fare);
+    take(&e, i, body->amount, fare);
     struct timeline_entry *entry = edit_entry(&e, ENTRY_COLLECTED);
     entry->stop = i;
     entry->amount = body->amount;

@@ -34,6 +34,9 @@ int64_t collect_all(const struct booking *b);
  * I64_ABSENT: nothing. Where nothing was carried in the end, what was paid for the trip is the
  * customer's again: the ledger says so. */
 int64_t collect_failed(struct edit *e, int32_t i);
+/* It has ended: if it failed or was cancelled, what was paid for the trip is the customer's again.
+ */
+void collect_for_nothing(struct edit *e);
 /* 409 if stop I of B cannot be done before cash was confirmed. True: it is so. */
 bool collect_lacking(const struct booking *b, int32_t i, const struct command *cmd,
                      struct decision *d);

@@ -165,6 +165,7 @@ static void cancel(struct edit *e, unsigned hats, struct str reason, int64_t fee
     edit_move(e, ACTION_CANCEL, hats);
     e->b->reason = reason;
     e->b->cancel_fee = fee;
+    collect_for_nothing(e);
     ledger_cancelled(e->b, fee, e->ctx->now_us, e->ctx->arena);
     edit_entry(e, ENTRY_CANCELLED)->reason = reason;
     edit_event(e, ENTRY_CANCELLED, NULL);

@@ -294,6 +294,28 @@ static void test_failed_with_cash(void **unused) {
     town_free(t);
 }
 
+/* The office cancels what was paid for at the door: nobody pays for the trip, so all of it is the
+ * customer's, as where it fails. What is put right then may be put right again. */
+static void test_cancelled_with_cash(void **unused) {
+    (void)unused;
+    struct town *t = cash_town(11);
+    struct identity staff = house_who(t->h, ROLE_DISPATCHER, NULL);
+    at_dropoff(t, "cash", "1000");
+    assert_int_equal(confirm(t, t->driver, "{\"stop\":1,\"amount\":11000}").status, 200);
+    book_has(t, 11000, -1000, -10000);
+    assert_int_equal(act(t, staff, "cancel", "{\"reason\":\"wrong goods\"}").status, 200);
+    book_has(t, 11000, -11000, 0);
+    static const int64_t said[] = {10500, 0, 11000};
+    for (size_t i = 0; i < COUNT_OF(said); i++) {
+        struct house_answer a = confirm(
+            t, staff,
+            format(t, "{\"stop\":1,\"amount\":%lld,\"reason\":\"counted\"}", (long long)said[i]));
+        assert_int_equal(a.status, 200);
+        book_has(t, said[i], -said[i], 0);
+    }
+    town_free(t);
+}
+
 /* Where drivers may hold so much and no more, a customer asks no driver for more than he took the
  * booking with. The office may, and anybody as long as it is nobody's. */
 static void test_more_cash_later(void **unused) {
@@ -390,6 +412,79 @@ static void test_returned_after_it_was_paid(void **unused) {
     town_free(t);
 }
 
+/* At a door that is not the last any more the office said less, and was wrong: it may say again
+ * what it was, for the trip as well; but not what has been paid at the other door since. */
+static void test_said_less_and_again(void **unused) {
+    (void)unused;
+    struct town *t = returns_town(12);
+    struct identity staff = house_who(t->h, ROLE_DISPATCHER, NULL);
+    at_dropoff(t, "cash", "25000");
+    int64_t agreed = kept(t)->price.total;
+    assert_int_equal(confirms(t, t->driver, 1, 25000 + agreed), 200);
+    brought_back(t);
+    int64_t total = kept(t)->price.total;
+    assert_int_equal(confirms(t, staff, 1, 0), 200);
+    assert_int_equal(confirms(t, staff, 1, 25000 + agreed + 1), 422);
+    assert_int_equal(confirms(t, staff, 1, agreed), 200); /* of less, the fare is paid first */
+    assert_true(shows(t, total - agreed, total - agreed, "null"));
+    assert_int_equal(status(t, "returned", 2), 200);
+    book_has(t, total, 0, 0);
+    assert_int_equal(confirms(t, staff, 1, 0), 200);
+    assert_int_equal(confirms(t, staff, 1, 25000 + agreed), 200);
+    book_has(t, total + 25000, -25000, 0);
+    assert_int_equal(confirms(t, staff, 1, 0), 200);
+    assert_int_equal(confirms(t, staff, 2, total), 200);
+    assert_int_equal(confirms(t, staff, 1, 25000 + agreed), 422);
+    assert_int_equal(confirms(t, staff, 1, 25000), 200);
+    book_has(t, total + 25000, -25000, 0);
+    town_free(t);
+}
+
+/* Makes the booking what a version that did not keep `fare_due` has stored. */
+static void store_without_fare_due(struct town *t) {
+    struct store *store = executor_store(t->h->executor);
+    struct arena *a = &t->h->arena;
+    struct store_doc doc;
+    assert_int_equal(store->ops->get(store, &booking_collection, str_from(t->booking), a, &doc), 0);
+    const char *state = arena_cstr(a, doc.state), *at = strstr(state, ",\"fare_due\":");
+    assert_non_null(at);
+    struct store_change change = {.collection = &booking_collection,
+                                  .id = doc.id,
+                                  .expected_version = doc.version,
+                                  .state = arena_printf(a, "%.*s%s", (int)(at - state), state,
+                                                        at + 1 + strcspn(at + 1, ",}")),
+                                  .wake_at_us = doc.wake_at_us,
+                                  .commit_id = STR("before"),
+                                  .at_us = t->h->now_us};
+    assert_int_equal(store->ops->commit(store, &change, 1, NULL, 0), 0);
+    assert_int_equal(change.result, 0);
+}
+
+/* Of what was confirmed before `fare_due` was kept, the office may say less and again what it was;
+ * not again what was said less of then. It learns it where the office cancels as well. */
+static void test_stored_before_fare_due(void **unused) {
+    (void)unused;
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        struct town *t = returns_town(13);
+        struct identity staff = house_who(t->h, ROLE_DISPATCHER, NULL);
+        at_dropoff(t, "cash", "25000");
+        int64_t agreed = kept(t)->price.total;
+        assert_int_equal(confirms(t, t->driver, 1, 25000 + agreed), 200);
+        store_without_fare_due(t);
+        brought_back(t);
+        if (cancelled)
+            assert_int_equal(act(t, staff, "cancel", "{\"reason\":\"lost\"}").status, 200);
+        assert_int_equal(confirms(t, staff, 1, 0), 200);
+        assert_int_equal(confirms(t, staff, 1, 25000 + agreed), 200);
+        book_has(t, 25000 + agreed, -25000 - (cancelled ? agreed : 0), cancelled ? 0 : -agreed);
+        assert_int_equal(confirms(t, staff, 1, 0), 200);
+        store_without_fare_due(t);
+        assert_int_equal(confirms(t, staff, 1, 25000 + agreed), 422);
+        assert_int_equal(confirms(t, staff, 1, 25000), 200);
+        town_free(t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_asks),
@@ -401,6 +496,9 @@ int main(void) {
         cmocka_unit_test(test_waiting_is_due),
         cmocka_unit_test(test_failed_after),
         cmocka_unit_test(test_failed_with_cash),
+        cmocka_unit_test(test_cancelled_with_cash),
+        cmocka_unit_test(test_said_less_and_again),
+        cmocka_unit_test(test_stored_before_fare_due),
         cmocka_unit_test(test_more_cash_later),
         cmocka_unit_test(test_returned),
         cmocka_unit_test(test_returned_after_it_was_paid),

@@ -205,9 +205,10 @@ static const struct schema_field proof_fields[] = {
 static const struct schema proof_schema = SCHEMA(struct stop_proof, "StoredProof", proof_fields);
 
 static const struct schema_field cash_fields[] = {
-    {"asked", S_I64, AT(stop_cash, asked)}, {"collected", S_I64, AT(stop_cash, collected)},
-    {"fare", S_I64, AT(stop_cash, fare)},   {"changes", S_I64, AT(stop_cash, changes)},
-    {"at", S_TIME, AT(stop_cash, at_us)},   {"reason", S_STR, AT(stop_cash, reason)},
+    {"asked", S_I64, AT(stop_cash, asked)},       {"collected", S_I64, AT(stop_cash, collected)},
+    {"fare", S_I64, AT(stop_cash, fare)},         {"changes", S_I64, AT(stop_cash, changes)},
+    {"at", S_TIME, AT(stop_cash, at_us)},         {"reason", S_STR, AT(stop_cash, reason)},
+    {"fare_due", S_I64, AT(stop_cash, fare_due)},
 };
 static const struct schema cash_schema = SCHEMA(struct stop_cash, "StoredStopCash", cash_fields);
 

@@ -264,6 +264,8 @@ struct stop_cash {
     int64_t asked;     /* minor units, for the customer; 0: none */
     int64_t collected; /* all together; I64_ABSENT: not confirmed yet */
     int64_t fare;      /* of that: for the trip */
+    int64_t fare_due;  /* the most that was due for the trip when it was confirmed; absent: from
+                          before it was kept */
     int64_t changes;   /* times that it was confirmed, or put right */
     int64_t at_us;     /* when it was first confirmed; 0: not yet */
     struct str reason; /* why it was less */
