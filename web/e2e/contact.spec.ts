@@ -68,6 +68,37 @@ test('a note is written while booking, changed on the way, and read by who has t
   await cab.close()
 })
 
+test('what was typed for one stop does not come to another that has its number by then', async ({
+  page,
+  own,
+}) => {
+  const { customer, path, page: at } = await book(own)
+  await signIn(page, customer, at)
+  await page.getByRole('button', { name: 'Add a note: Korsvägen 2' }).click()
+  await page.getByLabel('Note for this stop').fill('Gate 4')
+  const elsewhere = { lat: 57.7016, lng: 11.9668, address: 'Avenyn 8' }
+  await customer.call('POST', `${path}/stops`, {
+    stops: [{ index: 0 }, elsewhere, { index: 1 }],
+    stops_revision: 0,
+    total: 1_000_000,
+  })
+  await expect(page.getByText('Avenyn 8')).toBeVisible()
+  await expect(page.getByLabel('Note for this stop')).toHaveValue('Gate 4')
+  await page.getByRole('button', { name: 'Save the note' }).click()
+  await expect(page.getByRole('alert')).toBeVisible()
+  type Stops = { stops: { note: string | null }[] }
+  expect((await customer.call<Stops>('GET', path)).stops.map((s) => s.note)).toEqual([
+    'Code 1234',
+    null,
+    null,
+  ])
+  await page.getByRole('button', { name: 'Leave it as it is' }).click()
+  await page.getByRole('button', { name: 'Add a note: Korsvägen 2' }).click()
+  await page.getByLabel('Note for this stop').fill('Gate 4')
+  await page.getByRole('button', { name: 'Save the note' }).click()
+  await expect(page.getByRole('button', { name: 'Change the note: Korsvägen 2' })).toBeVisible()
+})
+
 test('a job that is over has a masked number, and nothing to call it by', async ({
   page,
   forgetful,

@@ -47,6 +47,7 @@ test('a trip for later is repeated; a day that costs more waits for a yes; the r
     [stops, inDays(3)] as const,
   )
   await page.goto(`${house.url}/book?step=review`)
+  await page.getByLabel('Note for this stop').first().fill('Dock 2')
   await page.getByRole('button', { name: 'Repeat this trip' }).click()
   const form = page.getByRole('region', { name: 'Repeat this trip' })
   await expect(form.getByRole('checkbox', { checked: true })).toHaveCount(1) // the day that was chosen
@@ -73,6 +74,21 @@ test('a trip for later is repeated; a day that costs more waits for a yes; the r
   const before = await waiting.count()
   await days.nth(1).getByRole('button', { name: 'Not on' }).click()
   await expect(waiting).toHaveCount(before - 1)
+
+  await trip.getByText('Stops and notes').click()
+  const places = trip.getByRole('list', { name: 'Stops and notes' })
+  await expect(places.getByText('Dock 2')).toBeVisible() // as it was said when it was booked
+  await places.getByRole('button', { name: 'Change the note: Drottningtorget' }).click()
+  await places.getByLabel('Note for this stop').fill('Dock 3')
+  await accessible(page)
+  await places.getByRole('button', { name: 'Save the note' }).click()
+  await expect(places.getByText('Dock 3')).toBeVisible()
+  type Rules = { items: { stops: { note?: string; address?: string }[] }[] }
+  const rule = (await customer.call<Rules>('GET', '/v1/recurrences')).items[0]
+  expect(rule?.stops.map((s) => [s.address, s.note])).toEqual([
+    ['Drottningtorget', 'Dock 3'],
+    ['Korsvägen', undefined],
+  ])
 
   await trip.getByRole('button', { name: 'Skip' }).click()
   await expect(days.last()).toContainText('skipped')

@@ -41,7 +41,7 @@ const places: Place[] = [
     path: 'recurring',
     name: 'account.recurring',
     roles: ['customer'],
-    Page: page(['recurring'], () => import('@/recurring/RecurringPage.tsx')),
+    Page: page(['recurring', 'note'], () => import('@/recurring/RecurringPage.tsx')),
   },
   { path: 'data', name: 'account.data', roles: everybody, Page: page([], () => import('./DataPage.tsx')) },
   {

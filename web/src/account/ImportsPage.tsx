@@ -15,8 +15,8 @@ type Import = Schemas['BookingImport']
 const whenOf = (it: Import) => `${day(it.created_at)} ${clock(it.created_at)}`
 const over = (it: Import) => it.state === 'done' || it.state === 'cancelled'
 const example = [
-  'reference,pickup_lat,pickup_lng,pickup_address,dropoff_lat,dropoff_lng,dropoff_name,dropoff_phone,vehicle,notes',
-  'order 17,57.7089,11.9746,Drottningtorget,57.6969,11.9865,Bo,+46701234567,van,"ring twice, please"',
+  'reference,pickup_lat,pickup_lng,pickup_address,dropoff_lat,dropoff_lng,dropoff_name,dropoff_phone,dropoff_note,vehicle,notes',
+  'order 17,57.7089,11.9746,Drottningtorget,57.6969,11.9865,Bo,+46701234567,"code 1234, 4th floor",van,handle with care',
   '',
 ].join('\r\n')
 

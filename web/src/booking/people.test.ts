@@ -46,4 +46,13 @@ describe('what is pushed', () => {
     expect(after.stops.map((s) => s.note)).toEqual([null, 'code 1'])
     expect(keepContacts(null, booking({}, [stop(1, { contact: masked })])).stops[0]?.contact).toEqual(masked)
   })
+
+  it('takes two stops at one door for what they are', () => {
+    const door = (index: number, note: string | null) => stop(1, { index, contact: bo, note })
+    const after = keepContacts(
+      booking({}, [door(1, 'ground floor'), door(2, 'attic')]),
+      booking({}, [door(1, null), door(2, null)]),
+    )
+    expect(after.stops.map((s) => s.note)).toEqual(['ground floor', 'attic'])
+  })
 })

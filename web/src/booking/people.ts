@@ -25,7 +25,8 @@ export function keepContacts(before: Booking | null | undefined, told: Booking):
     ...told,
     notes: before.notes,
     stops: told.stops.map((stop) => {
-      const known = before.stops.find((s) => same(s, stop))
+      const alike = before.stops.filter((s) => same(s, stop))
+      const known = alike.find((s) => s.index === stop.index) ?? alike[0] // two may be at one door
       return known ? { ...stop, contact: known.contact, note: known.note } : stop
     }),
   }

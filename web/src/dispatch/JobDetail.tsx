@@ -28,6 +28,12 @@ const ChangeStops = part(async () => {
   return { default: ChangeStops }
 })
 
+const StopNote = part(async () => {
+  const { words, StopNote } = await import('@/stops/StopNote.tsx')
+  await words()
+  return { default: StopNote }
+})
+
 const CANCELLED_BY_STAFF: Booking['state'][] = [
   'scheduled',
   'requested',
@@ -114,11 +120,18 @@ function Detail({ booking, now, onDropped }: DetailProps) {
             <span className="text-quiet">
               {isComing(stop) ? <Arrival times={stop} now={now} /> : t(`stopState.${stop.state}`)}
             </span>
-            {stop.note && (
-              <span className="col-span-2">
-                “<bdi>{stop.note}</bdi>”
-              </span>
-            )}
+            <div className="col-span-2">
+              <Suspense>
+                <StopNote
+                  key={booking.id}
+                  size="compact"
+                  booking={booking}
+                  stop={stop}
+                  open={!isEnded(booking)}
+                  onDone={takeJob}
+                />
+              </Suspense>
+            </div>
             {stop.contact && (
               <span className="text-quiet">
                 <bdi>{stop.contact.name}</bdi>{' '}

@@ -7,8 +7,11 @@ import { Page } from '@/admin/Page.tsx'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { live } from '@/api/live.ts'
 import { date, money } from '@/i18n/format.ts'
+import { NoteEditor } from '@/stops/StopNote.tsx'
 import { ConfirmButton } from '@/ui/Confirm.tsx'
+import { ifMatch } from '@/ui/form.tsx'
 import { Button, Empty, Failure, Skeleton } from '@/ui/index.tsx'
+import { noted } from './noted.ts'
 import { nameOf } from './Weekdays.tsx'
 
 type Recurrence = Schemas['Recurrence']
@@ -97,6 +100,7 @@ function One({ it }: { it: Recurrence }) {
         </p>
         {it.paused_reason !== null && <p className="text-sm">{t('recurring.stopped')}</p>}
       </div>
+      <Stops it={it} />
       {act.error !== null && <Failure error={act.error} />}
       <ul aria-label={t('recurring.ahead')} className="grid gap-2">
         {ahead.map((o) => (
@@ -142,6 +146,43 @@ function One({ it }: { it: Recurrence }) {
         </div>
       )}
     </li>
+  )
+}
+
+/** Where it goes, and what is to be known there; what is changed holds for the days that are not booked yet. */
+function Stops({ it }: { it: Recurrence }) {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  async function save(index: number, note: string) {
+    await data(
+      api.PATCH('/v1/recurrences/{id}', {
+        params: { path: { id: it.id }, header: ifMatch(it.version) },
+        body: { stops: noted(it.stops, index, note) },
+      }),
+    )
+    await client.invalidateQueries({ queryKey: ['recurrences'] })
+  }
+  return (
+    <details>
+      <summary className="min-h-compact content-center text-sm font-medium">{t('recurring.stops')}</summary>
+      <ol aria-label={t('recurring.stops')} className="grid gap-2">
+        {it.stops.map((stop, i) => {
+          const place = stop.address ?? `${stop.lat}, ${stop.lng}`
+          return (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a stop here is its number
+            <li key={i}>
+              <bdi>{place}</bdi>
+              <NoteEditor
+                note={stop.note ?? ''}
+                place={place}
+                changes={it.state !== 'ended'}
+                onSave={(note) => save(i, note)}
+              />
+            </li>
+          )
+        })}
+      </ol>
+    </details>
   )
 }
 

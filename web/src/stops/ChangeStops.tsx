@@ -10,7 +10,7 @@ import { PlaceField } from '@/book/PlaceField.tsx'
 import { distance, duration, moment, money } from '@/i18n/format.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { Button, Failure, Field } from '@/ui/index.tsx'
-import { fixedOf, isSame, isWhole, newWish, sentStops, type Wish, wishesOf } from './wish.ts'
+import { fixedOf, isSame, isWhole, NOTE_MAX, newWish, sentStops, type Wish, wishesOf } from './wish.ts'
 
 export const words = () => loadWords('changing')
 
@@ -77,13 +77,18 @@ function Editor({ booking, staff = false, onDone }: Props) {
     preview.reset()
     change.reset()
   }
+  /** What is to be known there costs nothing: the price that was shown stays. */
+  function note(key: string, text: string) {
+    setWishes(wishes.map((w) => (w.key === key ? { ...w, note: text } : w)))
+    change.reset()
+  }
   function beginAnew() {
     setBase(booking)
     wish(wishesOf(booking.stops))
   }
   return (
     <>
-      <Wishes stops={base.stops} wishes={wishes} onChange={wish} />
+      <Wishes stops={base.stops} wishes={wishes} onChange={wish} onNote={note} />
       {preview.data && change.error === null && <Outcome shown={preview.data} />}
       {preview.data && staff && (
         <Field
@@ -135,10 +140,12 @@ function Wishes({
   stops,
   wishes,
   onChange,
+  onNote,
 }: {
   stops: Schemas['Stop'][]
   wishes: Wish[]
   onChange: (wishes: Wish[]) => void
+  onNote: (key: string, text: string) => void
 }) {
   const { t } = useTranslation()
   const fixed = fixedOf(stops)
@@ -151,55 +158,72 @@ function Wishes({
     <>
       <ol className="grid gap-3">
         {wishes.map((wish, i) => (
-          <li key={wish.key} className="flex items-end gap-1">
-            {wish.index === null ? (
-              <PlaceField
-                label={name(i)}
-                value={wish.address}
-                chosen={isWhole(wish)}
-                onType={(address) => set(i, { address, lat: null, lng: null })}
-                onChoose={({ label, lat, lng }, contact) =>
-                  set(i, { address: label, lat, lng, contact: contact ?? undefined })
-                }
+          <li key={wish.key} className="grid grid-cols-1 gap-2">
+            <div className="flex items-end gap-1">
+              {wish.index === null ? (
+                <PlaceField
+                  label={name(i)}
+                  value={wish.address}
+                  chosen={isWhole(wish)}
+                  onType={(address) => set(i, { address, lat: null, lng: null })}
+                  onChoose={({ label, lat, lng }, contact) =>
+                    set(i, { address: label, lat, lng, contact: contact ?? undefined })
+                  }
+                />
+              ) : (
+                <p className="min-w-0 grow self-center">
+                  <span className="block text-sm text-quiet">{name(i)}</span>
+                  <bdi>{wish.address || t(i === 0 ? 'stop.pickup' : 'stop.dropoff')}</bdi>
+                  {stops[wish.index]?.note && (
+                    <span className="block whitespace-pre-line text-sm text-quiet">
+                      “<bdi>{stops[wish.index]?.note}</bdi>”
+                    </span>
+                  )}
+                </p>
+              )}
+              {i < fixed ? (
+                <span className="self-center text-sm text-quiet">{t('changing.stays')}</span>
+              ) : (
+                <>
+                  <Button
+                    kind="quiet"
+                    className="px-2"
+                    disabled={i === fixed}
+                    aria-label={t('book.up', { stop: name(i) })}
+                    onClick={() => onChange(movedStop(wishes, i, i - 1))}
+                  >
+                    ↑
+                  </Button>
+                  <Button
+                    kind="quiet"
+                    className="px-2"
+                    disabled={i === wishes.length - 1}
+                    aria-label={t('book.down', { stop: name(i) })}
+                    onClick={() => onChange(movedStop(wishes, i, i + 1))}
+                  >
+                    ↓
+                  </Button>
+                  <Button
+                    kind="quiet"
+                    className="px-2"
+                    disabled={wishes.length <= least}
+                    aria-label={t('book.remove', { stop: name(i) })}
+                    onClick={() => onChange(wishes.filter((_, k) => k !== i))}
+                  >
+                    ✕
+                  </Button>
+                </>
+              )}
+            </div>
+            {wish.index === null && (
+              <Field
+                label={t('book.stopNote')}
+                hint={t('book.stopNoteHint')}
+                value={wish.note ?? ''}
+                autoComplete="off"
+                maxLength={NOTE_MAX}
+                onChange={(e) => onNote(wish.key, e.target.value)}
               />
-            ) : (
-              <p className="min-w-0 grow self-center">
-                <span className="block text-sm text-quiet">{name(i)}</span>
-                <bdi>{wish.address || t(i === 0 ? 'stop.pickup' : 'stop.dropoff')}</bdi>
-              </p>
-            )}
-            {i < fixed ? (
-              <span className="self-center text-sm text-quiet">{t('changing.stays')}</span>
-            ) : (
-              <>
-                <Button
-                  kind="quiet"
-                  className="px-2"
-                  disabled={i === fixed}
-                  aria-label={t('book.up', { stop: name(i) })}
-                  onClick={() => onChange(movedStop(wishes, i, i - 1))}
-                >
-                  ↑
-                </Button>
-                <Button
-                  kind="quiet"
-                  className="px-2"
-                  disabled={i === wishes.length - 1}
-                  aria-label={t('book.down', { stop: name(i) })}
-                  onClick={() => onChange(movedStop(wishes, i, i + 1))}
-                >
-                  ↓
-                </Button>
-                <Button
-                  kind="quiet"
-                  className="px-2"
-                  disabled={wishes.length <= least}
-                  aria-label={t('book.remove', { stop: name(i) })}
-                  onClick={() => onChange(wishes.filter((_, k) => k !== i))}
-                >
-                  ✕
-                </Button>
-              </>
             )}
           </li>
         ))}

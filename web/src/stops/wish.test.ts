@@ -35,6 +35,13 @@ describe('what is sent', () => {
     ])
     expect([isWhole(fresh), isWhole(newWish()), isWhole(first)]).toEqual([true, false, true])
   })
+  it('has what is to be known at a new stop, if anything is', () => {
+    const fresh = { ...newWish(), lat: 57.7, lng: 11.9, note: ' code 7\n' }
+    expect(sentStops([fresh, { ...fresh, note: ' ' }])).toEqual([
+      { lat: 57.7, lng: 11.9, note: 'code 7' },
+      { lat: 57.7, lng: 11.9 },
+    ])
+  })
   it('is nothing where all is as it is', () => {
     const wishes = wishesOf(stops)
     expect(isSame(wishes, stops)).toBe(true)

@@ -2,6 +2,7 @@
 import type { Schemas } from '@/api/client.ts'
 
 type Stop = Schemas['Stop']
+export const NOTE_MAX = 300 // characters
 export type Wish = {
   key: string
   index: number | null // the number that it has now; null: a new one
@@ -9,6 +10,7 @@ export type Wish = {
   lng: number | null
   address: string
   contact?: Schemas['Contact'] | undefined
+  note?: string // of a new one, as it was typed
 }
 export const changeable: Schemas['BookingState'][] = [
   'scheduled',
@@ -47,9 +49,15 @@ export const isSame = (wishes: Wish[], stops: Stop[]) =>
 
 /** As the API wants it; a list with a new stop that has no place yet cannot be sent. */
 export function sentStops(wishes: Wish[]): Schemas['StopWish'][] {
-  return wishes.map(({ index, lat, lng, address, contact }) =>
+  return wishes.map(({ index, lat, lng, address, contact, note = '' }) =>
     index !== null || lat === null || lng === null
       ? { index: index ?? 0 }
-      : { lat, lng, ...(address !== '' && { address }), ...(contact && { contact }) },
+      : {
+          lat,
+          lng,
+          ...(address !== '' && { address }),
+          ...(contact && { contact }),
+          ...(note.trim() !== '' && { note: note.trim() }),
+        },
   )
 }
