@@ -229,7 +229,7 @@ struct sum {
     int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable, imported,
         recurred, returned, stops_changed, notes_changed;
     int64_t virtual_us, calls, commits, frames, fixes, fences, crashes;
-    int64_t chained, unchained;
+    int64_t chained, unchained, early;
     uint64_t faults[SIM_FAULT_COUNT];
     int64_t began_us, shown_us;
     bool progress, keep_going;
@@ -286,6 +286,7 @@ static void add_result(struct sum *s, const struct report *r) {
     s->fixes += x->fixes;
     s->fences += x->fences;
     s->crashes += x->crashes;
+    s->early += x->early;
     s->chained += x->chained;
     s->unchained += x->unchained;
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
@@ -376,8 +377,9 @@ static void print_summary(const struct sum *s, const struct plan *p) {
            "notes %lld times\n",
            (long long)s->imported, (long long)s->recurred, (long long)s->stops_changed,
            (long long)s->notes_changed);
-    printf("%lld taken while another was carried, of which %lld were begun\n",
-           (long long)(s->chained + s->unchained), (long long)s->chained);
+    printf("%lld taken while another was carried, of which %lld were begun; %lld for later looked "
+           "for early\n",
+           (long long)(s->chained + s->unchained), (long long)s->chained, (long long)s->early);
     printf("%lld calls, %lld commits, %lld frames, %lld fixes, %lld comings and goings\n",
            (long long)s->calls, (long long)s->commits, (long long)s->frames, (long long)s->fixes,
            (long long)s->fences);

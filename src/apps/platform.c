@@ -323,6 +323,7 @@ static int make_booking(struct platform *p, struct str *ret_why) {
         .files = files_service_port(p->files),
         .proof_default = (int32_t)config_list(c, "proof") & ~1, /* without "none" */
         .schedule_lead_us = config_int(c, "schedule_lead_s") * US_PER_S,
+        .schedule_lead_max_us = config_int(c, "schedule_lead_max_s") * US_PER_S,
         .schedule_remind_us = remind_us > 0 ? remind_us : -1,
         .cash_limit = config_int(c, "cash_limit"),
         .collect_max = config_int(c, "collect_max"),
@@ -460,6 +461,7 @@ static int make_runtime(struct platform *p, struct str *ret_why) {
     driver_service_executor(p->driver, p->executor);
     notification_service_executor(p->notification, p->executor);
     files_service_executor(p->files, p->executor);
+    booking_service_executor(p->booking, p->executor);
     struct service services[] = {auth_service(p->auth),     booking_service(p->booking),
                                  driver_service(p->driver), notification_service(p->notification),
                                  map_service(p->map),       files_service(p->files)};

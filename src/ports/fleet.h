@@ -1,5 +1,5 @@
 /* The fleet port: what other services may ask of where drivers are. Approximate and of now; nothing
- * is decided by it but what is shown. Any thread.
+ * is decided by it but what is shown, and whether a search for later begins early. Any thread.
  *
  * Adapters: the driver service's own index (all in one), none (another process's; answers
  * ERR_UNAVAILABLE).

@@ -64,6 +64,7 @@ struct sim_result {
     int64_t virtual_us;    /* how long it lasted in there */
     int64_t calls, commits, events, frames, fixes, crashes;
     int64_t fences; /* comings and goings */
+    int64_t early;  /* searches for later that began before their usual time */
     int64_t chained,
         unchained; /* that were taken while another was carried: begun, let go before */
     uint64_t faults[SIM_FAULT_COUNT];

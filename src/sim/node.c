@@ -215,6 +215,7 @@ static void make_services(struct sim_node *n) {
             .held_timeout_us = p->search_timeout_s * US_PER_S,
             .recurrence_days = SIM_RECURRENCE_DAYS,
             .schedule_lead_us = p->schedule_lead_s * US_PER_S,
+            .schedule_lead_max_us = p->schedule_lead_max_s * US_PER_S,
             .schedule_remind_us = 2 * p->schedule_lead_s * US_PER_S,
             .contact_kept_us = p->contact_kept_s > 0 ? p->contact_kept_s * US_PER_S : -1});
         const struct file_viewer viewer = booking_service_viewer(n->booking);
@@ -270,6 +271,8 @@ static void make_runtime(struct sim_node *n) {
         notification_service_executor(n->notification, n->executor);
     if (n->files != NULL)
         files_service_executor(n->files, n->executor);
+    if (n->booking != NULL)
+        booking_service_executor(n->booking, n->executor);
     int32_t count = list_services(n, services);
     n->runtime = runtime_new(
         &(struct runtime_options){.clock = &n->clock,

@@ -455,10 +455,13 @@ static void count_end(struct oracle *o, const struct shadow_booking *b) {
 /* Nobody is looked for before it is time, and nobody after the window's end. */
 static void check_window(struct oracle *o, const struct shadow_booking *old,
                          const struct shadow_booking *b, const struct store_change *change) {
-    int64_t lead_us = o->sim->profile.schedule_lead_s * US_PER_S;
+    const struct sim_profile *p = &o->sim->profile;
+    int64_t lead_us = p->schedule_lead_max_s * US_PER_S;
     if (b->pickup_from_us == 0)
         return;
     bool searches = b->state == BOOKING_REQUESTED && old->state <= BOOKING_SCHEDULED;
+    o->sim->result->early += searches && old->state == BOOKING_SCHEDULED &&
+                             change->at_us < b->pickup_from_us - p->schedule_lead_s * US_PER_S;
     SIM_EXPECT(o->sim, !searches || change->at_us >= b->pickup_from_us - lead_us,
                "what is scheduled waits for its time", "%s is looked after %lld us too soon", b->id,
                (long long)(b->pickup_from_us - lead_us - change->at_us));

@@ -101,6 +101,7 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->documents = rng_unit(r) * 0.05;
     p->linger = rng_unit(r) * 0.4;
     p->schedule_lead_s = rng_between(r, 20, 120);
+    p->schedule_lead_max_s = p->schedule_lead_s * rng_between(r, 1, 8);
     p->schedule = rng_unit(r) * 0.4;
     p->reschedule = rng_unit(r) * 0.4;
     p->change_stops = rng_unit(r) * 0.6;

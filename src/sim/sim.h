@@ -88,7 +88,7 @@ struct sim_profile {
     enum sim_topology topology;
     int32_t customers, drivers, bookings;
     int32_t offer_wave, batch_max;
-    int64_t offer_timeout_s, search_timeout_s, schedule_lead_s;
+    int64_t offer_timeout_s, search_timeout_s, schedule_lead_s, schedule_lead_max_s;
     int64_t thin_m, thin_s;    /* positions older than this are simplified; 0 m: never */
     int64_t turn_delay_max_us; /* how long work waits for its executor */
     int64_t idle_turn_us;      /* how often one with nothing to do looks around */

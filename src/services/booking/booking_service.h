@@ -43,16 +43,17 @@ struct booking_options {
     int32_t proof_default;      /* bits of 1 << kind (pin 1, photo 2, signature 3, name 4): what a
                                    dropoff asks for whose booking does not say */
     int64_t schedule_lead_us;   /* 15 min: so long before its window a driver is looked for */
-    int64_t schedule_remind_us; /* 2 h: so long before its window its customer is reminded; -1:
-                                   not at all */
-    int32_t schedule_days_max;  /* 30: how far ahead may be booked */
-    int32_t recurrence_days;    /* 7: so many days before it what recurs is booked; at most
-                                   schedule_days_max */
-    int64_t contact_kept_us;    /* 24 h: so long after the end its driver sees whom he came to, and
-                                   the notes; -1: not at all */
-    struct str contact_phone;   /* shown to customers and drivers instead of each other's numbers;
-                                   absent: none */
-    sign_fn sign;               /* custody bundles, with sign_arg; NULL: there are none */
+    int64_t schedule_lead_max_us; /* 1 h: so long at most, where the nearest has far to come */
+    int64_t schedule_remind_us;   /* 2 h: so long before its window its customer is reminded; -1:
+                                     not at all */
+    int32_t schedule_days_max;    /* 30: how far ahead may be booked */
+    int32_t recurrence_days;      /* 7: so many days before it what recurs is booked; at most
+                                     schedule_days_max */
+    int64_t contact_kept_us;  /* 24 h: so long after the end its driver sees whom he came to, and
+                                 the notes; -1: not at all */
+    struct str contact_phone; /* shown to customers and drivers instead of each other's numbers;
+                                 absent: none */
+    sign_fn sign;             /* custody bundles, with sign_arg; NULL: there are none */
     void *sign_arg;
 };
 
@@ -66,6 +67,10 @@ int booking_engaged(struct store *store, struct json_parser *parser, struct str 
                     struct arena *a, struct str ret_ids[ENGAGED_BOOKINGS_MAX], int32_t *ret_count);
 /* For runtime_new. */
 struct service booking_service(struct booking_service *s);
+
+/* For an executor that is made after its services: before the first request. Without one no search
+ * begins early. */
+void booking_service_executor(struct booking_service *s, struct executor *x);
 
 /* Who may see a booking may read the files that are attached to it. */
 struct file_viewer booking_service_viewer(struct booking_service *s);

@@ -29,6 +29,8 @@ struct booking_service {
     _Atomic uint64_t occurrences[8]; /* by enum occurrence_state */
     struct histogram assigned_after; /* from the request to its driver */
     int64_t next_prune_us;           /* executor thread */
+    int64_t early_next_us;           /* executor thread: early_tick */
+    struct executor *executor;       /* NULL: nothing begins early */
     int64_t erase_next_us;           /* executor thread: eraser_tick */
     struct map opening;   /* executor thread: customers whom this batch opens bookings for, … */
     struct map beginning; /* … and whose recurrences it begins */
@@ -140,6 +142,10 @@ extern const struct schema quote_body_schema, create_body_schema, cancel_body_sc
 bool quote_price(const struct booking_service *s, const struct tariff_version *v,
                  struct point pickup, int64_t pickup_us, int32_t stop_count, int64_t surge_percent,
                  struct arena *a, struct quote *q);
+
+/* How soon the nearest free driver of the class can be there; I64_ABSENT: nobody knows. */
+int64_t booking_pickup_eta_s(const struct booking_service *s, struct point pickup,
+                             enum vehicle vehicle);
 
 /* What whoever asked for stops outside is told: the border, and for each such stop the nearest
  * place that is served. Without an area there is no border, only a distance. */

@@ -137,9 +137,8 @@ static bool stops_served(struct call *c, struct booking_service *s, const struct
     return false;
 }
 
-/* How soon the nearest free driver of the class can be there; I64_ABSENT: nobody knows. */
-static int64_t pickup_eta_s(const struct booking_service *s, struct point pickup,
-                            enum vehicle vehicle) {
+int64_t booking_pickup_eta_s(const struct booking_service *s, struct point pickup,
+                             enum vehicle vehicle) {
     struct fleet *fleet = s->o.fleet;
     struct fleet_position nearest;
     if (fleet == NULL || fleet->ops->nearest_free(fleet, pickup, vehicle, &nearest) < 0)
@@ -221,7 +220,7 @@ static bool fill_quote(const struct quote_ask *ask, const struct tariff_version 
     int64_t pickup_us = window != NULL ? window->from_us : ask->now_us;
     if (!quote_price(s, v, stops[0], pickup_us, stop_count, surge_percent, ask->arena, q))
         return false;
-    q->pickup_eta_s = later ? I64_ABSENT : pickup_eta_s(s, stops[0], vehicle);
+    q->pickup_eta_s = later ? I64_ABSENT : booking_pickup_eta_s(s, stops[0], vehicle);
     return true;
 }
 

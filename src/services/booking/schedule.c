@@ -1,7 +1,8 @@
 /* A booking for later waits in the state `scheduled`: no driver is looked for. Its wake-ups are the
  * reminder and the beginning of the search, schedule_lead before the window; the search then lasts
  * until the window's end. All of it is data of the booking: a process that was away when the time
- * came does it late, and one that comes back after the window's end lets it expire.
+ * came does it late, and one that comes back after the window's end lets it expire. (Where drivers
+ * are far it begins earlier: early.c.)
  *
  * Until then its customer may choose another time. That is another price, by the tariff and the
  * clock of the new time; if it is more, he is told, and has to say so.

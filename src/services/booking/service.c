@@ -4,6 +4,7 @@
 #include "base/timestamp.h"
 #include "runtime/metrics.h"
 #include "services/booking/collect.h"
+#include "services/booking/early.h"
 #include "services/booking/erase.h"
 #include "services/booking/favourites.h"
 #include "services/booking/import.h"
@@ -285,6 +286,7 @@ static void follow(void *self, struct store *writer, int64_t now_us) {
 static void tick(void *self, struct store *writer, int64_t now_us) {
     struct booking_service *s = self;
     eraser_tick(&booking_eraser, writer, &s->erase_next_us, now_us);
+    early_tick(s, writer, now_us);
     if (now_us < s->next_prune_us)
         return;
     s->next_prune_us = now_us + PRUNE_EVERY_US;
@@ -373,6 +375,8 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
         s->o.collect_max = COLLECT_MAX;
     if (s->o.schedule_lead_us == 0)
         s->o.schedule_lead_us = SCHEDULE_LEAD_US;
+    if (s->o.schedule_lead_max_us == 0)
+        s->o.schedule_lead_max_us = SCHEDULE_LEAD_MAX_US;
     if (s->o.schedule_remind_us == 0)
         s->o.schedule_remind_us = SCHEDULE_REMIND_US;
     if (s->o.contact_kept_us == 0)
@@ -412,6 +416,10 @@ static bool may_see(void *arg, struct call *c, struct str subject) {
     return aggregate_get(&booking_aggregate, c->worker->reader, c->worker->parser, subject,
                          &c->arena, &state) == 0 &&
            booking_visible(booking_hats(state, &c->who));
+}
+
+void booking_service_executor(struct booking_service *s, struct executor *x) {
+    s->executor = x;
 }
 
 struct file_viewer booking_service_viewer(struct booking_service *s) {

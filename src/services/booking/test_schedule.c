@@ -163,6 +163,37 @@ static void test_its_time_comes(void **unused) {
     town_free(t);
 }
 
+/* How many seconds before the window of a booking made now the search for its driver begins. */
+static int64_t searched_before_s(struct town *t) {
+    int64_t from_us = t->h->now_us + 3 * HOUR_US;
+    book_for(t, 3 * HOUR_US);
+    house_advance(t->h, 2 * HOUR_US - 5 * US_PER_S);
+    while (is(t, "scheduled"))
+        house_advance(t->h, 5 * US_PER_S);
+    assert_true(is(t, "requested"));
+    return (from_us - t->h->now_us) / US_PER_S;
+}
+
+/* Who has far to come is looked for earlier, so that he can be there when the window begins. */
+static void test_in_time_for_who_is_far(void **unused) {
+    (void)unused;
+    struct town *t = town_new(10);
+    t->fleet.free = true; /* 150 s away */
+    assert_in_range(searched_before_s(t), 15 * 60 - 10, 15 * 60);
+    t->fleet.position.at = point_of(57.79, 11.96);
+    struct house_answer q = ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE);
+    long eta_s =
+        strtol(strstr(q.body.p, "\"pickup_eta_s\":") + strlen("\"pickup_eta_s\":"), NULL, 10);
+    assert_in_range(eta_s, 15 * 60, 30 * 60);
+    long lead_s = 15 * 60 / 2 + eta_s; /* half the usual lead for finding him */
+    assert_in_range(searched_before_s(t), lead_s - 60 - 10, lead_s);
+    t->fleet.position.at = point_of(58.6, 11.96); /* hours: nobody is held for so long */
+    assert_in_range(searched_before_s(t), 60 * 60 - 10, 60 * 60);
+    t->fleet.free = false;
+    assert_in_range(searched_before_s(t), 15 * 60 - 10, 15 * 60);
+    town_free(t);
+}
+
 static void test_nobody_comes(void **unused) {
     (void)unused;
     struct town *t = town_new(4);
@@ -332,6 +363,7 @@ int main(void) {
         cmocka_unit_test(test_bad_windows),
         cmocka_unit_test(test_price_of_its_time),
         cmocka_unit_test(test_its_time_comes),
+        cmocka_unit_test(test_in_time_for_who_is_far),
         cmocka_unit_test(test_nobody_comes),
         cmocka_unit_test(test_crash_between),
         cmocka_unit_test(test_another_time),

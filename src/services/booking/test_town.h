@@ -49,6 +49,7 @@ static inline void open_town(struct town *t) {
     t->note = "";
     t->service = booking_service_new(&t->options);
     house_open(t->h, (struct service[]){booking_service(t->service)}, 1);
+    booking_service_executor(t->service, t->h->executor);
 }
 
 /* The process again, after a crash, with a bound on open bookings; 0: the default. */

@@ -386,7 +386,7 @@ struct booking {
     struct window *pickup_window; /* NULL: as soon as could be */
     struct str *favourites;       /* drivers who are asked before others */
     int32_t favourite_count;
-    int64_t dispatch_at_us; /* while scheduled: when a driver will be looked for */
+    int64_t dispatch_at_us; /* while scheduled: when a driver will be looked for, at the latest */
     int64_t remind_at_us;   /* while scheduled: when its customer is reminded; 0: no more */
     int64_t pickup_due_us;  /* what its driver's offer promised; 0: nobody knew, or from before */
     struct str made_by;     /* the import or recurrence that it is of; absent: somebody booked it */
