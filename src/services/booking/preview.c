@@ -1,8 +1,8 @@
 /* POST /v1/tariffs/preview: what the bookings of a stretch of time would have cost by a tariff that
  * is only thought of. Bookings are read from the store, newest first, and reckoned again: their
  * way, their stops and the time at which they were made are kept in them. So are a promo's
- * discount, the percentage of a surge and what waiting cost, which the tariff at hand is not asked
- * about.
+ * discount, the percentage of a surge and what waiting and a way back cost, which the tariff at
+ * hand is not asked about.
  */
 #include "base/check.h"
 #include "services/booking/internal.h"
@@ -14,6 +14,9 @@ struct preview {
     struct tariff_version version;
     struct class_sum classes[VEHICLE_COUNT];
 };
+
+/* What came to an agreed price on the way. */
+static const int32_t on_the_way[] = {ITEM_WAITING, ITEM_RETURN};
 
 static const struct price_item *item_of(const struct price *p, int32_t code) {
     for (int32_t i = 0; i < p->item_count; i++) {
@@ -28,14 +31,13 @@ static bool price_again(const struct preview *p, const struct booking *b, struct
                         int64_t *ret_total) {
     const struct tariffs *t = p->version.t;
     const struct price_item *surge = item_of(&b->price, ITEM_SURGE);
-    const struct price_item *waiting = item_of(&b->price, ITEM_WAITING);
     struct price price = {.currency = t->currency};
     struct str zone;
     struct pricing in = {
         .rate = tariffs_rate(t, (enum vehicle)b->vehicle, place_point(&b->stops[0].place), &zone),
         .distance_m = b->distance_m,
         .duration_s = b->duration_s,
-        .stop_count = b->stop_count,
+        .stop_count = booking_trip_stops(b),
         .surge_percent = surge != NULL ? surge->quantity : 0,
         .promo_amount = price_discount(&b->price),
         .taxes = t->taxes,
@@ -45,8 +47,11 @@ static bool price_again(const struct preview *p, const struct booking *b, struct
         return false;
     in.time_code = tariffs_time(t, &p->version.zone, b->created_at_us, &in.time_percent);
     price_compute(&in, a, &price);
-    if (waiting != NULL)
-        price_add(&price, ITEM_WAITING, waiting->quantity, waiting->amount, a, &price);
+    for (size_t i = 0; i < COUNT_OF(on_the_way); i++) {
+        const struct price_item *more = item_of(&b->price, on_the_way[i]);
+        if (more != NULL)
+            price_add(&price, more->code, more->quantity, more->amount, a, &price);
+    }
     *ret_total = price.total;
     return true;
 }

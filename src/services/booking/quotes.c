@@ -321,9 +321,9 @@ static struct str fitting(const struct tariffs *t, const struct quote_body *body
 /* What a new booking of the trip of B need not say again. */
 static void take_over(const struct booking *b, struct arena *a, struct quote_set *set) {
     set->again_of = b->head.id;
-    set->contacts = arena_array(a, struct contact_of, b->stop_count);
-    set->contact_count = b->stop_count;
-    for (int32_t i = 0; i < b->stop_count; i++)
+    set->contact_count = booking_trip_stops(b);
+    set->contacts = arena_array(a, struct contact_of, set->contact_count);
+    for (int32_t i = 0; i < set->contact_count; i++)
         set->contacts[i] = (struct contact_of){b->stops[i].contact, b->stops[i].note};
     set->notes = b->notes;
     set->payment = b->payment;
@@ -422,14 +422,15 @@ void handle_rebook(struct call *c) {
     const struct booking *b = visible_booking(c);
     if (b == NULL)
         return;
+    int32_t stop_count = booking_trip_stops(b);
     struct quote_body *body = arena_new(&c->arena, struct quote_body);
-    *body = (struct quote_body){.stops = arena_array(&c->arena, struct place, b->stop_count),
-                                .stop_count = b->stop_count,
+    *body = (struct quote_body){.stops = arena_array(&c->arena, struct place, stop_count),
+                                .stop_count = stop_count,
                                 .vehicle = b->vehicle,
                                 .pickup_window = asked->pickup_window,
                                 .goods = b->goods,
                                 .goods_count = b->goods_count};
-    for (int32_t i = 0; i < b->stop_count; i++)
+    for (int32_t i = 0; i < stop_count; i++)
         body->stops[i] = b->stops[i].place;
     c->body = body;
     answer_quotes(c, b);

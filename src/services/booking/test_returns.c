@@ -17,6 +17,10 @@ static void set_tariff(struct town *t, const char *more) {
                    more));
     assert_int_equal(a.status, 200);
 }
+/* A tariff of a base and what a stop beyond two costs. */
+#define PER_STOP                                                                                   \
+    "{\"currency\":\"SEK\",\"items\":[{\"vehicle\":\"van\",\"base\":20000,\"per_km\":1000,"        \
+    "\"per_minute\":0,\"per_stop\":100,\"minimum\":0}],\"returns\":{\"percent\":100}}"
 #define RETURNS ",\"returns\":{\"percent\":50}"
 
 /* One pickup and N drop-offs, the last of them with a PIN and a signature. */
@@ -27,7 +31,7 @@ static void book_stops(struct town *t, int dropoffs) {
     buf_add_cstr(&quote, "{\"vehicle\":\"van\",\"stops\":[{\"lat\":57.7,\"lng\":11.97}");
     buf_add_cstr(&stops, "[{\"contact\":{\"name\":\"Asha\"}}");
     for (int i = 1; i <= dropoffs; i++) {
-        buf_printf(&quote, ",{\"lat\":57.7%d,\"lng\":11.97}", i);
+        buf_printf(&quote, ",{\"lat\":57.7%d,\"lng\":11.97}", (i - 1) % 9 + 1);
         buf_add_cstr(&stops, i == dropoffs ? "," PICTURED "]" : ",{}");
     }
     buf_add_cstr(&quote, "]}");
@@ -192,6 +196,53 @@ static void test_delivered_then_back(void **unused) {
     town_free(t);
 }
 
+static int occurrences(struct house_answer a, const char *what) {
+    int n = 0;
+    const char *at = a.body.p, *end = a.body.p + a.body.len;
+    while ((at = memmem(at, (size_t)(end - at), what, strlen(what))) != NULL) {
+        at += strlen(what);
+        n++;
+    }
+    return n;
+}
+
+/* The trip once more, and at other prices, is that which was booked; as many stops as there may be
+ * are as many with a way back. */
+static void once_more(uint64_t seed, int dropoffs) {
+    struct town *t = town_new(seed);
+    struct identity admin = house_who(t->h, ROLE_ADMIN, NULL);
+    assert_int_equal(ask(t, admin, "PUT", "/v1/tariffs", PER_STOP).status, 200);
+    book_stops(t, dropoffs);
+    for (int stop = 1; stop <= dropoffs; stop++) {
+        assert_int_equal(status(t, "arrived_dropoff", stop), 200);
+        if (stop < dropoffs)
+            assert_int_equal(status(t, "delivered", stop), 200);
+        else
+            assert_int_equal(fails(t, stop).status, 200);
+    }
+    struct house_answer a = seen(t, t->customer);
+    int64_t total = amount_of(t, a, "\"price\"", "\"total\":");
+    assert_true(amount_of(t, a, "\"code\":\"return\"", "\"amount\":") > 0);
+    a = ask(t, admin, "POST", "/v1/tariffs/preview", PER_STOP);
+    assert_true(
+        has(a, format(t, "\"old\":%lld,\"new\":%lld}]", (long long)total, (long long)total)));
+    a = act(t, t->customer, "rebook", "{}");
+    assert_int_equal(a.status, 201);
+    assert_true(!has(a, "\"return\""));
+    assert_int_equal(occurrences(a, "\"kind\":\"dropoff\""), dropoffs);
+    a = ask(t, t->customer, "POST", "/v1/bookings",
+            format(t, "{\"quote_id\":\"%s\"}", member(t, a, "id")));
+    assert_int_equal(a.status, 201);
+    assert_int_equal(occurrences(a, "\"name\":\"Asha\""), 1); /* at the pickup alone */
+    town_free(t);
+}
+
+static void test_once_more(void **unused) {
+    (void)unused;
+    once_more(7, 2);
+    once_more(8, STOPS_MAX - 1);
+}
+
 /* Where nothing of the kind was agreed a delivery that fails ends the booking, and costs nothing;
  * a later tariff changes nothing for what is booked. And nothing goes back that was not fetched. */
 static void test_not_agreed(void **unused) {
@@ -246,7 +297,7 @@ int main(void) {
         cmocka_unit_test(test_brought_back), cmocka_unit_test(test_paid),
         cmocka_unit_test(test_goes_on),      cmocka_unit_test(test_delivered_then_back),
         cmocka_unit_test(test_not_agreed),   cmocka_unit_test(test_bad_tariff),
-        cmocka_unit_test(test_price),
+        cmocka_unit_test(test_price),        cmocka_unit_test(test_once_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -398,6 +398,13 @@ int32_t booking_next_stop(const struct booking *b) {
     return i;
 }
 
+int32_t booking_trip_stops(const struct booking *b) {
+    int32_t i = b->stop_count;
+    while (i > 0 && b->stops[i - 1].back)
+        i--;
+    return i;
+}
+
 bool booking_owes_return(const struct booking *b) {
     bool owed = false;
     for (int32_t i = 1; i < b->stop_count; i++)

@@ -436,6 +436,8 @@ static inline bool booking_returns(const struct booking *b) {
 }
 /* Is there something in the vehicle that could not be delivered? */
 bool booking_owes_return(const struct booking *b);
+/* The stops of the trip that was booked: all but the way back. */
+int32_t booking_trip_stops(const struct booking *b);
 /* The first stop that is neither done nor failed; stop_count when there is none. */
 int32_t booking_next_stop(const struct booking *b);
 /* Does its driver, who has not begun it, finish another booking first? */

@@ -25,3 +25,16 @@ it('the same trip once more has what is to be known at its stops, and sends it',
     { contact: { name: 'Bo' } },
   ])
 })
+
+it('the same trip once more does not bring the goods back', () => {
+  const stop = { lat: 57.7, lng: 11.9, address: 'Avenyn 1', note: null }
+  const draft = draftOf({
+    stops: [
+      { ...stop, kind: 'pickup' },
+      { ...stop, kind: 'dropoff', address: 'Haga 2' },
+      { ...stop, kind: 'return' },
+    ],
+    notes: null,
+  } as Schemas['Booking'])
+  expect(draft.stops.map((s) => s.address)).toEqual(['Avenyn 1', 'Haga 2'])
+})

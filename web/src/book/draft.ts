@@ -114,20 +114,22 @@ export function goodsOf(draft: Draft): Schemas['Goods'][] {
     })
 }
 
-/** The same trip once more, as a new draft. */
+/** The same trip once more, as a new draft; a way back of its goods was no part of it. */
 export function draftOf(booking: Schemas['Booking']): Draft {
   return {
     ...emptyDraft(),
-    stops: booking.stops.map((s) => ({
-      ...emptyStop(),
-      lat: s.lat,
-      lng: s.lng,
-      address: s.address ?? '',
-      contactName: s.contact?.name ?? '',
-      contactPhone: s.contact?.phone ?? '',
-      note: s.note ?? '',
-      ...(s.proof?.required.length ? { proof: s.proof.required } : {}),
-    })),
+    stops: booking.stops
+      .filter((s) => s.kind !== 'return')
+      .map((s) => ({
+        ...emptyStop(),
+        lat: s.lat,
+        lng: s.lng,
+        address: s.address ?? '',
+        contactName: s.contact?.name ?? '',
+        contactPhone: s.contact?.phone ?? '',
+        note: s.note ?? '',
+        ...(s.proof?.required.length ? { proof: s.proof.required } : {}),
+      })),
     notes: booking.notes ?? '',
     payment: booking.payment,
     vehicle: booking.vehicle,
