@@ -50,6 +50,10 @@ bool sight_has_notes(enum sight contacts) {
     return contacts >= SIGHT_LINE;
 }
 
+bool sight_has_link(enum sight contacts) {
+    return contacts == SIGHT_WHOLE;
+}
+
 /* ---- a name, a number, an address ---- */
 
 static struct str first_word(struct str text) {
@@ -196,7 +200,9 @@ static void add_value(struct copier *c, struct str token) {
     struct str inner = str_sub(token, 1, token.len - 2), shown = STR_NONE;
     bool note = str_is(c->key, "\"note\"") || str_is(c->key, "\"notes\"");
     bool mine = c->person != 0 && c->depth == c->person;
-    if (note && !sight_has_notes(c->sights.contacts)) {
+    bool link = str_is(c->key, "\"tracking_token\"");
+    if ((note && !sight_has_notes(c->sights.contacts)) ||
+        (link && !sight_has_link(c->sights.contacts))) {
         buf_add_cstr(&c->out, "null");
         return;
     }

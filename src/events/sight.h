@@ -49,6 +49,8 @@ struct sights sight_of(enum sight_viewer viewer, enum sight_stage stage);
 
 /* Are the notes for the stops seen by who sees CONTACTS of the people there? */
 bool sight_has_notes(enum sight contacts);
+/* Is the tracking link, by which anybody follows the booking and rates it? Its driver has none. */
+bool sight_has_link(enum sight contacts);
 
 /* What is seen of NAME and NUMBER (either may be absent). LINE: the house's number; absent: it has
  * none. */

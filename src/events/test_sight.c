@@ -165,6 +165,20 @@ static void a_copy_shows_what_is_shown_in_the_end(void **state) {
     assert_text(sight_copy(none, VIEWER_CUSTOMER, &arena), none.p);
 }
 
+static void a_link_is_its_customers_and_staffs(void **state) {
+    (void)state;
+    struct str whole = STR("{\"id\":\"bkg_1\",\"tracking_token\":\"01M\",\"reason\":null}");
+    const char *none = "{\"id\":\"bkg_1\",\"tracking_token\":null,\"reason\":null}";
+    for (int v = 0; v < VIEWER_COUNT; v++) {
+        bool has = v == VIEWER_CUSTOMER || v == VIEWER_STAFF;
+        assert_text(sight_copy(whole, (enum sight_viewer)v, &arena), has ? whole.p : none);
+        for (int stage = 0; stage < STAGE_COUNT; stage++)
+            assert_int_equal(
+                sight_has_link(sight_of((enum sight_viewer)v, (enum sight_stage)stage).contacts),
+                has);
+    }
+}
+
 /* However the text was written again on its way, and whatever is left of it. */
 static void a_copy_is_made_of_any_text(void **state) {
     (void)state;
@@ -187,6 +201,7 @@ int main(void) {
         cmocka_unit_test(a_number_is_masked),
         cmocka_unit_test(a_street_is_told_without_its_house),
         cmocka_unit_test(a_copy_shows_what_is_shown_in_the_end),
+        cmocka_unit_test(a_link_is_its_customers_and_staffs),
         cmocka_unit_test(a_copy_is_made_of_any_text),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

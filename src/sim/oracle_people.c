@@ -77,6 +77,8 @@ static void seen_by_driver(struct sim *sim, const struct person *p, struct json_
     bool his = str_is(driver_member(booking, "id"), p->driver_id);
     SIM_EXPECT(sim, his || !(s.whole || s.masked || s.noted),
                "who does not have a booking sees none of its people", "%s sees them", p->user_id);
+    SIM_EXPECT(sim, sim_json_str(booking, "tracking_token").p == NULL,
+               "a driver has no tracking link", "%s has one", p->user_id);
     if (!his)
         return;
     struct str own = driver_member(booking, "phone");
@@ -117,6 +119,8 @@ void oracle_people_kept(struct oracle *o, const struct stream *s, const struct s
         return;
     SIM_EXPECT(o->sim, customer || !(shown.whole || shown.noted),
                "an inbox keeps no number of others", "%s has one of %s", s->name, b->id);
+    SIM_EXPECT(o->sim, customer || sim_json_str(view, "tracking_token").p == NULL,
+               "a driver has no tracking link", "%s has that of %s", s->name, b->id);
     SIM_EXPECT(o->sim, !customer || !is_number(driver_member(view, "phone")),
                "an inbox keeps no number of others", "%s has that of the driver of %s", s->name,
                b->id);

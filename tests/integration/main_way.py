@@ -12,7 +12,7 @@ import ed25519
 import lorry
 from lorry import (PASSWORD, TIME, Closed, Connection, Id, Refused, Server, WebSocket, check, rfc3339,
                    until)
-from shapes import (BOOKING, DISPATCH, DRIVER, EARNINGS, EVENT, FLEET, JWKS, NEAR, OFFER, POSITION, QUOTES, STORED, TIMELINE,
+from shapes import (BOOKING, DISPATCH, DRIVEN, DRIVER, EARNINGS, EVENT, FLEET, JWKS, NEAR, OFFER, POSITION, QUOTES, STORED, TIMELINE,
                     TOKENS, TRACK, TRAIL, USER, VEHICLES)
 
 # Every test has a part of the world of its own, so that no driver is offered another test's booking.
@@ -478,7 +478,7 @@ class Driving(unittest.TestCase):
         self.assertEqual(self.customer.booking(booking['id'])['state'], 'offered')
         driver.problem(404, 'not-found', 'GET', base)  # an offer is not yet a booking of his
 
-        won = check(driver.post(base + '/accept', {'offer_id': offer['id']}, expect=200).json, BOOKING)
+        won = check(driver.post(base + '/accept', {'offer_id': offer['id']}, expect=200).json, DRIVEN)
         self.assertEqual((won['state'], won['driver']['name'], won['vehicle_plate']), ('assigned', 'Ola Berg', 'ABC123'))
         again = driver.post(base + '/accept', {'offer_id': offer['id']}, expect=200).json
         self.assertEqual((again['state'], again['version']), (won['state'], won['version']))
@@ -487,7 +487,7 @@ class Driving(unittest.TestCase):
         self.assertEqual(driver.get('/v1/driver/offers', expect=200).json['items'], [])
         driver.problem(409, 'active-booking', 'POST', '/v1/driver/duty', {'duty': 'off'})
         driver.problem(409, 'active-booking', 'PUT', '/v1/driver', {'vehicle': {'class': 'car', 'plate': 'X', 'capacity_kg': 1}})
-        self.assertEqual([b['id'] for b in driver.pages('/v1/bookings', 10)], [booking['id']])
+        self.assertEqual([b['id'] for b in check(driver.pages('/v1/bookings', 10), [DRIVEN])], [booking['id']])
         seen = check(self.customer.booking(booking['id']), BOOKING)
         self.assertEqual(seen['driver'], {'id': driver.driver_id, 'name': 'Ola Berg', 'phone': '+46701112233', 'rating': None})
 
@@ -813,7 +813,8 @@ class Sockets(unittest.TestCase):
             self.assertEqual(check(made['data'], OFFER), driver.offer(booking['id']))
             driver.accept(booking['id'])
             for ws in (c, d, s):
-                self.assertEqual(ws.expect('booking.updated', lambda m: mine(m) and m['data']['state'] == 'assigned')['data']['driver']['id'], driver.driver_id)
+                heard = ws.expect('booking.updated', lambda m: mine(m) and m['data']['state'] == 'assigned')['data']
+                self.assertEqual(check(heard, DRIVEN if ws is d else BOOKING)['driver']['id'], driver.driver_id)
             driver.deliver(booking['id'])
             passed = []
             c.expect('booking.updated', lambda m: m['data']['state'] == 'delivered', passed=passed)

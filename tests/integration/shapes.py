@@ -25,6 +25,7 @@ BOOKING = {'id': Id('bkg'), 'code': re.compile('[0-9A-Z]{6}'), 'state': STATES, 
            'price': {'currency': str, 'total': int, 'items': MONEY_ITEMS}, 'payment': str,
            'driver': Maybe({'id': Id('drv'), 'name': str, 'phone': Maybe(str), 'rating': Maybe(NUMBER)}),
            'vehicle_plate': Maybe(str), 'tracking_token': re.compile(r'[\w-]{22,}'), 'created_at': TIME, 'updated_at': TIME}
+DRIVEN = {**BOOKING, 'tracking_token': type(None)}  # as its driver reads it: the link is its customer's
 TIMELINE = {'items': [{'seq': int, 'at': TIME, 'type': re.compile(r'booking\.\w+'), 'data': dict,
                        'actor': {'kind': {'customer', 'driver', 'dispatcher', 'admin', 'system'}, 'id': Maybe(str)}}]}
 TRACK = {'code': str, 'state': STATES, 'stops': [STOP], 'eta': Maybe(TIME),

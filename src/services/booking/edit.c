@@ -382,7 +382,7 @@ void edit_reply(struct edit *e, struct decision *d, int status) {
     struct booking_sight seen =
         booking_sight(e->cmd->service, e->b, booking_hats(e->b, &e->cmd->who), e->ctx->now_us);
     enum sight whole = seen.line.len > 0 ? SIGHT_WHOLE : SIGHT_LINE; /* the same without a line */
-    bool same = seen.contacts >= whole && (e->b->driver == NULL || seen.driver >= whole);
+    bool same = seen.contacts == SIGHT_WHOLE && (e->b->driver == NULL || seen.driver >= whole);
     decision_json(d, status, same ? e->view : booking_view(e->b, NULL, &seen, e->ctx->arena));
     decision_etag(d, e->cmd, e->b->head.version);
 }

@@ -11,7 +11,10 @@
 #define OLA_MASKED "\"name\":\"Ola\",\"phone\":\"" DOTS " 33\""
 
 static void book_noted(struct town *t) {
-    struct house_answer q = ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE);
+    struct house_answer q =
+        ask(t, t->customer, "POST", "/v1/quotes",
+            "{\"stops\":[{\"lat\":57.7089,\"lng\":11.9746,\"address\":\"Kungsgatan 12\"},"
+            "{\"lat\":57.6969,\"lng\":11.9865}],\"vehicle\":\"van\"}");
     struct house_answer b =
         ask(t, t->customer, "POST", "/v1/bookings",
             format(t,
@@ -82,6 +85,31 @@ static void numbers_are_seen_while_they_are_of_use(void **state) {
     town_free(t);
 }
 
+/* Who follows by the link may rate, and goes on reading of whoever has the booking after him. */
+static void its_driver_has_no_link(void **state) {
+    (void)state;
+    struct town *t = town_new(9);
+    book_noted(t);
+    const char *link = format(t, "\"tracking_token\":\"%s\"", t->token);
+    const char *asked = offer(t, t->driver);
+    struct house_answer won =
+        act(t, t->driver, "accept", format(t, "{\"offer_id\":\"%s\"}", asked));
+    assert_true(has(won, "\"tracking_token\":null") && !has(won, t->token));
+    const char *moves[] = {"arrived_pickup", "picked_up", "arrived_dropoff", "delivered"};
+    for (int i = 0; i < 4; i++) {
+        struct house_answer a = act(t, t->driver, "status",
+                                    format(t, "{\"status\":\"%s\",\"stop\":%d}", moves[i], i / 2));
+        assert_true(a.status == 200 && has(a, "\"tracking_token\":null") && !has(a, t->token));
+        assert_false(has(see(t, t->driver), t->token));
+        assert_false(has(ask(t, t->driver, "GET", "/v1/bookings", NULL), t->token));
+        assert_true(has(see(t, t->customer), link) && has(see(t, t->staff), link));
+        assert_true(has(ask(t, t->customer, "GET", "/v1/bookings", NULL), link));
+    }
+    struct house_answer rated = act(t, t->customer, "rating", "{\"stars\":5}");
+    assert_true(rated.status == 200 && has(rated, link));
+    town_free(t);
+}
+
 /* A number is masked in time, while the version stands: a copy that he has is no answer. */
 static void what_he_has_kept_is_asked_for_anew(void **state) {
     (void)state;
@@ -116,7 +144,9 @@ static void who_gives_it_back_sees_no_more(void **state) {
     struct house_answer gone = act(t, t->driver, "release", "{\"reason\":\"flat tyre\"}");
     assert_int_equal(gone.status, 200);
     assert_true(has(gone, "\"contact\":null,\"note\":null") && has(gone, "\"notes\":null"));
-    assert_false(has(gone, "+467") || has(gone, "Bo"));
+    assert_false(has(gone, "+467") || has(gone, "Bo") || has(gone, t->token));
+    assert_true(has(gone, "\"tracking_token\":null") && has(gone, "\"address\":\"Kungsgatan\""));
+    assert_true(has(see(t, t->customer), "Kungsgatan 12"));
     assert_int_equal(see(t, t->driver).status, 404);
     town_free(t);
 }
@@ -261,6 +291,7 @@ static void other_stops_and_another_trip_keep_their_notes(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_seen_while_they_are_of_use),
+        cmocka_unit_test(its_driver_has_no_link),
         cmocka_unit_test(what_he_has_kept_is_asked_for_anew),
         cmocka_unit_test(who_gives_it_back_sees_no_more),
         cmocka_unit_test(the_house_has_a_number_of_its_own),

@@ -1,5 +1,6 @@
 /* What the world sees: JSON by hand, because these shapes are fixed and differ from what is kept.
- * Everybody who may see a booking sees the same, but for names, numbers and notes (events/sight.h);
+ * Everybody who may see a booking sees the same, but for names, numbers, notes and the link
+ * (events/sight.h);
  * a tracking link shows less.
  */
 #include "base/check.h"
@@ -211,8 +212,11 @@ static void write_stop(struct jw *w, const struct booking *b, int32_t i,
                        int32_t pin_of) {
     const struct booking_stop *s = &b->stops[i];
     bool contact = seen != NULL;
+    struct place place = s->place;
     jw_object(w);
-    place_write(w, i, s->back, &s->place);
+    if (contact && seen->contacts == SIGHT_NONE) /* it is not his, or not any more */
+        place.address = sight_street(place.address, w->out->arena);
+    place_write(w, i, s->back, &place);
     if (contact)
         write_people(w, s, seen);
     jw_key(w, "state");
@@ -336,7 +340,8 @@ void booking_write(struct jw *w, const struct booking *b, const struct live *liv
     jw_cstr(w, payment_names[b->payment]);
     jw_kv_str(w, "notes", sight_has_notes(seen->contacts) ? b->notes : STR_NONE);
     write_driver(w, b, seen);
-    jw_kv_str(w, "tracking_token", tracking_token(b, token));
+    jw_kv_str(w, "tracking_token",
+              sight_has_link(seen->contacts) ? tracking_token(b, token) : STR_NONE);
     jw_kv_str(w, "reason", b->reason);
     if (b->state == BOOKING_CANCELLED && b->cancel_fee != I64_ABSENT)
         jw_kv_i64(w, "cancel_fee", b->cancel_fee);

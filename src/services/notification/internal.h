@@ -151,6 +151,7 @@ struct watch {
     uint64_t round;   /* an area: the stamp when this round through the fleet began, … */
     int32_t at;       /* … and how far it has come */
     int64_t asked_us; /* the booking is not known yet; 0: it is, and may be watched */
+    bool his;         /* by its driver: of whoever has it after him he hears nothing */
 };
 
 struct session {

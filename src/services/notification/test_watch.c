@@ -283,6 +283,49 @@ static void a_socket_has_sixteen_watches(void **state) {
     kit_free(k);
 }
 
+/* Who had a booking hears nothing of who has it after him: not even while word of the change is on
+ * its way. */
+static void a_former_driver_hears_nothing(void **state) {
+    (void)state;
+    struct world w = world_new(7);
+    struct kit *k = w.k;
+    struct str after = house_id(k->h, "usr");
+    struct str after_id = id_with_prefix(&k->h->arena, after, "drv");
+    struct client *d[] = {w.d, w.c, w.staff};
+    for (int i = 0; i < 3; i++) {
+        house_socket_text(d[i]->s, w.watch);
+        expect_watching(d[i], w.b.booking_id);
+    }
+    kit_position(k, w.driver_id, w.b.booking_id, 1, 1, false);
+    tick(k);
+    for (int i = 0; i < 3; i++)
+        expect_position(d[i], 1);
+    kit_position(k, w.driver_id, STR(""), 1, 2, false);
+    kit_position(k, after_id, w.b.booking_id, 2, 2, false);
+    struct signal_eta eta = {.stop_count = 2};
+    copy_text(eta.driver_id, sizeof eta.driver_id, after_id);
+    copy_text(eta.booking_id, sizeof eta.booking_id, w.b.booking_id);
+    eta.stops[1].eta_us = k->h->now_us + 600 * US_PER_S;
+    k->h->bus->ops->signal(k->h->bus, SIGNAL_ETA, &eta, sizeof eta);
+    tick(k);
+    expect_nothing(w.d);
+    for (int i = 1; i < 3; i++) {
+        expect_position(d[i], 2);
+        assert_true(kit_has(client_take(d[i]), "\"type\":\"eta\""));
+    }
+    kit_moves(k, &w.b, BOOKING_ASSIGNED);
+    kit_driver(k, &w.b, after);
+    kit_tell(k, EV_BOOKING_ASSIGNED, &w.b);
+    skip_all(&w);
+    kit_position(k, after_id, w.b.booking_id, 3, 3, false);
+    tick(k);
+    expect_nothing(w.d);
+    expect_position(w.c, 3);
+    house_socket_text(w.d->s, w.watch); /* and asks in vain */
+    expect_error(w.d, 403);
+    kit_free(k);
+}
+
 /* ---- positions ---- */
 
 static void only_the_newest_position_is_sent(void **state) {
@@ -729,6 +772,7 @@ int main(void) {
         cmocka_unit_test(what_is_asked_for_can_be_taken_back),
         cmocka_unit_test(a_busy_store_is_told),
         cmocka_unit_test(a_socket_has_sixteen_watches),
+        cmocka_unit_test(a_former_driver_hears_nothing),
         cmocka_unit_test(only_the_newest_position_is_sent),
         cmocka_unit_test(positions_stop_with_the_booking),
         cmocka_unit_test(only_who_drives_is_kept),

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/err.h"
+#include "base/id.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -112,9 +113,9 @@ static void watch_area(struct session *s, const struct frame_in *f, struct json_
 
 /* ---- bookings ---- */
 
-/* 0 if S may watch it, ERR_DENIED, ERR_NOT_FOUND if there has been no word of it yet, or an error
- * of the store. */
-static int may_watch(struct session *s, struct str booking_id) {
+/* 0 if S may watch it (*RET_HIS: for he is its driver), ERR_DENIED, ERR_NOT_FOUND if there has been
+ * no word of it yet, or an error of the store. */
+static int may_watch(struct session *s, struct str booking_id, bool *ret_his) {
     void *state;
     struct worker *w = s->part->worker;
     int err = aggregate_get(&watchable_aggregate, w->reader, w->parser, booking_id,
@@ -122,9 +123,9 @@ static int may_watch(struct session *s, struct str booking_id) {
     if (err < 0)
         return err;
     const struct watchable *b = state;
-    bool may =
-        is_staff(s) || str_is(b->customer_id, s->user_id) || str_is(b->driver_user_id, s->user_id);
-    return may ? 0 : ERR_DENIED;
+    bool any = is_staff(s) || str_is(b->customer_id, s->user_id);
+    *ret_his = !any && str_is(b->driver_user_id, s->user_id);
+    return any || *ret_his ? 0 : ERR_DENIED;
 }
 
 static void refuse(struct session *s, const struct frame_in *f, int err) {
@@ -139,7 +140,8 @@ static void confirm(struct session *s, struct str booking_id) {
 }
 
 static void watch_booking(struct session *s, const struct frame_in *f, int64_t now_us) {
-    int err = may_watch(s, f->booking_id);
+    bool his = false;
+    int err = may_watch(s, f->booking_id, &his);
     if (err < 0 && err != ERR_NOT_FOUND) {
         refuse(s, f, err);
         return;
@@ -154,6 +156,7 @@ static void watch_booking(struct session *s, const struct frame_in *f, int64_t n
         s->watches_asked++;
         return;
     }
+    w->his = his;
     confirm(s, f->booking_id);
     session_positions(s);
 }
@@ -166,7 +169,7 @@ void session_watches_asked(struct session *s, int64_t now_us) {
         arena_reset(&s->part->scratch);
         const struct frame_in f = {
             .booking_id = arena_str(&s->part->scratch, str_from(w->booking_id)), .id = I64_ABSENT};
-        int err = may_watch(s, f.booking_id);
+        int err = may_watch(s, f.booking_id, &w->his);
         bool late = now_us - w->asked_us >= WATCH_WAIT_US || now_us < w->asked_us;
         if (err == 0) {
             w->asked_us = 0;
@@ -210,15 +213,27 @@ static bool send_position(struct session *s, const struct position *p, bool for_
     return true;
 }
 
+/* A booking may be taken from its driver while he watches it: what DRIVER_ID does is his to hear
+ * only as long as that is himself. No word of the change is waited for, which may come later. */
+static bool may_hear(const struct session *s, const struct watch *watch, const char *driver_id) {
+    struct str he = str_from(driver_id), me = str_from(s->user_id);
+    if (!watch->his)
+        return true;
+    return he.len > ULID_TEXT_LEN && me.len > ULID_TEXT_LEN &&
+           str_eq(str_sub(he, he.len - ULID_TEXT_LEN, he.len),
+                  str_sub(me, me.len - ULID_TEXT_LEN, me.len));
+}
+
 static bool send_booking(struct session *s, struct watch *watch) {
     uint64_t stamp;
     struct position found;
     struct positions *p = &s->part->service->positions;
     if (positions_of_booking(p, str_from(watch->booking_id), watch->stamp, &found, &stamp) > 0 &&
-        !send_position(s, &found, true))
+        may_hear(s, watch, found.latest.driver_id) && !send_position(s, &found, true))
         return false;
     struct signal_eta eta;
-    if (positions_eta(p, str_from(watch->booking_id), watch->stamp, &eta)) {
+    if (positions_eta(p, str_from(watch->booking_id), watch->stamp, &eta) &&
+        may_hear(s, watch, eta.driver_id)) {
         arena_reset(&s->part->scratch);
         if (!session_send_text(s, eta_frame(&eta, &s->part->scratch)))
             return false;

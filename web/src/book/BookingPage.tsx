@@ -237,7 +237,9 @@ function Stops({ booking }: { booking: Schemas['Booking'] }) {
                 <span className="block text-sm text-quiet">{t('proof.pinMore')}</span>
               </span>
             )}
-            {stop.proof?.given && <ProofOf given={stop.proof.given} token={booking.tracking_token} />}
+            {stop.proof?.given && booking.tracking_token && (
+              <ProofOf given={stop.proof.given} token={booking.tracking_token} />
+            )}
           </span>
           <span className="text-end text-sm text-quiet">
             {isComing(stop) ? <Arrival times={stop} now={now} /> : t(`stopState.${stop.state}`)}
