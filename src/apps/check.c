@@ -379,7 +379,8 @@ static void print_summary(const struct sum *s, const struct plan *p) {
            (long long)s->notes_changed);
     printf("%lld taken while another was carried, of which %lld were begun; %lld for later looked "
            "for early\n",
-           (long long)(s->chained + s->unchained), (long long)s->chained, (long long)s->early);
+           (long long)s->chained + (long long)s->unchained, (long long)s->chained,
+           (long long)s->early);
     printf("%lld calls, %lld commits, %lld frames, %lld fixes, %lld comings and goings\n",
            (long long)s->calls, (long long)s->commits, (long long)s->frames, (long long)s->fixes,
            (long long)s->fences);

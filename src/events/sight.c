@@ -197,7 +197,7 @@ static bool is_name(const struct copier *c) {
 }
 
 static void add_value(struct copier *c, struct str token) {
-    struct str inner = str_sub(token, 1, token.len - 2), shown = STR_NONE;
+    struct str inner = str_sub(token, 1, token.len - 2), shown = inner;
     bool note = str_is(c->key, "\"note\"") || str_is(c->key, "\"notes\"");
     bool mine = c->person != 0 && c->depth == c->person;
     bool link = str_is(c->key, "\"tracking_token\"");
@@ -210,8 +210,6 @@ static void add_value(struct copier *c, struct str token) {
         shown = sight_name(c->sight, inner);
     else if (mine && str_is(c->key, "\"phone\""))
         shown = sight_number(c->sight, inner, STR_NONE, c->a);
-    else
-        shown = inner;
     if (shown.p == NULL) {
         buf_add_cstr(&c->out, "null");
         return;

@@ -342,7 +342,7 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
     decision_event(d, e->cmd, e->ctx, type, b->head.id, &ev_booking_schema, &ev);
 }
 
-/* A promo code's use begins with its booking, and comes back when nothing was carried for it. */
+/* A promo code's use begins with its booking, and comes back when that is cancelled or expires. */
 static void tell_promo(struct edit *e, struct decision *d) {
     const struct booking *b = e->b;
     bool ends = e->old != NULL && !booking_is_final(e->old->state) &&

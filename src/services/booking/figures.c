@@ -174,7 +174,8 @@ static void count_driver(struct tally *t, const struct counts *end) {
     counts_add(&f->counts, end);
     for (int32_t i = b->timeline_count; i-- > 0 && f->since_us == 0;) {
         const struct timeline_entry *e = &b->timeline[i];
-        if (e->type == ENTRY_ASSIGNED && str_eq(e->driver_id, b->driver->id))
+        bool begins = e->type == ENTRY_ASSIGNED || e->type == ENTRY_DRIVER_FREE;
+        if (begins && str_eq(e->driver_id, b->driver->id)) /* before, he was busy with another */
             f->since_us = e->at_us;
     }
     if (f->since_us != 0)

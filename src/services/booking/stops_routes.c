@@ -417,13 +417,14 @@ void handle_stops(struct call *c) {
 }
 
 /* When its driver would be at the last of PLACES, by road from where he is and without the time at
- * stops; 0: nobody is on his way, or there is nothing to go to. */
+ * stops; of one that waits for him, from when he will be at its pickup. 0: nobody is on his way, or
+ * there is nothing to go to. */
 static int64_t arrival_us(struct call *c, const struct booking *b, const struct place *places,
                           int32_t count) {
     struct router *r = ((struct booking_service *)c->service)->o.router;
     struct point points[STOPS_MAX];
     struct route route = {0};
-    struct router_leg leg;
+    struct router_leg leg = {0};
     struct live live = {0};
     int32_t n = 0, first = b->stops[0].state == STOP_PENDING ? 0 : stops_fixed(b);
     if (b->driver != NULL)
@@ -432,10 +433,12 @@ static int64_t arrival_us(struct call *c, const struct booking *b, const struct 
         return 0;
     for (int32_t i = first; i < count; i++)
         points[n++] = place_point(&places[i]);
-    r->ops->many_to_one(r, &live.position.at, 1, points[0], (enum vehicle)b->vehicle, &leg);
+    if (live.known)
+        r->ops->many_to_one(r, &live.position.at, 1, points[0], (enum vehicle)b->vehicle, &leg);
     if (n > 1)
         r->ops->route(r, points, n, (enum vehicle)b->vehicle, false, &c->arena, &route);
-    return leg.duration_s < 0 ? 0 : c->now_us + (leg.duration_s + route.duration_s) * US_PER_S;
+    int64_t from_us = live.known ? c->now_us : live.eta_us;
+    return leg.duration_s < 0 ? 0 : from_us + (leg.duration_s + route.duration_s) * US_PER_S;
 }
 
 static void write_preview(struct jw *w, const struct booking *b, const struct stops_body *body,

@@ -1,6 +1,7 @@
 /* A booking whose driver finishes another one first: it waits, and is his once he has; or he does
  * not come to it, and it is looked for anew. */
 #include "services/booking/fees.h"
+#include "services/booking/figures.h"
 #include "services/booking/test_world.h"
 
 #define FREE_S 300
@@ -61,6 +62,31 @@ static void test_waits_and_begins(void **unused) {
     say(w, &booking_next_begun, begun(w, claim)); /* twice */
     assert_null(w->d.state);
     assert_int_equal(status(w, 0, BOOKING_ARRIVED_PICKUP, 0), 200);
+    world_free(w);
+}
+
+/* What he did before it was the other one's time, not this one's. */
+static void test_busy_since_he_is_free(void **unused) {
+    (void)unused;
+    struct world *w = world_new(9);
+    create(w, 2);
+    struct ev_claim *claim = offer_next(w, 0);
+    assert_int_equal(accept(w, 0, claim->offer_id), 200);
+    w->now_us += FREE_S * US_PER_S;
+    say(w, &booking_next_begun, begun(w, claim));
+    int64_t free_us = w->now_us;
+    w->now_us += 60 * US_PER_S;
+    assert_int_equal(cancel(w, w->customer), 200);
+    struct figure figures[FIGURES_MAX];
+    int32_t count = figures_of(w->b, figures), of_driver = 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (figures[i].driver_id.p == NULL || figures[i].since_us == 0)
+            continue;
+        of_driver++;
+        assert_int_equal(figures[i].since_us, free_us);
+        assert_int_equal(figures[i].counts.n[COUNT_BUSY_S], 60);
+    }
+    assert_int_equal(of_driver, 1);
     world_free(w);
 }
 
@@ -191,7 +217,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waits_and_begins), cmocka_unit_test(test_free_before_he_answers),
         cmocka_unit_test(test_does_not_come),    cmocka_unit_test(test_changes_hands),
-        cmocka_unit_test(test_cancelling),
+        cmocka_unit_test(test_cancelling),       cmocka_unit_test(test_busy_since_he_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

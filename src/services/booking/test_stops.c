@@ -230,6 +230,25 @@ static void test_what_stays(void **unused) {
     town_free(t);
 }
 
+/* Who finishes another one first is reckoned from when he will be at the pickup. */
+static void test_of_who_comes_later(void **unused) {
+    (void)unused;
+    struct town *t = stops_town(30);
+    book_three(t, "invoice");
+    t->free_in_s = 600;
+    take(t, t->driver);
+    struct house_answer a = preview(t, t->customer, WISH(0, "", K(0) "," K(2) "," K(1)));
+    assert_int_equal(a.status, 200);
+    int64_t way_s = amount_of(a, "\"difference\"", "\"duration_s\":"), eta_us = 0;
+    const char *at = strstr(a.body.p, "\"eta_at\":\"");
+    assert_non_null(at);
+    at += strlen("\"eta_at\":\"");
+    assert_int_equal(timestamp_parse((struct str){at, strcspn(at, "\"")}, &eta_us), 0);
+    assert_in_range(eta_us - kept(t)->pickup_due_us, (way_s - 1) * US_PER_S,
+                    (way_s + 1) * US_PER_S);
+    town_free(t);
+}
+
 /* What could not be delivered comes back after the stops that there are then. */
 static void test_way_back(void **unused) {
     (void)unused;
@@ -710,6 +729,7 @@ static void test_too_cheap_for_its_code(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_of_who_comes_later),
         cmocka_unit_test(test_other_way),
         cmocka_unit_test(test_paid_as_gone),
         cmocka_unit_test(test_paid_before),

@@ -35,6 +35,7 @@ struct town {
     struct json_parser *parser;
     const char *booking; /* id of the last one */
     const char *token;
+    int64_t free_in_s; /* who is claimed has another to finish first; 0: he has not */
 };
 
 static inline void take_note(void *consumer, struct bus_delivery *d) {
@@ -180,6 +181,11 @@ static inline void say(struct town *t, const char *type, struct identity who, co
                              .reason = manual ? STR("off duty") : STR_NONE,
                              .stop_count = I64_ABSENT,
                              .earning = I64_ABSENT};
+    if (t->free_in_s > 0) {
+        claim.after = house_id(t->h, "bkg");
+        claim.free_at_us = t->h->now_us + t->free_in_s * US_PER_S;
+        claim.pickup_eta_s += t->free_in_s;
+    }
     struct event e = {.id = house_id(t->h, "evt"),
                       .type = str_from(type),
                       .key = claim.booking_id,

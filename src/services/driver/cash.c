@@ -106,6 +106,10 @@ int64_t cash_held(const struct driver *d) {
     return of(d, CASH_HELD);
 }
 
+int64_t cash_coming(const struct driver *d) {
+    return cash_held(d) + (driver_active(d) && d->claim->cash > 0 ? d->claim->cash : 0);
+}
+
 static void move(struct cash_lines *lines, enum cash_account from, enum cash_account to,
                  int64_t amount) {
     lines->amount[from] -= amount;

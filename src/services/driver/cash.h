@@ -49,6 +49,9 @@ int64_t cash_sum(const struct cash_lines *lines);
 void cash_add(struct driver *d, struct str currency, const struct cash_lines *lines,
               struct arena *a);
 int64_t cash_held(const struct driver *d);
+/* What he will hold when he has ended what he carries. Until that is over it counts what it has
+ * brought already twice: he is asked for less cash for that long, never for more. */
+int64_t cash_coming(const struct driver *d);
 /* May who holds so much not be asked for what brings him CASH more? */
 static inline bool cash_barred(const struct driver_options *o, int64_t held, int64_t cash) {
     return o->cash_limit > 0 && cash > 0 && held >= o->cash_limit;

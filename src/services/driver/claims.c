@@ -218,13 +218,14 @@ static const char *refusal(const struct driver_service *s, const struct driver *
     if (d->vehicle == NULL || d->vehicle->kind < want->vehicle ||
         d->vehicle->kind > want->vehicle + o->bigger_classes)
         return "drives another class of vehicle";
-    if (!want->manual && cash_barred(o, cash_held(d), want->cash))
+    if (!want->manual && cash_barred(o, cash_coming(d), want->cash))
         return dispatch_reason_words(REASON_CASH_LIMIT).p;
-    const char *bar = rota_bar(d, want, now_us);
+    int64_t from_us = next && want->free_at_us > now_us ? want->free_at_us : now_us;
+    const char *bar = rota_bar(d, want, from_us);
     return bar != NULL ? bar : vehicle_unfit(vehicle_capacity(d->vehicle), want->load, a).p;
 }
 
-/* Whoever can be claimed is on duty and free: then his word is known. */
+/* Whoever can be claimed is on duty, and free or about to be: then his word is known. */
 static bool takes_at_once(enum auto_accept of_house, const struct driver *d) {
     return of_house == AUTO_ACCEPT_ALWAYS || (of_house == AUTO_ACCEPT_CHOSEN && d->auto_accept);
 }

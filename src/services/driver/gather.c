@@ -90,13 +90,21 @@ static void add_near(const struct look *l, const struct fleet_hit *hit, struct s
     fill_values(l->o, l->search, m, l->now_us, n->value);
 }
 
+/* Is he, for the time he still needs, as far as somebody whom this circle leaves out? Such a one is
+ * found by the next, and the two are weighed then. */
+static bool is_beyond(const struct look *l, const struct fleet_hit *hit, int64_t free_in_s) {
+    bool widens = l->id.p != NULL && l->radius_m < l->o->search_radius_max_m;
+    return widens && llround(hit->distance_m) + free_in_s * GUESS_MPS > l->radius_m;
+}
+
 /* He will be free soon, and near: he is looked at as if he were there, later. */
 static void add_ending(const struct look *l, const struct fleet_hit *hit, struct search_facts *f) {
     const struct member *m = hit->item->owner;
     int64_t free_in_s = (m->ends_us - l->now_us) / US_PER_S;
     bool soon = free_in_s <= l->o->chain_eta_s;
-    bool heard = m->newest.at_us > l->now_us - POSITION_FRESH_US;
-    if (!soon || !heard || is_near(f, str_from(m->id)))
+    const struct fleet_item *is = fleet_index_get(l->index, str_from(m->id));
+    bool heard = is != NULL && is->at_us > l->now_us - POSITION_FRESH_US;
+    if (!soon || !heard || is_beyond(l, hit, free_in_s) || is_near(f, str_from(m->id)))
         return;
     struct search_near *n = &f->near[f->near_count++];
     *n = (struct search_near){.driver_id = arena_str(l->arena, str_from(m->id)),

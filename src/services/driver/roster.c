@@ -203,7 +203,7 @@ static struct merits merits_of(const struct driver *d) {
         .load_milli = or_none(d->load_milli),
         .load_at_us = d->load_at_us,
         .free_since_us = d->free_since_us,
-        .cash_held = cash_held(d)};
+        .cash_held = cash_coming(d)};
 }
 
 static struct signal_driver news_of(const struct driver *d) {

@@ -34,7 +34,7 @@ struct trail_range {
 struct merits {
     int64_t rating_x100, acceptance_percent;
     int64_t load_milli, load_at_us, free_since_us;
-    int64_t cash_held; /* minor units */
+    int64_t cash_held; /* minor units; with what he carries, as cash_coming() says */
 };
 struct signal_driver {
     char driver_id[ID_TEXT_MAX];

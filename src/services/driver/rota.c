@@ -52,8 +52,8 @@ void rota_begin_duty(const struct command *cmd, struct driver *d, int64_t now_us
     d->shift_end_us = span_of(cmd->service, d, now_us).end_us;
 }
 
-const char *rota_bar(const struct driver *d, const struct ev_claim *want, int64_t now_us) {
-    if (d->shift_end_us != 0 && d->shift_end_us <= now_us)
+const char *rota_bar(const struct driver *d, const struct ev_claim *want, int64_t from_us) {
+    if (d->shift_end_us != 0 && d->shift_end_us <= from_us)
         return "the shift has ended";
     const struct home *home = d->home;
     if (home == NULL || !home->only || want->manual || want->pickup == NULL)

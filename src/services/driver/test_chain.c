@@ -23,6 +23,7 @@
 #define M (1 / 111195.0) /* degrees of latitude */
 #define END_M 1112       /* the first booking ends so far north of its pickup */
 #define SOON_S 600
+#define WIDE_M 6000 /* the first circle has room for what he still needs */
 #define LATE_S 120
 
 struct day {
@@ -39,13 +40,16 @@ static void say(struct day *d, const char *type, int32_t state, int64_t next_sto
 }
 
 /* He has the goods of the first and is METRES before its end; the second is not booked yet. */
-static struct day day_new(uint64_t seed, double metres) {
-    struct day d = {.r = rig_new(seed)};
+static struct day day_with(struct rig *r, double metres, int64_t cash) {
+    struct day d = {.r = r};
     d.r->options.chain_eta_s = SOON_S;
     d.r->options.chain_late_s = LATE_S;
+    if (d.r->options.search_radius_m == 0)
+        d.r->options.search_radius_m = WIDE_M;
     rig_reopen(d.r);
     d.user = rig_driver(d.r, "van", LAT, LNG);
     d.first = rig_booking(d.r, VEHICLE_VAN, LAT, LNG);
+    d.first.cash = cash;
     rig_say_booking(d.r, EV_BOOKING_REQUESTED, &d.first);
     const struct ev_claim *claim = rig_last(d.r, EV_DISPATCH_OFFERED);
     d.first.driver_id = claim->driver_id;
@@ -60,6 +64,9 @@ static struct day day_new(uint64_t seed, double metres) {
     house_advance(d.r->house, 12 * US_PER_S); /* his journey has woken since */
     d.second = rig_booking(d.r, VEHICLE_VAN, LAT + (END_M + 300) * M, LNG);
     return d;
+}
+static struct day day_new(uint64_t seed, double metres) {
+    return day_with(rig_new(seed), metres, 0);
 }
 
 static const struct ev_claim *ask(struct day *d) {
@@ -219,6 +226,55 @@ static void test_who_is_not(void **unused) {
     house_advance(d.r->house, 12 * US_PER_S);
     assert_false(is_asked(&d, ask(&d)));
     rig_free(d.r);
+}
+
+/* What he carries brings him cash that he has not taken yet: it counts. */
+static void test_cash_to_come(void **unused) {
+    (void)unused;
+    for (int64_t cash = 499; cash <= 500; cash++) {
+        struct rig *r = rig_new(20);
+        r->options.cash_limit = 500;
+        struct day d = day_with(r, 500, cash);
+        d.second.cash = 300;
+        assert_int_equal(is_asked(&d, ask(&d)), cash < 500);
+        if (cash == 500)
+            assert_int_equal(candidate(&d)->reason_code, REASON_CASH_LIMIT);
+        rig_free(r);
+    }
+}
+
+/* Who would be free when his shift is over is not asked for what comes then. */
+static void test_end_of_shift(void **unused) {
+    (void)unused;
+    static const char *const ends[] = {"10:03", "10:30"}; /* he is free at 10:05 or so */
+    for (int i = 0; i < 2; i++) {
+        struct day d = day_new(21, 500);
+        char shifts[100];
+        snprintf(shifts, sizeof shifts,
+                 "{\"shifts\":[{\"day\":\"mon\",\"from\":\"08:00\",\"to\":\"%s\"}]}", ends[i]);
+        rig_expect(d.r, 200, ROLE_DRIVER, d.user, "PUT", "/v1/driver/schedule", shifts);
+        assert_int_equal(is_asked(&d, ask(&d)), i == 1);
+        if (i == 0)
+            assert_true(str_is(rig_last(d.r, EV_DISPATCH_REFUSED)->reason, "the shift has ended"));
+        rig_free(d.r);
+    }
+}
+
+/* With what he still needs he is as far as somebody free beyond the first circle: both are looked
+ * at, and the one who is there first is asked. */
+static void test_weighed_with_who_is_free(void **unused) {
+    (void)unused;
+    struct rig *r = rig_new(22);
+    r->options.search_radius_m = 1500;
+    struct day d = day_with(r, 500, 0);
+    const char *other = rig_driver(r, "van", LAT + (END_M + 300 + 1800) * M, LNG); /* 180 s away */
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &d.second);
+    house_advance(r->house, 10 * US_PER_S);
+    const struct ev_claim *claim = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(str_eq(claim->booking_id, d.second.booking_id));
+    assert_true(str_is(claim->driver_id, rig_driver_id(r, other)));
+    assert_true(str_eq(candidate(&d)->after, d.first.booking_id)); /* he was weighed */
+    rig_free(r);
 }
 
 /* He takes too long: the booking is told, once it is beyond the bound, and asks others. */
@@ -383,7 +439,8 @@ int main(void) {
         cmocka_unit_test(test_who_is_not),      cmocka_unit_test(test_too_late),
         cmocka_unit_test(test_each_end),        cmocka_unit_test(test_suspended),
         cmocka_unit_test(test_by_hand),         cmocka_unit_test(test_when_he_comes),
-        cmocka_unit_test(test_told_by_another),
+        cmocka_unit_test(test_told_by_another), cmocka_unit_test(test_cash_to_come),
+        cmocka_unit_test(test_end_of_shift),    cmocka_unit_test(test_weighed_with_who_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
