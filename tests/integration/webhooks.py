@@ -149,6 +149,7 @@ class Webhooks(unittest.TestCase):
                               ({'url': 'https://a.b', 'events': ['booking.nonsense']}, '/events/0'),
                               ({'url': 'https://a.b', 'events': 'x'}, '/events'),
                               ({'url': 'https://a.b', 'events': ['booking.failed'] * 33}, '/events'),
+                              ({'url': 'https://a.b', 'event': ['booking.failed']}, '/event'),
                               ({'url': 'https://a.b', 'description': 'a\nb'}, '/description')):
             said = api.call('POST', '/v1/webhooks', body, expect=422).json
             self.assertEqual([e['pointer'] for e in said['errors']], [pointer], body)

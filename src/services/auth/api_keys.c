@@ -55,7 +55,8 @@ static const struct schema_field body_fields[] = {
      .max = (int64_t)SCOPE_NAMES_MAX},
     {"expires_in_days", S_I64, S_IN, OF(expires_in_days), .min = 1, .max = API_KEY_DAYS_MAX},
 };
-const struct schema api_key_body_schema = SCHEMA(struct api_key_body, "ApiKeyRequest", body_fields);
+const struct schema api_key_body_schema =
+    STRICT_SCHEMA(struct api_key_body, "ApiKeyRequest", body_fields);
 
 void api_key_check(struct call *c, const void *body, struct field_errors *errors) {
     const struct api_key_body *b = body;

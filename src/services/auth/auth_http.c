@@ -79,7 +79,7 @@ static const struct schema_field set_fields[] = {
     {"role", S_ENUM, MAYBE(set_args, role), .names = role_names, .hint = "role"},
     {"disabled", S_TRI, MAYBE(set_args, disabled)},
 };
-static const struct schema set_schema = SCHEMA(struct set_args, "UserPatch", set_fields);
+static const struct schema set_schema = STRICT_SCHEMA(struct set_args, "UserPatch", set_fields);
 
 void auth_check_field(struct call *c, struct field_errors *errors, const char *pointer,
                       const char *fault) {

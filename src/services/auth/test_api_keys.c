@@ -86,6 +86,7 @@ static void every_bad_field_is_named(void **state) {
          "/expires_in_days"},
         {"{\"name\":\"a\",\"scopes\":[\"bookings:read\"],\"expires_in_days\":3651}",
          "/expires_in_days"},
+        {"{\"name\":\"a\",\"scopes\":[\"bookings:read\"],\"expires_days\":1}", "/expires_days"},
     };
     struct fixture *f = *state;
     struct signed_in s = registered(f, "asha@example.com");

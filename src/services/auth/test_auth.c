@@ -621,6 +621,7 @@ static void the_last_admin_stays(void **state) {
                    PROBLEM_NOT_FOUND));
     assert_int_equal(set_user(f, boss, "nonsense", "{\"disabled\":true}").status, 404);
     assert_int_equal(set_user(f, boss, one.id, "{\"role\":\"king\"}").status, 422);
+    assert_int_equal(set_user(f, boss, one.id, "{\"disable\":true}").status, 422);
     assert_int_equal(set_user(f, boss, one.id, "{}").status, 200);
 }
 

@@ -15,7 +15,7 @@ static const struct schema_field goods_fields[] = {
     {"handling", S_STR_LIST, AT(handling), .count_offset = offsetof(struct goods, handling_count),
      .min = 0, .max = HANDLING_COUNT - 1},
 };
-const struct schema goods_schema = SCHEMA(struct goods, "Goods", goods_fields);
+const struct schema goods_schema = STRICT_SCHEMA(struct goods, "Goods", goods_fields);
 
 struct capacity capacity_of(int32_t vehicle, int64_t kg, int64_t l) {
     CHECK(vehicle > VEHICLE_NONE && vehicle < VEHICLE_COUNT);

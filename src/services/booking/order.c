@@ -16,7 +16,8 @@ static const struct schema_field contact_fields[] = {
     {"name", S_LINE, AT(contact, name), .min = 1, .max = 100},
     {"phone", S_LINE, AT(contact, phone), .min = 3, .max = 32},
 };
-static const struct schema contact_schema = SCHEMA(struct contact, "OrderContact", contact_fields);
+static const struct schema contact_schema =
+    STRICT_SCHEMA(struct contact, "OrderContact", contact_fields);
 
 static const struct schema_field stop_fields[] = {
     {"lat", S_DEG7, MUST(order_stop, place.lat_e7), .min = -90, .max = 90},

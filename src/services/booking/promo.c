@@ -53,10 +53,11 @@ static const struct schema_field promo_fields[] = {
     {"created_by", S_ID, OURS, AT(promo, created_by), .hint = "usr"},
     {"version", S_I64, S_OUT, AT(promo, head.version)},
 };
-const struct schema promo_schema = SCHEMA(struct promo, "PromoCodeRequest", promo_fields);
+const struct schema promo_schema = STRICT_SCHEMA(struct promo, "PromoCodeRequest", promo_fields);
 
 static const struct schema_field patch_fields[] = {CHANGEABLE(promo_patch, S_IN)};
-const struct schema promo_patch_schema = SCHEMA(struct promo_patch, "PromoCodePatch", patch_fields);
+const struct schema promo_patch_schema =
+    STRICT_SCHEMA(struct promo_patch, "PromoCodePatch", patch_fields);
 
 static const struct schema_field use_fields[] = {
     {"booking_id", S_ID, S_STORE, AT(promo_use, booking_id), .hint = "bkg"},

@@ -158,6 +158,7 @@ static void test_bad_input(void **unused) {
         {PROMO("CODE", "\"percent\":5,\"vehicles\":[\"van\",\"plane\"]"), "/vehicles/1"},
         {PROMO("CODE", "\"percent\":5,\"zones\":[7]"), "/zones/0"},
         {PROMO("CODE", "\"percent\":5,\"first_only\":\"yes\""), "/first_only"},
+        {PROMO("CODE", "\"percent\":5,\"max_uses\":1"), "/max_uses"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct house_answer a = ask(t, admin_of(t), "POST", "/v1/promo-codes", cases[i].body);
@@ -166,9 +167,9 @@ static void test_bad_input(void **unused) {
     }
     make(t, PROMO("CODE", "\"percent\":5"));
     struct house_answer a = ask(t, admin_of(t), "PATCH", "/v1/promo-codes/CODE",
-                                "{\"uses_max\":0,\"valid_to\":7,\"minimum_total\":-1}");
+                                "{\"uses_max\":0,\"valid_to\":7,\"minimum_total\":-1,\"cap\":5}");
     assert_true(a.status == 422 && has(a, "/uses_max") && has(a, "/valid_to") &&
-                has(a, "/minimum_total"));
+                has(a, "/minimum_total") && has(a, "/cap"));
     town_free(t);
 }
 

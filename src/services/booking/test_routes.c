@@ -592,6 +592,95 @@ static void test_bad_rating_by_link(void **unused) {
     town_free(t);
 }
 
+/* ---- what is not known ---- */
+
+/* The first body in S, or in it, that takes what it does not know; NULL: none does. */
+static const char *lax(const struct schema *s) {
+    for (int32_t i = 0; s->strict && i < s->count; i++) {
+        const struct schema_field *f = &s->fields[i];
+        const char *name = (f->flags & S_IN) != 0 && f->sub != NULL ? lax(f->sub) : NULL;
+        if (name != NULL)
+            return name;
+    }
+    return s->strict ? NULL : s->name;
+}
+
+/* Every body is strict, but those that may be sent back as they were got. */
+static void test_bodies_are_strict(void **unused) {
+    (void)unused;
+    static const char *const sent_back[] = {"TariffsRequest", "ServiceAreaRequest",
+                                            "SavedPlaceRequest", "FavouriteRequest"};
+    struct town *t = town_new(31);
+    const struct service_def *def = booking_service(t->service).def;
+    int bodies = 0;
+    for (int32_t i = 0; i < def->route_count; i++) {
+        const char *name = def->routes[i].body != NULL ? lax(def->routes[i].body) : NULL;
+        bodies += def->routes[i].body != NULL;
+        for (size_t k = 0; name != NULL && k < COUNT_OF(sent_back); k++)
+            name = strcmp(name, sent_back[k]) == 0 ? NULL : name;
+        if (name != NULL)
+            fail_msg("%s %s: %s", def->routes[i].method, def->routes[i].pattern, name);
+    }
+    assert_true(bodies > 20);
+    town_free(t);
+}
+
+/* A protection that is mistyped is none: whoever thinks that he has it is told. */
+static void test_mistyped(void **unused) {
+    (void)unused;
+    struct town *t = town_new(32);
+    book(t, t->customer);
+    const char *path = format(t, "/v1/bookings/%s", t->booking);
+    const char *quote = member(t, ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE), "id");
+    const struct {
+        struct identity who;
+        const char *method, *path, *body, *pointer;
+    } bad[] = {
+        {t->customer, "POST", "/v1/quotes", TWO_STOPS ",\"promocode\":\"SPRING\"}", "/promocode"},
+        {t->customer, "POST", "/v1/quotes",
+         "{\"stops\":[{\"lat\":57.7,\"lng\":11.97},{\"lat\":57.69,\"lng\":11.98,\"adress\":"
+         "\"x\"}]}",
+         "/stops/1/adress"},
+        {t->customer, "POST", "/v1/bookings",
+         format(t,
+                "{\"quote_id\":\"%s\",\"stops\":[{\"contact\":{\"name\":\"Bo\",\"tel\":\"112\"}}]}",
+                quote),
+         "/stops/0/contact/tel"},
+        {t->customer, "POST", "/cancel", "{\"fees\":0}", "/fees"},
+        {t->customer, "PUT", "/note", "{\"stop\":0,\"note\":\"x\",\"stops_revison\":0}",
+         "/stops_revison"},
+        {t->customer, "POST", "/rating", "{\"stars\":1,\"vesion\":1}", "/vesion"},
+        {t->customer, "POST", "/rebook", "{\"pickup\":null}", "/pickup"},
+        {t->customer, "PUT", "/pickup-window",
+         "{\"pickup_window\":{\"from\":\"2026-12-01T10:00:00Z\",\"to\":\"2026-12-01T11:00:00Z\","
+         "\"tz\":1}}",
+         "/pickup_window/tz"},
+        {t->driver, "POST", "/status", "{\"status\":\"arrived_pickup\",\"stop_revision\":0}",
+         "/stop_revision"},
+        {t->driver, "POST", "/proof", "{\"stop\":0,\"foto\":1}", "/foto"},
+        {t->driver, "POST", "/release", "{\"reason\":\"tyre\",\"ver\":1}", "/ver"},
+        {t->staff, "POST", "/unassign", "{\"reason\":\"late\",\"serch\":false}", "/serch"},
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        bool whole = strncmp(bad[i].path, "/v1/", 4) == 0;
+        struct house_answer a =
+            ask(t, bad[i].who, bad[i].method,
+                whole ? bad[i].path : format(t, "%s%s", path, bad[i].path), bad[i].body);
+        if (a.status != 422 || !has(a, format(t,
+                                              "{\"pointer\":\"%s\",\"detail\":\"is not known "
+                                              "here\"}",
+                                              bad[i].pointer)))
+            fail_msg("%s: %d %.*s", bad[i].body, a.status, STR_ARG(a.body));
+    }
+    assert_true(has(ask(t, t->customer, "GET", path, NULL), "\"version\":1,"));
+    assert_int_equal(listed(t, t->customer, ""), 1); /* and its quote is still good */
+    assert_int_equal(ask(t, t->customer, "POST", "/v1/bookings",
+                         format(t, "{\"quote_id\":\"%s\",\"notes\":null}", quote))
+                         .status,
+                     201);
+    town_free(t);
+}
+
 /* ---- the bench's command is a real one ---- */
 
 static int bench_result = 1;
@@ -632,6 +721,8 @@ int main(void) {
         cmocka_unit_test(test_rated_by_link),
         cmocka_unit_test(test_bad_rating_by_link),
         cmocka_unit_test(test_track_reason),
+        cmocka_unit_test(test_bodies_are_strict),
+        cmocka_unit_test(test_mistyped),
         cmocka_unit_test(test_bench),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,9 @@ static void test_bad_input(void **state) {
     review(r, 422, user, id, "{}");
     review(r, 422, user, id, "{\"decision\":\"expired\"}");
     assert_has(review(r, 422, user, id, "{\"decision\":\"rejected\"}"), "/reason");
+    assert_has(review(r, 422, user, id,
+                      "{\"decision\":\"approved\",\"expires\":\"2027-01-01T00:00:00Z\"}"),
+               "\"/expires\"");
     review(r, 422, user, id, "{\"decision\":\"rejected\",\"reason\":\"\"}");
     assert_has(review(r, 422, user, id,
                       "{\"decision\":\"approved\",\"expires_at\":\"2020-01-01T00:00:00Z\"}"),

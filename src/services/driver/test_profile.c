@@ -168,6 +168,9 @@ static void test_approval(void **state) {
     rig_expect(r, 403, ROLE_DISPATCHER, NULL, "PATCH", path, "{\"status\":\"approved\"}");
     rig_expect(r, 422, ROLE_ADMIN, NULL, "PATCH", path, "{\"status\":\"pending\"}");
     rig_expect(r, 422, ROLE_ADMIN, NULL, "PATCH", path, "{\"status\":\"suspended\"}");
+    assert_has(rig_expect(r, 422, ROLE_ADMIN, NULL, "PATCH", path,
+                          "{\"status\":\"approved\",\"until\":\"2027-01-01\"}"),
+               "\"/until\"");
     rig_expect(r, 404, ROLE_ADMIN, NULL, "PATCH", "/v1/drivers/nobody",
                "{\"status\":\"approved\"}");
     rig_expect(r, 200, ROLE_ADMIN, NULL, "PATCH", path, "{\"status\":\"approved\"}");

@@ -255,7 +255,7 @@ static const struct schema_field review_body_fields[] = {
     {"expires_at", S_TIME, MAYBE(review_body, expires_at_us)},
 };
 const struct schema review_body_schema =
-    SCHEMA(struct review_body, "ReviewInput", review_body_fields);
+    STRICT_SCHEMA(struct review_body, "ReviewInput", review_body_fields);
 
 /* He says whether he is on duty; that he is busy follows from his bookings. */
 static const char *const duty_body_names[] = {NULL, "off", "on", NULL};
@@ -271,7 +271,7 @@ static const struct schema_field status_body_fields[] = {
     {"reason", S_STR, MAYBE(status_body, reason), .min = 1, .max = REASON_CHARS_MAX},
 };
 const struct schema driver_status_body_schema =
-    SCHEMA(struct status_body, "DriverStatusInput", status_body_fields);
+    STRICT_SCHEMA(struct status_body, "DriverStatusInput", status_body_fields);
 
 static const struct schema_field fix_body_fields[] = {
     {"at", S_TIME, ASKED(fix_body, at_us)},

@@ -73,7 +73,7 @@ static const struct schema_field body_fields[] = {
     EVENTS,
 };
 const struct schema webhook_body_schema =
-    SCHEMA(struct webhook_body, "WebhookRequest", body_fields);
+    STRICT_SCHEMA(struct webhook_body, "WebhookRequest", body_fields);
 static const struct schema_field patch_fields[] = {
     {"url", S_LINE, S_IN, AT(url), .min = 9, .max = WEBHOOK_URL_MAX},
     {"description", S_LINE, S_IN, AT(description), .min = 1, .max = 200},
@@ -82,7 +82,7 @@ static const struct schema_field patch_fields[] = {
 };
 #undef AT
 const struct schema webhook_patch_schema =
-    SCHEMA(struct webhook_body, "WebhookPatch", patch_fields);
+    STRICT_SCHEMA(struct webhook_body, "WebhookPatch", patch_fields);
 
 void write_webhook(struct jw *w, const struct webhook *h, struct str secret, struct arena *a) {
     (void)a;
