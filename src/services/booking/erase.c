@@ -44,8 +44,11 @@ int booking_engaged(struct store *store, struct json_parser *parser, struct str 
                     struct arena *a, struct str ret_ids[ENGAGED_BOOKINGS_MAX], int32_t *ret_count) {
     *ret_count = 0;
     int err = add_open(store, parser, 0, customer_open_key(a, user_id), a, ret_ids, ret_count);
-    if (err == 0) /* a driver's open one is among his newest */
-        err = add_open(store, parser, 1, id_with_prefix(a, user_id, "drv"), a, ret_ids, ret_count);
+    struct str driver_id = id_with_prefix(a, user_id, "drv");
+    if (err == 0)
+        err = add_open(store, parser, 1, driver_open_key(a, driver_id), a, ret_ids, ret_count);
+    if (err == 0) /* one that an older version wrote is among his newest (open.c) */
+        err = add_open(store, parser, 1, driver_id, a, ret_ids, ret_count);
     return err;
 }
 
@@ -125,6 +128,10 @@ static struct str driver_key(struct arena *a, struct str user_id) {
     return id_with_prefix(a, user_id, "drv");
 }
 
+static struct str driving_key(struct arena *a, struct str user_id) {
+    return driver_open_key(a, driver_key(a, user_id));
+}
+
 static enum eraser_verdict judge_driver(void *state, struct str user_id, struct arena *a) {
     struct booking *b = state;
     if (b->driver == NULL || !str_eq(b->driver->user_id, user_id))
@@ -160,6 +167,7 @@ static const struct eraser_target targets[] = {
     {&import_aggregate, -1, NULL, NULL},
     {&recurrence_aggregate, 0, NULL, NULL},
     {&disabled_aggregate, -1, NULL, NULL},
+    {&booking_aggregate, 1, driving_key, judge_driver},
 };
 const struct store_collection booking_erasure_collection = {.name = "booking_erasures"};
 static const struct aggregate erasure_aggregate = {.collection = &booking_erasure_collection,

@@ -18,6 +18,17 @@
 
 #define CONTACT_KEPT_US (24 * 3600 * US_PER_S)
 
+/* Whether open bookings lie under their driver's bare id, where an older version has put them. Any
+ * thread reads `gone`; all else is the executor thread's (open.c). */
+struct open_keys {
+    _Atomic bool gone; /* none does */
+    bool found;        /* in this look */
+    int32_t clean;     /* looks in a row that have found none */
+    int64_t next_us;
+    char after[STORE_ID_MAX + 1]; /* how far it has come */
+};
+void open_keys_tick(struct open_keys *k, struct store *store, int64_t now_us);
+
 struct booking_service {
     struct booking_options o; /* defaults filled in */
     struct shelf tariffs;
@@ -32,6 +43,7 @@ struct booking_service {
     int64_t early_next_us;           /* executor thread: early_tick */
     struct executor *executor;       /* NULL: nothing begins early */
     int64_t erase_next_us;           /* executor thread: eraser_tick */
+    struct open_keys open_keys;
     struct map opening;   /* executor thread: customers whom this batch opens bookings for, … */
     struct map beginning; /* … and whose recurrences it begins */
 };

@@ -1,7 +1,7 @@
-/* GET /v1/bookings: newest first. The narrowest index that fits is walked: a customer's own (two
- * keys of it, the open ones and those that have ended, merged), a driver's own; staff see all, by
- * phase when the filter is one. What the index does not say is
- * filtered on the way. A page that would have to look through more than LIST_SCAN_MAX documents
+/* GET /v1/bookings: newest first. The narrowest index that fits is walked: of a customer's or a
+ * driver's own the key of the open ones or that of those that have ended, or both, merged; staff
+ * see all, by phase when the filter is one. What the index does not say is filtered on the way, by
+ * large pages. A page that would have to look through more than LIST_SCAN_MAX documents
  * ends early, with a cursor that goes on from there: so a page may be short, and only a null
  * next_cursor means the end.
  */
@@ -61,22 +61,50 @@ static bool read_filter(struct call *c, unsigned *ret_mask) {
     return true;
 }
 
+/* What is walked. */
+struct source {
+    struct store_query q;
+    struct str open_key; /* absent, or: what lies under this one, too */
+    unsigned covers;     /* the states of what lies there */
+};
+
+/* A customer's, a driver's: the key of what is open, that of what has ended, or both. */
+static void choose_own(struct call *c, unsigned mask, struct source *ret) {
+    const struct booking_service *s = c->service;
+    bool drives = c->who.role == ROLE_DRIVER;
+    struct str own = drives ? id_with_prefix(&c->arena, c->who.user_id, "drv") : c->who.user_id;
+    struct str open = drives ? driver_open_key(&c->arena, own) : customer_open_key(&c->arena, own);
+    bool told_apart = !drives || atomic_load_explicit(&s->open_keys.gone, memory_order_acquire);
+    ret->q.index = drives ? "driver_id" : "customer_id";
+    ret->q.key = own;
+    if ((mask & MASK_OPEN) == 0) {
+        ret->covers = MASK_FINAL;
+    } else if ((mask & MASK_FINAL) == 0 && told_apart) {
+        ret->q.key = open;
+        ret->covers = MASK_OPEN;
+    } else {
+        ret->open_key = open;
+    }
+}
+
 /* Which index to walk for CALL's caller. His own list shows what he has been told is done; that of
  * everybody's may be some seconds behind. */
-static void choose_index(struct call *c, unsigned mask, struct store_query *q) {
-    q->may_lag = c->who.role != ROLE_CUSTOMER && c->who.role != ROLE_DRIVER;
-    if (c->who.role == ROLE_CUSTOMER) {
-        q->index = "customer_id";
-        q->key = c->who.user_id;
-    } else if (c->who.role == ROLE_DRIVER) {
-        q->index = "driver_id";
-        q->key = id_with_prefix(&c->arena, c->who.user_id, "drv");
-    } else if ((mask & MASK_FINAL) == 0) {
+static void choose_index(struct call *c, unsigned mask, struct source *ret) {
+    struct store_query *q = &ret->q;
+    ret->covers = MASK_ALL;
+    if (c->who.role == ROLE_CUSTOMER || c->who.role == ROLE_DRIVER) {
+        choose_own(c, mask, ret);
+        return;
+    }
+    q->may_lag = true;
+    if ((mask & MASK_FINAL) == 0) {
         q->index = "phase";
         q->key = STR(PHASE_OPEN);
+        ret->covers = MASK_OPEN;
     } else if ((mask & (mask - 1)) == 0) {
         q->index = "phase";
         q->key = str_from(booking_state_names[__builtin_ctz(mask)]);
+        ret->covers = mask;
     }
 }
 
@@ -148,12 +176,13 @@ static int merged_docs(struct store *reader, const struct store_query *q,
     return 0;
 }
 
-static int next_docs(struct call *c, const struct store_query *q, struct store_doc **ret_docs,
+static int next_docs(struct call *c, const struct source *from, struct store_doc **ret_docs,
                      int32_t *ret_count, bool *ret_end) {
     struct store *reader = c->worker->reader;
-    if (c->who.role == ROLE_CUSTOMER) {
+    const struct store_query *q = &from->q;
+    if (from->open_key.p != NULL) {
         struct store_query open = *q;
-        open.key = customer_open_key(&c->arena, q->key);
+        open.key = from->open_key;
         return merged_docs(reader, q, &open, &c->arena, ret_docs, ret_count, ret_end);
     }
     int err = reader->ops->list(reader, q, &c->arena, ret_docs, ret_count);
@@ -165,23 +194,24 @@ static int next_docs(struct call *c, const struct store_query *q, struct store_d
 void handle_list(struct call *c) {
     struct walk walk = {0};
     unsigned mask;
-    struct store_query q = {.collection = &booking_collection};
-    if (!call_page(c, &walk.limit, &q.after) || !read_filter(c, &mask))
+    struct source from = {.q = {.collection = &booking_collection}};
+    if (!call_page(c, &walk.limit, &from.q.after) || !read_filter(c, &mask))
         return;
-    choose_index(c, mask, &q);
-    q.limit = walk.limit < STORE_LIST_MAX ? walk.limit + 1 : STORE_LIST_MAX;
+    choose_index(c, mask, &from);
+    bool all = (from.covers & ~mask) == 0; /* else nobody knows how many have to be looked at */
+    from.q.limit = all && walk.limit < STORE_LIST_MAX ? walk.limit + 1 : STORE_LIST_MAX;
     page_begin(&walk.page, c);
     for (bool end = false; !end && !walk.more;) {
         struct store_doc *docs;
         int32_t count;
-        int err = next_docs(c, &q, &docs, &count, &end);
+        int err = next_docs(c, &from, &docs, &count, &end);
         if (err == 0)
             err = write_docs(c, &walk, mask, docs, count);
         if (err < 0) {
             call_error(c, err);
             return;
         }
-        q.after = walk.last_id;
+        from.q.after = walk.last_id;
     }
     page_reply(&walk.page, walk.more, walk.last_id);
 }

@@ -285,6 +285,7 @@ static void follow(void *self, struct store *writer, int64_t now_us) {
 
 static void tick(void *self, struct store *writer, int64_t now_us) {
     struct booking_service *s = self;
+    open_keys_tick(&s->open_keys, writer, now_us);
     eraser_tick(&booking_eraser, writer, &s->erase_next_us, now_us);
     early_tick(s, writer, now_us);
     if (now_us < s->next_prune_us)

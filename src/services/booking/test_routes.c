@@ -398,6 +398,97 @@ static void test_list_merged(void **unused) {
     town_free(t);
 }
 
+/* A reader that counts what it gives. */
+struct counting {
+    struct store port; /* first */
+    struct store *real;
+    int calls, docs;
+};
+static int counting_list(struct store *s, const struct store_query *q, struct arena *a,
+                         struct store_doc **ret_docs, int32_t *ret_count) {
+    struct counting *c = (struct counting *)s;
+    int err = c->real->ops->list(c->real, q, a, ret_docs, ret_count);
+    c->calls++;
+    c->docs += err == 0 ? *ret_count : 0;
+    return err;
+}
+
+/* His bookings that are open, as his app asks for them: TO_READ documents at most for it. */
+static void expect_active(struct town *t, int count, int to_read) {
+    static const struct store_ops ops = {.list = counting_list};
+    struct counting reader = {.port = {&ops}, .real = t->h->worker.reader};
+    t->h->worker.reader = &reader.port;
+    assert_int_equal(listed(t, t->driver, "?state=active&limit=2"), count);
+    t->h->worker.reader = reader.real;
+    assert_true(reader.docs <= to_read && reader.calls <= 2 + 2 * (to_read / STORE_LIST_MAX));
+}
+
+static bool engaged(struct town *t) {
+    struct str ids[ENGAGED_BOOKINGS_MAX];
+    int32_t count;
+    assert_int_equal(booking_engaged(t->h->worker.reader, t->parser, t->driver.user_id,
+                                     &t->h->arena, ids, &count),
+                     0);
+    return count == 1 && str_is(ids[0], t->booking);
+}
+
+/* Puts the booking under its driver's bare id, as an older version has. */
+static void lay_as_before(struct town *t) {
+    struct store *store = executor_store(t->h->executor);
+    struct store_doc doc;
+    struct str id = str_from(t->booking);
+    assert_int_equal(store->ops->get(store, &booking_collection, id, &t->h->arena, &doc), 0);
+    struct store_change change = {.collection = &booking_collection,
+                                  .id = id,
+                                  .expected_version = doc.version,
+                                  .state = doc.state,
+                                  .commit_id = STR("before"),
+                                  .at_us = t->h->now_us};
+    change.keys[0] = customer_open_key(&t->h->arena, t->customer.user_id);
+    change.keys[1] = id_with_prefix(&t->h->arena, t->driver.user_id, "drv");
+    change.keys[2] = STR(PHASE_OPEN);
+    assert_int_equal(store->ops->commit(store, &change, 1, NULL, 0), 0);
+    assert_int_equal(change.result, 0);
+}
+
+/* What a driver has open is found at once, however much he has behind him and however long ago it
+ * was booked; one that an older version wrote, too. */
+static void test_list_of_a_driver(void **unused) {
+    (void)unused;
+    struct town *t = town_new(41);
+    book(t, t->customer);
+    const char *first = t->booking;
+    for (int i = 0; i < STORE_LIST_MAX + 5; i++) {
+        t->h->now_us += 1000;
+        book(t, t->customer);
+        take(t, t->driver);
+        assert_int_equal(status(t, "arrived_pickup", 0), 200);
+        assert_int_equal(status(t, "picked_up", 0), 200);
+        assert_int_equal(status(t, "arrived_dropoff", 1), 200);
+        assert_int_equal(status(t, "delivered", 1), 200);
+        t->h->now_us += 1000;
+    }
+    expect_active(t, 0, 0);
+    t->booking = first;
+    assert_false(engaged(t));
+    take(t, t->driver);
+    assert_true(engaged(t));
+    expect_active(t, 1, 1);
+    assert_int_equal(listed(t, t->driver, "?limit=200"), 200);
+    assert_int_equal(listed(t, t->driver, "?state=assigned,delivered&limit=200"), 200);
+    assert_int_equal(listed(t, t->customer, "?state=active"), 1);
+    lay_as_before(t);
+    town_reopen(t, 0);
+    for (int i = 0; i < 3; i++) {
+        expect_active(t, 1, STORE_LIST_MAX + 6);
+        house_advance(t->h, 700 * US_PER_S);
+    }
+    assert_int_equal(status(t, "arrived_pickup", 0), 200); /* written again, it lies well */
+    house_advance(t->h, 700 * US_PER_S);
+    expect_active(t, 1, 1);
+    town_free(t);
+}
+
 /* ---- how many may be open ---- */
 
 static const char *quoted(struct town *t, struct identity who) {
@@ -715,6 +806,7 @@ int main(void) {
         cmocka_unit_test(test_assign),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_list_merged),
+        cmocka_unit_test(test_list_of_a_driver),
         cmocka_unit_test(test_open_max),
         cmocka_unit_test(test_open_max_at_once),
         cmocka_unit_test(test_track),
