@@ -89,6 +89,7 @@ async function shootAll(browser: Browser, city: City, shots: Shot[]): Promise<vo
           permissions: ['geolocation'],
         })
         const page = await context.newPage()
+        page.setDefaultTimeout(30_000) // what is not there then is a fault, not a slow machine
         if (who !== null) await signIn(page, city[who])
         for (const shot of mine) {
           const png = await shoot(page, city, shot)

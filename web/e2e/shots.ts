@@ -233,8 +233,10 @@ export function shotsOf(city: City, empty: Server): Shot[] {
         name: 'drive-offer',
         title: 'Drive: an offer',
         path: '/drive',
-        before: ask,
-        act: (page) => page.getByRole('dialog').waitFor(),
+        act: async (page) => {
+          await ask() // once the page is there: an offer stands for twenty seconds only
+          await page.getByRole('alertdialog').waitFor({ timeout: 15_000 })
+        },
       },
     ]),
     ...of('handing', [{ name: 'drive-proof', title: 'Drive: proof of delivery', path: '/drive' }]),
