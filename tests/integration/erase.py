@@ -18,7 +18,7 @@ CUSTOMER = {'name': 'Quirina Xylander', 'phone': '+46705550199', 'email': 'quiri
 DRIVER = {'name': 'Wolfram Yxhammar', 'phone': '+46705550288', 'email': 'wolfram.yxhammar@example.com'}
 PLACES = ['Zebragatan', 'Giraffstigen']
 WORDS = ['Quirina', 'Xylander', '705550199', 'quirina', 'Wolfram', 'Yxhammar', '705550288', 'wolfram', 'Kontaktperson', 'Mottagarperson', '705550377',
-         'Lillstugan', 'Frallbudet', 'ring the red bell', 'a rating comment', 'changed my own mind', 'XYX987']
+         'Lillstugan', 'Frallbudet', 'ring the red bell', 'a rating comment', 'changed my own mind', 'the tyre is flat', 'XYX987']
 
 
 def traces(folder):
@@ -75,6 +75,13 @@ def lives(server, admin):
                                       'starts_on': time.strftime('%Y-%m-%d', time.gmtime(time.time() + 40 * 86400))}, expect=201)
     second = book()
     customer.post(f'/v1/bookings/{second["id"]}/cancel', {'reason': 'changed my own mind'}, expect=200)
+    lorry.until(lambda: driver.get('/v1/driver', expect=200).json['duty'] == 'on', 'the driver is free')
+    third = book()
+    offer = lorry.until(lambda: [o for o in driver.get('/v1/driver/offers', expect=200).json['items'] if o['booking_id'] == third['id']], 'an offer')[0]
+    driver.post(f'/v1/bookings/{third["id"]}/accept', {'offer_id': offer['id']}, expect=200)
+    driver.post(f'/v1/bookings/{third["id"]}/release', {'reason': 'the tyre is flat'}, expect=200)
+    lorry.until(lambda: 'gave it back' in str(admin.get(f'/v1/bookings/{third["id"]}/dispatch', expect=200).json), 'the search knows')
+    customer.post(f'/v1/bookings/{third["id"]}/cancel', {}, expect=200)
     lorry.until(lambda: driver.get('/v1/driver', expect=200).json['duty'] == 'on', 'the driver is free')
     driver.post('/v1/driver/duty', {'duty': 'off'}, expect=200)
     return customer, driver, first, second

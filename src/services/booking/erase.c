@@ -89,7 +89,8 @@ static void erase_words(struct booking *b, struct arena *a) {
         struct str reason = e->reason, proof = e->proof, seal = custody_seal(e, a);
         if (e->type == ENTRY_CANCELLED || e->type == ENTRY_FAILED || e->type == ENTRY_STOP_FAILED ||
             e->type == ENTRY_PROGRESSED || e->type == ENTRY_COLLECTED ||
-            e->type == ENTRY_STOPS_CHANGED)
+            e->type == ENTRY_STOPS_CHANGED || e->type == ENTRY_UNASSIGNED ||
+            e->type == ENTRY_ASSIGN_WANTED)
             e->reason = STR_NONE;
         e->proof = STR_NONE;
         if (e->chain.p != NULL && (proof.p != NULL || reason.p != e->reason.p)) {

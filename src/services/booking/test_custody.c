@@ -332,6 +332,32 @@ static void erased(void **unused) {
     world_free(w);
 }
 
+/* So are those with which it went from hand to hand. */
+static void erased_hands(void **unused) {
+    (void)unused;
+    struct world *w = world_new(35);
+    create(w, 2);
+    accept(w, 0, offer(w, 0));
+    assert_int_equal(reassign(w, 1, "Ek is rude"), 202);
+    struct str asked = w->b->offers[0].id;
+    struct ev_claim *claim = claim_of(w, 1, asked);
+    claim->manual = true;
+    assert_int_equal(run(w, &booking_offered, (struct identity){0}, claim, NULL), 200);
+    assert_true(str_eq(w->b->driver->offer_id, asked));
+    int32_t worded = 0;
+    for (int32_t i = 0; i < w->b->timeline_count; i++)
+        worded += str_is(w->b->timeline[i].reason, "Ek is rude");
+    assert_int_equal(worded, 2); /* that he was wanted, and that the first one lost it */
+    assert_int_equal(cancel(w, w->customer), 200);
+    assert_int_equal(booking_eraser.targets[0].judge(w->b, w->customer.user_id, &w->arena),
+                     ERASE_WRITE);
+    struct str text = custody_text(w->b, true, w->now_us, &w->arena);
+    assert_null(memmem(text.p, text.len, "Ek is", 5));
+    text = state_text(w, w->b);
+    assert_null(memmem(text.p, text.len, "Ek is", 5));
+    world_free(w);
+}
+
 /* Begun by the version before: what is new is chained, what was there is said not to be. */
 static void begun_before(void **unused) {
     (void)unused;
@@ -351,15 +377,11 @@ static void begun_before(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_canonical_form),
-        cmocka_unit_test(good_ones),
-        cmocka_unit_test(every_byte_counts),
-        cmocka_unit_test(what_was_changed_is_named),
-        cmocka_unit_test(a_changed_store),
-        cmocka_unit_test(erased),
-        cmocka_unit_test(begun_before),
-        cmocka_unit_test(each_field_of_an_entry),
-        cmocka_unit_test(each_field_of_the_signature),
+        cmocka_unit_test(the_canonical_form),     cmocka_unit_test(good_ones),
+        cmocka_unit_test(every_byte_counts),      cmocka_unit_test(what_was_changed_is_named),
+        cmocka_unit_test(a_changed_store),        cmocka_unit_test(erased),
+        cmocka_unit_test(erased_hands),           cmocka_unit_test(begun_before),
+        cmocka_unit_test(each_field_of_an_entry), cmocka_unit_test(each_field_of_the_signature),
         cmocka_unit_test(its_pictures),
     };
     return token_library_init() < 0 || cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,6 +47,17 @@ static struct str driver_key(struct arena *a, struct str user_id) {
     return driver_id_of(a, user_id);
 }
 
+/* An older version kept with which words he gave a booking back, or it was taken from him. */
+static bool forget_words(struct search_candidate *c) {
+    size_t n = 0;
+    while (n < c->reason.len && c->reason.p[n] != ':')
+        n++;
+    bool worded = c->outcome == OUTCOME_LEFT && n < c->reason.len;
+    if (worded)
+        c->reason = str_sub(c->reason, 0, n);
+    return worded;
+}
+
 static enum eraser_verdict judge_search(void *state, struct str user_id, struct arena *a) {
     struct search *s = state;
     struct str driver_id = driver_id_of(a, user_id);
@@ -54,7 +65,7 @@ static enum eraser_verdict judge_search(void *state, struct str user_id, struct 
     for (int32_t r = 0; r < s->round_count; r++) {
         for (int32_t i = 0; i < s->rounds[r].candidate_count; i++) {
             struct search_candidate *c = &s->rounds[r].candidates[i];
-            if (!str_eq(c->driver_id, driver_id) || c->name.p == NULL)
+            if (!str_eq(c->driver_id, driver_id) || (!forget_words(c) && c->name.p == NULL))
                 continue;
             c->name = STR_NONE;
             v = ERASE_WRITE;

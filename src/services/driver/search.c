@@ -304,13 +304,12 @@ static void hear(struct search *s, const struct ev_booking *b, enum search_statu
     s->wake_at_us = 0;
 }
 
-static struct str left_words(const struct ev_offer *offer, struct arena *a) {
-    const char *how = str_is(offer->reason, "released")     ? "gave it back"
-                      : str_is(offer->reason, "reassigned") ? "it was given to another"
-                                                            : "it was taken from him";
-    if (offer->why.len == 0)
-        return str_from(how);
-    return arena_printf(a, "%s: %.*s", how, STR_ARG(offer->why));
+/* Not with which words: those are the booking's, which forgets them with its customer. Nobody would
+ * find them here, for a search does not know whose it was. */
+static struct str left_words(const struct ev_offer *offer) {
+    return str_is(offer->reason, "released")     ? STR("gave it back")
+           : str_is(offer->reason, "reassigned") ? STR("it was given to another")
+                                                 : STR("it was taken from him");
 }
 
 static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -468,8 +467,7 @@ static void decide_unassigned(const struct command *cmd, const struct decide_ctx
     struct search *s = search_edit(cmd, ctx, state, ret);
     add_asked(s, b->offer->driver_id, b->offer->id, ctx->now_us);
     s->asked[s->asked_count - 1].outcome = OUTCOME_LEFT;
-    trace_outcome(s, b->offer->id, OUTCOME_LEFT, REASON_LEFT, left_words(b->offer, ctx->arena),
-                  ctx->arena);
+    trace_outcome(s, b->offer->id, OUTCOME_LEFT, REASON_LEFT, left_words(b->offer), ctx->arena);
     if (b->version <= s->heard_version)
         return; /* it has been given or ended since */
     bool again = b->state == BOOKING_REQUESTED && !b->held && b->stop_count >= 2;
