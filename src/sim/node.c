@@ -197,6 +197,7 @@ static void make_services(struct sim_node *n) {
                                                         .window_us = p->window_us,
                                                         .trail_thin_m = p->thin_m,
                                                         .trail_thin_us = p->thin_s * US_PER_S,
+                                                        .trace_keep_us = p->trace_s * US_PER_S,
                                                         .trail_thin_window_us = 15 * US_PER_S,
                                                         .trail_thin_margin_us = 10 * US_PER_S,
                                                         .offer_timeout_s = p->offer_timeout_s});

@@ -79,6 +79,22 @@ static void check_version(struct oracle *o, const struct store_change *c) {
     doc->version = c->remove ? 0 : c->expected_version + 1;
 }
 
+/* A booking may be for much later than it was quoted: what it still needs is not past its time. */
+static void check_kept(struct oracle *o, const struct store_change *c) {
+    bool search = strcmp(c->collection->name, "dispatches") == 0;
+    struct json_value root, value;
+    if (!search && strcmp(c->collection->name, "journeys") != 0)
+        return;
+    struct shadow_doc *doc = find_doc(o, c->collection->name, c->id, true);
+    if (c->remove)
+        SIM_EXPECT(o->sim, doc->over, "a search or a journey that goes on is kept",
+                   "%s was removed", doc->key);
+    else if (json_parse(o->parser, c->state, &root) == 0)
+        doc->over = search ? str_is(sim_json_str(root, "status"), "done") ||
+                                 !json_get(root, "wake_at", &value)
+                           : json_get(root, "done", &value) && json_bool(value);
+}
+
 static void check_dedupe(struct oracle *o, const struct store_change *c) {
     if (c->dedupe.p == NULL)
         return;
@@ -189,6 +205,7 @@ void oracle_commit(void *node, const struct memory_commit *commit) {
         sim_trace(sim, "commit", n->index, c->id, str_from(c->collection->name),
                   c->expected_version + 1, (int64_t)str_hash(c->state, 0));
         check_version(o, c);
+        check_kept(o, c);
         check_dedupe(o, c);
         note_answer(o, c);
         for (int32_t e = 0; e < c->event_count; e++)

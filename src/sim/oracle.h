@@ -15,6 +15,7 @@
 
 struct shadow_doc { /* of any collection */
     int64_t version;
+    bool over;  /* of a search or a journey: it may go */
     char key[]; /* "collection/id" */
 };
 struct shadow_offer {

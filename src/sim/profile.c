@@ -109,6 +109,7 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->contact_kept_s = rng_below(r, 4) == 0 ? -1 : rng_between(r, 10, 300);
     p->proof = rng_unit(r) * 0.6;
     p->thin_s = rng_between(r, 15, 60);
+    p->trace_s = 10 * p->thin_s;
     p->thin_m = rng_below(r, 4) == 0 ? 0 : rng_between(r, 20, 300);
     p->imports = rng_unit(r) * 0.15;
     p->recurs = rng_unit(r) * 0.15;

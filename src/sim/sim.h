@@ -90,6 +90,7 @@ struct sim_profile {
     int32_t offer_wave, batch_max;
     int64_t offer_timeout_s, search_timeout_s, schedule_lead_s, schedule_lead_max_s;
     int64_t thin_m, thin_s;    /* positions older than this are simplified; 0 m: never */
+    int64_t trace_s;           /* so long a search and a journey are kept after their end */
     int64_t turn_delay_max_us; /* how long work waits for its executor */
     int64_t idle_turn_us;      /* how often one with nothing to do looks around */
     int64_t latency_mean_us;   /* of the network */

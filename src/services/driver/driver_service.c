@@ -26,7 +26,6 @@
 #define UNASSIGNED_AFTER_S_DEFAULT 60
 #define CHAIN_LATE_S_DEFAULT 600
 #define PRUNE_CHUNKS_MAX 2000 /* a second: about as many as a large fleet makes */
-#define PRUNE_SEARCHES_MAX 200
 
 static const struct route_entry routes[] = {
     {"GET", "/v1/driver", ROLES(ROLE_DRIVER), profile_get, NULL, 0, "getDriver",
@@ -173,6 +172,17 @@ static struct str search_floor(struct arena *a, int64_t at_us) {
     return id_new(a, "dsp", at_us, &zero);
 }
 
+/* Searches and journeys go by their own end: a booking may be for much later than it was quoted. */
+static void forget(struct driver_service *s, struct store *writer, int64_t now_us,
+                   struct arena *a) {
+    int64_t before_us = now_us - s->o.trace_keep_us;
+    if (before_us <= 0)
+        return;
+    struct str floor = search_floor(a, before_us);
+    retention_tick(&s->searches_kept, writer, floor, before_us, now_us);
+    retention_tick(&s->journeys_kept, writer, journey_id(a, floor), before_us, now_us);
+}
+
 static void tick(void *self, struct store *writer, int64_t now_us) {
     struct driver_service *s = self;
     int64_t before_us = now_us - s->o.trail_keep_days * US_PER_DAY;
@@ -184,12 +194,8 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
                                 PRUNE_CHUNKS_MAX);
         writer->ops->prune_docs(writer, &track_collection, trail_floor(&arena, before_us),
                                 PRUNE_CHUNKS_MAX);
-        writer->ops->prune_docs(writer, &search_collection, search_floor(&arena, before_us),
-                                PRUNE_SEARCHES_MAX);
-        writer->ops->prune_docs(writer, &journey_collection,
-                                journey_id(&arena, search_floor(&arena, before_us)),
-                                PRUNE_SEARCHES_MAX);
     }
+    forget(s, writer, now_us, &arena);
     arena_free(&arena);
     thin_tick(s, writer, now_us);
     eraser_tick(&driver_eraser, writer, &s->erase_next_us, now_us);
@@ -268,6 +274,9 @@ struct driver_service *driver_service_new(const struct driver_options *options) 
     if (o->search_radius_max_m < o->search_radius_m)
         o->search_radius_max_m = o->search_radius_m;
     o->trail_keep_days = or_default(o->trail_keep_days, TRAIL_KEEP_DAYS_DEFAULT);
+    o->trace_keep_us = or_default(o->trace_keep_us, o->trail_keep_days * US_PER_DAY);
+    s->searches_kept = (struct retention){.aggregate = &search_aggregate, .over = search_over};
+    s->journeys_kept = (struct retention){.aggregate = &journey_aggregate, .over = journey_over};
     o->trail_thin_us = or_default(o->trail_thin_us, THIN_AFTER_DAYS_DEFAULT * US_PER_DAY);
     o->trail_thin_window_us = or_default(o->trail_thin_window_us, TRAIL_SPAN_US);
     o->trail_thin_margin_us = or_default(o->trail_thin_margin_us, THIN_MARGIN_US);

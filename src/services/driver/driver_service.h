@@ -50,7 +50,8 @@ struct driver_options {
     bool documents_required;      /* nobody drives without all of them */
     bool shifts_required;         /* nobody is on duty outside his shifts */
     struct str timezone;          /* whose clock shifts go by; absent, or not to be had: UTC */
-    int64_t trail_keep_days;      /* trails and traces older than this go; 0: 90 */
+    int64_t trail_keep_days;      /* trails older than this go; 0: 90 */
+    int64_t trace_keep_us;        /* searches and journeys, after their end; 0: as long */
     int64_t trail_thin_m;         /* positions that are old are simplified to that; 0: never */
     int64_t trail_thin_us;        /* … older than this; 0: 7 days */
     int64_t trail_thin_window_us; /* so much of a driver at once; 0: TRAIL_SPAN_US, the most */

@@ -34,6 +34,7 @@ static const struct schema_field journey_fields[] = {
     {"booking_version", S_I64, KEPT(journey, booking_version)},
     {"vehicle", S_ENUM, KEPT(journey, vehicle), .names = vehicle_names},
     {"done", S_BOOL, KEPT(journey, done)},
+    {"done_at", S_TIME, KEPT(journey, done_at_us)},
     {"at_stop", S_BOOL, KEPT(journey, at_stop)},
     {"goes_back", S_BOOL, KEPT(journey, goes_back)},
     {"stops", S_LIST, KEPT(journey, stops), .count_offset = offsetof(struct journey, stop_count),
@@ -65,6 +66,11 @@ static int64_t journey_wake_at(const void *state) {
 
 const struct aggregate journey_aggregate = {
     .collection = &journey_collection, .schema = &journey_schema, .wake_at = journey_wake_at};
+
+bool journey_over(const void *state, int64_t before_us) {
+    const struct journey *j = state;
+    return j->done && j->done_at_us < before_us;
+}
 
 struct str journey_id(struct arena *a, struct str booking_id) {
     return id_with_prefix(a, booking_id, "jny");
@@ -167,13 +173,18 @@ static void decide_progress(const struct command *cmd, const struct decide_ctx *
     j->wake_at_us = ctx->now_us;
 }
 
+static void finish(struct journey *j, int64_t now_us) {
+    j->done = true;
+    j->done_at_us = now_us;
+    j->wake_at_us = 0;
+}
+
 static void end(const struct command *cmd, const struct decide_ctx *ctx, const struct journey *old,
                 struct decision *ret) {
     const struct ev_booking *b = cmd->args;
     struct journey *j = journey_edit(cmd, ctx, old, ret);
     j->booking_version = b->version;
-    j->done = true;
-    j->wake_at_us = 0;
+    finish(j, ctx->now_us);
     j->plan = STR_NONE;
     journey_clear(j, cmd, ctx, ret);
 }
@@ -205,10 +216,8 @@ static void decide_wake(const struct command *cmd, const struct decide_ctx *ctx,
     bool lost = facts->elsewhere && !facts->waits;
     j->elsewhere_us = !lost ? 0 : j->elsewhere_us == 0 ? ctx->now_us : j->elsewhere_us;
     j->wake_at_us = ctx->now_us + (facts->more ? JOURNEY_SOON_US : JOURNEY_EVERY_US);
-    if (j->elsewhere_us != 0 && ctx->now_us - j->elsewhere_us > JOURNEY_ORPHAN_US) {
-        j->done = true;
-        j->wake_at_us = 0;
-    }
+    if (j->elsewhere_us != 0 && ctx->now_us - j->elsewhere_us > JOURNEY_ORPHAN_US)
+        finish(j, ctx->now_us);
     if (lost)
         journey_clear(j, cmd, ctx, ret);
     else if (facts->waits)

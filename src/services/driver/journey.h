@@ -47,7 +47,8 @@ struct journey {
     int64_t booking_version;
     int32_t vehicle;
     bool done;
-    bool at_stop;   /* the driver has said that he is at the next stop */
+    int64_t done_at_us; /* 0: it is not, or it is from before that was noted */
+    bool at_stop;       /* the driver has said that he is at the next stop */
     bool goes_back; /* after the last one there will be one more: goods are to be brought back */
     struct journey_stop *stops;
     int32_t stop_count;
@@ -68,6 +69,8 @@ struct journey {
 };
 extern const struct store_collection journey_collection;
 extern const struct aggregate journey_aggregate;
+/* For retention: is it over since before BEFORE_US, when its booking had been quoted already? */
+bool journey_over(const void *state, int64_t before_us);
 
 /* What load finds out for a wake, or a begin. */
 struct journey_facts {

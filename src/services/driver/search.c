@@ -37,6 +37,7 @@ static struct search *search_new(const struct command *cmd, const struct decide_
     struct search *s = arena_new(ctx->arena, struct search);
     *s =
         (struct search){.booking_id = arena_str(ctx->arena, booking_id), .status = (int32_t)status};
+    s->done_at_us = status == SEARCH_DONE ? ctx->now_us : 0;
     s->asked = arena_array(ctx->arena, struct search_asked, ASKED_MAX);
     s->rounds = arena_array(ctx->arena, struct search_round, ROUNDS_MAX);
     decision_state(ret, cmd, NULL, s);
@@ -296,12 +297,21 @@ static void go_round(struct search *s, const struct command *cmd, const struct d
 /* ---- decisions ---- */
 
 /* What the booking says of itself, unless something newer is known. */
-static void hear(struct search *s, const struct ev_booking *b, enum search_status status) {
+static void hear(struct search *s, const struct ev_booking *b, enum search_status status,
+                 int64_t now_us) {
     if (b->version <= s->heard_version && s->heard_version > 0)
         return;
     s->heard_version = b->version;
     s->status = (int32_t)status;
     s->wake_at_us = 0;
+    s->done_at_us = status == SEARCH_DONE ? now_us : 0;
+}
+
+/* Its search may have been there, and be gone as its trace is: what is to come would be waited for
+ * in vain. */
+static bool may_be_forgotten(const struct command *cmd, const struct decide_ctx *ctx) {
+    const struct driver_service *service = cmd->service;
+    return id_time_us(cmd->id) < ctx->now_us - service->o.trace_keep_us;
 }
 
 /* Not with which words: those are the booking's, which forgets them with its customer. Nobody would
@@ -393,11 +403,14 @@ static void decide_wanted(const struct command *cmd, const struct decide_ctx *ct
                           const void *state, struct decision *ret) {
     const struct search_facts *facts = cmd->facts;
     const struct ev_booking *b = cmd->args;
-    if (state == NULL) { /* the booking is known before anybody is chosen for it: wait for that */
-        ret->result = ERR_AGAIN;
+    if (state == NULL && !may_be_forgotten(cmd, ctx)) {
+        ret->result = ERR_AGAIN; /* it is known before anybody is chosen for it: wait for that */
         return;
     }
-    struct search *s = search_edit(cmd, ctx, state, ret);
+    struct search *s = state != NULL ? search_edit(cmd, ctx, state, ret)
+                                     : search_new(cmd, ctx, b->booking_id, SEARCH_OPEN, ret);
+    if (state == NULL)
+        s->search_until_us = b->search_until_us;
     enum dispatch_reason reason = facts->unknown_driver ? REASON_NOBODY : REASON_CHOSEN;
     trace_manual(s, b->offer->driver_id, facts->named, b->offer->id,
                  facts->unknown_driver ? OUTCOME_PASSED_OVER : OUTCOME_OFFERED, reason, ctx->now_us,
@@ -421,7 +434,7 @@ static void decide_assigned(const struct command *cmd, const struct decide_ctx *
     const struct ev_booking *b = cmd->args;
     struct search *s = state != NULL ? search_edit(cmd, ctx, state, ret)
                                      : search_new(cmd, ctx, b->booking_id, SEARCH_DONE, ret);
-    hear(s, b, SEARCH_DONE);
+    hear(s, b, SEARCH_DONE, ctx->now_us);
     if (s->unassigned && s->status == SEARCH_DONE)
         tell_unassigned(s, false, false, cmd, ctx, ret);
     struct str offer_id = b->offer != NULL ? b->offer->id : STR_NONE;
@@ -446,7 +459,7 @@ static void decide_ended(const struct command *cmd, const struct decide_ctx *ctx
         search_new(cmd, ctx, b->booking_id, SEARCH_DONE, ret)->heard_version = b->version;
     } else if (old->status == SEARCH_OPEN || b->driver_id.p == NULL) {
         struct search *s = search_edit(cmd, ctx, old, ret);
-        hear(s, b, SEARCH_DONE);
+        hear(s, b, SEARCH_DONE, ctx->now_us);
         if (b->state == BOOKING_EXPIRED) /* somebody has to tell the customer, or find a driver */
             tell_unassigned(s, true, true, cmd, ctx, ret);
         else if (s->unassigned)
@@ -460,23 +473,37 @@ static void decide_unassigned(const struct command *cmd, const struct decide_ctx
                               const void *state, struct decision *ret) {
     const struct driver_service *service = cmd->service;
     const struct ev_booking *b = cmd->args;
-    if (state == NULL) { /* that it was given is on its way: wait for that */
-        ret->result = ERR_AGAIN;
+    if (state == NULL && !may_be_forgotten(cmd, ctx)) {
+        ret->result = ERR_AGAIN; /* that it was given is on its way: wait for that */
         return;
     }
-    struct search *s = search_edit(cmd, ctx, state, ret);
+    struct search *s = state != NULL ? search_edit(cmd, ctx, state, ret)
+                                     : search_new(cmd, ctx, b->booking_id, SEARCH_DONE, ret);
     add_asked(s, b->offer->driver_id, b->offer->id, ctx->now_us);
     s->asked[s->asked_count - 1].outcome = OUTCOME_LEFT;
     trace_outcome(s, b->offer->id, OUTCOME_LEFT, REASON_LEFT, left_words(b->offer), ctx->arena);
     if (b->version <= s->heard_version)
         return; /* it has been given or ended since */
     bool again = b->state == BOOKING_REQUESTED && !b->held && b->stop_count >= 2;
-    hear(s, b, again ? SEARCH_OPEN : SEARCH_DONE);
+    hear(s, b, again ? SEARCH_OPEN : SEARCH_DONE, ctx->now_us);
     if (!again)
         return;
     search_fill(s, b, service->o.search_radius_m);
     s->begun_at_us = ctx->now_us;
     go_round(s, cmd, ctx, ret);
+}
+
+/* It looks by its wake-up. Should what it begins with come yet, that is older. */
+static void begin_late(const struct command *cmd, const struct decide_ctx *ctx,
+                       const struct search *old, struct decision *ret) {
+    const struct driver_service *service = cmd->service;
+    const struct ev_booking *b = cmd->args;
+    struct search *s = old != NULL ? search_edit(cmd, ctx, old, ret)
+                                   : search_new(cmd, ctx, b->booking_id, SEARCH_OPEN, ret);
+    search_fill(s, b, service->o.search_radius_m);
+    s->begun_at_us = ctx->now_us;
+    if (s->status == SEARCH_OPEN)
+        s->wake_at_us = window_end_us(&service->o, ctx->now_us + 1);
 }
 
 /* Its stops are others: whoever is asked from now on is told of those. That he who was asked before
@@ -486,9 +513,12 @@ static void decide_changed(const struct command *cmd, const struct decide_ctx *c
     const struct ev_booking *b = cmd->args;
     const struct search *old = state;
     bool searching = b->state == BOOKING_REQUESTED || b->state == BOOKING_OFFERED;
-    if (searching && (old == NULL || !old->begun)) /* what it begins with has these no more: wait */
-        ret->result = ERR_AGAIN;
-    else if (old != NULL && old->begun && old->trip_version < b->version)
+    bool begun = old != NULL && old->begun;
+    if (searching && !begun && may_be_forgotten(cmd, ctx))
+        begin_late(cmd, ctx, old, ret);
+    else if (searching && !begun)
+        ret->result = ERR_AGAIN; /* what it begins with has these no more: wait */
+    else if (begun && old->trip_version < b->version)
         fill_trip(search_edit(cmd, ctx, old, ret), b);
 }
 

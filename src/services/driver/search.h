@@ -82,6 +82,7 @@ struct search {
     int32_t favourite_count;
     int64_t search_until_us, radius_m;
     int64_t wake_at_us;    /* 0: none */
+    int64_t done_at_us;    /* 0: it is not, or it is from before that was noted */
     int64_t heard_version; /* of the booking, when it was last given, taken or ended */
     int64_t trip_version;  /* of the booking whose trip this is */
     struct search_asked *asked;
@@ -91,6 +92,8 @@ struct search {
 };
 extern const struct store_collection search_collection;
 extern const struct aggregate search_aggregate;
+/* For retention: is it over since before BEFORE_US, when its booking had been quoted already? */
+bool search_over(const void *state, int64_t before_us);
 extern const struct schema search_round_schema, search_candidate_schema;
 
 /* Who is near, as load found him. */

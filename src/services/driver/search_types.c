@@ -82,6 +82,7 @@ static const struct schema_field search_fields[] = {
     {"search_until", S_TIME, KEPT(search, search_until_us)},
     {"radius_m", S_I64, KEPT(search, radius_m)},
     {"wake_at", S_TIME, KEPT(search, wake_at_us)},
+    {"done_at", S_TIME, KEPT(search, done_at_us)},
     {"heard_version", S_I64, KEPT(search, heard_version)},
     {"trip_version", S_I64, KEPT(search, trip_version)},
     {"asked", S_LIST, KEPT(search, asked), .count_offset = offsetof(struct search, asked_count),
@@ -99,3 +100,10 @@ static int64_t search_wake_at(const void *state) {
 
 const struct aggregate search_aggregate = {
     .collection = &search_collection, .schema = &search_schema, .wake_at = search_wake_at};
+
+bool search_over(const void *state, int64_t before_us) {
+    const struct search *s = state;
+    if (s->status == SEARCH_OPEN)
+        return s->wake_at_us == 0 && s->search_until_us != 0 && s->search_until_us < before_us;
+    return s->done_at_us < before_us;
+}

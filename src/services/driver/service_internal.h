@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/zone.h"
+#include "runtime/retention.h"
 #include "services/driver/driver_service.h"
 #include "services/driver/roster.h"
 #include "services/driver/siphash.h"
@@ -20,10 +21,11 @@ struct driver_service {
     struct fleet fleet;
     struct locations locations;
     struct roster *roster;
-    int64_t erase_next_us;   /* executor's thread: eraser_tick */
-    struct driver_thin thin; /* executor's thread; thin.c */
-    struct driver_window {   /* executor's thread; window.c */
-        struct map due;      /* of open searches: when each wants to look, by id */
+    int64_t erase_next_us;                         /* executor's thread: eraser_tick */
+    struct retention searches_kept, journeys_kept; /* executor's thread */
+    struct driver_thin thin;                       /* executor's thread; thin.c */
+    struct driver_window {                         /* executor's thread; window.c */
+        struct map due; /* of open searches: when each wants to look, by id */
         int64_t solved_us;
     } window;
     struct driver_follow { /* executor's thread; follow.c */

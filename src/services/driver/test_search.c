@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "services/driver/journey.h"
 #include "services/driver/test_rig.h"
 
 #include <stdio.h>
@@ -17,6 +18,8 @@
 #define LAT 57.7
 #define LNG 11.97
 #define LAT_M 8.9932e-6 /* a metre north */
+
+#define ROUND_US (61 * US_PER_S) /* retention looks at the old ones so often */
 
 static void assert_str(struct str s, const char *want) {
     if (!str_is(s, want))
@@ -875,7 +878,93 @@ static void test_retention(void **state) {
     house_advance(r->house, 3 * US_PER_S);
     body = rig_expect(r, 200, ROLE_ADMIN, NULL, "GET", path, NULL);
     assert_null(strstr(body.p, "\"lat\""));
+    house_advance(r->house, ROUND_US);
     assert_null(rig_search(r, b.booking_id.p));
+    rig_free(r);
+}
+
+static const struct journey *journey_of(struct rig *r, const struct ev_booking *b) {
+    struct store *store = memory_disk_open(r->house->disk, false, NULL);
+    void *state = NULL;
+    int err = aggregate_get(&journey_aggregate, store, r->parser,
+                            journey_id(&r->arena, b->booking_id), &r->arena, &state);
+    store->ops->close(store);
+    return err == 0 ? state : NULL;
+}
+
+static void days_pass(struct rig *r, int64_t days) {
+    r->house->now_us += days * US_PER_DAY;
+    house_advance(r->house, ROUND_US);
+}
+
+/* A booking may be for later than traces are kept: its search and its journey go by their own end.
+ */
+static void test_for_much_later(void **state) {
+    (void)state;
+    struct rig *r = rig_new(33);
+    r->options.trail_keep_days = 40;
+    rig_reopen(r);
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    days_pass(r, 41);
+    b.search_until_us = r->house->now_us + 600 * US_PER_S;
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &b);
+    house_advance(r->house, ROUND_US);
+    assert_non_null(rig_search(r, b.booking_id.p));
+    const char *user = van_at(r, 100);
+    house_advance(r->house, 10 * US_PER_S);
+    const struct ev_claim *claim = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, claim, user));
+    record(r, &b, claim);
+    assign(r, &b, claim);
+    house_advance(r->house, ROUND_US);
+    assert_non_null(rig_search(r, b.booking_id.p));
+    days_pass(r, 39);
+    assert_true(rig_search(r, b.booking_id.p) != NULL && !journey_of(r, &b)->done);
+    days_pass(r, 1);
+    assert_true(rig_search(r, b.booking_id.p) == NULL && !journey_of(r, &b)->done);
+    b.version += 9;
+    end(r, &b, EV_BOOKING_DELIVERED, BOOKING_DELIVERED, str_from(rig_driver_id(r, user)));
+    assert_int_equal(rig_stored(r, user)->duty, DUTY_ON);
+    days_pass(r, 39);
+    assert_true(journey_of(r, &b)->done);
+    days_pass(r, 1);
+    assert_null(journey_of(r, &b));
+    rig_free(r);
+}
+
+/* What waits for a search that is long gone, or that a former version removed, holds up nothing. */
+static void test_forgotten(void **state) {
+    (void)state;
+    struct rig *r = rig_new(34);
+    const struct ev_claim nobody = {.offer_id = house_id(r->house, "ofr"),
+                                    .driver_id = house_id(r->house, "drv")};
+    struct ev_booking all[3];
+    for (int i = 0; i < 3; i++)
+        all[i] = rig_booking(r, VEHICLE_VAN, LAT, LNG);
+    days_pass(r, 91);
+    for (int i = 0; i < 3; i++)
+        all[i].search_until_us = r->house->now_us + 600 * US_PER_S;
+    const char *user = van_at(r, 100);
+    struct ev_booking wanted = rig_with_offer(r, &all[0], nobody.offer_id, nobody.driver_id, NULL);
+    rig_say_booking(r, EV_BOOKING_ASSIGN_WANTED, &wanted);
+    assert_str(rig_last(r, EV_DISPATCH_REFUSED)->reason, "there is no such driver");
+    unassign(r, &all[1], &nobody, "released", BOOKING_REQUESTED, 7);
+    house_advance(r->house, 5 * US_PER_S);
+    const struct ev_claim *claim = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, claim, user) && str_eq(claim->booking_id, all[1].booking_id));
+    user = van_at(r, 200);
+    struct ev_booking other = all[2];
+    other.version += 5;
+    other.earning = 15000;
+    rig_say_booking(r, EV_BOOKING_STOPS_CHANGED, &other);
+    house_advance(r->house, 5 * US_PER_S);
+    claim = rig_last(r, EV_DISPATCH_OFFERED);
+    assert_true(is_of(r, claim, user) && claim->earning == 15000);
+    rig_say_booking(r, EV_BOOKING_REQUESTED, &all[2]); /* late */
+    assert_int_equal(rig_search(r, all[2].booking_id.p)->earning, 15000);
+    all[0].version += 5;
+    rig_say_booking(r, EV_BOOKING_STOPS_CHANGED, &all[0]);
+    assert_true(rig_search(r, all[0].booking_id.p)->begun);
     rig_free(r);
 }
 
@@ -961,6 +1050,8 @@ int main(void) {
         cmocka_unit_test(test_restart_in_the_middle),
         cmocka_unit_test(test_long_trace),
         cmocka_unit_test(test_retention),
+        cmocka_unit_test(test_for_much_later),
+        cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_rough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,14 +229,20 @@ void route_alert_ack(struct call *c) {
     call_command(c, &alert_ack, c->params[0], c->body);
 }
 
-void alerts_tick(struct store *writer, int64_t now_us) {
+bool alert_over(const void *state, int64_t before_us) {
+    const struct alert *a = state;
+    return a->raised_at_us < before_us && a->cleared_at_us < before_us &&
+           a->acknowledged_at_us < before_us;
+}
+
+void alerts_tick(struct notification_service *n, struct store *writer, int64_t now_us) {
     if (now_us <= ALERTS_KEPT_US)
         return;
     struct arena a;
     struct rng zero = {{0}};
     rng_seed(&zero, 0); /* any id of that time is a bound */
     arena_init(&a, 256);
-    writer->ops->prune_docs(writer, &alert_collection,
-                            id_new(&a, "alr", now_us - ALERTS_KEPT_US, &zero), ALERTS_PRUNED_MAX);
+    int64_t before_us = now_us - ALERTS_KEPT_US;
+    retention_tick(&n->alerts_kept, writer, id_new(&a, "alr", before_us, &zero), before_us, now_us);
     arena_free(&a);
 }

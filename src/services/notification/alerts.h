@@ -11,8 +11,8 @@
 
 #include "services/notification/internal.h"
 
-#define ALERTS_KEPT_US (INT64_C(90) * 24 * 3600 * 1000000) /* after the booking was quoted */
-#define ALERTS_PRUNED_MAX 500                              /* in one tick */
+#define ALERTS_KEPT_US                                                                             \
+    (INT64_C(90) * 24 * 3600 * 1000000) /* after the last that was done about it */
 
 enum alert_state { ALERT_STATE_NONE, ALERT_OPEN, ALERT_ACKNOWLEDGED, ALERT_PAST };
 
@@ -39,7 +39,9 @@ extern const struct schema alert_body_schema;
 void on_alert_raised(struct event_turn *t, const void *data);
 void on_alert_cleared(struct event_turn *t, const void *data);
 void on_alert_acknowledged(struct event_turn *t, const void *data);
-void alerts_tick(struct store *writer, int64_t now_us);
+/* For retention: has nothing been heard of it, or done, since BEFORE_US? */
+bool alert_over(const void *state, int64_t before_us);
+void alerts_tick(struct notification_service *n, struct store *writer, int64_t now_us);
 
 void route_alerts(struct call *c);
 void route_alert_ack(struct call *c);

@@ -43,6 +43,7 @@ static const struct schema_field watchable_fields[] = {
     {"state", S_ENUM, S_STORE, .offset = offsetof(struct watchable, state),
      .names = booking_state_names},
     {"booking_version", S_I64, S_STORE, .offset = offsetof(struct watchable, booking_version)},
+    {"ended_at", S_TIME, S_STORE, .offset = offsetof(struct watchable, ended_at_us)},
 };
 static const struct schema watchable_schema =
     SCHEMA(struct watchable, "Watchable", watchable_fields);
@@ -313,7 +314,9 @@ static void watchable_decide(const struct command *cmd, const struct decide_ctx 
         ret->result = ERR_BUSY; /* as its entries do */
         return;
     }
-    decision_state(ret, cmd, old, arena_copy(ctx->arena, said, sizeof(*said)));
+    struct watchable *next = arena_copy(ctx->arena, said, sizeof(*said));
+    next->ended_at_us = said->state >= BOOKING_DELIVERED ? ctx->now_us : 0;
+    decision_state(ret, cmd, old, next);
 }
 static const struct command_type watchable_type = {
     .name = "notification.watchable",
@@ -578,8 +581,12 @@ const int32_t notification_event_count = (int32_t)COUNT_OF(notification_events);
 
 /* ---- retention: entries go when they are both old and beyond the newest thousand ---- */
 
-#define WATCHABLES_KEPT_US (30 * US_PER_DAY)
-#define WATCHABLES_PRUNED_MAX 1000 /* in one tick */
+#define WATCHABLES_KEPT_US (30 * US_PER_DAY) /* after the booking's end */
+
+bool watchable_over(const void *state, int64_t before_us) {
+    const struct watchable *w = state;
+    return w->state >= BOOKING_DELIVERED && w->ended_at_us < before_us;
+}
 
 int64_t inbox_keep(const struct notification_service *n) {
     return n->o.keep_entries > 0 ? n->o.keep_entries : INBOX_KEEP_ENTRIES;
@@ -636,8 +643,9 @@ void inbox_tick(struct notification_service *n, struct store *writer, int64_t no
     if (now_us > WATCHABLES_KEPT_US) { /* a clock that stands before 1970-02 prunes nothing */
         struct rng rng;
         rng_seed(&rng, 0);
-        struct str old = id_new(&a, "bkg", now_us - WATCHABLES_KEPT_US, &rng);
-        writer->ops->prune_docs(writer, &watchable_collection, old, WATCHABLES_PRUNED_MAX);
+        int64_t before_us = now_us - WATCHABLES_KEPT_US;
+        retention_tick(&n->watchables_kept, writer, id_new(&a, "bkg", before_us, &rng), before_us,
+                       now_us);
     }
     arena_free(&a);
 }

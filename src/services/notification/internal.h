@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "events/events.h"
 #include "geo/geo.h"
+#include "runtime/retention.h"
 #include "services/notification/delivery.h"
 #include "services/notification/notification_service.h"
 
@@ -69,8 +70,11 @@ struct watchable {
     struct str customer_id, driver_id, driver_user_id;
     int32_t state;
     int64_t booking_version;
+    int64_t ended_at_us;           /* 0: it goes on, or ended before that was noted */
     const struct event_turn *turn; /* of an event on its way in, with replicas */
 };
+/* For retention: has its booking, which was quoted already, ended before BEFORE_US? */
+bool watchable_over(const void *state, int64_t before_us);
 extern const struct aggregate inbox_aggregate, watchable_aggregate;
 extern const struct store_collection inbox_collection, watchable_collection;
 extern const struct event_entry notification_events[];
@@ -285,8 +289,9 @@ struct notification_service {
     struct map listeners; /* stream → the threads that have sessions of it; under lock */
     _Atomic int64_t sessions_open;
     _Atomic uint64_t pushed, replayed, positions_sent, slow;
-    _Atomic uint64_t unreadable; /* entries that were left out */
-    int64_t erase_next_us;       /* executor thread: eraser_tick */
+    _Atomic uint64_t unreadable;                   /* entries that were left out */
+    int64_t erase_next_us;                         /* executor thread: eraser_tick */
+    struct retention watchables_kept, alerts_kept; /* executor thread */
     struct outbound outbound;
     struct webhook_known *webhooks; /* executor thread: WEBHOOKS_MAX of them, or NULL */
     int32_t webhook_count;

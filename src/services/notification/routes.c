@@ -151,7 +151,7 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
     outbound_tick(self, writer, now_us);
     eraser_tick(&notification_eraser, writer, &((struct notification_service *)self)->erase_next_us,
                 now_us);
-    alerts_tick(writer, now_us);
+    alerts_tick(self, writer, now_us);
 }
 
 static int start(void *self, struct store *reader, int64_t now_us) {
@@ -214,6 +214,9 @@ struct notification_service *notification_service_new(const struct notification_
     map_init(&n->heads);
     map_init(&n->listeners);
     outbound_init(&n->outbound);
+    n->watchables_kept =
+        (struct retention){.aggregate = &watchable_aggregate, .over = watchable_over};
+    n->alerts_kept = (struct retention){.aggregate = &alert_aggregate, .over = alert_over};
     pthread_mutex_init(&n->lock, NULL);
     n->parts = xcalloc((size_t)o->workers_max, sizeof(struct notification_part));
     for (int32_t i = 0; i < o->workers_max; i++)

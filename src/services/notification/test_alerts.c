@@ -109,6 +109,23 @@ static void test_acknowledged(void **unused) {
     kit_free(k);
 }
 
+/* Of a booking that was quoted long ago as of any: from the last that was done about it. */
+static void test_kept(void **unused) {
+    (void)unused;
+    struct kit *k = kit_new(4, 0, 0);
+    struct ev_alert e = late_of(k, 5);
+    k->h->now_us += ALERTS_KEPT_US + US_PER_DAY;
+    house_advance(k->h, 61 * US_PER_S);
+    e.at_us = k->h->now_us;
+    say(k, EV_ALERT_RAISED, &e);
+    house_advance(k->h, 61 * US_PER_S);
+    assert_true(has(staff(k, "GET", "/v1/alerts", NULL), "\"state\":\"open\""));
+    k->h->now_us += ALERTS_KEPT_US;
+    house_advance(k->h, 61 * US_PER_S);
+    assert_false(has(staff(k, "GET", "/v1/alerts", NULL), "open"));
+    kit_free(k);
+}
+
 static void test_refused(void **unused) {
     (void)unused;
     struct kit *k = kit_new(3, 0, 0);
@@ -142,6 +159,7 @@ int main(void) {
         cmocka_unit_test(test_raised_and_cleared),
         cmocka_unit_test(test_acknowledged),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

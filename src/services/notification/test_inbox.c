@@ -614,19 +614,26 @@ static void inboxes_are_shortened_in_turn(void **state) {
     kit_free(k);
 }
 
+/* … after the booking's end, not after it was quoted. */
 static void watchables_go_after_thirty_days(void **state) {
     (void)state;
     struct world w = world_new(35, 0, 0);
     struct kit *k = w.k;
     struct ev_booking old = kit_booking(k, w.customer);
     kit_tell(k, EV_BOOKING_REQUESTED, &old);
-    k->h->now_us += 29 * US_PER_DAY;
+    k->h->now_us += 35 * US_PER_DAY;
     struct ev_booking young = kit_booking(k, w.customer);
     kit_tell(k, EV_BOOKING_REQUESTED, &young);
-    house_advance(k->h, 2 * US_PER_S);
+    house_advance(k->h, 61 * US_PER_S);
     assert_true(str_eq(watchable_of(k, old.booking_id)->customer_id, w.customer));
+    old.version++;
+    old.state = BOOKING_DELIVERED;
+    kit_tell(k, EV_BOOKING_DELIVERED, &old);
+    k->h->now_us += 29 * US_PER_DAY;
+    house_advance(k->h, 61 * US_PER_S);
+    assert_int_equal(watchable_of(k, old.booking_id)->state, BOOKING_DELIVERED);
     k->h->now_us += 2 * US_PER_DAY;
-    house_advance(k->h, 2 * US_PER_S);
+    house_advance(k->h, 61 * US_PER_S);
     struct store *s = memory_disk_open(k->h->disk, false, NULL);
     struct store_doc doc;
     assert_int_equal(s->ops->get(s, &watchable_collection, old.booking_id, &k->h->arena, &doc),
