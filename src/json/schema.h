@@ -25,17 +25,17 @@
 enum tri { TRI_ABSENT, TRI_FALSE, TRI_TRUE };
 
 enum schema_kind {
-    S_STR,  /* struct str; min/max: code points; not blank where min > 0. No control characters but
-               \n (S_LINE: none). */
-    S_LINE, /* struct str of one line, trimmed of nothing; min/max: code points */
-    S_ID,   /* struct str, "<hint>_ULID"; hint is the prefix, NULL for any */
-    S_ENUM, /* int32_t, index into names (1-based: names[0] is NULL, the list ends with NULL) */
-    S_I64,  /* int64_t; min/max */
-    S_F64,  /* double; min/max (as integers) */
-    S_BOOL, /* bool; absent is false */
-    S_TRI,  /* int32_t of enum tri: a bool that may be absent */
-    S_TIME, /* int64_t µs, RFC 3339 in JSON */
-    S_DEG7, /* int32_t degrees × 10^7, a decimal number in JSON; min/max in degrees */
+    S_STR,    /* struct str; min/max: code points; not blank where min > 0, else trimmed of blank (a
+                 blank one is empty). No control characters but \n (S_LINE: none). */
+    S_LINE,   /* struct str of one line, trimmed of nothing; min/max: code points */
+    S_ID,     /* struct str, "<hint>_ULID"; hint is the prefix, NULL for any */
+    S_ENUM,   /* int32_t, index into names (1-based: names[0] is NULL, the list ends with NULL) */
+    S_I64,    /* int64_t; min/max */
+    S_F64,    /* double; min/max (as integers) */
+    S_BOOL,   /* bool; absent is false */
+    S_TRI,    /* int32_t of enum tri: a bool that may be absent */
+    S_TIME,   /* int64_t µs, RFC 3339 in JSON */
+    S_DEG7,   /* int32_t degrees × 10^7, a decimal number in JSON; min/max in degrees */
     S_OBJECT, /* embedded struct described by sub; absent only if optional: then left zero, and an
                  optional one with all its fields zero or absent is not written */
     S_OBJECT_PTR, /* pointer to such a struct, NULL when absent */

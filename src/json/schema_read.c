@@ -150,6 +150,15 @@ static bool is_blank(struct str s) {
     return true;
 }
 
+/* What may be empty is written by people, for people: blank around it is no part of it. */
+static struct str trimmed(struct str s) {
+    while (s.len > 0 && is_blank(str_sub(s, 0, 1)))
+        s = str_sub(s, 1, s.len);
+    while (s.len > 0 && is_blank(str_sub(s, s.len - 1, 1)))
+        s = str_sub(s, 0, s.len - 1);
+    return s;
+}
+
 static int check_string(struct reading *r, const struct step *step, const char *hint, struct str s,
                         struct limits limits, char allowed) {
     int64_t chars = count_chars(s, allowed);
@@ -175,6 +184,8 @@ static int read_string(struct reading *r, const struct schema_field *f, struct j
         int err = check_string(r, step, f->hint, s, field_limits(f), f->kind == S_STR ? '\n' : 0);
         if (err)
             return err;
+        if (f->kind == S_STR && field_limits(f).min == 0)
+            s = trimmed(s);
     }
     *ret = arena_str(r->arena, s);
     return 0;

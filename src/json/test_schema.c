@@ -175,6 +175,23 @@ static void masks(void **state) {
     assert_non_null(strstr(schema_text(&thing_schema, &thing, S_STORE, &arena).p, "secret"));
 }
 
+/* What may be empty, of clients; what is stored, and what may not be empty, is as it was. */
+static void blank_around_is_no_part(void **state) {
+    (void)state;
+    static const char *const said[][2] = {
+        {"", ""}, {"   ", ""}, {" \\n ", ""}, {"\\n s ", "s"}, {" a b ", "a b"}};
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+        struct str body =
+            arena_printf(&arena, NAMED "\"notes\":\" n \",\"secret\":\"%s\"}", said[i][0]);
+        assert_taken(body.p);
+        assert_str(thing.secret, said[i][1]);
+        assert_str(thing.notes, " n ");
+    }
+    assert_int_equal(read_as(S_STORE, NAMED "\"base\":{\"lat\":0,\"lng\":0},\"secret\":\" s \"}"),
+                     0);
+    assert_str(thing.secret, " s ");
+}
+
 static void words_for_people(void **state) {
     (void)state;
     assert_refused("{}", "/name", "is required");
@@ -432,6 +449,7 @@ int main(void) {
         cmocka_unit_test(all_that_is_absent),
         cmocka_unit_test(stored_and_read_again),
         cmocka_unit_test(masks),
+        cmocka_unit_test(blank_around_is_no_part),
         cmocka_unit_test(words_for_people),
         cmocka_unit_test(unknown_names_are_repeated_with_care),
         cmocka_unit_test(edges_that_are_taken),

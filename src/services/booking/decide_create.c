@@ -218,6 +218,7 @@ void booking_fill(struct edit *e, const struct create_body *body, const struct c
     b->stops_revision = I64_ABSENT;
     b->fee_total = b->fee_moved = I64_ABSENT;
     b->notes = body->notes.p != NULL ? body->notes : set->notes;
+    b->notes = b->notes.len > 0 ? b->notes : STR_NONE;
     b->secret = (struct str){facts->secret, SECRET_LEN};
     b->created_at_us = e->ctx->now_us;
     b->search_until_us = e->ctx->now_us + s->o.search_timeout_us;

@@ -7,11 +7,29 @@
 #include "runtime/audit.h"
 #include "services/booking/internal.h"
 
-static int32_t changes_of(const struct booking *b) {
+/* How often notes of B were changed, by all or by customers. */
+static int32_t changes_of(const struct booking *b, bool by_customers) {
     int32_t count = 0;
     for (int32_t i = 0; i < b->timeline_count; i++)
-        count += b->timeline[i].type == ENTRY_NOTE_CHANGED;
+        count += b->timeline[i].type == ENTRY_NOTE_CHANGED &&
+                 (!by_customers || b->timeline[i].actor_kind == ROLE_CUSTOMER);
     return count;
+}
+
+/* A customer leaves some of them to staff, who may have to put a note right late. False: RET has
+ * the problem. */
+static bool has_room(const struct command *cmd, const struct booking *b, unsigned hats,
+                     struct decision *ret) {
+    int32_t most = 0;
+    if (changes_of(b, false) >= NOTE_CHANGES_MAX)
+        most = NOTE_CHANGES_MAX;
+    else if ((hats & HAT_STAFF) == 0 && changes_of(b, true) >= NOTE_CHANGES_OF_CUSTOMER_MAX)
+        most = NOTE_CHANGES_OF_CUSTOMER_MAX;
+    if (most > 0)
+        decision_problem(ret, cmd, PROBLEM_TOO_MANY_CHANGES,
+                         "its notes were changed %d times%s, which is as often as they may be",
+                         most, most < NOTE_CHANGES_MAX ? " by its customer" : "");
+    return most == 0;
 }
 
 /* False: RET has the problem. */
@@ -50,12 +68,8 @@ static void decide_note(const struct command *cmd, const struct decide_ctx *ctx,
         booking_unchanged(b, cmd, ctx, ret);
         return;
     }
-    if (changes_of(b) >= NOTE_CHANGES_MAX) {
-        decision_problem(ret, cmd, PROBLEM_TOO_MANY_CHANGES,
-                         "its notes were changed %d times, which is as often as they may be",
-                         NOTE_CHANGES_MAX);
+    if (!has_room(cmd, b, hats, ret))
         return;
-    }
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
     edit_move(&e, ACTION_NOTE, hats);

@@ -250,15 +250,50 @@ static void notes_are_changed_a_bounded_number_of_times(void **state) {
     (void)state;
     struct town *t = town_new(7);
     book_noted(t);
-    for (int i = 0; i < NOTE_CHANGES_MAX; i++)
-        assert_int_equal(
-            note(t, t->customer, format(t, "{\"stop\":%d,\"note\":\"n%d\"}", i % 2, i)).status,
-            200);
-    struct house_answer a = note(t, t->customer, "{\"stop\":0,\"note\":\"one more\"}");
+    /* one by staff takes nothing of what its customer has */
+    assert_int_equal(note(t, t->staff, "{\"stop\":0,\"note\":\"gate 3\"}").status, 200);
+    for (int i = 1; i < NOTE_CHANGES_MAX; i++) {
+        bool staff = i > NOTE_CHANGES_OF_CUSTOMER_MAX;
+        struct house_answer a = note(t, staff ? t->staff : t->customer,
+                                     format(t, "{\"stop\":%d,\"note\":\"n%d\"}", i % 2, i));
+        assert_int_equal(a.status, 200);
+        if (i < NOTE_CHANGES_OF_CUSTOMER_MAX)
+            continue;
+        a = note(t, t->customer, "{\"stop\":0,\"note\":\"one more\"}");
+        assert_true(a.status == 409 && has(a, "/problems/too-many-changes"));
+    }
+    struct house_answer a = note(t, t->staff, "{\"stop\":0,\"note\":\"one more\"}");
     assert_true(a.status == 409 && has(a, "/problems/too-many-changes"));
     take(t, t->driver); /* all else goes on */
     drive(t);
     assert_int_equal(status(t, "delivered", 1), 200);
+    town_free(t);
+}
+
+/* Of nothing but blank: there is none. */
+static void a_blank_note_is_none(void **state) {
+    (void)state;
+    struct town *t = town_new(9);
+    struct house_answer q = ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE);
+    struct house_answer a =
+        ask(t, t->customer, "POST", "/v1/bookings",
+            format(t,
+                   "{\"quote_id\":\"%s\",\"notes\":\" \\n \",\"stops\":[{\"note\":\"   \"},"
+                   "{\"note\":\"\\n gate 3\\n left \"}]}",
+                   member(t, q, "id")));
+    assert_true(a.status == 201 && has(a, "\"note\":null") && has(a, "\"notes\":null") &&
+                has(a, "\"note\":\"gate 3\\n left\""));
+    t->booking = member(t, a, "id");
+    a = note(t, t->customer, "{\"stop\":0,\"note\":\" \\n\"}"); /* as it is */
+    assert_true(a.status == 200 && has(a, "\"version\":1,"));
+    a = note(t, t->customer, "{\"stop\":1,\"note\":\"gate 3\\n left   \"}");
+    assert_true(a.status == 200 && has(a, "\"version\":1,"));
+    a = note(t, t->customer, "{\"stop\":1,\"note\":\"  \"}");
+    assert_true(a.status == 200 && has(a, "\"version\":2,") && !has(a, "gate"));
+    a = act(t, t->customer, "stops",
+            "{\"stops_revision\":0,\"total\":10000000,\"stops\":[{\"index\":0},{\"lat\":57.70,"
+            "\"lng\":11.98,\"note\":\"  \"},{\"index\":1}]}");
+    assert_true(a.status == 200 && !has(a, "\"note\":\""));
     town_free(t);
 }
 
@@ -298,6 +333,7 @@ int main(void) {
         cmocka_unit_test(a_note_is_changed_until_its_stop_is_done),
         cmocka_unit_test(a_bad_note_changes_nothing),
         cmocka_unit_test(notes_are_changed_a_bounded_number_of_times),
+        cmocka_unit_test(a_blank_note_is_none),
         cmocka_unit_test(other_stops_and_another_trip_keep_their_notes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,8 @@
 #define SECRET_LEN 22   /* the same as base64url */
 #define NOTES_CHARS_MAX 1000
 #define STOP_NOTE_CHARS_MAX 300
-#define NOTE_CHANGES_MAX 24 /* of all stops of one booking */
+#define NOTE_CHANGES_MAX 24             /* of all stops of one booking */
+#define NOTE_CHANGES_OF_CUSTOMER_MAX 16 /* of those: staff has room of its own */
 #define REASON_CHARS_MAX 500
 #define RECIPIENT_CHARS_MAX 100
 #define COLLECT_CHANGES_MAX 4    /* of one stop, by its driver */
