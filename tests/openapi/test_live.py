@@ -682,7 +682,19 @@ class MainWay(unittest.TestCase):
         admin.problem(422, 'invalid-request', 'PUT', theirs, {'shifts': [shifts[0], shifts[0]]})
         admin.problem(404, 'not-found', 'PUT', f'/v1/drivers/drv{NOBODY}/schedule', {'shifts': []})
 
+    def vehicles_by_the_office(self, at):
+        bike = admin.post(at, {'class': 'bike', 'plate': 'OFFICE 1'}, expect=201).json
+        admin.call('PUT', f'{at}/{bike["id"]}', {'class': 'bike', 'plate': 'OFFICE 2'}, expect=200)
+        self.assertIn('OFFICE 2', [v['plate'] for v in dispatcher.get(at, expect=200).json['items']])
+        dispatcher.problem(403, 'forbidden', 'DELETE', f'{at}/{bike["id"]}')
+        admin.call('DELETE', f'{at}/{bike["id"]}', expect=204)
+        admin.problem(404, 'not-found', 'DELETE', f'{at}/{bike["id"]}')
+        admin.problem(404, 'not-found', 'POST', f'/v1/drivers/drv{NOBODY}/vehicles', {'class': 'bike', 'plate': 'X'})
+        notes = admin.get('/v1/audit?action=driver.vehicles&limit=3', expect=200).json['items']
+        self.assertEqual(len(notes), 3)
+
     def vehicles(self, ola):
+        self.vehicles_by_the_office(f'/v1/drivers/{ola.driver_id}/vehicles')
         at = '/v1/driver/vehicles'
         van = ola.get(at, expect=200).json['items'][0]
         self.assertTrue(van['in_use'])
@@ -1019,7 +1031,8 @@ KEYED.update({'createRecurrence': {'stops': STOPS, 'vehicle': 'van', 'weekdays':
               'bookOccurrence': {'date': '2030-01-01'}})
 # Of those who drive.
 KEYED.update({'addVehicle': {'class': 'car', 'plate': 'A'}, 'changeVehicle': {'class': 'car', 'plate': 'A'},
-              'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []},
+              'addDriverVehicle': {'class': 'car', 'plate': 'A'}, 'changeDriverVehicle': {'class': 'car', 'plate': 'A'},
+              'removeDriverVehicle': None, 'removeVehicle': None, 'useVehicle': None, 'putSchedule': {'shifts': []}, 'putDriverSchedule': {'shifts': []},
               'reviewDocument': {'decision': 'approved'}})
 # Of those who give something off.
 KEYED.update({'createPromoCode': {'code': 'KEYED', 'percent': 1}, 'patchPromoCode': {}, 'endPromoCode': None})

@@ -126,6 +126,54 @@ test('an administrator finds who waits, rejects with a reason, approves, suspend
   await looksRight(page, '/admin/drivers')
 })
 
+test("an admin adds a driver's vehicle, changes it and removes it, by the driver's own rules", async ({ page }) => {
+  const own = new Server()
+  await own.start()
+  const driver = await own.driver(HERE, 'van', 'Vera Wagner')
+  const id = await idOf(driver)
+  type Vehicles = { items: Schemas['OwnVehicle'][] }
+  const plates = async () =>
+    (await driver.call<Vehicles>('GET', '/v1/driver/vehicles')).items.map((v) => v.plate)
+  await signIn(page, await own.staff('admin'), `/admin/drivers/${id}`)
+  await page.getByRole('button', { name: 'Add a vehicle' }).press('Enter')
+  const form = page.getByRole('form', { name: 'Add a vehicle' })
+  await form.getByRole('radio', { name: 'Bike' }).check()
+  await form.getByLabel('Number plate').fill('BIKE 7')
+  await form.getByLabel('Load in kg').fill('50000')
+  await accessible(page)
+  await form.getByRole('button', { name: 'Add a vehicle' }).press('Enter')
+  await expect(form.getByLabel('Load in kg')).toHaveAttribute('aria-invalid', 'true') // and what was typed stays
+  await form.getByLabel('Load in kg').fill('')
+  await form.getByRole('button', { name: 'Add a vehicle' }).press('Enter')
+  await expect(page.getByText('30 kg · 120 litres · 6 pieces')).toBeVisible()
+  await expect(page.getByRole('status').filter({ hasText: 'Saved' })).toBeVisible()
+
+  await page.getByRole('button', { name: 'Change ABC123' }).press('Enter')
+  const change = page.getByRole('form', { name: 'Save the vehicle' })
+  await change.getByLabel('Number plate').fill('XYZ789')
+  await change.getByRole('button', { name: 'Save the vehicle' }).press('Enter')
+  await expect(page.getByRole('button', { name: 'Change XYZ789' })).toBeVisible()
+  expect((await driver.call<Schemas['Driver']>('GET', '/v1/driver')).vehicle).toMatchObject({
+    plate: 'XYZ789',
+    capacity_kg: 800,
+  })
+
+  await page.getByRole('button', { name: 'Remove XYZ789' }).press('Enter') // he is on duty with it
+  const asked = page.getByRole('alertdialog', { name: 'Remove XYZ789?' })
+  await accessible(page)
+  await asked.getByRole('button', { name: 'Remove' }).press('Enter')
+  await expect(asked.getByRole('alert')).toBeVisible()
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Remove BIKE 7' }).press('Enter')
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Remove' }).press('Enter')
+  await expect(page.getByRole('button', { name: 'Remove BIKE 7' })).toHaveCount(0)
+  expect(await plates()).toEqual(['XYZ789'])
+  await page.getByRole('link', { name: 'What was done' }).click()
+  await expect(page.getByText('driver.vehicles').first()).toBeVisible()
+  await own.stop()
+  own.remove()
+})
+
 test('what cannot be read is said, with a way to try again', async ({ page, server }) => {
   const driver = await server.driver(HERE, 'van', 'Ola Berg')
   await page.route('**/v1/driver/documents', (route) => route.abort())

@@ -56,6 +56,9 @@ void vehicles_list(struct call *c); /* vehicles.c */
 void vehicles_of(struct call *c);
 void profile_of(struct call *c);
 void vehicles_add(struct call *c);
+void vehicles_add_for(struct call *c); /* by the office */
+void vehicles_change_for(struct call *c);
+void vehicles_remove_for(struct call *c);
 void vehicles_change(struct call *c);
 void vehicles_remove(struct call *c);
 void vehicles_use(struct call *c);

@@ -80,6 +80,13 @@ static void hear_notice(void *consumer, struct bus_delivery *d) {
     d->done(d, 0);
 }
 
+static void hear_audit(void *consumer, struct bus_delivery *d) {
+    struct rig *r = consumer;
+    CHECK(schema_load(&ev_audit_schema, r->parser, d->event->data, &r->arena, &r->audit) == 0);
+    r->audit_count++;
+    d->done(d, 0);
+}
+
 static void see(void *consumer, struct str topic, const void *data, size_t len) {
     struct rig *r = consumer;
     CHECK(str_is(topic, SIGNAL_POSITION) && len == sizeof(struct signal_position));
@@ -109,7 +116,9 @@ static void open_house(struct rig *r) {
     struct house *h = r->house;
     static const char *const notices[] = {EV_DRIVER_NOTICE, NULL};
     static const char *const released[] = {EV_FILE_RELEASED, NULL};
+    static const char *const audits[] = {EV_AUDIT_RECORDED, NULL};
     CHECK(h->bus->ops->subscribe(h->bus, "released", released, hear_released, r) == 0);
+    CHECK(h->bus->ops->subscribe(h->bus, "audits", audits, hear_audit, r) == 0);
     CHECK(h->bus->ops->subscribe(h->bus, "ears", types, hear, r) == 0);
     CHECK(h->bus->ops->subscribe(h->bus, "notices", notices, hear_notice, r) == 0);
     CHECK(h->bus->ops->listen(h->bus, SIGNAL_POSITION, see, r) == 0);

@@ -26,6 +26,8 @@ struct rig {
     int32_t heard_count;
     struct ev_notice notice; /* the newest */
     int32_t notice_count;
+    struct ev_audit audit; /* the newest */
+    int32_t audit_count;
     struct files files; /* in which every file is somebody's own picture */
     bool refuse_files;  /* … or no file is */
     int32_t released_count;

@@ -224,6 +224,98 @@ static void test_roster_knows_the_capacity(void **state) {
     rig_free(r);
 }
 
+/* ---- the office ---- */
+
+/* The path by which the office knows USER's vehicles; AT < 0: all of them. */
+static const char *office_path(struct rig *r, const char *user, int at) {
+    struct str one = at < 0 ? STR("") : rig_stored(r, user)->vehicles[at].id;
+    return arena_printf(&r->arena, "/v1/drivers/%s/vehicles%s%.*s", rig_driver_id(r, user),
+                        at < 0 ? "" : "/", STR_ARG(one))
+        .p;
+}
+
+static void test_the_office(void **state) {
+    (void)state;
+    struct rig *r = rig_new(7);
+    const char *user = rig_driver(r, "van", 57.7, 11.97);
+    int32_t noted = r->audit_count;
+    struct str body = rig_expect(r, 201, ROLE_ADMIN, NULL, "POST", office_path(r, user, -1), BIKE);
+    assert_has(body, "\"plate\":\"BIKE1\",\"capacity_kg\":25,\"capacity_l\":120");
+    assert_has(body, "\"in_use\":false"); /* which one he drives is his word */
+    assert_int_equal(r->audit_count, noted + 1);
+    assert_true(str_is(r->audit.action, "driver.vehicles"));
+    assert_true(str_is(r->audit.subject_id, rig_driver_id(r, user)));
+    assert_has(r->audit.after, "BIKE1");
+    assert_false(has(r->audit.before, "BIKE1"));
+    /* the same again is no change, and not noted */
+    int64_t version = rig_stored(r, user)->head.version;
+    rig_expect(r, 200, ROLE_ADMIN, NULL, "PUT", office_path(r, user, 1), BIKE);
+    assert_int_equal(rig_stored(r, user)->head.version, version);
+    assert_int_equal(r->audit_count, noted + 1);
+    rig_expect(r, 200, ROLE_ADMIN, NULL, "PUT", office_path(r, user, 1),
+               "{\"class\":\"bike\",\"plate\":\"BIKE2\"}");
+    assert_has(r->audit.before, "BIKE1");
+    assert_has(r->audit.after, "BIKE2");
+    body = rig_expect(r, 200, ROLE_DRIVER, user, "GET", VEHICLES, NULL);
+    assert_has(body, "\"plate\":\"BIKE2\",\"capacity_kg\":30");
+    /* the one in use is what he is, and what dispatch knows of him */
+    rig_expect(r, 200, ROLE_ADMIN, NULL, "PUT", office_path(r, user, 0),
+               "{\"class\":\"van\",\"plate\":\"VAN2\",\"capacity_kg\":500}");
+    assert_int_equal(roster_find(r->service->roster, str_from(rig_driver_id(r, user)))->capacity.kg,
+                     500);
+    rig_expect(r, 204, ROLE_ADMIN, NULL, "DELETE", office_path(r, user, 1), NULL);
+    assert_has(r->audit.before, "BIKE2");
+    assert_int_equal(r->audit_count, noted + 4);
+    /* what he does himself is in nobody's log */
+    rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, BIKE);
+    rig_expect(r, 204, ROLE_DRIVER, user, "DELETE", path_of(r, user, 1, ""), NULL);
+    assert_int_equal(r->audit_count, noted + 4);
+    rig_free(r);
+}
+
+static void test_what_the_office_may_not(void **state) {
+    (void)state;
+    struct rig *r = rig_new(8);
+    const char *user = rig_driver(r, "van", 57.7, 11.97);
+    const char *all = office_path(r, user, -1);
+    const char *van = office_path(r, user, 0);
+    int32_t noted = r->audit_count;
+    int64_t version = rig_stored(r, user)->head.version;
+    static const enum role others[] = {ROLE_CUSTOMER, ROLE_DRIVER, ROLE_DISPATCHER};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        rig_expect(r, 403, others[i], NULL, "POST", all, BIKE);
+        rig_expect(r, 403, others[i], NULL, "PUT", van, BIKE);
+        rig_expect(r, 403, others[i], NULL, "DELETE", van, NULL);
+    }
+    assert_has(rig_expect(r, 422, ROLE_ADMIN, NULL, "POST", all, "{\"class\":\"van\"}"), "/plate");
+    assert_has(rig_expect(r, 422, ROLE_ADMIN, NULL, "PUT", van,
+                          "{\"class\":\"van\",\"plate\":\"A\",\"capacity_kg\":0}"),
+               "/capacity_kg");
+    static const char *const nobody = "/v1/drivers/drv_00000000000000000000000001/vehicles";
+    rig_expect(r, 404, ROLE_ADMIN, NULL, "POST", nobody, BIKE);
+    rig_expect(r, 404, ROLE_ADMIN, NULL, "POST", "/v1/drivers/drv_1/vehicles", BIKE);
+    rig_expect(r, 404, ROLE_ADMIN, NULL, "DELETE", "/v1/drivers/drv_1/vehicles/veh_1", NULL);
+    assert_has(rig_expect(r, 404, ROLE_ADMIN, NULL, "PUT",
+                          arena_printf(&r->arena, "%s/veh_1", all).p, BIKE),
+               "there is no such vehicle");
+    /* on duty he is not left without one */
+    assert_has(rig_expect(r, 409, ROLE_ADMIN, NULL, "DELETE", van, NULL), "its driver must");
+    assert_int_equal(rig_stored(r, user)->head.version, version);
+    /* nor does it change below what he was asked for */
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, 57.7, 11.97);
+    claim(r, user, &b);
+    version = rig_stored(r, user)->head.version;
+    rig_expect(r, 409, ROLE_ADMIN, NULL, "PUT", van, BIKE);
+    rig_expect(r, 409, ROLE_ADMIN, NULL, "DELETE", van, NULL);
+    assert_int_equal(rig_stored(r, user)->head.version, version);
+    assert_int_equal(r->audit_count, noted);
+    /* there are no more of them than he may have */
+    for (int i = 1; i < VEHICLES_MAX; i++)
+        rig_expect(r, 201, ROLE_ADMIN, NULL, "POST", all, BIKE);
+    assert_has(rig_expect(r, 409, ROLE_ADMIN, NULL, "POST", all, BIKE), "too-many-vehicles");
+    rig_free(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_use_change_remove),
@@ -232,6 +324,8 @@ int main(void) {
         cmocka_unit_test(test_not_while_claimed),
         cmocka_unit_test(test_older_document),
         cmocka_unit_test(test_roster_knows_the_capacity),
+        cmocka_unit_test(test_the_office),
+        cmocka_unit_test(test_what_the_office_may_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,14 @@
 /* A driver's vehicles: a few, of which one is in use. What he is asked to carry and carries is
  * for the one in use, so while there is a claim on him it neither changes nor is changed for
- * another, and while he is on duty there is one.
+ * another, and while he is on duty there is one. The office may add, change and remove them by the
+ * same rules; which one he drives is his word alone.
  *
  * All of them lie in his document: which one is in use is decided with his duty and his claim.
  */
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "runtime/audit.h"
 #include "services/driver/documents.h"
 
 #include <string.h>
@@ -53,8 +55,8 @@ static bool refused_by_claim(const struct command *cmd, const struct driver *d,
     if (d->claim == NULL)
         return false;
     decision_problem(ret, cmd, PROBLEM_ACTIVE_BOOKING,
-                     d->claim->active ? "change your vehicle once the booking is finished"
-                                      : "change your vehicle once the offer is answered");
+                     d->claim->active ? "the vehicle in use can change once the booking is finished"
+                                      : "the vehicle in use can change once the offer is answered");
     return true;
 }
 
@@ -153,7 +155,17 @@ void profile_put(struct call *c) {
 struct vehicle_args {
     struct str id;
     const struct driver_vehicle *body; /* NULL: the command needs none */
+    bool by_staff;
 };
+
+static void note(const struct command *cmd, const struct decide_ctx *ctx, const struct driver *old,
+                 const struct driver *d, struct decision *ret) {
+    static const char *const members[] = {"vehicle", "vehicles", "status", NULL};
+    const struct vehicle_args *args = cmd->args;
+    if (args->by_staff)
+        decision_audit(ret, cmd, ctx, "driver.vehicles", old, d,
+                       &(struct audit_more){.kept = true, .only = members});
+}
 
 static void write_one(struct jw *w, const struct driver *d, const struct driver_vehicle *v) {
     jw_object(w);
@@ -179,6 +191,10 @@ static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, 
                        struct decision *ret) {
     const struct vehicle_args *args = cmd->args;
     const struct driver *old = state;
+    if (old == NULL && args->by_staff) {
+        decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such driver");
+        return;
+    }
     if (old != NULL && old->vehicle_count == VEHICLES_MAX) {
         decision_problem(ret, cmd, PROBLEM_TOO_MANY_VEHICLES,
                          "there are %d vehicles already: remove one first", VEHICLES_MAX);
@@ -192,6 +208,7 @@ static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, 
     if (d->vehicle == NULL)
         put_in_use(d, v, ctx->arena);
     driver_approve(cmd, ctx, d);
+    note(cmd, ctx, old, d, ret);
     answer_one(cmd, ctx, 201, d, v, ret);
 }
 
@@ -205,7 +222,8 @@ static struct driver *edit_one(const struct command *cmd, const struct decide_ct
     if (*ret_vehicle != NULL)
         return d;
     ret->state = NULL;
-    decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "you have no such vehicle");
+    decision_problem(ret, cmd, PROBLEM_NOT_FOUND,
+                     args->by_staff ? "there is no such vehicle" : "you have no such vehicle");
     return NULL;
 }
 
@@ -229,11 +247,13 @@ static void decide_change(const struct command *cmd, const struct decide_ctx *ct
     *v = next;
     if (in_use(d, v))
         put_in_use(d, v, ctx->arena);
+    note(cmd, ctx, state, d, ret);
     answer_one(cmd, ctx, 200, d, v, ret);
 }
 
 static void decide_remove(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
+    const struct vehicle_args *args = cmd->args;
     struct driver_vehicle *v;
     struct driver *d = edit_one(cmd, ctx, state, &v, ret);
     if (d == NULL)
@@ -243,13 +263,17 @@ static void decide_remove(const struct command *cmd, const struct decide_ctx *ct
         ret->state = NULL;
         if (!refused_by_claim(cmd, d, ret))
             decision_problem(ret, cmd, PROBLEM_ACTIVE_BOOKING,
-                             "go off duty, or take another vehicle, before you remove this one");
+                             args->by_staff ? "it is in use: its driver must go off duty, or take "
+                                              "another vehicle, before it is removed"
+                                            : "go off duty, or take another vehicle, before you "
+                                              "remove this one");
         return;
     }
     if (used)
         d->vehicle = NULL;
     struct driver_vehicle *end = d->vehicles + d->vehicle_count--;
     memmove(v, v + 1, (size_t)(end - v - 1) * sizeof(*v));
+    note(cmd, ctx, state, d, ret);
 }
 
 static void decide_use(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -285,6 +309,28 @@ static void send(struct call *c, const struct command_type *type) {
     struct vehicle_args *args = arena_new(&c->arena, struct vehicle_args);
     *args = (struct vehicle_args){.id = c->params[0], .body = c->body};
     call_command(c, type, driver_id_of(&c->arena, c->who.user_id), args);
+}
+
+static void send_for(struct call *c, const struct command_type *type, struct str vehicle_id) {
+    if (!id_valid(c->params[0], "drv")) {
+        call_problem(c, PROBLEM_NOT_FOUND, "there is no such driver");
+        return;
+    }
+    struct vehicle_args *args = arena_new(&c->arena, struct vehicle_args);
+    *args = (struct vehicle_args){.id = vehicle_id, .body = c->body, .by_staff = true};
+    call_command(c, type, c->params[0], args);
+}
+
+void vehicles_add_for(struct call *c) {
+    send_for(c, &add_type, STR_NONE);
+}
+
+void vehicles_change_for(struct call *c) {
+    send_for(c, &change_type, c->params[1]);
+}
+
+void vehicles_remove_for(struct call *c) {
+    send_for(c, &remove_type, c->params[1]);
 }
 
 void vehicles_add(struct call *c) {

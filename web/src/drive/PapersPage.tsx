@@ -3,11 +3,11 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, idempotencyKey, type Schemas } from '@/api/client.ts'
-import { latinDigits } from '@/i18n/format.ts'
 import { FileView } from '@/papers/FileView.tsx'
 import { DocumentState, useKind } from '@/papers/words.tsx'
 import { Button, Empty, Failure, Field, Panel, Skeleton } from '@/ui/index.tsx'
 import { driverKey } from './hooks.ts'
+import { OneVehicle } from './OneVehicle.tsx'
 import { Shifts } from './Shifts.tsx'
 
 const documentsKey = ['driver', 'documents']
@@ -146,8 +146,6 @@ function Send({ kind, name, onDone }: { kind: string; name: string; onDone: () =
 
 // ---- vehicles ----
 
-const classes = ['bike', 'car', 'van', 'truck'] as const
-
 function Vehicles() {
   const { t } = useTranslation()
   const client = useQueryClient()
@@ -204,11 +202,15 @@ function Vehicles() {
       </ul>
       {(use.error ?? remove.error) && <Failure size="drive" error={use.error ?? remove.error} />}
       {adding ? (
-        <AddVehicle
+        <OneVehicle
+          size="drive"
+          action={t('papers.addVehicle')}
+          save={(body) => data(api.POST('/v1/driver/vehicles', { body }))}
           onDone={() => {
             setAdding(false)
             changed()
           }}
+          onCancel={() => setAdding(false)}
         />
       ) : (
         <Button size="drive" onClick={() => setAdding(true)}>
@@ -216,64 +218,5 @@ function Vehicles() {
         </Button>
       )}
     </section>
-  )
-}
-
-function AddVehicle({ onDone }: { onDone: () => void }) {
-  const { t } = useTranslation()
-  const [kind, setKind] = useState<Schemas['Vehicle']>('van')
-  const [plate, setPlate] = useState('')
-  const [load, setLoad] = useState('')
-  const add = useMutation({
-    mutationFn: () =>
-      data(
-        api.POST('/v1/driver/vehicles', {
-          body: { class: kind, plate: plate.trim(), ...(load !== '' && { capacity_kg: Number(load) }) },
-        }),
-      ),
-    onSuccess: onDone,
-  })
-  function submit(event: FormEvent) {
-    event.preventDefault()
-    add.mutate()
-  }
-  return (
-    <form onSubmit={submit} className="grid gap-3 rounded-panel border border-line bg-panel p-4">
-      <fieldset className="grid grid-cols-2 gap-2">
-        <legend className="mb-1 text-sm font-medium">{t('drive.vehicle.class')}</legend>
-        {classes.map((c) => (
-          <label
-            key={c}
-            className="flex min-h-drive items-center gap-3 rounded-control border border-line px-3"
-          >
-            <input type="radio" name="new-class" checked={c === kind} onChange={() => setKind(c)} />
-            {t(`vehicle.${c}`)}
-          </label>
-        ))}
-      </fieldset>
-      <Field
-        size="drive"
-        label={t('drive.vehicle.plate')}
-        value={plate}
-        required
-        maxLength={16}
-        dir="ltr"
-        onChange={(e) => setPlate(e.target.value)}
-      />
-      <Field
-        size="drive"
-        label={t('drive.vehicle.load')}
-        hint={t('papers.loadHint')}
-        value={load}
-        inputMode="numeric"
-        dir="ltr"
-        pattern="[0-9]{1,5}"
-        onChange={(e) => setLoad(latinDigits(e.target.value))}
-      />
-      {add.error !== null && <Failure size="drive" error={add.error} />}
-      <Button type="submit" kind="primary" size="drive" busy={add.isPending}>
-        {t('papers.addVehicle')}
-      </Button>
-    </form>
   )
 }

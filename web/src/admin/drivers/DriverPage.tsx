@@ -4,10 +4,12 @@ import { type FormEvent, type ReactNode, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams } from 'react-router'
 import { api, data, type Schemas } from '@/api/client.ts'
+import { OneVehicle } from '@/drive/OneVehicle.tsx'
 import { ScheduleForm } from '@/drive/Shifts.tsx'
 import { day } from '@/i18n/format.ts'
 import { FileView } from '@/papers/FileView.tsx'
 import { DocumentState, useKind } from '@/papers/words.tsx'
+import { ConfirmButton } from '@/ui/Confirm.tsx'
 import { AreaField, ifMatch, SaveFailure } from '@/ui/form.tsx'
 import { Button, Empty, Failure, Field, Panel, Skeleton } from '@/ui/index.tsx'
 import { toast } from '@/ui/toast.tsx'
@@ -239,29 +241,103 @@ function Review({ id, document }: { id: string; document: Schemas['DriverDocumen
   )
 }
 
+/** The office changes them by the same rules as he does himself; which one he drives is his word. */
 function Vehicles({ id }: { id: string }) {
   const { t } = useTranslation()
+  const client = useQueryClient()
+  const [open, setOpen] = useState<string | null>(null) // a vehicle's id; '': a new one
   const list = useQuery({
     queryKey: ['drivers', id, 'vehicles'],
     queryFn: () => data(api.GET('/v1/drivers/{id}/vehicles', { params: { path: { id } } })),
   })
+  const changed = () => {
+    setOpen(null)
+    toast(t('set.saved'))
+    void client.invalidateQueries({ queryKey: ['drivers'] })
+  }
   return (
     <Part title={t('papers.vehicles')}>
       {list.isPending && <Skeleton className="h-16" />}
       {list.error && <Failure error={list.error} retry={() => void list.refetch()} />}
       {list.data?.items.length === 0 && <Empty>{t('papers.noVehicle')}</Empty>}
-      <ul className="grid gap-2">
+      <ul className="grid grid-cols-1 gap-2">
         {list.data?.items.map((v) => (
           <li key={v.id}>
-            <span className="font-semibold">
-              {t(`vehicle.${v.class}`)} <bdi dir="ltr">{v.plate}</bdi>
-            </span>{' '}
-            {t('papers.capacity', { kg: v.capacity_kg, l: v.capacity_l, items: v.capacity_items })}
-            {v.in_use && <> · ✓ {t('papers.inUse')}</>}
+            {open === v.id ? (
+              <OneVehicle
+                vehicle={v}
+                size="touch"
+                action={t('drive.vehicle.save')}
+                save={(body) => {
+                  const params = { path: { id, vehicle_id: v.id } }
+                  return data(api.PUT('/v1/drivers/{id}/vehicles/{vehicle_id}', { params, body }))
+                }}
+                onDone={changed}
+                onCancel={() => setOpen(null)}
+              />
+            ) : (
+              <VehicleRow driverId={id} vehicle={v} onOpen={() => setOpen(v.id)} onRemoved={changed} />
+            )}
           </li>
         ))}
       </ul>
+      {open === '' ? (
+        <OneVehicle
+          size="touch"
+          action={t('papers.addVehicle')}
+          save={(body) => data(api.POST('/v1/drivers/{id}/vehicles', { params: { path: { id } }, body }))}
+          onDone={changed}
+          onCancel={() => setOpen(null)}
+        />
+      ) : (
+        list.data && (
+          <Button className="justify-self-start" onClick={() => setOpen('')}>
+            {t('papers.addVehicle')}
+          </Button>
+        )
+      )}
     </Part>
+  )
+}
+
+type RowProps = {
+  driverId: string
+  vehicle: Schemas['OwnVehicle']
+  onOpen: () => void
+  onRemoved: () => void
+}
+function VehicleRow({ driverId, vehicle: v, onOpen, onRemoved }: RowProps) {
+  const { t } = useTranslation()
+  return (
+    <Panel className="flex flex-wrap items-center gap-3 p-3">
+      <p className="min-w-0 grow basis-48">
+        <span className="font-semibold">
+          {t(`vehicle.${v.class}`)} <bdi dir="ltr">{v.plate}</bdi>
+        </span>{' '}
+        {t('papers.capacity', { kg: v.capacity_kg, l: v.capacity_l, items: v.capacity_items })}
+        {v.in_use && <> · ✓ {t('papers.inUse')}</>}
+      </p>
+      <div className="flex flex-wrap gap-2">
+        <Button onClick={onOpen}>
+          {t('papers.change')} <bdi className="sr-only">{v.plate}</bdi>
+        </Button>
+        <ConfirmButton
+          label={
+            <>
+              {t('papers.remove')} <bdi className="sr-only">{v.plate}</bdi>
+            </>
+          }
+          title={t('papers.removeTitle', { plate: v.plate })}
+          text={t('papers.removeText')}
+          action={t('papers.remove')}
+          onConfirm={async () => {
+            const params = { path: { id: driverId, vehicle_id: v.id } }
+            await api.DELETE('/v1/drivers/{id}/vehicles/{vehicle_id}', { params })
+            onRemoved()
+          }}
+        />
+      </div>
+    </Panel>
   )
 }
 
