@@ -367,3 +367,16 @@ void zone_local(const struct zone *z, int64_t at_us, struct zone_time *ret) {
     int32_t weekday = (int32_t)((days + 4) % 7);
     ret->weekday = weekday < 0 ? weekday + 7 : weekday;
 }
+
+int32_t clock_minutes(struct str text) {
+    if (text.len != 5 || text.p[2] != ':')
+        return -1;
+    int32_t digits[4];
+    for (int i = 0, at = 0; i < 4; i++, at += at == 1 ? 2 : 1) {
+        if (text.p[at] < '0' || text.p[at] > '9')
+            return -1;
+        digits[i] = text.p[at] - '0';
+    }
+    int32_t hours = digits[0] * 10 + digits[1], minutes = digits[2] * 10 + digits[3];
+    return hours < 24 && minutes < 60 ? hours * 60 + minutes : -1;
+}

@@ -64,4 +64,7 @@ bool date_valid(int32_t year, int32_t month, int32_t day);
 /* "2026-12-25". False: it is not a date. */
 bool date_parse(struct str text, int32_t *ret_year, int32_t *ret_month, int32_t *ret_day);
 
+/* Minutes since midnight of "22:00"; -1: it is no such time ("24:00" is none). */
+int32_t clock_minutes(struct str text);
+
 #endif

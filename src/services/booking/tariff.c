@@ -276,19 +276,6 @@ static void check_zones(struct checking *c) {
     }
 }
 
-int32_t clock_minutes(struct str text) {
-    if (text.len != 5 || text.p[2] != ':')
-        return -1;
-    int32_t digits[4];
-    for (int i = 0, at = 0; i < 4; i++, at += at == 1 ? 2 : 1) {
-        if (text.p[at] < '0' || text.p[at] > '9')
-            return -1;
-        digits[i] = text.p[at] - '0';
-    }
-    int32_t hours = digits[0] * 10 + digits[1], minutes = digits[2] * 10 + digits[3];
-    return hours < 24 && minutes < 60 ? hours * 60 + minutes : -1;
-}
-
 int32_t weekday_named(struct str name) {
     for (int32_t i = 0; i < 7; i++) {
         if (str_is(name, day_names[i]))

@@ -128,8 +128,6 @@ static inline struct capacity rate_capacity(const struct tariff *rate) {
 }
 /* Is VEHICLE on offer anywhere? */
 bool tariffs_offers(const struct tariffs *t, int32_t vehicle);
-/* Minutes of the day of "22:00", or -1. */
-int32_t clock_minutes(struct str text);
 /* "sun" (0), "mon", …; -1: not a day. */
 int32_t weekday_named(struct str name);
 /* What is added at AT_US, on the clock of ZONE: the item's code, or ITEM_NONE. */

@@ -15,15 +15,7 @@
 
 /* Minutes since midnight of "08:30"; "24:00" only where it ENDS. -1: it is no time. */
 static int32_t minutes_of(struct str s, bool ends) {
-    for (size_t i = 0; i < 5; i++) {
-        bool digit = s.len == 5 && s.p[i] >= '0' && s.p[i] <= '9';
-        if (i == 2 ? s.len != 5 || s.p[i] != ':' : !digit)
-            return -1;
-    }
-    int32_t hour = (s.p[0] - '0') * 10 + s.p[1] - '0', minute = (s.p[3] - '0') * 10 + s.p[4] - '0';
-    if (ends && hour == 24 && minute == 0)
-        return DAY_MINUTES;
-    return hour < 24 && minute < 60 ? hour * 60 + minute : -1;
+    return ends && str_is(s, "24:00") ? DAY_MINUTES : clock_minutes(s);
 }
 
 /* Minutes of the shift, over midnight if it ends before it begins. */
@@ -74,9 +66,7 @@ void shifts_check(const struct shift *shifts, int32_t count, struct arena *a,
 
 /* When the clock in ZONE shows MINUTES after midnight of the day DAYS (since 1970). */
 static int64_t wall_us(const struct zone *zone, int64_t days, int32_t minutes) {
-    int64_t local_us = (days * DAY_MINUTES + minutes) * (60 * US_PER_S);
-    int64_t guess_us = local_us - zone_offset_s(zone, local_us) * US_PER_S;
-    return local_us - zone_offset_s(zone, guess_us) * US_PER_S;
+    return zone_moment_us(zone, (days * DAY_MINUTES + minutes) * 60);
 }
 
 static int by_begin(const void *left, const void *right) {

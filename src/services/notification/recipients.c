@@ -76,17 +76,6 @@ static bool is_kind(struct str s) {
     return false;
 }
 
-/* Minutes since midnight, or -1. */
-static int32_t clock_minutes(struct str s) {
-    for (size_t i = 0; i < CLOCK_TEXT_LEN; i++) {
-        bool digit = s.len == CLOCK_TEXT_LEN && s.p[i] >= '0' && s.p[i] <= '9';
-        if (i == 2 ? s.len != CLOCK_TEXT_LEN || s.p[i] != ':' : !digit)
-            return -1;
-    }
-    int32_t hour = (s.p[0] - '0') * 10 + s.p[1] - '0', minute = (s.p[3] - '0') * 10 + s.p[4] - '0';
-    return hour < 24 && minute < 60 ? hour * 60 + minute : -1;
-}
-
 static void take_usual(struct recipient *r, struct arena *a) {
     r->email_kinds = arena_array(a, struct str, COUNT_OF(usual));
     r->email_count = (int32_t)COUNT_OF(usual);
