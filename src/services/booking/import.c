@@ -146,25 +146,10 @@ static void write_row(struct jw *w, const struct import *im, const struct import
 
 /* ---- beginning ---- */
 
-struct begin_facts {
-    bool too_many;
-};
-
-/* Whose other imports are under way, as the store has them: two of one batch do not see each
- * other. */
 static int load_begin(struct command *cmd, struct store *store, int64_t now_us) {
-    struct begin_facts *facts = arena_new(cmd->arena, struct begin_facts);
-    struct store_query q = {.collection = &import_collection,
-                            .index = import_collection.indexes[1],
-                            .key = cmd->who.user_id,
-                            .limit = IMPORTS_OPEN_MAX};
-    struct store_doc *docs;
-    int32_t count;
+    struct booking_service *s = cmd->service;
     (void)now_us;
-    cmd->facts = facts;
-    int err = store->ops->list(store, &q, cmd->arena, &docs, &count);
-    facts->too_many = err == 0 && count == IMPORTS_OPEN_MAX;
-    return err;
+    return begin_reserve(cmd, store, &import_collection, &s->importing, IMPORTS_OPEN_MAX);
 }
 
 static void tell(const struct command *cmd, const struct decide_ctx *ctx, struct import *im,
@@ -216,7 +201,9 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
 static const struct command_type import_begin = {.name = "import.begin",
                                                  .aggregate = &import_aggregate,
                                                  .load = load_begin,
-                                                 .decide = decide_begin};
+                                                 .decide = decide_begin,
+                                                 .applied = begin_applied,
+                                                 .undone = begin_over};
 
 /* ---- a step ---- */
 

@@ -45,7 +45,8 @@ struct booking_service {
     int64_t erase_next_us;           /* executor thread: eraser_tick */
     struct open_keys open_keys;
     struct map opening;   /* executor thread: customers whom this batch opens bookings for, … */
-    struct map beginning; /* … and whose recurrences it begins */
+    struct map beginning; /* … whose recurrences it begins, … */
+    struct map importing; /* … and whose imports */
 };
 
 /* ---- bodies of requests: also the args of the commands ---- */
@@ -209,6 +210,19 @@ int open_reserve(const struct command *cmd, struct store *store, struct str cust
 int open_count(struct store *store, struct str customer_id, int32_t max, int32_t *ret);
 void open_release(const struct command *cmd);
 struct str open_words(const struct booking_service *s, struct arena *a); /* why no more */
+
+/* The same for what an account begins of another collection, whose index 1 is of what is under way
+ * by account: CMD's facts are a struct begin_facts, and M counts its batch. begin_over is for
+ * undone, begin_applied for applied. */
+struct begin_facts {
+    bool too_many; /* MAX are under way, or about to be */
+    struct map *counted;
+    struct opening opening;
+};
+int begin_reserve(struct command *cmd, struct store *store, const struct store_collection *c,
+                  struct map *m, int32_t max);
+void begin_over(const struct command *cmd);
+void begin_applied(const struct command *cmd, const struct decision *d, const void *state);
 
 extern const struct command_type quote_create, booking_create, booking_cancel, booking_status,
     booking_rate, booking_rate_by_link, booking_accept, booking_decline, booking_assign,

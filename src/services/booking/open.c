@@ -171,3 +171,35 @@ void open_keys_tick(struct open_keys *k, struct store *store, int64_t now_us) {
     arena_free(&a);
     json_parser_free(parser);
 }
+
+/* ---- what else is begun ---- */
+
+int begin_reserve(struct command *cmd, struct store *store, const struct store_collection *c,
+                  struct map *m, int32_t max) {
+    struct begin_facts *facts = arena_new(cmd->arena, struct begin_facts);
+    struct store_query q = {
+        .collection = c, .index = c->indexes[1], .key = cmd->who.user_id, .limit = max};
+    struct store_doc *docs;
+    int32_t count;
+    *facts = (struct begin_facts){.counted = m};
+    cmd->facts = facts;
+    int err = store->ops->list(store, &q, cmd->arena, &docs, &count);
+    if (err < 0)
+        return err;
+    facts->too_many = count + opening_count(m, cmd->who.user_id) >= max;
+    if (!facts->too_many)
+        opening_add(m, &facts->opening, cmd->who.user_id);
+    return 0;
+}
+
+void begin_over(const struct command *cmd) {
+    struct begin_facts *facts = cmd->facts;
+    if (facts != NULL)
+        opening_drop(facts->counted, &facts->opening);
+}
+
+void begin_applied(const struct command *cmd, const struct decision *d, const void *state) {
+    (void)d;
+    (void)state;
+    begin_over(cmd);
+}

@@ -224,44 +224,10 @@ static void check_bookable(struct call *c, const struct order *order, const stru
 
 /* ---- making one ---- */
 
-struct begin_facts {
-    bool too_many;
-    struct opening beginning;
-};
-
-/* Those that the store has, and those of this batch. */
 static int load_begin(struct command *cmd, struct store *store, int64_t now_us) {
     struct booking_service *s = cmd->service;
-    struct begin_facts *facts = arena_new(cmd->arena, struct begin_facts);
-    struct store_query q = {.collection = &recurrence_collection,
-                            .index = recurrence_collection.indexes[1],
-                            .key = cmd->who.user_id,
-                            .limit = RECURRENCES_MAX};
-    struct store_doc *docs;
-    int32_t count;
     (void)now_us;
-    *facts = (struct begin_facts){0};
-    cmd->facts = facts;
-    int err = store->ops->list(store, &q, cmd->arena, &docs, &count);
-    if (err < 0)
-        return err;
-    facts->too_many = count + opening_count(&s->beginning, cmd->who.user_id) >= RECURRENCES_MAX;
-    if (!facts->too_many)
-        opening_add(&s->beginning, &facts->beginning, cmd->who.user_id);
-    return 0;
-}
-
-static void begin_over(const struct command *cmd) {
-    struct booking_service *s = cmd->service;
-    struct begin_facts *facts = cmd->facts;
-    if (facts != NULL)
-        opening_drop(&s->beginning, &facts->beginning);
-}
-
-static void begin_applied(const struct command *cmd, const struct decision *d, const void *state) {
-    (void)d;
-    (void)state;
-    begin_over(cmd);
+    return begin_reserve(cmd, store, &recurrence_collection, &s->beginning, RECURRENCES_MAX);
 }
 
 void recurrence_answer(const struct command *cmd, const struct decide_ctx *ctx,

@@ -391,6 +391,7 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
     CHECK(s->o.recurrence_days > 0 && s->o.recurrence_days <= RECURRENCE_DAYS_MAX);
     map_init(&s->opening);
     map_init(&s->beginning);
+    map_init(&s->importing);
     surge_init(&s->surge);
     shelf_init(&s->tariffs, &tariff_shelf, s->o.tariffs, s->o.bus, s->o.peers);
     shelf_init(&s->area, &area_shelf, s->o.area, s->o.bus, s->o.peers);
@@ -404,6 +405,7 @@ struct booking_service *booking_service_free(struct booking_service *s) {
         return NULL;
     map_free(&s->opening);
     map_free(&s->beginning);
+    map_free(&s->importing);
     shelf_free(&s->tariffs);
     shelf_free(&s->area);
     surge_free(&s->surge);

@@ -247,6 +247,28 @@ static void test_bounds(void **unused) {
     town_free(t);
 }
 
+/* Those that meet in one batch count each other. */
+static void test_bound_at_once(void **unused) {
+    (void)unused;
+    struct town *t = town_new(30);
+    struct house_answer a[IMPORTS_OPEN_MAX + 3] = {0};
+    int made = 0;
+    struct str file = many(t, 200);
+    for (int i = 0; i < IMPORTS_OPEN_MAX + 3; i++)
+        house_begin(t->h,
+                    &(struct house_request){.method = "POST",
+                                            .path = PATH,
+                                            .bytes = file,
+                                            .who = t->customer,
+                                            .headers = {{STR("content-type"), STR("text/csv")}}},
+                    &a[i]);
+    house_settle(t->h);
+    for (int i = 0; i < IMPORTS_OPEN_MAX + 3; i++)
+        made += a[i].status == 201;
+    assert_int_equal(made, IMPORTS_OPEN_MAX);
+    town_free(t);
+}
+
 /* A customer's open bookings are bounded, and each row beyond that is told so. */
 static void test_open_bookings(void **unused) {
     (void)unused;
@@ -463,13 +485,14 @@ static void test_kept_a_month(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_csv),      cmocka_unit_test(test_json),
-        cmocka_unit_test(test_dry_run),  cmocka_unit_test(test_same_key),
-        cmocka_unit_test(test_crashes),  cmocka_unit_test(test_event_twice),
-        cmocka_unit_test(test_bounds),   cmocka_unit_test(test_open_bookings),
-        cmocka_unit_test(test_cancel),   cmocka_unit_test(test_refused_files),
-        cmocka_unit_test(test_bad_rows), cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_random),   cmocka_unit_test(test_excel),
-        cmocka_unit_test(test_erased),   cmocka_unit_test(test_kept_a_month)};
+        cmocka_unit_test(test_csv),           cmocka_unit_test(test_json),
+        cmocka_unit_test(test_dry_run),       cmocka_unit_test(test_same_key),
+        cmocka_unit_test(test_crashes),       cmocka_unit_test(test_event_twice),
+        cmocka_unit_test(test_bounds),        cmocka_unit_test(test_bound_at_once),
+        cmocka_unit_test(test_open_bookings), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_refused_files), cmocka_unit_test(test_bad_rows),
+        cmocka_unit_test(test_hostile),       cmocka_unit_test(test_random),
+        cmocka_unit_test(test_excel),         cmocka_unit_test(test_erased),
+        cmocka_unit_test(test_kept_a_month)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
