@@ -50,23 +50,17 @@ static void count_one(struct surge *next, const struct booking *b) {
         c->asked++;
 }
 
-static int count_searching(struct surge *next, struct store *store, int64_t since_us) {
+/* Counts those that Q names, with pages of its limit. *LEFT: how many more may be looked at. */
+static int count_walk(struct surge *next, struct store *store, struct store_query *q,
+                      struct json_parser *parser, int32_t *left) {
     struct arena ids, page;
-    struct rng zero = {{0}};
-    struct json_parser *parser = json_parser_new();
     arena_init(&ids, 512);
     arena_init(&page, 65536);
-    rng_seed(&zero, 0); /* any id of that moment is a bound */
-    struct store_query q = {.collection = &booking_collection,
-                            .index = booking_collection.indexes[2],
-                            .key = STR(PHASE_OPEN),
-                            .until = id_new(&ids, "bkg", since_us > 0 ? since_us : 0, &zero),
-                            .limit = PAGE};
-    int32_t count = 0, seen = 0;
+    int32_t count = 0;
     int err;
     do {
         struct store_doc *docs;
-        err = store->ops->list(store, &q, &page, &docs, &count);
+        err = store->ops->list(store, q, &page, &docs, &count);
         for (int32_t i = 0; i < count && err == 0; i++) {
             void *state;
             err = aggregate_decode(&booking_aggregate, &docs[i], parser, &page, &state);
@@ -75,12 +69,35 @@ static int count_searching(struct surge *next, struct store *store, int64_t sinc
                 count_one(next, b);
         }
         if (err == 0 && count > 0)
-            q.after = arena_str(&ids, docs[count - 1].id);
-        seen += count;
+            q->after = arena_str(&ids, docs[count - 1].id);
+        *left -= count;
         arena_reset(&page);
-    } while (err == 0 && count == q.limit && seen < BOOKINGS_MAX);
+    } while (err == 0 && count == q->limit && *left > 0);
     arena_free(&page);
     arena_free(&ids);
+    return err;
+}
+
+/* What was booked since SINCE_US, the newest first; then what was before that, for later, and may
+ * be looked for by now: the oldest first, for its time is the likeliest to have come. */
+static int count_searching(struct surge *next, struct store *store, int64_t since_us) {
+    struct arena a;
+    struct rng zero = {{0}};
+    struct json_parser *parser = json_parser_new();
+    arena_init(&a, 512);
+    rng_seed(&zero, 0); /* any id of that moment is a bound */
+    const struct store_query open = {.collection = &booking_collection,
+                                     .index = booking_collection.indexes[2],
+                                     .key = STR(PHASE_OPEN),
+                                     .until = id_new(&a, "bkg", since_us > 0 ? since_us : 0, &zero),
+                                     .limit = PAGE};
+    struct store_query lately = open, before = open;
+    before.ascending = true;
+    int32_t left = BOOKINGS_MAX;
+    int err = count_walk(next, store, &lately, parser, &left);
+    if (err == 0 && left > 0)
+        err = count_walk(next, store, &before, parser, &left);
+    arena_free(&a);
     json_parser_free(parser);
     return err;
 }

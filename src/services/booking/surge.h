@@ -37,9 +37,9 @@ struct surge {
 void surge_init(struct surge *s);
 void surge_free(struct surge *s);
 
-/* Takes a sample when it is time to. WINDOW_US: how long a booking may look for a driver, and be
- * older than that by its quote. FLEET may be NULL: then nobody is free. An error of the store
- * leaves things as they are. */
+/* Takes a sample when it is time to. WINDOW_US: how long a booking that is for now may look for a
+ * driver, and be older than that by its quote: what looks for one and is older was for later. FLEET
+ * may be NULL: then nobody is free. An error of the store leaves things as they are. */
 void surge_sample(struct surge *s, struct store *store, struct fleet *fleet, int64_t window_us,
                   int64_t now_us);
 /* Forgets everything: no tariff asks for it. */

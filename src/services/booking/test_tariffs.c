@@ -216,6 +216,36 @@ static void test_preview(void **unused) {
     town_free(t);
 }
 
+/* What was booked for later, hours ago, asks as well once it is looked for. */
+static void test_surge_of_what_was_booked_before(void **unused) {
+    (void)unused;
+    struct town *t = town_new(9);
+    t->fleet.free_count = 1;
+    const char *terms = ",\"surge\":{\"full_percent\":500,\"add_percent\":80}";
+    assert_int_equal(put(t, format(t, TARIFF("10000", "%s"), terms), NULL).status, 200);
+    int64_t from_us = t->h->now_us + 3 * INT64_C(3600) * US_PER_S;
+    char from[TIMESTAMP_TEXT_MAX], to[TIMESTAMP_TEXT_MAX];
+    timestamp_format(from_us, from);
+    timestamp_format(from_us + INT64_C(3600) * US_PER_S, to);
+    for (int i = 0; i < 6; i++) {
+        struct house_answer q = ask(
+            t, t->customer, "POST", "/v1/quotes",
+            format(t, "%s,\"vehicle\":\"van\",\"pickup_window\":{\"from\":\"%s\",\"to\":\"%s\"}}",
+                   TWO_STOPS, from, to));
+        q = ask(t, t->customer, "POST", "/v1/bookings",
+                format(t, "{\"quote_id\":\"%s\"}", member(t, q, "id")));
+        assert_true(q.status == 201 && has(q, "\"state\":\"scheduled\""));
+    }
+    for (int i = 0; i < 8; i++)
+        advance(t, SURGE_EVERY_US);
+    assert_false(has(ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE), "\"surge\""));
+    advance(t, from_us - t->h->now_us);
+    for (int i = 0; i < 8; i++)
+        advance(t, SURGE_EVERY_US);
+    assert_true(has(ask(t, t->customer, "POST", "/v1/quotes", VAN_QUOTE), "\"code\":\"surge\""));
+    town_free(t);
+}
+
 /* Six ask where one is free: it costs more there, and bit by bit, and less again afterwards. */
 static void test_surge(void **unused) {
     (void)unused;
@@ -302,10 +332,15 @@ static void test_replicas(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_versions), cmocka_unit_test(test_effective),
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_kept),
-        cmocka_unit_test(test_nowhere),  cmocka_unit_test(test_preview),
-        cmocka_unit_test(test_surge),    cmocka_unit_test(test_replicas),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_effective),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_kept),
+        cmocka_unit_test(test_nowhere),
+        cmocka_unit_test(test_preview),
+        cmocka_unit_test(test_surge_of_what_was_booked_before),
+        cmocka_unit_test(test_surge),
+        cmocka_unit_test(test_replicas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
