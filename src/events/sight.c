@@ -54,7 +54,7 @@ bool sight_has_link(enum sight contacts) {
     return contacts == SIGHT_WHOLE;
 }
 
-/* ---- a name, a number, an address ---- */
+/* ---- a name, a number ---- */
 
 static struct str first_word(struct str text) {
     size_t n = 0;
@@ -93,77 +93,6 @@ struct str sight_number(enum sight sight, struct str number, struct str line, st
     if (sight == SIGHT_MASKED)
         return masked(number, a);
     return sight == SIGHT_LINE && line.len > 0 ? line : number;
-}
-
-/* Bytes of the digit that TEXT begins with: European, Arabic, Persian, Devanagari; 0: it is none.
- */
-static size_t digit_bytes(struct str text) {
-    const unsigned char *p = (const unsigned char *)text.p;
-    if (text.len > 0 && is_digit(text.p[0]))
-        return 1;
-    if (text.len > 1 && ((p[0] == 0xD9 && p[1] >= 0xA0 && p[1] <= 0xA9) ||
-                         (p[0] == 0xDB && p[1] >= 0xB0 && p[1] <= 0xB9)))
-        return 2;
-    return text.len > 2 && p[0] == 0xE0 && p[1] == 0xA5 && p[2] >= 0xA6 && p[2] <= 0xAF ? 3 : 0;
-}
-
-static bool is_letter(char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
-
-/* "12", "12B", "12-14", "12/3": a house, or a postcode. "5th" is none. */
-static bool is_house(struct str word) {
-    size_t letters = 0, at = digit_bytes(word);
-    if (at == 0)
-        return false;
-    while (at < word.len) {
-        size_t digit = digit_bytes(str_sub(word, at, word.len));
-        if (digit == 0 && (unsigned char)word.p[at] >= 0x80)
-            return false;
-        letters += digit == 0 && is_letter(word.p[at]);
-        at += digit > 0 ? digit : 1;
-    }
-    return letters <= 1;
-}
-
-/* The staircase of a house: "B", after its number. */
-static bool is_stair(struct str word) {
-    return word.len == 1 && is_letter(word.p[0]);
-}
-
-static void add_part(struct buf *out, struct str part) {
-    bool after_house = false, begun = false;
-    for (size_t at = 0; at < part.len;) {
-        if (part.p[at] == ' ') {
-            at++;
-            continue;
-        }
-        struct str word = first_word(str_sub(part, at, part.len));
-        at += word.len;
-        bool left_out = is_house(word) || (after_house && is_stair(word));
-        after_house = is_house(word);
-        if (left_out)
-            continue;
-        if (begun || out->len > 0)
-            buf_add_cstr(out, begun ? " " : ", ");
-        buf_add_str(out, word);
-        begun = true;
-    }
-}
-
-struct str sight_street(struct str address, struct arena *a) {
-    struct buf out;
-    if (address.p == NULL)
-        return STR_NONE;
-    buf_init(&out, a, address.len + 8);
-    for (size_t at = 0; at < address.len;) {
-        size_t end = at;
-        while (end < address.len && address.p[end] != ',')
-            end++;
-        add_part(&out, str_sub(address, at, end - at));
-        at = end + 1;
-    }
-    return out.len > 0 ? buf_str(&out) : STR_NONE;
 }
 
 /* ---- a copy ---- */
