@@ -616,7 +616,7 @@ static void look(struct sim *sim, void *arg, uint64_t token) {
  * fence; now and then a position is far off. */
 static void move(struct driver_person *d) {
     struct sim *sim = d->p.sim;
-    int32_t noise = sim_chance(sim, 0.15) ? 30000 : 9000;
+    int64_t noise = sim_chance(sim, 0.15) ? 30000 : 9000;
     if (d->carrying && d->to_lat_e7 != 0) {
         d->lat_e7 += (d->to_lat_e7 - d->lat_e7) / 5 * 4;
         d->lng_e7 += (d->to_lng_e7 - d->lng_e7) / 5 * 4;

@@ -35,7 +35,7 @@ struct str sim_stops_wish(struct sim *sim, struct json_value booking, const char
     if (count < 2)
         return STR_NONE;
     for (int32_t i = count - 1; i > fixed; i--) {
-        int32_t k = fixed + (int32_t)rng_below(&sim->rng, (uint64_t)(i - fixed + 1));
+        int32_t k = fixed + (int32_t)rng_below(&sim->rng, (uint64_t)i - (uint64_t)fixed + 1);
         int32_t other = order[i];
         order[i] = order[k];
         order[k] = other;

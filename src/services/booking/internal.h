@@ -16,7 +16,7 @@
 
 #include <stdatomic.h>
 
-#define CONTACT_KEPT_US (24 * 3600 * US_PER_S)
+#define CONTACT_KEPT_US (INT64_C(24) * 3600 * US_PER_S)
 
 /* Whether open bookings lie under their driver's bare id, where an older version has put them. Any
  * thread reads `gone`; all else is the executor thread's (open.c). */

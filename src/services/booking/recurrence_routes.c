@@ -117,7 +117,7 @@ static void check_pickup(const struct recurrence_body *b, struct arena *a,
         field_errors_add(errors, a, STR("/pickup/to"), "must be a time like 10:00");
     if (from < 0 || to < 0)
         return;
-    int64_t length_us = rule_length_min(from, to) * 60 * US_PER_S;
+    int64_t length_us = (int64_t)rule_length_min(from, to) * 60 * US_PER_S;
     if (length_us < PICKUP_WINDOW_MIN_US)
         field_errors_add(errors, a, STR("/pickup/to"), "must be at least %lld minutes after from",
                          (long long)(PICKUP_WINDOW_MIN_US / US_PER_S / 60));

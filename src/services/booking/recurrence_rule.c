@@ -46,8 +46,8 @@ int64_t rule_nth(const struct recurrence_rule *r, int64_t after, int64_t n) {
 
 struct window rule_window(const struct recurrence_rule *r, int64_t day, const struct zone *z) {
     int32_t to_min = r->from_min + rule_length_min(r->from_min, r->to_min);
-    struct window w = {zone_moment_us(z, day * DAY_S + r->from_min * 60),
-                       zone_moment_us(z, day * DAY_S + to_min * 60)};
+    struct window w = {zone_moment_us(z, day * DAY_S + (int64_t)r->from_min * 60),
+                       zone_moment_us(z, day * DAY_S + (int64_t)to_min * 60)};
     if (w.to_us - w.from_us < PICKUP_WINDOW_MIN_US)
         w.to_us = w.from_us + PICKUP_WINDOW_MIN_US;
     if (w.to_us - w.from_us > PICKUP_WINDOW_MAX_US)

@@ -140,7 +140,8 @@ static const struct schema_field cancel_fields[] = {
      .max = 100},
     {"arrived_percent", S_I64, ALL | S_REQUIRED, AT(cancel_terms, arrived_percent), .min = 0,
      .max = 100},
-    {"late_minutes", S_I64, ALL, AT(cancel_terms, late_minutes), .min = 0, .max = 7 * 24 * 60},
+    {"late_minutes", S_I64, ALL, AT(cancel_terms, late_minutes), .min = 0,
+     .max = INT64_C(7) * 24 * 60},
     {"late_percent", S_I64, ALL, AT(cancel_terms, late_percent), .min = 0, .max = 100},
 };
 static const struct schema cancel_schema =

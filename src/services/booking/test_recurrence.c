@@ -162,7 +162,6 @@ static void test_crashes(void **unused) {
             town_reopen(t, 0);
         }
         house_advance(t->h, 2 * US_PER_S);
-        a = get(t, id);
         assert_int_equal(in(t, id, "failed"), 0);
         assert_int_equal(in(t, id, "booked"), bookings(t));
         assert_true(bookings(t) > 7);

@@ -22,7 +22,7 @@ static void load(const char *name, struct arena *a, struct zone *ret) {
 }
 
 static int64_t utc(int32_t y, int32_t m, int32_t d, int32_t hour, int32_t minute) {
-    return (date_days(y, m, d) * DAY_S + hour * 3600 + minute * 60) * US_PER_S;
+    return (date_days(y, m, d) * DAY_S + (int64_t)hour * 3600 + (int64_t)minute * 60) * US_PER_S;
 }
 
 /* ---- days ---- */
@@ -47,7 +47,7 @@ static void test_weeks(void **unused) {
     assert_int_equal(rule_next(&r, 0), monday + 6);
     assert_int_equal(rule_next(&r, monday + 6), monday + 20);
     r.every_weeks = RECURRENCE_WEEKS_MAX;
-    assert_int_equal(rule_next(&r, monday + 6), monday + 6 + 7 * RECURRENCE_WEEKS_MAX);
+    assert_int_equal(rule_next(&r, monday + 6), monday + 6 + INT64_C(7) * RECURRENCE_WEEKS_MAX);
 }
 
 static void test_days_against_a_twin(void **unused) {
@@ -120,7 +120,7 @@ static void test_clock_changed(void **unused) {
 /* Where the clock on the wall shows MINUTE of DAY first, looked for minute by minute; I64_ABSENT:
  * never. */
 static int64_t first_shown(const struct zone *z, int64_t day, int32_t minute) {
-    int64_t near_us = (day * DAY_S + minute * 60) * US_PER_S;
+    int64_t near_us = (day * DAY_S + (int64_t)minute * 60) * US_PER_S;
     for (int64_t at_us = near_us - 16 * HOUR_US; at_us < near_us + 16 * HOUR_US;
          at_us += 60 * US_PER_S) {
         struct zone_time t;
@@ -146,7 +146,7 @@ static void test_clock_against_a_twin(void **unused) {
         for (int64_t day = date_days(2026, 12, 1); day < date_days(2027, 12, 1); day++) {
             int32_t minute = (int32_t)rng_between(&rng, 0, 4 * 60 - 1);
             int64_t shown_us = first_shown(&z, day, minute);
-            int64_t at_us = zone_moment_us(&z, day * DAY_S + minute * 60);
+            int64_t at_us = zone_moment_us(&z, day * DAY_S + (int64_t)minute * 60);
             struct zone_time t;
             zone_local(&z, at_us, &t);
             if (shown_us != I64_ABSENT) {
@@ -180,7 +180,7 @@ static void test_due(void **unused) {
                                 .last_day = monday + 20};
     int64_t settled[] = {monday + 1, monday + 3};
     struct rule_progress done = {monday - 1, settled, 2};
-    int64_t week_us = 7 * 24 * HOUR_US, now_us = utc(2026, 11, 23, 6, 0);
+    int64_t week_us = INT64_C(7) * 24 * HOUR_US, now_us = utc(2026, 11, 23, 6, 0);
     rule_due(&r, &done, &z, now_us, week_us, &due); /* 07:00 there */
     assert_int_equal(due.count, 5);
     assert_int_equal(due.days[0], monday);

@@ -328,17 +328,17 @@ static void test_moved_to_avoid_a_fee(void **unused) {
     struct house_answer a = ask(t, t->customer, "GET", path, NULL);
     assert_true(has(a, "\"amount\":0") && has(a, "\"due_when_moved\":0")); /* in good time */
     house_advance(t->h, 3 * HOUR_US + 5 * MIN_US);
-    assert_int_equal(put_off(t, t->customer, t->h->now_us + 20 * 24 * HOUR_US).status, 200);
+    assert_int_equal(put_off(t, t->customer, t->h->now_us + 20 * US_PER_DAY).status, 200);
     a = ask(t, t->customer, "GET", path, NULL);
     assert_true(has(a, "\"amount\":2000") && has(a, "\"free_until\":null") &&
                 has(a, "\"due_when_moved\":2000"));
     assert_true(has(ask(t, t->staff, "GET", path, NULL), "\"due_when_moved\":0"));
-    assert_int_equal(put_off(t, t->customer, t->h->now_us + 25 * 24 * HOUR_US).status, 200);
+    assert_int_equal(put_off(t, t->customer, t->h->now_us + 25 * US_PER_DAY).status, 200);
     assert_int_equal(act(t, t->customer, "cancel", "{\"fee\":1999}").status, 409);
     assert_true(has(act(t, t->customer, "cancel", "{\"fee\":2000}"), "\"cancel_fee\":2000"));
     /* the office may have moved it for reasons of its own */
     book_for(t, HOUR_US);
-    assert_int_equal(put_off(t, t->staff, t->h->now_us + 20 * 24 * HOUR_US).status, 200);
+    assert_int_equal(put_off(t, t->staff, t->h->now_us + 20 * US_PER_DAY).status, 200);
     assert_true(has(act(t, t->customer, "cancel", "{}"), "\"cancel_fee\":0"));
     town_free(t);
 }

@@ -564,7 +564,7 @@ static void test_fair_shares(void **state) {
     assert_int_equal(candidate(r, second.booking_id.p, 0, near)->reason_code, REASON_MORE_JOBS);
     close_offer(r, &second, next, "withdrawn");
     end(r, &second, EV_BOOKING_CANCELLED, BOOKING_CANCELLED, STR_NONE);
-    r->house->now_us += 40 * 3600 * US_PER_S; /* ten half-lives */
+    r->house->now_us += 144000 * US_PER_S; /* ten half-lives */
     rig_fix(r, near, LAT + 100 * LAT_M, LNG);
     rig_fix(r, other, LAT + 200 * LAT_M, LNG);
     struct ev_booking third = rig_booking(r, VEHICLE_VAN, LAT, LNG);

@@ -203,7 +203,7 @@ static void test_looking_back(void **state) {
     const char *user = rig_driver(r, "van", 57.7, 11.97);
     int64_t from_us = r->house->now_us - US_PER_DAY; /* 2026-11-22T10:00:00Z */
     for (int32_t i = 0; i < 460; i++)
-        whole[i] = (struct fix){.at_us = from_us + i * 10 * US_PER_S,
+        whole[i] = (struct fix){.at_us = from_us + INT64_C(10) * i * US_PER_S,
                                 .at = point_of(57.7 + (i > 360 ? i - 360 : 0) * 0.0001, 11.97)};
     report(r, user, whole, 460);
     char path[512];
@@ -242,7 +242,7 @@ static void test_what_comes_in_old(void **state) {
     struct fix whole[200];
     int64_t from_us = r->house->now_us - 14 * US_PER_DAY;
     for (int32_t i = 0; i < 200; i++)
-        whole[i] = (struct fix){.at_us = from_us + i * 10 * US_PER_S,
+        whole[i] = (struct fix){.at_us = from_us + INT64_C(10) * i * US_PER_S,
                                 .at = point_of(57.7 + i * 0.0001, 11.97)};
     report(r, user, whole, 200);
     report(r, user, whole, 200);
