@@ -126,6 +126,9 @@ struct ev_webhook {
     "booking.collected" /* cash was taken at a stop, or what was said of it is put right: money */
 #define EV_BOOKING_COUNTED                                                                         \
     "booking.counted" /* figures, of a change that none of the above tells of */
+#define EV_BOOKING_CLAIM_HOLDS                                                                     \
+    "booking.claim_holds" /* as booking.assigned, once more and for his claim alone, which asked:  \
+                             people are not told */
 #define EV_BOOKING_DRIVER_FREE                                                                     \
     "booking.driver_free" /* its driver has finished what he had before it, and begins */
 #define EV_BOOKING_REACHED "booking.reached" /* the driver's positions say that he is there … */

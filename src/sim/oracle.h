@@ -264,6 +264,7 @@ void oracle_journey(struct oracle *o, const struct store_change *change); /* ora
 /* NULL: it is not durable. */
 const struct shadow_fix *shadow_fix(struct oracle *o, struct str driver_id, int64_t at_us);
 void oracle_inbox(struct oracle *o, const struct store_change *change); /* oracle_inbox.c */
+void oracle_unseen(struct oracle *o, struct shadow_booking *b); /* nobody is told its version */
 /* oracle_report.c: a booking is now what ROOT says; a day of the reports was written; and when all
  * has settled. */
 void oracle_counted(struct oracle *o, struct json_value root, struct shadow_booking *b);

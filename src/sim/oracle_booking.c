@@ -245,7 +245,7 @@ static void check_goods(struct oracle *o, const struct shadow_booking *old,
 }
 
 /* A change of state tells the world, with the version and state that came of it. */
-static void check_events(struct oracle *o, const struct shadow_booking *b,
+static void check_events(struct oracle *o, struct shadow_booking *b,
                          const struct store_change *change) {
     SIM_EXPECT(o->sim, change->event_count > 0, "a change tells the world",
                "%s went to version %lld without an event", b->id, (long long)b->version);
@@ -269,11 +269,17 @@ static void check_events(struct oracle *o, const struct shadow_booking *b,
                    (long long)b->version);
         struct json_value again;
         bool shown = json_get(event, "view", &view) && json_kind(view) == JSON_IS_OBJECT;
-        bool inner = str_is(change->events[i].type, EV_BOOKING_COUNTED); /* between services */
+        bool holds = str_is(change->events[i].type, EV_BOOKING_CLAIM_HOLDS);
+        bool inner = holds || str_is(change->events[i].type, EV_BOOKING_COUNTED); /* of services */
         bool repeats = json_get(event, "again", &again) && json_bool(again);
         SIM_EXPECT(o->sim, shown == !inner && (inner || repeats == !first),
                    "each version is shown once", "event %d of %s, version %lld", i, b->id,
                    (long long)b->version);
+        SIM_EXPECT(o->sim, !holds || change->event_count == 1,
+                   "an answer to a claim is nothing else", "%s, version %lld", b->id,
+                   (long long)b->version);
+        if (holds)
+            oracle_unseen(o, b);
         first = false;
         oracle_promised(o, &change->events[i], b);
     }

@@ -59,6 +59,11 @@ static void versions_room(struct sim *sim, struct shadow_booking *b, int64_t ver
     b->versions_cap = cap;
 }
 
+void oracle_unseen(struct oracle *o, struct shadow_booking *b) {
+    versions_room(o->sim, b, b->version);
+    b->to_customer[b->version] = b->to_driver[b->version] = b->to_staff[b->version] = 1;
+}
+
 static void count_version(struct oracle *o, const struct stream *s, struct shadow_booking *b,
                           int64_t version) {
     SIM_EXPECT(o->sim, version >= 1 && version <= b->version, "what is told is durable",

@@ -251,7 +251,8 @@ const struct command_type booking_dropped = {
 
 /* ---- driver.claim_stale: what has become of my claim? ---- */
 
-/* It was his: if it still is, that is said again; if it is over, the claim may go. */
+/* It was his: if it still is, that is said again, to his claim alone: what made it his may still be
+ * on its way, and he asks every half minute. If it is over, the claim may go. */
 static void answer_winner(const struct command *cmd, const struct decide_ctx *ctx,
                           const struct booking *b, struct decision *ret) {
     const struct ev_claim *claim = cmd->args;
@@ -265,7 +266,7 @@ static void answer_winner(const struct command *cmd, const struct decide_ctx *ct
                                   .pickup_eta_s = I64_ABSENT};
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
-    edit_event(&e, ENTRY_ASSIGNED, &offer);
+    edit_event(&e, ENTRY_ASSIGNED, &offer)->inner = true;
     edit_commit(&e, ret);
 }
 

@@ -294,7 +294,8 @@ static int32_t counted_by(const struct edit *e) {
 static void write_event(struct edit *e, struct decision *d, const struct edit_event *from,
                         bool again, struct str figures) {
     const struct booking *b = e->b;
-    bool told = from->type != ENTRY_NONE; /* to people: the rest is between services */
+    bool told =
+        from->type != ENTRY_NONE && !from->inner; /* to people: the rest is between services */
     int64_t cash = collect_all(b);
     struct ev_booking ev = {
         .booking_id = b->head.id,
@@ -338,7 +339,9 @@ static void write_event(struct edit *e, struct decision *d, const struct edit_ev
         fill_offer(from, &offer);
         ev.offer = &offer;
     }
-    const char *type = from->type != ENTRY_NONE ? entry_type_names[from->type] : EV_BOOKING_COUNTED;
+    const char *type = from->inner                ? EV_BOOKING_CLAIM_HOLDS
+                       : from->type != ENTRY_NONE ? entry_type_names[from->type]
+                                                  : EV_BOOKING_COUNTED;
     decision_event(d, e->cmd, e->ctx, type, b->head.id, &ev_booking_schema, &ev);
 }
 

@@ -253,6 +253,7 @@ struct edit_event {
     int64_t free_at_us;       /* of its driver; 0: he is free */
     struct str why;           /* of an end of an assignment, in people's words */
     bool manual, at_once;
+    bool inner; /* of an assignment: said once more, and not to people */
 };
 struct edit {
     const struct command *cmd;

@@ -430,7 +430,9 @@ static void test_events_out_of_order(void **unused) {
     assert_null(w->d.state); /* open: wait */
     accept(w, 2, won);
     run(w, &booking_stale, nobody, claim_of(w, 2, won), NULL);
-    assert_true(told_of(w, EV_BOOKING_ASSIGNED, won));
+    assert_true(told_of(w, EV_BOOKING_CLAIM_HOLDS, won)); /* him alone, nobody else */
+    assert_false(told(w, EV_BOOKING_ASSIGNED, ""));
+    assert_false(told(w, EV_BOOKING_CLAIM_HOLDS, "\"view\""));
     run(w, &booking_dropped, nobody, claim_of(w, 2, won), NULL);
     assert_null(w->d.state); /* his to finish */
     cancel(w, w->staff);

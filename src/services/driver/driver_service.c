@@ -135,6 +135,7 @@ static const struct event_entry events[] = {
     {EV_BOOKING_OFFER_CLOSED, &ev_booking_schema, on_offer_closed},
     {EV_BOOKING_ASSIGN_WANTED, &ev_booking_schema, on_assign_wanted},
     {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_assigned},
+    {EV_BOOKING_CLAIM_HOLDS, &ev_booking_schema, on_assigned},
     {EV_BOOKING_UNASSIGNED, &ev_booking_schema, on_unassigned},
     {EV_BOOKING_PROGRESSED, &ev_booking_schema, on_progressed},
     {EV_BOOKING_STOPS_CHANGED, &ev_booking_schema, on_stops_changed},

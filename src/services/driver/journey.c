@@ -31,6 +31,7 @@ static const struct schema_field journey_fields[] = {
     {"version", S_I64, .flags = S_OUT, .offset = offsetof(struct journey, head.version)},
     {"booking_id", S_ID, KEPT(journey, booking_id), .hint = "bkg"},
     {"driver_id", S_ID, KEPT(journey, driver_id), .hint = "drv"},
+    {"offer_id", S_ID, KEPT(journey, offer_id), .hint = "ofr"},
     {"booking_version", S_I64, KEPT(journey, booking_version)},
     {"vehicle", S_ENUM, KEPT(journey, vehicle), .names = vehicle_names},
     {"done", S_BOOL, KEPT(journey, done)},
@@ -86,10 +87,18 @@ static struct journey *journey_edit(const struct command *cmd, const struct deci
         arena_copy(ctx->arena, old->stops, (size_t)old->stop_count * sizeof(struct journey_stop));
     j->booking_id = arena_str(ctx->arena, old->booking_id);
     j->driver_id = arena_str(ctx->arena, old->driver_id);
+    j->offer_id = arena_str(ctx->arena, old->offer_id);
     j->plan = arena_str(ctx->arena, old->plan);
     j->told = false;
     decision_state(ret, cmd, old, j);
     return j;
+}
+
+/* The same assignment, said again. */
+static bool is_under_way(const struct journey *j, const struct ev_booking *b) {
+    bool known = j->offer_id.p != NULL && b->offer != NULL && b->offer->id.p != NULL;
+    return !j->done && str_eq(j->driver_id, b->driver_id) &&
+           (!known || str_eq(j->offer_id, b->offer->id));
 }
 
 static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx, const void *state,
@@ -99,7 +108,8 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
     const struct journey_facts *facts = cmd->facts;
     /* Who takes it over from another comes with the version at which that one left. */
     if (old != NULL &&
-        (old->booking_version > b->version || (old->booking_version == b->version && !old->done) ||
+        (old->booking_version > b->version || is_under_way(old, b) ||
+         (old->booking_version == b->version && !old->done) ||
          (old->booking_version == b->version && str_eq(old->driver_id, b->driver_id))))
         return;
     struct journey *j = arena_new(ctx->arena, struct journey);
@@ -107,6 +117,8 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
         journey_clear(journey_edit(cmd, ctx, old, ret), cmd, ctx, ret);
     *j = (struct journey){.booking_id = arena_str(ctx->arena, b->booking_id),
                           .driver_id = arena_str(ctx->arena, b->driver_id),
+                          .offer_id =
+                              arena_str(ctx->arena, b->offer != NULL ? b->offer->id : STR_NONE),
                           .booking_version = b->version,
                           .vehicle = b->vehicle,
                           .stop_count = b->stop_count,

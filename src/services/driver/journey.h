@@ -44,6 +44,7 @@ struct journey_stop {
 struct journey {
     struct aggregate_head head;
     struct str booking_id, driver_id;
+    struct str offer_id; /* by which it is his; absent: from before that was noted */
     int64_t booking_version;
     int32_t vehicle;
     bool done;

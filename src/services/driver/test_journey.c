@@ -260,6 +260,27 @@ static void test_old_news(void **unused) {
     rig_free(t.r);
 }
 
+/* His claim asked, and is answered when he is on his way; or he has it anew, and may. */
+static void test_begun_once(void **unused) {
+    (void)unused;
+    struct trip t = trip_new(8, -1000, false);
+    drive(&t, 10, 60);
+    say(&t, EV_BOOKING_PROGRESSED, BOOKING_ARRIVED_PICKUP, 0);
+    int64_t begun_us = stored(&t)->begun_us, promised_us = stored(&t)->stops[1].promised_us;
+    assert_true(stored(&t)->at_stop && promised_us != 0);
+    struct ev_booking with = t.b;
+    t.b = rig_with_offer(t.r, &t.b, stored(&t)->offer_id, t.b.driver_id, "accepted");
+    for (int i = 0; i < 3; i++)
+        say(&t, EV_BOOKING_CLAIM_HOLDS, BOOKING_ARRIVED_PICKUP, 0);
+    const struct journey *j = stored(&t);
+    assert_true(j->at_stop && j->begun_us == begun_us && j->stops[1].promised_us == promised_us);
+    with.version = t.b.version;
+    t.b = rig_with_offer(t.r, &with, house_id(t.r->house, "ofr"), t.b.driver_id, "accepted");
+    say(&t, EV_BOOKING_ASSIGNED, BOOKING_ASSIGNED, 0);
+    assert_true(!stored(&t)->at_stop && stored(&t)->begun_us > begun_us);
+    rig_free(t.r);
+}
+
 /* A stop between makes him later at those after it than he was promised, and not late. */
 static void test_promised_anew(void **unused) {
     (void)unused;
@@ -356,11 +377,11 @@ static void test_other_stops(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_way),     cmocka_unit_test(test_late_batch),
-        cmocka_unit_test(test_stale),         cmocka_unit_test(test_late),
-        cmocka_unit_test(test_off_route),     cmocka_unit_test(test_old_news),
-        cmocka_unit_test(test_promised_anew), cmocka_unit_test(test_etas_read),
-        cmocka_unit_test(test_other_stops),
+        cmocka_unit_test(test_whole_way),  cmocka_unit_test(test_late_batch),
+        cmocka_unit_test(test_begun_once), cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_late),       cmocka_unit_test(test_off_route),
+        cmocka_unit_test(test_old_news),   cmocka_unit_test(test_promised_anew),
+        cmocka_unit_test(test_etas_read),  cmocka_unit_test(test_other_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

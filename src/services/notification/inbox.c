@@ -352,7 +352,8 @@ static void add_watchable(struct event_turn *t, const struct ev_booking *b) {
                        str_is(t->event->type, EV_BOOKING_ASSIGNED) ||
                        str_is(t->event->type, EV_BOOKING_UNASSIGNED) ||
                        b->state >= BOOKING_DELIVERED;
-    bool in_order = n->o.peers != NULL && b->view.len > 0 && !b->again;
+    bool unseen = str_is(t->event->type, EV_BOOKING_CLAIM_HOLDS); /* a version without an entry */
+    bool in_order = n->o.peers != NULL && (b->view.len > 0 || unseen) && !b->again;
     if (!who_changes && !in_order)
         return;
     struct watchable *said = arena_new(t->arena, struct watchable);
@@ -374,6 +375,13 @@ static void on_booking(struct event_turn *t, const void *data) {
     webhooks_add(t, b);
     recipients_add(t, b);
     add_watchable(t, b);
+}
+
+/* Nobody is told; but what comes after it need not wait for an entry of its version. */
+static void on_claim_holds(struct event_turn *t, const void *data) {
+    const struct ev_booking *b = data;
+    if (b->booking_id.p != NULL)
+        add_watchable(t, b);
 }
 
 static void write_place(struct jw *w, const char *key, const struct ev_point *p) {
@@ -543,6 +551,7 @@ const struct event_entry notification_events[] = {
     {EV_BOOKING_OFFER_CLOSED, &ev_booking_schema, on_offer_closed},
     {EV_BOOKING_ASSIGN_WANTED, &ev_booking_schema, on_booking},
     {EV_BOOKING_ASSIGNED, &ev_booking_schema, on_booking},
+    {EV_BOOKING_CLAIM_HOLDS, &ev_booking_schema, on_claim_holds},
     {EV_BOOKING_UNASSIGNED, &ev_booking_schema, on_unassigned},
     {EV_BOOKING_PROGRESSED, &ev_booking_schema, on_booking},
     {EV_BOOKING_DELIVERED, &ev_booking_schema, on_booking},
