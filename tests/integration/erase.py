@@ -18,7 +18,7 @@ CUSTOMER = {'name': 'Quirina Xylander', 'phone': '+46705550199', 'email': 'quiri
 DRIVER = {'name': 'Wolfram Yxhammar', 'phone': '+46705550288', 'email': 'wolfram.yxhammar@example.com'}
 PLACES = ['Zebragatan', 'Giraffstigen']
 WORDS = ['Quirina', 'Xylander', '705550199', 'quirina', 'Wolfram', 'Yxhammar', '705550288', 'wolfram', 'Kontaktperson', 'Mottagarperson', '705550377',
-         'Lillstugan', 'Frallbudet', 'ring the red bell', 'a rating comment', 'changed my own mind', 'the tyre is flat', 'XYX987']
+         'Lillstugan', 'Frallbudet', 'ring the red bell', 'the blue gate', 'the green gate', 'the loading ramp', 'a rating comment', 'changed my own mind', 'the tyre is flat', 'XYX987']
 
 
 def traces(folder):
@@ -54,11 +54,12 @@ def lives(server, admin):
 
     def book():
         quote = customer.post('/v1/quotes', {'stops': STOPS, 'vehicle': 'van'}, expect=201).json['quotes'][0]
-        contact = {'contact': {'name': 'Kontaktperson', 'phone': '+46705550377'}}
+        contact = {'contact': {'name': 'Kontaktperson', 'phone': '+46705550377'}, 'note': 'the blue gate'}
         return customer.post('/v1/bookings', {'quote_id': quote['id'], 'notes': 'ring the red bell',
                                               'stops': [contact, {**contact, 'proof': ['name']}]}, expect=201).json
 
     first = book()
+    customer.put(f'/v1/bookings/{first["id"]}/note', {'stop': 1, 'note': 'the green gate'}, expect=200)
     offer = lorry.until(lambda: driver.get('/v1/driver/offers', expect=200).json['items'], 'an offer')[0]
     driver.post(f'/v1/bookings/{first["id"]}/accept', {'offer_id': offer['id']}, expect=200)
     for who in (customer, driver):
@@ -70,7 +71,8 @@ def lives(server, admin):
         driver.post(f'/v1/bookings/{first["id"]}/status', {'status': status, 'stop': stop}, expect=200)
     customer.post(f'/v1/bookings/{first["id"]}/rating', {'stars': 4, 'comment': 'a rating comment'}, expect=200)
     customer.post('/v1/me/places', {'label': 'Lillstugan', **STOPS[0], 'contact': {'name': 'Kontaktperson'}}, expect=201)
-    customer.post('/v1/recurrences', {'name': 'Frallbudet', 'stops': [STOPS[0] | {'contact': {'name': 'Kontaktperson'}}, STOPS[1]],
+    customer.post('/v1/recurrences', {'name': 'Frallbudet', 'stops': [STOPS[0] | {'contact': {'name': 'Kontaktperson'}, 'note': 'the loading ramp'},
+                                                                        STOPS[1]],
                                       'vehicle': 'van', 'weekdays': ['mon'], 'pickup': {'from': '08:00', 'to': '10:00'},
                                       'starts_on': time.strftime('%Y-%m-%d', time.gmtime(time.time() + 40 * 86400))}, expect=201)
     second = book()
@@ -96,6 +98,15 @@ class Erase(unittest.TestCase):
     def erase_both(self, server, folder, kill):
         admin = server.staff('admin')
         customer, driver, first, second = lives(server, admin)
+        there = customer.get(f'/v1/bookings/{first["id"]}', expect=200).json['stops']
+        self.assertEqual([(s['note'], s['contact']['phone']) for s in there],
+                         [('the blue gate', '+46705550377'), ('the green gate', '+46705550377')])
+        # what is kept of a booking, and of who drove it, has no numbers and no notes of its people (docs/contacts.md)
+        for kept in (customer.get(f'/v1/bookings/{first["id"]}/custody', expect=200), admin.get(f'/v1/bookings/{first["id"]}/custody', expect=200),
+                     admin.get(f'/v1/bookings/{first["id"]}/dispatch', expect=200), admin.get('/v1/me/export', expect=200),
+                     driver.get('/v1/me/export', expect=200), driver.get('/v1/notifications', expect=200)):
+            for word in ('705550377', ' gate', 'ring the red bell'):
+                self.assertNotIn(word, str(kept.body), kept.body)
         customer.problem(403, 'not-confirmed', 'DELETE', '/v1/me', {'password': 'not my password'})
         customer.problem(422, 'invalid-request', 'DELETE', '/v1/me', {})
         customer.problem(403, 'forbidden', 'DELETE', f'/v1/users/{driver.user["id"]}')
@@ -114,6 +125,7 @@ class Erase(unittest.TestCase):
         lorry.until(lambda: admin.get(f'/v1/bookings/{first["id"]}', expect=200).json['driver']['name'] != DRIVER['name'], 'its driver, too')
         time.sleep(8)  # each service has looked twice
         kept = admin.get(f'/v1/bookings/{first["id"]}', expect=200).json
+        self.assertEqual([(s['note'], s['contact']) for s in kept['stops']], [(None, None)] * 2)
         self.assertEqual((kept['price']['total'], kept['state'], kept['customer_id']), (first['price']['total'], 'delivered', customer.user['id']))
         self.assertEqual(sum(line['amount'] for line in admin.get(f'/v1/bookings/{first["id"]}/ledger', expect=200).json['items']), 0)
         self.assertEqual(admin.get(f'/v1/users/{customer.user["id"]}', expect=200).json['name'], 'Erased')
