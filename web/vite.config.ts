@@ -52,6 +52,29 @@ const facePages: Plugin = {
   },
 }
 
+/** What the bundler puts around each import(): ours instead of its own, for what src/app/bring.ts says. */
+const bringFirst: Plugin = {
+  name: 'bring-first',
+  enforce: 'pre',
+  apply: 'build',
+  load(id) {
+    if (id !== '\0vite/preload-helper.js') return null
+    const path = new URL('./src/app/bring.ts', import.meta.url).pathname
+    return `export { bring as __vitePreload } from ${JSON.stringify(path)}`
+  },
+  generateBundle: {
+    order: 'post',
+    handler(_options, bundle) {
+      for (const chunk of Object.values(bundle))
+        for (const [name] of chunk.type === 'chunk'
+          ? chunk.code.matchAll(/assets\/[\w.-]+\.(?:js|css)(?=["`])/g)
+          : [])
+          if (bundle[name] === undefined)
+            throw new Error(`${chunk.fileName} waits for ${name}, which is not built`)
+    },
+  },
+}
+
 export default defineConfig({
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
   plugins: [
@@ -59,6 +82,7 @@ export default defineConfig({
     tailwind(),
     apiDescription,
     facePages,
+    bringFirst,
     VitePWA({
       registerType: 'prompt',
       injectRegister: false, // a strict CSP has no inline scripts: app/pwa.ts registers it
@@ -105,7 +129,12 @@ export default defineConfig({
     target: 'es2023',
     assetsInlineLimit: 0,
     sourcemap: false,
-    modulePreload: { polyfill: false },
+    modulePreload: {
+      polyfill: false,
+      // of an import() also the file itself, which the bundler leaves out where it is the only one
+      resolveDependencies: (file, others, { hostType }) =>
+        hostType === 'js' ? [...new Set([file, ...others])] : others,
+    },
   },
   server: {
     host: '127.0.0.1',

@@ -169,6 +169,6 @@ test('a part of a page that does not come at first takes nothing with it, and co
   await expect.poll(() => refused).toBeGreaterThan(0)
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
   await expect(page.getByRole('button', { name: 'Change stops' })).toBeVisible()
-  expect(refused).toBe(3)
+  expect(refused).toBeGreaterThan(2) // fetched, then imported
   await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
 })

@@ -4,6 +4,7 @@
 import type { Map as MapLibre, PaddingOptions } from 'maplibre-gl'
 import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { patiently } from '@/app/part.ts'
 import { useTheme } from '@/app/theme.ts'
 import { loadBasemap } from './basemap.ts'
 import { mapStyle, recolour } from './style.ts'
@@ -57,16 +58,10 @@ export function LorryMap({
     let map: MapLibre | undefined
     let gone = false
     void (async () => {
-      const [maplibre, worker, basemap] = await Promise.all([
-        import('maplibre-gl'),
-        import('maplibre-gl/dist/maplibre-gl-worker.mjs?url'),
-        loadBasemap(),
-        import('maplibre-gl/dist/maplibre-gl.css'),
-      ])
+      const [library, basemap] = await Promise.all([patiently(() => import('./library.ts')), loadBasemap()])
       if (gone || box.current === null) return
-      maplibre.setWorkerUrl(worker.default)
       const start = first.current
-      map = new maplibre.Map({
+      map = new library.MapLibre({
         container: box.current,
         style: mapStyle(start.theme, basemap),
         ...(start.view ??
