@@ -126,7 +126,9 @@ test('an administrator finds who waits, rejects with a reason, approves, suspend
   await looksRight(page, '/admin/drivers')
 })
 
-test("an admin adds a driver's vehicle, changes it and removes it, by the driver's own rules", async ({ page }) => {
+test("an admin adds a driver's vehicle, changes it and removes it, by the driver's own rules", async ({
+  page,
+}) => {
   const own = new Server()
   await own.start()
   const driver = await own.driver(HERE, 'van', 'Vera Wagner')
