@@ -35,7 +35,7 @@ test('a note is written while booking, changed on the way, and read by who has t
   own,
   browser,
 }) => {
-  const { customer, driver, page: at } = await book(own)
+  const { customer, driver, path, page: at } = await book(own)
   const cab = await browser.newContext({
     viewport: { width: 390, height: 800 },
     permissions: ['geolocation'],
@@ -63,8 +63,23 @@ test('a note is written while booking, changed on the way, and read by who has t
   await expect(drive.getByRole('note', { name: 'Note for this stop' })).toHaveText('Code 99, fourth floor')
   await expect(drive.getByRole('link', { name: 'Call Bo Ek' })).toBeVisible() // also after what was pushed
   await expect(page.getByRole('link', { name: 'Call' })).toBeVisible()
+  // several lines stay several lines, also when one of them is changed
+  const line = page.getByLabel('Note for this stop')
+  await page.getByRole('button', { name: 'Change the note: Drottningtorget 5' }).click()
+  await line.press('ControlOrMeta+End')
+  await line.pressSequentially('\nAsk for Siv')
+  await expect(line).toHaveValue('Code 99, fourth floor\nAsk for Siv')
+  await page.getByRole('button', { name: 'Save the note' }).click()
+  await expect(page.getByText('Ask for Siv')).toBeVisible()
+  await page.getByRole('button', { name: 'Change the note: Drottningtorget 5' }).click()
+  await line.press('ControlOrMeta+End')
+  await line.pressSequentially(' Ek')
+  await page.getByRole('button', { name: 'Save the note' }).click()
+  await expect(page.getByText('Ask for Siv Ek')).toBeVisible()
+  const kept = await customer.call<{ stops: { note: string | null }[] }>('GET', path)
+  expect(kept.stops[0]?.note).toBe('Code 99, fourth floor\nAsk for Siv Ek')
   await page.getByText('What has happened').click()
-  await expect(page.getByText('A note for a stop was changed')).toBeVisible()
+  await expect(page.getByText('A note for a stop was changed')).toHaveCount(3)
   await cab.close()
 })
 

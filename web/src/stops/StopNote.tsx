@@ -4,7 +4,8 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { loadWords } from '@/i18n/parts.ts'
-import { Button, Failure, Field } from '@/ui/index.tsx'
+import { Button, Failure } from '@/ui/index.tsx'
+import { AreaField } from '@/ui/labelled.tsx'
 import { NOTE_MAX } from './wish.ts'
 
 export const words = () => loadWords('note')
@@ -87,7 +88,7 @@ export function NoteEditor({ note, place, changes, size = 'touch', onSave }: Edi
         if (!change.isPending) change.mutate(typed)
       }}
     >
-      <Field
+      <AreaField
         label={t('book.stopNote')}
         hint={t('book.stopNoteHint')}
         value={typed.text}

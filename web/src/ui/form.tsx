@@ -1,16 +1,13 @@
 /** Forms by react-hook-form and zod: what the server says of a field stands at the field. */
-import {
-  type ReactNode,
-  type Ref,
-  type SelectHTMLAttributes,
-  type TextareaHTMLAttributes,
-  useId,
-} from 'react'
+import { type ReactNode, type Ref, type SelectHTMLAttributes, useId } from 'react'
 import { type FieldValues, get, type Path, type UseFormReturn } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import { z } from 'zod'
 import { Problem } from '@/api/problem.ts'
 import { Button, cx, Failure } from './index.tsx'
+import { type Around, box, Labelled, said } from './labelled.tsx'
+
+export { AreaField } from './labelled.tsx'
 
 z.config({ jitless: true }) // it would try to compile, which the policy against injected scripts forbids
 
@@ -62,35 +59,6 @@ export function useSaid<V extends FieldValues>(
   }
 }
 
-type Around = { label: string; hint?: string | undefined; error?: string | undefined; className?: string }
-function Labelled({
-  id,
-  label,
-  hint,
-  error,
-  className,
-  children,
-}: Around & { id: string; children: ReactNode }) {
-  return (
-    <div className={cx('grid min-w-0 grid-cols-1 content-start gap-1', className)}>
-      <label htmlFor={id} className="text-sm font-medium">
-        {label}
-      </label>
-      {children}
-      {(error || hint) && (
-        <p id={`${id}-more`} className={cx('text-sm', error ? 'text-bad' : 'text-quiet')}>
-          {error ?? hint}
-        </p>
-      )}
-    </div>
-  )
-}
-const box = 'min-h-touch w-full min-w-0 rounded-control border bg-panel px-3 text-md'
-const said = (id: string, { error, hint }: Around) => ({
-  'aria-invalid': error ? (true as const) : undefined,
-  'aria-describedby': error || hint ? `${id}-more` : undefined,
-})
-
 type SelectProps = Around & SelectHTMLAttributes<HTMLSelectElement> & { ref?: Ref<HTMLSelectElement> }
 export function SelectField({ label, hint, error, className, children, ...rest }: SelectProps) {
   const id = useId()
@@ -105,23 +73,6 @@ export function SelectField({ label, hint, error, className, children, ...rest }
       >
         {children}
       </select>
-    </Labelled>
-  )
-}
-
-type AreaProps = Around & TextareaHTMLAttributes<HTMLTextAreaElement> & { ref?: Ref<HTMLTextAreaElement> }
-export function AreaField({ label, hint, error, className, ...rest }: AreaProps) {
-  const id = useId()
-  const around = { label, hint, error }
-  return (
-    <Labelled id={id} {...around} {...(className && { className })}>
-      <textarea
-        id={id}
-        rows={3}
-        {...said(id, around)}
-        className={cx(box, 'py-2', error ? 'border-bad' : 'border-line')}
-        {...rest}
-      />
     </Labelled>
   )
 }
