@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "events/sight.h"
+#include "runtime/retention.h"
 #include "services/booking/area_book.h"
 #include "services/booking/booking_service.h"
 #include "services/booking/machine.h"
@@ -43,6 +44,7 @@ struct booking_service {
     int64_t early_next_us;           /* executor thread: early_tick */
     struct executor *executor;       /* NULL: nothing begins early */
     int64_t erase_next_us;           /* executor thread: eraser_tick */
+    struct retention standing_kept;  /* executor thread */
     struct open_keys open_keys;
     struct map opening;   /* executor thread: customers whom this batch opens bookings for, … */
     struct map beginning; /* … whose recurrences it begins, … */

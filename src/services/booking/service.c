@@ -28,6 +28,7 @@
 /* Quotes are kept a while beyond their end, so that a late booking hears "expired". No longer: they
  * cost nothing to ask for, and those of twenty stops are large. */
 #define QUOTES_KEPT_US (3600 * US_PER_S)
+#define LAST_ACCOUNT "usr_7ZZZZZZZZZZZZZZZZZZZZZZZZZ" /* the highest id there can be */
 #define PRUNE_EVERY_US (30 * US_PER_S)
 #define PRUNE_MAX 5000
 
@@ -292,6 +293,7 @@ static void tick(void *self, struct store *writer, int64_t now_us) {
         return;
     s->next_prune_us = now_us + PRUNE_EVERY_US;
     import_prune(writer, now_us);
+    retention_tick(&s->standing_kept, writer, STR(LAST_ACCOUNT), now_us - STANDING_KEPT_US, now_us);
     int64_t before_us = now_us - s->o.quote_ttl_us - QUOTES_KEPT_US;
     if (before_us <= 0)
         return;
@@ -354,6 +356,7 @@ struct booking_service *booking_service_new(const struct booking_options *o) {
     CHECK(o->router != NULL && o->entropy != NULL);
     struct booking_service *s = xcalloc(1, sizeof(*s));
     s->o = *o;
+    s->standing_kept = (struct retention){.aggregate = &disabled_aggregate, .over = standing_over};
     if (s->o.tariffs == NULL)
         s->o.tariffs = &tariffs_default;
     if (s->o.quote_ttl_us == 0)

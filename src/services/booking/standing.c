@@ -9,6 +9,7 @@
 
 static const struct schema_field fields[] = {
     {"since", S_TIME, S_STORE, offsetof(struct disabled_account, since_us)},
+    {"at", S_TIME, S_STORE, offsetof(struct disabled_account, at_us)},
 };
 static const struct schema schema = SCHEMA(struct disabled_account, "DisabledAccount", fields);
 const struct store_collection disabled_collection = {.name = "disabled_accounts"};
@@ -27,9 +28,10 @@ int standing_of(struct store *store, struct json_parser *parser, struct str user
     int err = is_there(booking_eraser.aggregate, store, parser, user_id, a, &erased);
     if (err == 0 && erased == NULL)
         err = is_there(&disabled_aggregate, store, parser, user_id, a, &disabled);
-    *ret = erased != NULL ? STANDING_ERASED : disabled != NULL ? STANDING_DISABLED : STANDING_GOOD;
+    int64_t since_us = disabled != NULL ? ((struct disabled_account *)disabled)->since_us : 0;
+    *ret = erased != NULL ? STANDING_ERASED : since_us != 0 ? STANDING_DISABLED : STANDING_GOOD;
     if (ret_since_us != NULL)
-        *ret_since_us = disabled != NULL ? ((struct disabled_account *)disabled)->since_us : 0;
+        *ret_since_us = since_us;
     return err;
 }
 
@@ -51,15 +53,27 @@ static int load_disable(struct command *cmd, struct store *store, int64_t now_us
     return store->ops->list(store, &q, cmd->arena, &facts->docs, &facts->count);
 }
 
+/* News that was overtaken by newer changes nothing. */
+static bool is_old_news(const struct disabled_account *known, int64_t at_us) {
+    return known != NULL && at_us < (known->at_us != 0 ? known->at_us : known->since_us);
+}
+
+static void note_standing(const struct command *cmd, const struct decide_ctx *ctx,
+                          const void *state, int64_t since_us, struct decision *ret) {
+    struct disabled_account *d = arena_new(ctx->arena, struct disabled_account);
+    *d = (struct disabled_account){.since_us = since_us, .at_us = *(const int64_t *)cmd->args};
+    decision_state(ret, cmd, state, d);
+}
+
+/* If he was disabled already he may have been enabled in between, and that be on its way: what was
+ * begun before this does not go on. */
 static void decide_disable(const struct command *cmd, const struct decide_ctx *ctx,
                            const void *state, struct decision *ret) {
     const struct stop_facts *facts = cmd->facts;
     const struct ev_of_user said = {cmd->id, *(const int64_t *)cmd->args};
-    if (state != NULL)
+    if (is_old_news(state, said.since_us))
         return;
-    struct disabled_account *d = arena_new(ctx->arena, struct disabled_account);
-    *d = (struct disabled_account){.since_us = said.since_us};
-    decision_state(ret, cmd, NULL, d);
+    note_standing(cmd, ctx, state, said.since_us, ret);
     for (int32_t i = 0; i < facts->count; i++)
         decision_event(ret, cmd, ctx, EV_RECURRENCE_STOPPED, facts->docs[i].id, &ev_of_user_schema,
                        &said);
@@ -71,9 +85,8 @@ static const struct command_type disable_type = {.name = "booking.disable_accoun
 
 static void decide_enable(const struct command *cmd, const struct decide_ctx *ctx,
                           const void *state, struct decision *ret) {
-    (void)cmd;
-    (void)ctx;
-    ret->remove = state != NULL;
+    if (!is_old_news(state, *(const int64_t *)cmd->args))
+        note_standing(cmd, ctx, state, 0, ret);
 }
 static const struct command_type enable_type = {
     .name = "booking.enable_account", .aggregate = &disabled_aggregate, .decide = decide_enable};
@@ -84,6 +97,11 @@ void standing_on_account(struct event_turn *t, const void *data) {
         event_command(t, said->disabled ? &disable_type : &enable_type,
                       arena_str(t->arena, said->user_id),
                       arena_copy(t->arena, &t->event->at_us, sizeof(t->event->at_us)));
+}
+
+bool standing_over(const void *state, int64_t before_us) {
+    const struct disabled_account *d = state;
+    return d->since_us == 0 && d->at_us < before_us;
 }
 
 void standing_on_stopped(struct event_turn *t, const void *data) {

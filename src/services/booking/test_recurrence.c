@@ -1,6 +1,7 @@
 /* Recurrences through the routes: what is booked when, once whatever fails; what is held, skipped,
  * paused, changed and ended; and what nobody should ask for. */
 #include "services/booking/recurrence.h"
+#include "services/booking/standing.h"
 #include "services/booking/test_town.h"
 
 #define PATH "/v1/recurrences"
@@ -450,6 +451,43 @@ static void test_disabled(void **unused) {
     town_free(t);
 }
 
+static bool is_kept(struct town *t) {
+    struct store_doc doc;
+    struct store *store = memory_disk_open(t->h->disk, false, NULL);
+    int err = store->ops->get(store, &disabled_collection, t->customer.user_id, &t->h->arena, &doc);
+    store->ops->close(store);
+    return err == 0;
+}
+
+/* Replicas compete for the news, so what is older may come later; and what was never heard may lie
+ * between two. */
+static void test_disabled_out_of_order(void **unused) {
+    (void)unused;
+    struct town *t = town(16);
+    const char *id = made(t, DAILY "," AFTERNOON), *at = format(t, PATH "/%s", id);
+    house_advance(t->h, 10 * US_PER_S);
+    disable(t, false, t->h->now_us);
+    disable(t, true, t->h->now_us - US_PER_S);
+    assert_true(has(get(t, id), "\"state\":\"active\""));
+    house_advance(t->h, 10 * US_PER_S);
+    disable(t, true, t->h->now_us);
+    assert_true(has(get(t, id), "account_disabled"));
+    house_advance(t->h, 10 * US_PER_S);
+    struct house_answer a = ask(t, t->customer, "PATCH", at, "{\"paused\":false}");
+    assert_true(a.status == 200 && has(a, "\"state\":\"active\"")); /* he was enabled */
+    house_advance(t->h, 10 * US_PER_S);
+    disable(t, true, t->h->now_us);
+    assert_true(has(get(t, id), "account_disabled"));
+    disable(t, false, t->h->now_us - US_PER_S);
+    house_advance(t->h, 8 * US_PER_DAY);
+    assert_true(is_kept(t));
+    disable(t, false, t->h->now_us);
+    assert_true(is_kept(t));
+    house_advance(t->h, 8 * US_PER_DAY);
+    assert_false(is_kept(t));
+    town_free(t);
+}
+
 /* One that was being made when its account was disabled stops itself, before it books a day. */
 static void test_disabled_meanwhile(void **unused) {
     (void)unused;
@@ -802,6 +840,7 @@ int main(void) {
         cmocka_unit_test(test_ordered_at_once),
         cmocka_unit_test(test_disabled),
         cmocka_unit_test(test_disabled_meanwhile),
+        cmocka_unit_test(test_disabled_out_of_order),
         cmocka_unit_test(test_erased_meanwhile),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_changes),
