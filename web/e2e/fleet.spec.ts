@@ -1,6 +1,16 @@
 /** The console's map of vehicles: what it draws, and finding one's way about it. */
 import type { Page } from '@playwright/test'
-import { accessible, expect, HERE, type Person, type Server, signIn, test, withoutSockets } from './lorry.ts'
+import {
+  accessible,
+  expect,
+  HERE,
+  type Person,
+  type Schemas,
+  Server,
+  signIn,
+  test,
+  withoutSockets,
+} from './lorry.ts'
 
 type Colour = [number, number, number]
 const GOING: Colour = [0x17, 0x5c, 0xd3]
@@ -224,4 +234,35 @@ test('Ctrl+K finds a job, a vehicle and what can be done', async ({ page, server
   await expect(find).toHaveCount(0)
   await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
   await off(driver)
+})
+
+test('a job is dragged from the list onto a vehicle on the map; let go beside it, nothing happens', async ({
+  page,
+}) => {
+  const own = new Server(['--search-radius-m', '200', '--search-radius-max-m', '200']) // nobody is asked by himself
+  await own.start()
+  const customer = await own.register('customer')
+  const kim = await own.driver({ lat: HERE.lat + 0.0025, lng: HERE.lng }, 'van', 'Kim Ek')
+  const booking = await own.book(customer)
+  const now = () => customer.call<Schemas['Booking']>('GET', `/v1/bookings/${booking.id}`)
+  await signIn(page, await own.staff('dispatcher'), `/dispatch?vehicle=${await idOf(kim)}`)
+  await expect.poll(async () => (await seen(page, ACCENT)).count, { timeout: 30_000 }).toBeGreaterThan(20)
+  const row = page.getByRole('option', { name: new RegExp(booking.code) })
+  await row.click() // the map goes to its pickup; he is near it, farther than dispatch looks
+  await page.waitForTimeout(1_500)
+  const found = await seen(page, GOOD, 200)
+  expect(found.count).toBeGreaterThan(20)
+  const map = page.locator('.maplibregl-canvas')
+  const box = await map.boundingBox()
+  if (box === null) throw new Error('no map')
+  const at = { x: box.width / 2 + found.x, y: box.height / 2 + found.y }
+  await row.dragTo(map, { targetPosition: { x: at.x, y: at.y + 80 } })
+  await page.waitForTimeout(1_000)
+  expect((await now()).driver).toBeNull()
+  await row.dragTo(map, { targetPosition: at })
+  await expect(page.getByText('Given to Kim Ek')).toBeVisible()
+  await expect(row).toContainText('Kim Ek')
+  expect((await now()).driver?.name).toContain('Kim')
+  await own.stop()
+  own.remove()
 })
