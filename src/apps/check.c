@@ -229,7 +229,7 @@ struct sum {
     int64_t seeds, failed, bookings, delivered, cancelled, expired, not_deliverable, imported,
         recurred, returned, stops_changed, notes_changed;
     int64_t virtual_us, calls, commits, frames, fixes, fences, crashes;
-    int64_t chained, unchained, early;
+    int64_t chained, unchained, early, posted;
     uint64_t faults[SIM_FAULT_COUNT];
     int64_t began_us, shown_us;
     bool progress, keep_going;
@@ -287,6 +287,7 @@ static void add_result(struct sum *s, const struct report *r) {
     s->fences += x->fences;
     s->crashes += x->crashes;
     s->early += x->early;
+    s->posted += x->posted;
     s->chained += x->chained;
     s->unchained += x->unchained;
     for (int i = 0; i < SIM_FAULT_COUNT; i++)
@@ -381,6 +382,7 @@ static void print_summary(const struct sum *s, const struct plan *p) {
            "for early\n",
            (long long)s->chained + (long long)s->unchained, (long long)s->chained,
            (long long)s->early);
+    printf("%lld events told to webhooks\n", (long long)s->posted);
     printf("%lld calls, %lld commits, %lld frames, %lld fixes, %lld comings and goings\n",
            (long long)s->calls, (long long)s->commits, (long long)s->frames, (long long)s->fixes,
            (long long)s->fences);

@@ -38,6 +38,8 @@ enum sim_fault {
     SIM_GPS_LATE,
     SIM_MAIL_REFUSED, /* for now */
     SIM_MAIL_TWICE,   /* taken, but nobody hears of it */
+    SIM_POST_REFUSED,
+    SIM_POST_TWICE,
     SIM_FAULT_COUNT
 };
 extern const char *const sim_fault_names[SIM_FAULT_COUNT];
@@ -64,6 +66,7 @@ struct sim_result {
     int64_t virtual_us;    /* how long it lasted in there */
     int64_t calls, commits, events, frames, fixes, crashes;
     int64_t fences; /* comings and goings */
+    int64_t posted; /* events of bookings that a webhook was told, each once or more */
     int64_t early;  /* searches for later that began before their usual time */
     int64_t chained,
         unchained; /* that were taken while another was carried: begun, let go before */

@@ -223,7 +223,7 @@ static void make_services(struct sim_node *n) {
         files_service_viewer(n->files, &viewer);
     }
     bool socketed = holds(n, SIM_NOTIFICATION);
-    n->mailer = socketed ? sim_mailer_new(n) : NULL;
+    n->carrier = socketed ? sim_carrier_new(n) : NULL;
     if (has(n, SIM_NOTIFICATION))
         n->notification = notification_service_new(&(struct notification_options){
             .clock = &n->clock,
@@ -231,7 +231,9 @@ static void make_services(struct sim_node *n) {
             .verifier = n->verifier,
             .locations = n->driver != NULL ? driver_service_locations(n->driver) : NULL,
             .peers = socketed ? n->peers : NULL,
-            .mailer = n->mailer,
+            .mailer = sim_carrier_mailer(n->carrier),
+            .poster = sim_carrier_poster(n->carrier),
+            .entropy = &n->entropy,
             .workers_max = 1});
     if (socketed && n->peers != NULL)
         driver_service_placed(n->driver, on_placed, n->notification);
@@ -344,9 +346,7 @@ static void close_down(struct sim_node *n) {
     }
     n->posted_last = NULL;
     runtime_worker_stop(n->runtime, &n->worker);
-    if (n->mailer != NULL)
-        n->mailer->ops->close(n->mailer);
-    n->mailer = NULL;
+    n->carrier = sim_carrier_free(n->carrier);
     executor_free(n->executor);
     runtime_free(n->runtime);
     n->notification = notification_service_free(n->notification);

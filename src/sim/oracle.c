@@ -30,6 +30,7 @@ void oracle_free(struct oracle *o) {
     map_free(&o->drivers);
     map_free(&o->streams);
     map_free(&o->letters);
+    map_free(&o->told);
     map_free(&o->imports);
     map_free(&o->recurrences);
     map_free(&o->reports);
@@ -177,6 +178,7 @@ static void by_collection(struct oracle *o, const struct store_change *c) {
     } eyes[] = {{"inbox", oracle_inbox},
                 {"promo_codes", oracle_promo},
                 {"deliveries", oracle_delivery},
+                {"webhooks", oracle_webhook},
                 {"bookings", oracle_booking},
                 {"drivers", oracle_driver},
                 {"trails", oracle_trail},

@@ -116,6 +116,10 @@ struct shadow_letter { /* of deliveries */
     bool pending, sent, taken;
     struct shadow_letter *next;
 };
+struct shadow_due { /* an event that the office's webhook is to be told of */
+    char event_id[ID_TEXT_MAX], type[40];
+    struct shadow_due *next;
+};
 struct shadow_promise { /* what somebody is to be told of, if he wants to */
     char user_id[ID_TEXT_MAX];
     int64_t happened[SHADOW_KINDS];
@@ -203,6 +207,10 @@ struct oracle {
     struct shadow_recurrence *first_recurrence;
     struct map letters; /* → shadow_letter */
     struct shadow_letter *first_letter;
+    char webhook_id[ID_TEXT_MAX];
+    int64_t webhook_from_us; /* it is told of everything from then on; 0: there is none */
+    struct map told;         /* → shadow_letter, by the event that the webhook was told of */
+    struct shadow_due *first_due;
     struct map journeys; /* → shadow_journey */
     struct map chained;  /* → shadow_chained, by offer */
     struct map promises; /* → shadow_promise, by user */
@@ -216,6 +224,11 @@ struct shadow_driver *shadow_driver(struct oracle *o, struct str id);   /* made 
 int64_t shadow_version(struct oracle *o, const char *collection, struct str id);
 
 /* By collection: CHANGE is durable. */
+void oracle_webhook(struct oracle *o, const struct store_change *change); /* oracle_webhook.c */
+void oracle_webhook_due(struct oracle *o, const struct event *e);         /* E is durable */
+void oracle_webhook_told(struct oracle *o, struct str webhook_id, struct str event_id,
+                         struct shadow_letter *l);
+void oracle_webhook_verdict(struct sim *sim);
 void oracle_booking(struct oracle *o, const struct store_change *change); /* oracle_booking.c */
 void oracle_driver(struct oracle *o, const struct store_change *change);  /* oracle_driver.c */
 void oracle_trail(struct oracle *o, const struct store_change *change);   /* oracle_driver.c */

@@ -282,6 +282,8 @@ static void check_events(struct oracle *o, struct shadow_booking *b,
             oracle_unseen(o, b);
         first = false;
         oracle_promised(o, &change->events[i], b);
+        if (shown)
+            oracle_webhook_due(o, &change->events[i]);
     }
 }
 

@@ -22,6 +22,9 @@ void oracle_delivery(struct oracle *o, const struct store_change *c) {
         map_put(&o->letters, str_from(l->id), l);
         l->next = o->first_letter;
         o->first_letter = l;
+        if (str_is(sim_json_str(root, "channel"), "webhook"))
+            oracle_webhook_told(o, sim_json_str(root, "webhook_id"), sim_json_str(root, "event_id"),
+                                l);
     }
     struct str state = sim_json_str(root, "state");
     SIM_EXPECT(o->sim, !l->sent || str_is(state, "sent"), "what is sent stays so",

@@ -25,6 +25,8 @@ const char *const sim_fault_names[SIM_FAULT_COUNT] = {
     [SIM_GPS_LATE] = "late or doubled GPS batches",
     [SIM_MAIL_REFUSED] = "mails refused for now",
     [SIM_MAIL_TWICE] = "mails doubled",
+    [SIM_POST_REFUSED] = "webhook calls refused for now",
+    [SIM_POST_TWICE] = "webhook calls doubled",
 };
 
 bool sim_chance(struct sim *sim, double p) {
@@ -47,7 +49,8 @@ static const double fault_max[SIM_FAULT_COUNT] = {
     [SIM_EVENT_LATE] = 0.08,    [SIM_ACK_LOST] = 0.05,      [SIM_BUS_FULL] = 0.05,
     [SIM_PARTITION] = 0.03,     [SIM_CACHE_LOST] = 0.02,    [SIM_CLOCK_SET] = 0.01,
     [SIM_CRASH] = 0.04,         [SIM_CRASH_COMMIT] = 0.004, [SIM_GPS_LATE] = 0.2,
-    [SIM_MAIL_REFUSED] = 0.2,   [SIM_MAIL_TWICE] = 0.1,
+    [SIM_MAIL_REFUSED] = 0.2,   [SIM_MAIL_TWICE] = 0.1,     [SIM_POST_REFUSED] = 0.05,
+    [SIM_POST_TWICE] = 0.03,
 };
 
 static void draw_faults(struct sim *sim) {
@@ -94,6 +97,7 @@ static void draw_sizes(struct sim *sim, int32_t bookings) {
     p->off_duty = rng_unit(r) * 0.1;
     p->assign = rng_unit(r) * 0.3;
     p->suspend = rng_unit(r) * 0.05;
+    p->webhook = rng_below(r, 2) == 0;
     p->tariffs = rng_unit(r) * 0.2;
     p->two_dropoffs = rng_unit(r) * 0.4;
     p->vehicles = rng_unit(r) * 0.1;

@@ -22,6 +22,7 @@
 #include "base/timestamp.h"
 #include "dispatch/dispatch.h"
 #include "ports/mailer.h"
+#include "ports/poster.h"
 #include "runtime/service.h"
 #include "services/driver/driver_service.h"
 #include "sim/check.h"
@@ -96,6 +97,7 @@ struct sim_profile {
     int64_t latency_mean_us;   /* of the network */
     int64_t faults_until_us;   /* virtual time at which all faults end */
     bool approval_auto, whole_waves;
+    bool webhook; /* the office has one */
     int32_t bigger_classes;
     int64_t chain_eta_s, chain_late_s; /* 0: nobody is asked before he has finished */
     int64_t window_us;                 /* 0: greedy */
@@ -160,8 +162,8 @@ struct sim_node {
     int64_t turn_at_us;   /* of the turn that is arranged; 0: none */
     int64_t next_tick_us;
     struct bus *bus;
-    struct peers *peers;   /* NULL: its disk is its own */
-    struct mailer *mailer; /* NULL: it sends none */
+    struct peers *peers;         /* NULL: its disk is its own */
+    struct sim_carrier *carrier; /* NULL: it sends nothing */
     struct cache *cache;
     struct token_verifier *verifier;
     struct router *router;
@@ -195,7 +197,10 @@ void sim_disasters(struct sim *sim);
 
 /* ---- mail.c ---- */
 
-struct mailer *sim_mailer_new(struct sim_node *node);
+struct sim_carrier *sim_carrier_new(struct sim_node *node);
+struct mailer *sim_carrier_mailer(struct sim_carrier *m); /* NULL of NULL */
+struct poster *sim_carrier_poster(struct sim_carrier *m);
+struct sim_carrier *sim_carrier_free(struct sim_carrier *m); /* NULL ok; returns NULL */
 
 /* ---- net.c ---- */
 
@@ -363,6 +368,7 @@ bool sim_driver_quiet(const struct driver_person *d);
 struct staff {
     struct person p;
     char driver_id[ID_TEXT_MAX]; /* whose documents are looked at */
+    bool has_webhook;
 };
 void sim_staff_start(struct staff *s);
 

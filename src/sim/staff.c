@@ -306,12 +306,31 @@ static void change_area(struct staff *s) {
     send(s, SIM_BOOKING, "PUT", STR("/v1/service-area"), body, on_done);
 }
 
+/* ---- a webhook ---- */
+
+static void on_webhook(struct person *p, const struct sim_answer *a) {
+    SIM_EXPECT(p->sim, a->status == 201, "the office may have a webhook", "%d: %.*s", a->status,
+               STR_ARG(a->body));
+}
+
+static void make_webhook(struct staff *s) {
+    s->has_webhook = true;
+    sim_slot_send(&s->p.slot,
+                  &(struct sim_request){.service = SIM_NOTIFICATION,
+                                        .method = "POST",
+                                        .path = STR("/v1/webhooks"),
+                                        .body = STR("{\"url\":\"https://shop.example/hook\"}")},
+                  on_webhook);
+}
+
 static void look(struct sim *sim, void *arg, uint64_t token) {
     struct staff *s = arg;
     sim_after(sim, LOOK_US, look, s, token + 1);
     if (s->p.slot.busy)
         return;
-    if (!sim->calm && sim_chance(sim, token < 4 ? 0.6 : 0.05))
+    if (sim->profile.webhook && !s->has_webhook)
+        make_webhook(s);
+    else if (!sim->calm && sim_chance(sim, token < 4 ? 0.6 : 0.05))
         mind_promos(s);
     else if (!sim->calm && sim_chance(sim, sim->profile.settle))
         mind_cash(s);

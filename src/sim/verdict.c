@@ -222,6 +222,7 @@ void oracle_verdict(struct sim *sim) {
     check_disks(sim);
     oracle_reports_verdict(o);
     oracle_mail_verdict(sim);
+    oracle_webhook_verdict(sim);
     oracle_promo_verdict(o);
     oracle_imports_verdict(o);
     oracle_recurrences_verdict(o);
