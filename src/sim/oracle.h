@@ -92,7 +92,7 @@ struct shadow_journey {
     char id[ID_TEXT_MAX], driver_id[ID_TEXT_MAX];
     int64_t begun_us, through_us;
     int64_t changes; /* of what is shown, since it was pushed */
-    struct shadow_stop stops[SHADOW_STOPS_MAX];
+    struct shadow_stop stops[SHADOW_STOPS_MAX], before[SHADOW_STOPS_MAX];
     int32_t stop_count;
 };
 struct shadow_entry {

@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-#define KNOWN_US (60 * US_PER_S) /* until each process knows of it, whatever befalls it meanwhile  \
-                                  */
+#define KNOWN_US                                                                                   \
+    (60 * US_PER_S) /* until each process knows of it, whatever befalls it meanwhile               \
+                     */
 
 /* Whose answer is lost makes another: no key, for an answer with a secret is not kept. The first is
  * looked after. */
