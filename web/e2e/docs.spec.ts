@@ -1,12 +1,13 @@
 import type { Locator, Page } from '@playwright/test'
 import { accessible, expect, signIn, test } from './lorry.ts'
 
-/** The viewer draws only what is near the view: scrolls on, or back, until OPERATION is there. */
+/** The viewer draws only what is near the view: scrolls on, or back, until OPERATION is there, and lies in view. */
 async function reach(page: Page, operation: Locator, by: number): Promise<void> {
   await expect(async () => {
-    await page.mouse.wheel(0, by)
-    expect(await operation.count()).toBeGreaterThan(0)
-  }).toPass({ intervals: [50], timeout: 30_000 })
+    if ((await operation.count()) === 0) await page.mouse.wheel(0, by)
+    await page.waitForTimeout(50)
+    await operation.scrollIntoViewIfNeeded({ timeout: 1_000 })
+  }).toPass({ intervals: [10], timeout: 30_000 })
 }
 
 test('the API reference is here, and what is tried goes to this server as whoever is signed in', async ({
@@ -41,9 +42,11 @@ test('an example of each method can be sent', async ({ page, server }) => {
   await expect(page.locator('.opblock').first()).toBeVisible()
   for (const method of ['get', 'post', 'put', 'patch', 'delete']) {
     await page.mouse.wheel(0, 1_000_000)
-    const operation = page.locator(`.opblock-${method}`).last()
-    await reach(page, operation, -200) // the last: those of oneself come first, and one of them ends the session
+    const last = page.locator(`.opblock-${method}`).last() // those of oneself come first, and one of them ends the session
+    await reach(page, last, -200)
+    const operation = page.locator(`#${await last.getAttribute('id')}`) // which is the last drawn changes as it opens
     await operation.locator('.opblock-summary-control').evaluate(click)
+    await operation.evaluate((element) => element.scrollIntoView()) // what it opened is drawn where it is in view
     await operation.getByRole('button', { name: 'Execute' }).evaluate(click)
     await expect(operation.locator('.live-responses-table .response-col_status').nth(1)).toHaveText(
       /^[2345]\d\d/,

@@ -159,11 +159,12 @@ static void send(struct call *c, const struct command_type *type, const struct s
     call_command(c, type, list_id(&c->arena, c->who.user_id), args);
 }
 
-/* Of the path; false: replied. */
+/* Of the path; false: replied, and the call is gone. */
 static bool place_id(struct call *c) {
-    if (!id_valid(c->params[0], "plc"))
+    bool sound = id_valid(c->params[0], "plc");
+    if (!sound)
         call_problem(c, PROBLEM_NOT_FOUND, "you have no such place");
-    return id_valid(c->params[0], "plc");
+    return sound;
 }
 
 void handle_save_place(struct call *c) {
