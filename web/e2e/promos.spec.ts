@@ -17,6 +17,9 @@ test('an admin makes a promo code, sees how often it was used, and ends it', asy
   await accessible(page)
   await page.getByRole('link', { name: 'All promo codes' }).press('Enter')
   await page.getByRole('alertdialog').getByRole('button', { name: 'Stay here' }).press('Enter')
+  // Until it is gone, and has given the focus back, what is typed does not take the place of what is there.
+  await expect(page.getByRole('alertdialog')).toHaveCount(0)
+  await expect(page.getByRole('link', { name: 'All promo codes' })).toBeFocused()
   await page.getByLabel('Code', { exact: true }).fill('spring26')
   await page.getByLabel('Percent').fill('20')
   await page.getByLabel('Uses altogether, at most').fill('3')

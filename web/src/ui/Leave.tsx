@@ -28,12 +28,22 @@ export function useLeaveWarning(dirty: boolean): { warning: ReactNode; done: () 
   const done = useCallback(() => {
     passed.current = true
   }, [])
+  const before = useRef<Element | null>(null) // it has no button of its own that the focus could go back to
   const stay = () => blocker.state === 'blocked' && blocker.reset()
   const warning = (
     <AlertDialog.Root open={blocker.state === 'blocked'} onOpenChange={(open) => !open && stay()}>
       <AlertDialog.Portal>
         <AlertDialog.Overlay className="fixed inset-0 z-40 bg-shade" />
-        <AlertDialog.Content className="fixed inset-x-4 top-1/2 z-50 mx-auto grid max-h-[90dvh] max-w-md -translate-y-1/2 gap-4 overflow-y-auto rounded-panel border border-line bg-panel p-4">
+        <AlertDialog.Content
+          className="fixed inset-x-4 top-1/2 z-50 mx-auto grid max-h-[90dvh] max-w-md -translate-y-1/2 gap-4 overflow-y-auto rounded-panel border border-line bg-panel p-4"
+          onOpenAutoFocus={() => {
+            before.current = document.activeElement
+          }}
+          onCloseAutoFocus={(event) => {
+            event.preventDefault()
+            if (before.current instanceof HTMLElement) before.current.focus()
+          }}
+        >
           <AlertDialog.Title className="text-lg font-semibold">{t('set.leaveTitle')}</AlertDialog.Title>
           <AlertDialog.Description>{t('set.leaveText')}</AlertDialog.Description>
           <div className="flex flex-wrap justify-end gap-2">
