@@ -98,6 +98,37 @@ int executor_submit(struct executor *x, struct command *cmd) {
     return mailbox_send(x->mailbox, cmd) ? 0 : ERR_FULL;
 }
 
+struct sent {
+    struct arena arena;
+    struct command cmd;
+};
+
+static void sent_free(struct sent *own) {
+    arena_free(&own->arena);
+    free(own);
+}
+
+static void sent_finish(struct command *cmd, int result, struct response *response) {
+    (void)result;
+    (void)response;
+    sent_free(cmd->finish_arg);
+}
+
+void executor_send(struct executor *x, const struct command_type *type, void *service,
+                   struct str id, const void *args, size_t len) {
+    struct sent *own = xcalloc(1, sizeof(*own));
+    arena_init(&own->arena, 512);
+    own->cmd = (struct command){.type = type,
+                                .service = service,
+                                .id = arena_str(&own->arena, id),
+                                .args = len > 0 ? arena_copy(&own->arena, args, len) : NULL,
+                                .arena = &own->arena,
+                                .finish = sent_finish,
+                                .finish_arg = own};
+    if (executor_submit(x, &own->cmd) < 0)
+        sent_free(own);
+}
+
 bool executor_transient(int err) {
     return err == ERR_BUSY || err == ERR_FULL || err == ERR_CONFLICT || err == ERR_UNKNOWN ||
            err == ERR_AGAIN || err == ERR_TIMEOUT || err == ERR_UNAVAILABLE;

@@ -138,6 +138,10 @@ void executor_ticker(struct executor *x,
 
 /* ERR_FULL: answer 503. Any thread. From then on the command is the executor's until finish. */
 int executor_submit(struct executor *x, struct command *cmd);
+/* A command that nobody waits for, with copies of ID and of the LEN bytes at ARGS (0: none). What
+ * becomes of it nobody hears, nor of there being no room for it. Any thread. */
+void executor_send(struct executor *x, const struct command_type *type, void *service,
+                   struct str id, const void *args, size_t len);
 /* One turn on the executor's thread, waiting at most WAIT_US for work. Returns how many commands it
  * took. The simulator calls it with 0. */
 int32_t executor_turn(struct executor *x, int64_t wait_us);

@@ -56,7 +56,7 @@ void retention_tick(struct retention *r, struct store *writer, struct str below_
                             .ascending = true,
                             .limit = RETENTION_PAGE_MAX};
     int gone = writer->ops->list(writer, &q, &a, &docs, &count);
-    if (gone == 0)
+    if (gone == 0 && count > 0)
         gone = remove_over(r, writer, docs, count, before_us, now_us, &a);
     if (gone >= 0) { /* else the store has other worries: with the next tick */
         bool more = count == RETENTION_PAGE_MAX;

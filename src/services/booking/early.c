@@ -9,8 +9,7 @@
 #include "services/booking/early.h"
 
 #include "base/err.h"
-
-#include <stdlib.h>
+#include "services/booking/schedule.h"
 
 int64_t early_search_at(const struct booking_service *s, const struct booking *b, int64_t eta_s) {
     int64_t near_us = s->o.schedule_lead_us / 2, ahead_us = 0;
@@ -33,11 +32,8 @@ static void decide_begin(const struct command *cmd, const struct decide_ctx *ctx
         return; /* it has begun, or has been given another time */
     struct edit e;
     edit_begin(&e, cmd, ctx, b);
-    edit_move(&e, ACTION_DISPATCH, HAT_SYSTEM);
     e.b->dispatch_at_us = ctx->now_us;
-    e.b->remind_at_us = 0;
-    edit_entry(&e, ENTRY_REQUESTED);
-    edit_event(&e, ENTRY_REQUESTED, NULL);
+    schedule_begin(&e);
     edit_commit(&e, ret);
 }
 
@@ -48,39 +44,6 @@ static const struct command_type booking_begin_early = {
     .applied = booking_applied,
 };
 
-struct begin {
-    struct command command;
-    struct arena arena;
-    int64_t eta_s;
-};
-
-static void begin_free(struct begin *w) {
-    arena_free(&w->arena);
-    free(w);
-}
-
-/* What failed is looked at again in a minute, and at its time by its wake-up. */
-static void begun(struct command *cmd, int result, struct response *response) {
-    (void)result;
-    (void)response;
-    begin_free(cmd->finish_arg);
-}
-
-static void begin(struct booking_service *s, struct str id, int64_t eta_s) {
-    struct begin *w = xcalloc(1, sizeof *w);
-    arena_init(&w->arena, 512);
-    w->eta_s = eta_s;
-    w->command = (struct command){.type = &booking_begin_early,
-                                  .service = s,
-                                  .id = arena_str(&w->arena, id),
-                                  .args = &w->eta_s,
-                                  .arena = &w->arena,
-                                  .finish = begun,
-                                  .finish_arg = w};
-    if (executor_submit(s->executor, &w->command) < 0)
-        begin_free(w);
-}
-
 /* ---- looking around ---- */
 
 /* True: B was one that waits, and has been looked at. */
@@ -89,8 +52,9 @@ static bool look(struct booking_service *s, const struct booking *b, int64_t now
         return false;
     int64_t eta_s =
         booking_pickup_eta_s(s, place_point(&b->stops[0].place), (enum vehicle)b->vehicle);
+    /* One that is lost is sent again in a minute, and its wake-up comes at its time. */
     if (eta_s != I64_ABSENT && now_us >= early_search_at(s, b, eta_s))
-        begin(s, b->head.id, eta_s);
+        executor_send(s->executor, &booking_begin_early, s, b->head.id, &eta_s, sizeof eta_s);
     return true;
 }
 

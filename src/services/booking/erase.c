@@ -43,10 +43,10 @@ static int add_open(struct store *store, struct json_parser *parser, int index, 
 int booking_engaged(struct store *store, struct json_parser *parser, struct str user_id,
                     struct arena *a, struct str ret_ids[ENGAGED_BOOKINGS_MAX], int32_t *ret_count) {
     *ret_count = 0;
-    int err = add_open(store, parser, 0, customer_open_key(a, user_id), a, ret_ids, ret_count);
+    int err = add_open(store, parser, 0, booking_open_key(a, user_id), a, ret_ids, ret_count);
     struct str driver_id = id_with_prefix(a, user_id, "drv");
     if (err == 0)
-        err = add_open(store, parser, 1, driver_open_key(a, driver_id), a, ret_ids, ret_count);
+        err = add_open(store, parser, 1, booking_open_key(a, driver_id), a, ret_ids, ret_count);
     if (err == 0) /* one that an older version wrote is among his newest (open.c) */
         err = add_open(store, parser, 1, driver_id, a, ret_ids, ret_count);
     return err;
@@ -120,7 +120,7 @@ static enum eraser_verdict judge_customer(void *state, struct str user_id, struc
 }
 
 static struct str open_key(struct arena *a, struct str user_id) {
-    return customer_open_key(a, user_id);
+    return booking_open_key(a, user_id);
 }
 
 /* ---- as a driver ---- */
@@ -130,7 +130,7 @@ static struct str driver_key(struct arena *a, struct str user_id) {
 }
 
 static struct str driving_key(struct arena *a, struct str user_id) {
-    return driver_open_key(a, driver_key(a, user_id));
+    return booking_open_key(a, driver_key(a, user_id));
 }
 
 static enum eraser_verdict judge_driver(void *state, struct str user_id, struct arena *a) {
@@ -185,8 +185,8 @@ static int load_erasure(struct command *cmd, struct store *store, int64_t now_us
     (void)now_us;
     cmd->facts = left;
     left->count = 0;
-    return add_open(store, executor_parser(cmd->executor), 0,
-                    customer_open_key(cmd->arena, cmd->id), cmd->arena, left->ids, &left->count);
+    return add_open(store, executor_parser(cmd->executor), 0, booking_open_key(cmd->arena, cmd->id),
+                    cmd->arena, left->ids, &left->count);
 }
 
 static void decide_erasure(const struct command *cmd, const struct decide_ctx *ctx,

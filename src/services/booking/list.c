@@ -73,7 +73,7 @@ static void choose_own(struct call *c, unsigned mask, struct source *ret) {
     const struct booking_service *s = c->service;
     bool drives = c->who.role == ROLE_DRIVER;
     struct str own = drives ? id_with_prefix(&c->arena, c->who.user_id, "drv") : c->who.user_id;
-    struct str open = drives ? driver_open_key(&c->arena, own) : customer_open_key(&c->arena, own);
+    struct str open = booking_open_key(&c->arena, own);
     bool told_apart = !drives || atomic_load_explicit(&s->open_keys.gone, memory_order_acquire);
     ret->q.index = drives ? "driver_id" : "customer_id";
     ret->q.key = own;

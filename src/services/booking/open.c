@@ -46,7 +46,7 @@ int open_count(struct store *store, struct str customer_id, int32_t max, int32_t
     arena_init(&a, 1024);
     struct store_query q = {.collection = &booking_collection,
                             .index = booking_collection.indexes[0],
-                            .key = customer_open_key(&a, customer_id)};
+                            .key = booking_open_key(&a, customer_id)};
     int32_t found = 0, count;
     int err;
     do {
@@ -108,7 +108,7 @@ static int lies_well(struct store *store, struct json_parser *parser, const stru
                      struct arena *a, bool *ret) {
     struct store_query q = {.collection = &booking_collection,
                             .index = booking_collection.indexes[1],
-                            .key = driver_open_key(a, b->driver->id),
+                            .key = booking_open_key(a, b->driver->id),
                             .limit = STORE_LIST_MAX};
     struct store_doc *docs;
     int32_t count;

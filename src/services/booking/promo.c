@@ -213,7 +213,7 @@ int promo_know(const struct promo *p, struct str customer_id, struct store *stor
     err = 0;
     ret->came_before = false;
     if (p->first_only) {
-        err = came_before(customer_open_key(a, customer_id), store, parser, a, &ret->came_before);
+        err = came_before(booking_open_key(a, customer_id), store, parser, a, &ret->came_before);
         if (err == 0 && !ret->came_before)
             err = came_before(customer_id, store, parser, a, &ret->came_before);
     }

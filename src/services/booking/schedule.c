@@ -51,19 +51,28 @@ void schedule_set(const struct booking_service *s, struct booking *b, const stru
     b->remind_at_us = remind ? remind_us : 0;
 }
 
-void schedule_wake(struct edit *e) {
-    struct booking *b = e->b;
-    int32_t type = ENTRY_REMINDED;
-    if (e->ctx->now_us >= b->search_until_us) {
-        edit_move(e, ACTION_EXPIRE, HAT_SYSTEM);
-        type = ENTRY_EXPIRED;
-    } else if (e->ctx->now_us >= b->dispatch_at_us) {
-        edit_move(e, ACTION_DISPATCH, HAT_SYSTEM);
-        type = ENTRY_REQUESTED;
-    }
-    b->remind_at_us = 0;
+/* What follows of its time is behind it; TYPE tells of that. */
+static void tell(struct edit *e, int32_t type) {
+    e->b->remind_at_us = 0;
     edit_entry(e, type);
     edit_event(e, type, NULL);
+}
+
+void schedule_begin(struct edit *e) {
+    edit_move(e, ACTION_DISPATCH, HAT_SYSTEM);
+    tell(e, ENTRY_REQUESTED);
+}
+
+void schedule_wake(struct edit *e) {
+    const struct booking *b = e->b;
+    if (e->ctx->now_us >= b->search_until_us) {
+        edit_move(e, ACTION_EXPIRE, HAT_SYSTEM);
+        tell(e, ENTRY_EXPIRED);
+    } else if (e->ctx->now_us >= b->dispatch_at_us) {
+        schedule_begin(e);
+    } else {
+        tell(e, ENTRY_REMINDED);
+    }
 }
 
 /* ---- another time ---- */

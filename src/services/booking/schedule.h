@@ -24,5 +24,7 @@ void schedule_set(const struct booking_service *s, struct booking *b, const stru
                   int64_t now_us, struct arena *a);
 /* Its time has come, or part of it: the move of a booking that is scheduled. */
 void schedule_wake(struct edit *e);
+/* From now on a driver is looked for. */
+void schedule_begin(struct edit *e);
 
 #endif

@@ -444,7 +444,7 @@ static void lay_as_before(struct town *t) {
                                   .state = doc.state,
                                   .commit_id = STR("before"),
                                   .at_us = t->h->now_us};
-    change.keys[0] = customer_open_key(&t->h->arena, t->customer.user_id);
+    change.keys[0] = booking_open_key(&t->h->arena, t->customer.user_id);
     change.keys[1] = id_with_prefix(&t->h->arena, t->driver.user_id, "drv");
     change.keys[2] = STR(PHASE_OPEN);
     assert_int_equal(store->ops->commit(store, &change, 1, NULL, 0), 0);

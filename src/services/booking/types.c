@@ -357,21 +357,17 @@ const struct store_collection booking_collection = {
     .timers = true,
 };
 
-struct str customer_open_key(struct arena *a, struct str customer_id) {
-    return arena_printf(a, "%.*s/" PHASE_OPEN, STR_ARG(customer_id));
-}
-
-struct str driver_open_key(struct arena *a, struct str driver_id) {
-    return arena_printf(a, "%.*s/" PHASE_OPEN, STR_ARG(driver_id));
+struct str booking_open_key(struct arena *a, struct str own_id) {
+    return arena_printf(a, "%.*s/" PHASE_OPEN, STR_ARG(own_id));
 }
 
 static void booking_keys(const void *state, struct arena *a, struct str ret_keys[STORE_KEYS_MAX]) {
     const struct booking *b = state;
     bool final = booking_is_final(b->state);
-    ret_keys[0] = final ? b->customer_id : customer_open_key(a, b->customer_id);
+    ret_keys[0] = final ? b->customer_id : booking_open_key(a, b->customer_id);
     ret_keys[1] = b->driver == NULL ? STR_NONE
                   : final           ? b->driver->id
-                                    : driver_open_key(a, b->driver->id);
+                                    : booking_open_key(a, b->driver->id);
     ret_keys[2] = str_from(final ? booking_state_names[b->state] : PHASE_OPEN);
 }
 

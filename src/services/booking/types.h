@@ -406,13 +406,12 @@ extern const struct store_collection quote_collection, booking_collection;
  */
 #define PHASE_OPEN "open"
 
-/* Key of the index "customer_id" for a customer's open bookings; the bare id is for those that have
- * ended. So both are counted and listed without looking through the other, by one index that costs
- * no more than it would without the difference. "driver_id" is like it; there, what an older
- * version has written lies under the bare id while it is open, too, until it is written again
- * (open.c). */
-struct str customer_open_key(struct arena *a, struct str customer_id);
-struct str driver_open_key(struct arena *a, struct str driver_id);
+/* Key of the indexes "customer_id" and "driver_id" for the open bookings of OWN_ID, a customer's or
+ * a driver's; the bare id is for those that have ended. So both are counted and listed without
+ * looking through the other, by one index that costs no more than it would without the difference.
+ * What an older version has written of a driver lies under the bare id while it is open, too, until
+ * it is written again (open.c). */
+struct str booking_open_key(struct arena *a, struct str own_id);
 
 static inline bool booking_is_final(int32_t state) {
     return state >= BOOKING_DELIVERED;

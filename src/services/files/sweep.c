@@ -10,9 +10,8 @@
 struct sweep {
     struct crew_job job; /* first */
     struct files_service *service;
-    struct command command;
     struct arena arena;
-    struct str sha256;
+    struct str id, sha256;
 };
 
 static void sweep_free(struct sweep *w) {
@@ -20,23 +19,19 @@ static void sweep_free(struct sweep *w) {
     free(w);
 }
 
-static void forgotten(struct command *cmd, int result, struct response *response) {
-    (void)result;
-    (void)response;
-    sweep_free(cmd->finish_arg);
-}
-
 static void run(struct crew_job *job, bool closing) {
     struct sweep *w = (struct sweep *)job;
-    struct blobs *b = w->service->o.blobs;
-    int64_t young_s = w->service->o.kept_us / FILE_YOUNG_PART / US_PER_S;
+    struct files_service *s = w->service;
+    struct blobs *b = s->o.blobs;
+    int64_t young_s = s->o.kept_us / FILE_YOUNG_PART / US_PER_S;
     int err = closing ? ERR_BUSY : b->ops->remove(b, w->sha256, young_s);
     if (err < 0 && err != ERR_BUSY)
-        log_warn(w->service->o.log, "a file could not be taken away yet: %s", err_text(err));
+        log_warn(s->o.log, "a file could not be taken away yet: %s", err_text(err));
     if (err == 0)
-        w->service->sweeps++;
-    if (err < 0 || executor_submit(w->service->executor, &w->command) < 0)
-        sweep_free(w);
+        s->sweeps++;
+    if (err >= 0)
+        executor_send(s->executor, &file_forget_type, s, w->id, NULL, 0);
+    sweep_free(w);
 }
 
 void files_sweep(struct files_service *s, struct str id, struct str sha256) {
@@ -44,13 +39,8 @@ void files_sweep(struct files_service *s, struct str id, struct str sha256) {
     arena_init(&w->arena, 512);
     w->job.run = run;
     w->service = s;
+    w->id = arena_str(&w->arena, id);
     w->sha256 = arena_str(&w->arena, sha256);
-    w->command = (struct command){.type = &file_forget_type,
-                                  .service = s,
-                                  .id = arena_str(&w->arena, id),
-                                  .arena = &w->arena,
-                                  .finish = forgotten,
-                                  .finish_arg = w};
     if (crew_submit(s->crew, &w->job) < 0)
         sweep_free(w);
 }
