@@ -9,6 +9,7 @@ import { Button, cx } from '@/ui/index.tsx'
 import { type DraftStop, emptyStop, isPlaced, movedStop, STOPS_MAX, useDraft } from './draft.ts'
 import { Grip } from './Grip.tsx'
 import { PlaceField } from './PlaceField.tsx'
+import { StopButtons } from './StopButtons.tsx'
 
 const SavePlace = part(async () => {
   const { words, SavePlace } = await import('@/saved/SavePlace.tsx')
@@ -78,34 +79,13 @@ export function StopsStep({ onPin, onNext }: { onPin: (index: number) => void; o
                 onPin={() => onPin(index)}
               />
               {stops.length > 2 && (
-                <>
-                  <Button
-                    kind="quiet"
-                    className="px-2"
-                    disabled={index === 0}
-                    aria-label={t('book.up', { stop: name(index) })}
-                    onClick={() => change({ stops: movedStop(stops, index, index - 1) })}
-                  >
-                    ↑
-                  </Button>
-                  <Button
-                    kind="quiet"
-                    className="px-2"
-                    disabled={index === stops.length - 1}
-                    aria-label={t('book.down', { stop: name(index) })}
-                    onClick={() => change({ stops: movedStop(stops, index, index + 1) })}
-                  >
-                    ↓
-                  </Button>
-                  <Button
-                    kind="quiet"
-                    className="px-2"
-                    aria-label={t('book.remove', { stop: name(index) })}
-                    onClick={() => change({ stops: stops.filter((_, i) => i !== index) })}
-                  >
-                    ✕
-                  </Button>
-                </>
+                <StopButtons
+                  stop={name(index)}
+                  first={index === 0}
+                  last={index === stops.length - 1}
+                  onMove={(by) => change({ stops: movedStop(stops, index, index + by) })}
+                  onRemove={() => change({ stops: stops.filter((_, i) => i !== index) })}
+                />
               )}
             </div>
             {isPlaced(stop) && (

@@ -7,6 +7,7 @@ import { api, data, type Schemas } from '@/api/client.ts'
 import { useNow } from '@/app/hooks.ts'
 import { movedStop, STOPS_MAX } from '@/book/draft.ts'
 import { PlaceField } from '@/book/PlaceField.tsx'
+import { StopButtons } from '@/book/StopButtons.tsx'
 import { distance, duration, moment, money } from '@/i18n/format.ts'
 import { loadWords } from '@/i18n/parts.ts'
 import { Button, Failure, Field } from '@/ui/index.tsx'
@@ -184,35 +185,14 @@ function Wishes({
               {i < fixed ? (
                 <span className="self-center text-sm text-quiet">{t('changing.stays')}</span>
               ) : (
-                <>
-                  <Button
-                    kind="quiet"
-                    className="px-2"
-                    disabled={i === fixed}
-                    aria-label={t('book.up', { stop: name(i) })}
-                    onClick={() => onChange(movedStop(wishes, i, i - 1))}
-                  >
-                    ↑
-                  </Button>
-                  <Button
-                    kind="quiet"
-                    className="px-2"
-                    disabled={i === wishes.length - 1}
-                    aria-label={t('book.down', { stop: name(i) })}
-                    onClick={() => onChange(movedStop(wishes, i, i + 1))}
-                  >
-                    ↓
-                  </Button>
-                  <Button
-                    kind="quiet"
-                    className="px-2"
-                    disabled={wishes.length <= least}
-                    aria-label={t('book.remove', { stop: name(i) })}
-                    onClick={() => onChange(wishes.filter((_, k) => k !== i))}
-                  >
-                    ✕
-                  </Button>
-                </>
+                <StopButtons
+                  stop={name(i)}
+                  first={i === fixed}
+                  last={i === wishes.length - 1}
+                  stays={wishes.length <= least}
+                  onMove={(by) => onChange(movedStop(wishes, i, i + by))}
+                  onRemove={() => onChange(wishes.filter((_, k) => k !== i))}
+                />
               )}
             </div>
             {wish.index === null && (
