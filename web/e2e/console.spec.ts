@@ -148,3 +148,47 @@ test('an alert comes by itself, is said politely, and is seen to: for the others
     server.remove()
   }
 })
+
+test('an alert of a job that has ended says which it was, and folds ask only when they are opened', async ({
+  page,
+  server,
+}) => {
+  const customer = await server.register('customer')
+  const booking = await server.book(customer)
+  await customer.call('POST', `/v1/bookings/${booking.id}/cancel`, {})
+  const asked: string[] = []
+  page.on('request', (r) => asked.push(new URL(r.url()).pathname))
+  await page.route(/\/v1\/alerts/, (route) =>
+    route.fulfill({ json: { items: [alertOf(booking.id)], next_cursor: null } }),
+  )
+  await signIn(page, await server.staff('dispatcher'), '/dispatch?list=alerts')
+  const alerts = page.getByRole('list', { name: 'Alerts' })
+  await alerts.getByRole('button', { name: booking.code, exact: true }).click()
+  const detail = page.getByRole('region', { name: 'The job' })
+  await expect(detail.getByRole('heading', { name: booking.code })).toBeVisible()
+  const fold = detail.locator('summary').last()
+  await expect(fold).toBeVisible()
+  expect(asked.filter((path) => /timeline|dispatch$/.test(path) && path.startsWith('/v1'))).toEqual([])
+  await fold.click()
+  await expect(detail.locator('details').last().getByRole('listitem').first()).toBeVisible()
+  expect(asked).toContain(`/v1/bookings/${booking.id}/timeline`)
+})
+const alertOf = (bookingId: string) => ({
+  id: `alr_${bookingId.slice(4)}_unassigned`,
+  version: 1,
+  kind: 'unassigned',
+  state: 'open',
+  booking_id: bookingId,
+  raised_at: new Date().toISOString(),
+  driver_id: null,
+  times: 1,
+  stop: null,
+  eta: null,
+  promised: null,
+  distance_m: null,
+  seen_at: null,
+  cleared_at: null,
+  acknowledged_at: null,
+  acknowledged_by: null,
+  note: null,
+})

@@ -29,6 +29,9 @@ export const everybody: (Who | null)[] = [
   'dispatcher',
   'admin',
 ]
+/** A driver is named after his account. */
+const driverId = (of: Person) => of.session.user.id.replace(/^usr_/, 'drv_')
+
 export type Shot = {
   name: string
   title: string
@@ -170,7 +173,7 @@ const dispatchers = ({ live, waits, driver }: City): Omit<Shot, 'who'>[] => [
   {
     name: 'dispatch-vehicle',
     title: 'Dispatch: a vehicle',
-    path: `/dispatch?list=vehicles&vehicle=${driver.session.user.id}`,
+    path: `/dispatch?list=vehicles&vehicle=${driverId(driver)}`,
   },
   { name: 'dispatch-alerts', title: 'Dispatch: alerts', path: '/dispatch?list=alerts' },
   {
@@ -184,7 +187,7 @@ const admins = ({ driver, customer }: City): Omit<Shot, 'who'>[] => [
   { name: 'tariffs-new', title: 'Tariffs: the next version', path: '/admin/tariffs/new' },
   { name: 'tariffs-compare', title: 'Tariffs compared', path: '/admin/tariffs/2?with=1' },
   { name: 'area-edit', title: 'The service area on the map', path: '/admin/area/edit' },
-  { name: 'driver', title: 'One driver', path: `/admin/drivers/${driver.session.user.id}` },
+  { name: 'driver', title: 'One driver', path: `/admin/drivers/${driverId(driver)}` },
   { name: 'account', title: 'One account', path: `/admin/accounts/${customer.session.user.id}` },
 ]
 

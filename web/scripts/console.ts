@@ -10,6 +10,8 @@ import { type Act, type Frame, frameMs, readTrace } from './trace.ts'
 const STILL_MS = 600 // between two acts, so that what one causes has been done
 const SPAN_MS = 8_000
 const SETTLE_MS = 10_000
+const JOBS_LEAST = 60 // a city that has just begun has none, and nothing to choose from
+const JOBS_MS_MAX = 600_000
 const ROUNDS = Number(process.env.RUNS ?? 3)
 const AIM_MS = 8
 
@@ -86,9 +88,17 @@ async function traced({ browser, page }: Console, does: () => Promise<void>) {
   }
 }
 
+async function jobsCome(page: Page): Promise<void> {
+  await page.waitForFunction(
+    (least) => Number(/([\d,]+) jobs/.exec(document.body.textContent ?? '')?.[1]?.replace(',', '')) >= least,
+    JOBS_LEAST,
+    { timeout: JOBS_MS_MAX, polling: 1_000 },
+  )
+}
 export function consoleLines(): Promise<string[]> {
-  return withConsole({ bookings: 600, speed: 1 }, async (made) => {
+  return withConsole({ bookings: 1800, speed: 1 }, async (made) => {
     const { page } = made
+    await jobsCome(page)
     await page.waitForTimeout(SETTLE_MS)
     const said = await page
       .getByText(/[\d,]+ vehicles/)

@@ -13,12 +13,14 @@ import { Extras, Waiting } from '@/booking/Extras.tsx'
 import { JourneyMap } from '@/booking/JourneyMap.tsx'
 import { ProofOf } from '@/booking/ProofOf.tsx'
 import { canCall } from '@/booking/people.ts'
+import { bookingQuery } from '@/booking/query.ts'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { day, moment, money, number } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { suggested, useAreaZone } from '@/later/zone.ts'
 import { changeable } from '@/stops/wish.ts'
+import { Fold } from '@/ui/Fold.tsx'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { CancelDialog } from './CancelDialog.tsx'
 import { draftOf, setDraft } from './draft.ts'
@@ -71,8 +73,7 @@ export function BookingPage() {
   const { t } = useTranslation()
   const { id = '' } = useParams()
   const query = useQuery({
-    queryKey: ['booking', id],
-    queryFn: () => data(api.GET('/v1/bookings/{id}', { params: { path: { id } } })),
+    ...bookingQuery(id),
   })
   if (query.data !== undefined) return <Shown booking={query.data} />
   if (query.error)
@@ -117,10 +118,9 @@ function Shown({ booking }: { booking: Schemas['Booking'] }) {
           <Extras terms={booking} currency={booking.price.currency} />
           <p className="mt-2 text-sm text-quiet">{t(`payment.${booking.payment}`)}</p>
         </details>
-        <details>
-          <summary className="min-h-touch content-center font-medium">{t('booking.timeline')}</summary>
+        <Fold summary={t('booking.timeline')}>
           <Timeline bookingId={booking.id} />
-        </details>
+        </Fold>
         {over.includes(booking.state) && <Custody bookingId={booking.id} code={booking.code} />}
       </div>
       <JourneyMap stops={booking.stops} position={position} zoom={14} className="min-h-40 grow" />

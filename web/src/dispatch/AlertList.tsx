@@ -5,9 +5,10 @@ import { useTranslation } from 'react-i18next'
 import { api, data, type Schemas } from '@/api/client.ts'
 import { live } from '@/api/live.ts'
 import { serverNow } from '@/api/session.ts'
+import { bookingQuery } from '@/booking/query.ts'
 import { clock, distance, moment } from '@/i18n/format.ts'
 import { Button, cx, Empty, Failure, Skeleton } from '@/ui/index.tsx'
-import type { Booking } from './jobs.ts'
+import type { Booking, Jobs } from './jobs.ts'
 
 export type Alert = Schemas['Alert']
 const KEY = ['alerts']
@@ -52,11 +53,11 @@ export function AlertNews({ alerts }: { alerts: Alert[] | undefined }) {
 
 type Props = {
   alerts: ReturnType<typeof useAlerts>
-  bookings: Map<string, Booking>
+  jobs: Jobs
   chosen: string | null
   onJob: (id: string) => void
 }
-export function AlertList({ alerts, bookings, chosen, onJob }: Props) {
+export function AlertList({ alerts, jobs, chosen, onJob }: Props) {
   const { t } = useTranslation()
   if (alerts.error !== null && alerts.data === undefined)
     return <Failure error={alerts.error} retry={() => void alerts.refetch()} />
@@ -71,7 +72,8 @@ export function AlertList({ alerts, bookings, chosen, onJob }: Props) {
           <Row
             key={alert.id}
             alert={alert}
-            booking={bookings.get(alert.booking_id)}
+            known={jobs.bookings.get(alert.booking_id)}
+            asks={jobs.loaded}
             chosen={alert.booking_id === chosen}
             onJob={() => onJob(alert.booking_id)}
           />
@@ -80,15 +82,27 @@ export function AlertList({ alerts, bookings, chosen, onJob }: Props) {
   )
 }
 
-type RowProps = { alert: Alert; booking: Booking | undefined; chosen: boolean; onJob: () => void }
-function Row({ alert, booking, chosen, onJob }: RowProps) {
+/** ASKS: what is not KNOWN has ended, and is fetched to say what it was. */
+type RowProps = {
+  alert: Alert
+  known: Booking | undefined
+  asks: boolean
+  chosen: boolean
+  onJob: () => void
+}
+function Row({ alert, known, asks, chosen, onJob }: RowProps) {
   const { t } = useTranslation()
   const client = useQueryClient()
   const see = useMutation({
     mutationFn: () => data(api.POST('/v1/alerts/{id}/ack', { params: { path: { id: alert.id } } })),
     onSettled: () => client.invalidateQueries({ queryKey: KEY }),
   })
-  const code = booking?.code ?? alert.booking_id
+  const ended = useQuery({
+    ...bookingQuery(alert.booking_id),
+    enabled: known === undefined && asks,
+  })
+  const booking = known ?? ended.data
+  const code = booking?.code ?? '…'
   return (
     <li className={cx('grid gap-1 border-b border-line px-3 py-2 text-sm', chosen && 'bg-raised')}>
       <p className="flex items-baseline gap-2">

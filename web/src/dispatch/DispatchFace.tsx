@@ -227,7 +227,7 @@ export function Component() {
         <BulkBar chosen={list.filter((b) => selection.ids.has(b.id))} onClear={() => setSelection(nothing)} />
         <AlertNews alerts={alerts.data} />
         {listed === 'alerts' ? (
-          <AlertList alerts={alerts} bookings={jobs.bookings} chosen={chosen} onJob={choose.job} />
+          <AlertList alerts={alerts} jobs={jobs} chosen={chosen} onJob={choose.job} />
         ) : listed === 'vehicles' ? (
           <VehicleList
             fleet={fleet}

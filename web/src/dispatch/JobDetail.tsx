@@ -11,11 +11,13 @@ import { Custody } from '@/booking/Custody.tsx'
 import { Waiting } from '@/booking/Extras.tsx'
 import { keepEtas } from '@/booking/eta.ts'
 import { GoodsList } from '@/booking/Goods.tsx'
+import { bookingQuery } from '@/booking/query.ts'
 import { StateWord } from '@/booking/StateWord.tsx'
 import { Timeline } from '@/booking/Timeline.tsx'
 import { clock, day, distance, duration, money } from '@/i18n/format.ts'
 import { When } from '@/later/When.tsx'
 import { changeable } from '@/stops/wish.ts'
+import { Fold } from '@/ui/Fold.tsx'
 import { Button, Failure, Skeleton } from '@/ui/index.tsx'
 import { AssignPanel } from './AssignPanel.tsx'
 import { mayBeGiven } from './hands.ts'
@@ -61,8 +63,7 @@ export function JobDetail({
 }) {
   const { t } = useTranslation()
   const query = useQuery({
-    queryKey: ['booking', id],
-    queryFn: () => data(api.GET('/v1/bookings/{id}', { params: { path: { id } } })),
+    ...bookingQuery(id),
     enabled: known === undefined || isUnderWay(known), // the list says nothing of when he will be where
   })
   useBookingPosition(known !== undefined && isUnderWay(known) ? id : null)
@@ -177,17 +178,13 @@ function Detail({ booking, now, onDropped }: DetailProps) {
       {!isEnded(booking) && CANCELLED_BY_STAFF.includes(booking.state) && (
         <CancelDialog booking={booking} onDone={takeJob} />
       )}
-      <details>
-        <summary className="min-h-compact content-center text-sm font-medium">{t('dispatch.trace')}</summary>
+      <Fold size="compact" summary={t('dispatch.trace')}>
         <Trace booking={booking} />
-      </details>
-      <details>
-        <summary className="min-h-compact content-center text-sm font-medium">
-          {t('booking.timeline')}
-        </summary>
+      </Fold>
+      <Fold size="compact" summary={t('booking.timeline')}>
         <Timeline bookingId={booking.id} />
         <Custody bookingId={booking.id} code={booking.code} />
-      </details>
+      </Fold>
     </>
   )
 }

@@ -1,4 +1,4 @@
-/** The jobs, those that need somebody first. Only the rows in sight are in the page, so that thousands stay smooth. */
+/** The jobs, those that need somebody first. */
 import { memo, type PointerEvent, type RefObject, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { StateWord } from '@/booking/StateWord.tsx'
@@ -9,9 +9,9 @@ import { carryJob, useDropOfDriver } from './drag.tsx'
 import { JobMenu } from './JobMenu.tsx'
 import { type Booking, isEnded, type Jobs, reloadJobs } from './jobs.ts'
 import { needOf } from './order.ts'
+import { useRowsInSight } from './sight.ts'
 
 const ROW = 56 // px
-const MORE = 6 // rows beyond those in sight
 
 type Props = {
   jobs: Jobs
@@ -42,24 +42,8 @@ export function JobList(props: Props) {
     return () => window.removeEventListener('pointerup', end)
   }, [])
   const { t } = useTranslation()
-  const box = useRef<HTMLDivElement>(null)
-  const [top, setTop] = useState(0)
-  const [height, setHeight] = useState(800)
-  useEffect(() => {
-    const element = box.current
-    if (element === null) return
-    const watcher = new ResizeObserver(() => setHeight(element.clientHeight))
-    watcher.observe(element)
-    return () => watcher.disconnect()
-  }, [])
   const at = list.findIndex((b) => b.id === chosen)
-  useEffect(() => {
-    const element = box.current
-    if (element === null || at < 0) return
-    if (at * ROW < element.scrollTop) element.scrollTop = at * ROW
-    else if ((at + 1) * ROW > element.scrollTop + element.clientHeight)
-      element.scrollTop = (at + 1) * ROW - element.clientHeight
-  }, [at])
+  const { box, onScroll, first, last } = useRowsInSight(list.length, ROW, at)
 
   if (jobs.error !== null && !jobs.loaded) return <Failure error={jobs.error} retry={reloadJobs} />
   if (!jobs.loaded)
@@ -84,8 +68,6 @@ export function JobList(props: Props) {
     ) : (
       <Empty>{t('dispatch.none')}</Empty>
     )
-  const first = Math.max(0, Math.floor(top / ROW) - MORE)
-  const last = Math.min(list.length, Math.ceil((top + height) / ROW) + MORE)
   return (
     <JobMenu booking={list.find((b) => b.id === aimed)} onOpen={props.onOpen} onGive={props.onDropped}>
       <div
@@ -95,7 +77,7 @@ export function JobList(props: Props) {
           setAimed(row?.dataset.job ?? chosen)
         }}
         className="min-h-0 grow overflow-auto"
-        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+        onScroll={onScroll}
         role="listbox"
         aria-label={t('dispatch.jobs')}
         aria-multiselectable

@@ -7,9 +7,11 @@ import { cx, Empty } from '@/ui/index.tsx'
 import { carryDriver, useDropOfJob } from './drag.tsx'
 import { STALE_S } from './FleetMarks.ts'
 import type { Fleet, Vehicle } from './fleet.ts'
+import { byName } from './order.ts'
+import { useRowsInSight } from './sight.ts'
 
 const REDRAW_MS = 2_000
-const ROWS_MAX = 200
+const ROW = 40 // px
 
 export const isStale = (v: Vehicle) => serverNow() - v.at > STALE_S * 1000
 
@@ -21,26 +23,31 @@ type RowProps = {
   chosen: boolean
   /** When it was last heard of, if that is too long ago. */
   seen: string | null
+  place: number
+  of: number
   acts: { choose: (id: string) => void; drop: (jobId: string, driverId: string) => void }
 }
 /** A job may be dropped on it, and it on a job. Drawn again only when something that it says has changed. */
-const Row = memo(function Row({ id, name, vehicle, duty, chosen, seen, acts }: RowProps) {
+const Row = memo(function Row({ id, name, vehicle, duty, chosen, seen, place, of, acts }: RowProps) {
   const { t } = useTranslation()
   const drop = useDropOfJob<HTMLLIElement>((jobId) => acts.drop(jobId, id))
   return (
     <li
       ref={drop.ref as RefObject<HTMLLIElement>}
+      aria-posinset={place}
+      aria-setsize={of}
+      style={{ top: (place - 1) * ROW, height: ROW }}
       draggable={duty !== 'busy'}
       onDragStart={(event) => carryDriver(event, id)}
       className={cx(
-        'border-b border-line',
+        'absolute inset-x-0 border-b border-line',
         chosen && 'bg-raised',
         drop.over && 'outline-2 -outline-offset-2 outline-accent',
       )}
     >
       <button
         type="button"
-        className="flex min-h-compact w-full items-baseline gap-2 px-3 py-2 text-start text-sm"
+        className="flex h-full w-full items-center gap-2 px-3 text-start text-sm"
         aria-current={chosen || undefined}
         onClick={() => acts.choose(id)}
       >
@@ -57,22 +64,26 @@ const Row = memo(function Row({ id, name, vehicle, duty, chosen, seen, acts }: R
   )
 })
 
-/** Those whose name has TEXT in it, by name. Thousands: ordered anew every few seconds, not whenever something is drawn. */
+/** Those whose name has TEXT in it, by name. Ordered anew every few seconds, not whenever something is drawn. */
 function useOrdered(fleet: Fleet | null, text: string): Vehicle[] {
   const { i18n } = useTranslation()
   const [turn, setTurn] = useState(0)
+  const before = useRef<Vehicle[]>([])
   useEffect(() => {
     const timer = setInterval(() => setTurn((n) => n + 1), REDRAW_MS)
     return () => clearInterval(timer)
   }, [])
   // biome-ignore lint/correctness/useExhaustiveDependencies: the fleet changes in place; the turn and its counts stand for that
-  return useMemo(() => {
-    const wanted = text.trim().toLocaleLowerCase()
+  const all = useMemo(() => {
     const { compare } = new Intl.Collator(i18n.language)
-    return [...(fleet?.vehicles.values() ?? [])]
-      .filter((v) => (v.name ?? '').toLocaleLowerCase().includes(wanted))
-      .sort((a, b) => compare(a.name ?? a.id, b.name ?? b.id))
-  }, [fleet, fleet?.counts, text, turn, i18n.language])
+    before.current = byName(fleet?.vehicles ?? new Map<string, Vehicle>(), before.current, compare)
+    return before.current
+  }, [fleet, fleet?.counts, turn, i18n.language])
+  const wanted = text.trim().toLocaleLowerCase()
+  return useMemo(
+    () => (wanted === '' ? all : all.filter((v) => (v.name ?? '').toLocaleLowerCase().includes(wanted))),
+    [all, wanted],
+  )
 }
 
 type Props = {
@@ -85,6 +96,11 @@ type Props = {
 export function VehicleList({ fleet, text, chosen, onChoose, onDropped }: Props) {
   const { t } = useTranslation()
   const all = useOrdered(fleet, text)
+  const { box, onScroll, first, last } = useRowsInSight(
+    all.length,
+    ROW,
+    all.findIndex((v) => v.id === chosen),
+  )
   const now = useRef({ onChoose, onDropped })
   now.current = { onChoose, onDropped }
   const [acts] = useState(() => ({
@@ -94,9 +110,9 @@ export function VehicleList({ fleet, text, chosen, onChoose, onDropped }: Props)
   if (all.length === 0)
     return <Empty>{t(text.trim() === '' ? 'console.noVehicles' : 'console.noSuchVehicle')}</Empty>
   return (
-    <>
-      <ul className="min-h-0 grow overflow-auto" aria-label={t('console.vehicles')}>
-        {all.slice(0, ROWS_MAX).map((v) => (
+    <div ref={box} className="min-h-0 grow overflow-auto" onScroll={onScroll}>
+      <ul className="relative" style={{ height: all.length * ROW }} aria-label={t('console.vehicles')}>
+        {all.slice(first, last).map((v, index) => (
           <Row
             key={v.id}
             id={v.id}
@@ -105,15 +121,12 @@ export function VehicleList({ fleet, text, chosen, onChoose, onDropped }: Props)
             duty={v.duty}
             chosen={v.id === chosen}
             seen={isStale(v) ? moment(new Date(v.at).toISOString(), serverNow()) : null}
+            place={first + index + 1}
+            of={all.length}
             acts={acts}
           />
         ))}
       </ul>
-      {all.length > ROWS_MAX && (
-        <p className="figures p-2 text-sm text-quiet">
-          {t('console.moreVehicles', { count: all.length - ROWS_MAX })}
-        </p>
-      )}
-    </>
+    </div>
   )
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Booking } from './jobs.ts'
-import { matches, needOf, ordered } from './order.ts'
+import { byName, matches, needOf, ordered } from './order.ts'
 
 const NOW = Date.parse('2026-11-29T12:00:00Z')
 function job(id: string, part: Partial<Booking>): Booking {
@@ -53,4 +53,24 @@ it('is found by code, address, driver and plate', () => {
   })
   for (const text of ['ab1', 'korsv', 'ola', 'xyz', '  ', '']) expect(matches(b, text)).toBe(true)
   expect(matches(b, 'nobody')).toBe(false)
+})
+
+it('orders vehicles as the language does, anew only where something has changed', () => {
+  let compared = 0
+  const { compare } = new Intl.Collator('sv')
+  const counting = (a: string, b: string) => {
+    compared++
+    return compare(a, b)
+  }
+  const named = (...names: string[]) => new Map(names.map((name) => [name, { id: name, name }]))
+  const order = (all: ReturnType<typeof named>, before: { id: string; name: string }[]) =>
+    byName(all, before, counting).map((v) => v.id)
+  expect(order(named('Örjan', 'åke', 'Bo', 'Åsa', 'anna'), [])).toEqual(['anna', 'Bo', 'åke', 'Åsa', 'Örjan'])
+
+  const many = Array.from({ length: 2000 }, (_, n) => `Driver ${(n * 7919) % 2000}`)
+  const first = byName(named(...many), [], counting)
+  compared = 0
+  const again = byName(named(...many.slice(1), 'Åsa'), first, counting)
+  expect(compared).toBeLessThan(2 * many.length)
+  expect(again.map((v) => v.name)).toEqual([...many.slice(1), 'Åsa'].sort(compare))
 })
