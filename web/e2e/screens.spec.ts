@@ -70,6 +70,7 @@ async function shoot(page: Page, city: City, shot: Shot): Promise<Buffer> {
   await drawn(page, shot.path)
   await shot.act?.(page)
   if (shot.act !== undefined) await page.waitForTimeout(1_000)
+  await expect(page.getByText('This is not there'), shot.name).toHaveCount(0) // it would be a picture of nothing
   return page.screenshot({ animations: 'disabled' })
 }
 
