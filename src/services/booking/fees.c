@@ -47,8 +47,9 @@ int64_t fees_waiting_minutes(const struct booking *b, int32_t i, int64_t now_us)
     return minutes > b->terms.waiting_free_minutes ? minutes - b->terms.waiting_free_minutes : 0;
 }
 
-/* Percent of what was made for later and nobody has yet. */
+/* Percent of what was made for later, whoever has it. */
 static int64_t late_percent(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
+    *ret_free_until_us = 0;
     if (b->pickup_window == NULL || b->terms.cancel_late_percent <= 0)
         return 0;
     int64_t until_us = b->pickup_window->from_us - b->terms.cancel_late_minutes * US_PER_MIN;
@@ -63,13 +64,11 @@ int64_t fees_base(const struct booking *b) {
                                                                        : b->price.total;
 }
 
-/* Percent of the base, by the state and the clock. */
-static int64_t percent_now(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
+/* Percent because somebody is on his way, or has come. */
+static int64_t taken_percent(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
     const struct terms *t = &b->terms;
     int64_t percent = 0;
     *ret_free_until_us = 0;
-    if (b->state == BOOKING_SCHEDULED || booking_is_searching(b->state))
-        return late_percent(b, now_us, ret_free_until_us);
     if (t->cancel_arrived_percent <= 0 && t->cancel_assigned_percent <= 0)
         return 0;
     if (b->state == BOOKING_ARRIVED_PICKUP) {
@@ -84,6 +83,25 @@ static int64_t percent_now(const struct booking *b, int64_t now_us, int64_t *ret
         else if (!waits)
             percent = t->cancel_assigned_percent;
     }
+    return percent;
+}
+
+/* Of two ends the first that there is, or 0. */
+static int64_t first_end(int64_t a_us, int64_t b_us) {
+    return a_us == 0 || (b_us != 0 && b_us < a_us) ? b_us : a_us;
+}
+
+/* Percent of the base, by the state and the clock: that a driver has taken it makes nothing free
+ * that was not. */
+static int64_t percent_now(const struct booking *b, int64_t now_us, int64_t *ret_free_until_us) {
+    bool taken = b->state == BOOKING_ASSIGNED || b->state == BOOKING_ARRIVED_PICKUP;
+    int64_t late_us = 0, taken_us = 0, late = 0, his = 0;
+    if (taken || b->state == BOOKING_SCHEDULED || booking_is_searching(b->state))
+        late = late_percent(b, now_us, &late_us);
+    if (taken)
+        his = taken_percent(b, now_us, &taken_us);
+    int64_t percent = late > his ? late : his;
+    *ret_free_until_us = percent > 0 ? 0 : first_end(late_us, taken_us);
     return percent;
 }
 

@@ -310,6 +310,43 @@ static void test_cancel_late(void **unused) {
     town_free(t);
 }
 
+static void costs(struct town *t, int64_t fee, int64_t free_until_us) {
+    struct house_answer a =
+        ask(t, t->customer, "GET", format(t, "/v1/bookings/%s/cancellation", t->booking), NULL);
+    const char *until = free_until_us == 0
+                            ? "\"free_until\":null"
+                            : format(t, "\"free_until\":\"%s\"", time_text(t, free_until_us));
+    if (!has(a, format(t, "\"amount\":%lld}", (long long)fee)) || !has(a, until))
+        fail_msg("not %lld, %s: %.*s", (long long)fee, until, STR_ARG(a.body));
+}
+
+/* That a driver has taken it does not make free what was too late already, nor what becomes so. */
+static void test_cancel_late_when_taken(void **unused) {
+    (void)unused;
+    struct town *t = town_new(11);
+    set_tariff(t, ",\"cancellation\":{\"free_minutes\":2,\"assigned_percent\":10,"
+                  "\"arrived_percent\":50,\"late_minutes\":60,\"late_percent\":20}");
+    book_for(t, 3 * HOUR_US);
+    house_advance(t->h, 3 * HOUR_US - 14 * MIN_US);
+    costs(t, 2000, 0);
+    take(t, t->driver);
+    costs(t, 2000, 0);
+    house_advance(t->h, 3 * MIN_US);
+    costs(t, 2000, 0); /* the higher of the two */
+    assert_int_equal(status(t, "arrived_pickup", 0), 200);
+    costs(t, 5000, 0);
+    set_tariff(t, ",\"cancellation\":{\"free_minutes\":20,\"assigned_percent\":0,"
+                  "\"arrived_percent\":50,\"late_minutes\":5,\"late_percent\":20}");
+    int64_t from_us = t->h->now_us + HOUR_US;
+    book_for(t, HOUR_US);
+    house_advance(t->h, 46 * MIN_US);
+    take(t, t->driver2);
+    costs(t, 0, from_us - 5 * MIN_US); /* the earlier end */
+    house_advance(t->h, 9 * MIN_US);
+    costs(t, 2000, 0);
+    town_free(t);
+}
+
 static struct house_answer put_off(struct town *t, struct identity who, int64_t from_us) {
     return ask(t, who, "PUT", format(t, "/v1/bookings/%s/pickup-window", t->booking),
                format(t, "{\"pickup_window\":{\"from\":\"%s\",\"to\":\"%s\"}}",
@@ -369,6 +406,7 @@ int main(void) {
         cmocka_unit_test(test_another_time),
         cmocka_unit_test(test_another_time_and_another),
         cmocka_unit_test(test_cancel_late),
+        cmocka_unit_test(test_cancel_late_when_taken),
         cmocka_unit_test(test_moved_to_avoid_a_fee),
         cmocka_unit_test(test_waiting_from_the_window),
     };
