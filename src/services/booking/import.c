@@ -1,6 +1,8 @@
 /* The document of an import, and what is decided about it. import.h says how it goes. */
 #include "services/booking/import.h"
 
+#include "services/booking/standing.h"
+
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
@@ -205,6 +207,21 @@ static const struct command_type import_begin = {.name = "import.begin",
                                                  .applied = begin_applied,
                                                  .undone = begin_over};
 
+/* No further row is begun; each of them says WHY (absent: who asked for it knows). */
+static void stop_rows(struct import *im, struct str why, struct arena *a) {
+    im->state = IMPORT_CANCELLING;
+    for (int32_t i = 0; i < im->row_count; i++) {
+        struct import_row *row = &im->rows[i];
+        if (row->state != ROW_WAITING)
+            continue;
+        struct field_errors errors = {0};
+        if (why.p != NULL)
+            field_errors_add(&errors, a, STR(""), "%.*s", STR_ARG(why));
+        import_fail(row, &errors, im->csv, a);
+        row->state = ROW_CANCELLED;
+    }
+}
+
 /* ---- a step ---- */
 
 struct step_row {
@@ -214,7 +231,8 @@ struct step_row {
     struct field_errors *errors; /* … why not */
 };
 struct step {
-    int64_t version; /* of the import that was read */
+    int64_t version;  /* of the import that was read */
+    const char *stop; /* why nothing more is booked; NULL: it goes on */
     struct step_row rows[IMPORT_STEP_MAX];
     int32_t count;
 };
@@ -258,6 +276,20 @@ static int price_next(struct command *cmd, struct store *store, const struct imp
     return err;
 }
 
+/* Nobody is there to book for whose account was disabled since, or is erased. */
+static int look_at_owner(struct command *cmd, struct store *store, const struct import *im,
+                         struct step *step) {
+    enum standing standing;
+    int64_t since_us;
+    int err = standing_of(store, executor_parser(cmd->executor), im->owner_id, cmd->arena,
+                          &standing, &since_us);
+    if (err == 0 && standing == STANDING_ERASED)
+        step->stop = "the account was erased";
+    else if (err == 0 && standing == STANDING_DISABLED && since_us > im->created_at_us)
+        step->stop = "the account was disabled";
+    return err;
+}
+
 /* What is known of those that are ordered; if none is any more, the price of the next. */
 static int load_step(struct command *cmd, struct store *store, int64_t now_us) {
     struct step *step = arena_new(cmd->arena, struct step);
@@ -277,7 +309,9 @@ static int load_step(struct command *cmd, struct store *store, int64_t now_us) {
         r->at = i;
         err = look_for(cmd, store, im, r);
     }
-    if (err == 0 && step->count == 0 && im->state == IMPORT_RUNNING)
+    if (err == 0 && im->state == IMPORT_RUNNING)
+        err = look_at_owner(cmd, store, im, step);
+    if (err == 0 && step->count == 0 && step->stop == NULL && im->state == IMPORT_RUNNING)
         err = price_next(cmd, store, im, now_us, step);
     return err;
 }
@@ -323,7 +357,9 @@ static void decide_step(const struct command *cmd, const struct decide_ctx *ctx,
         step->version != old->head.version)
         return; /* it comes again */
     struct import *im = import_edit(cmd, ctx, old, ret);
-    bool moved = false;
+    bool moved = step->stop != NULL;
+    if (step->stop != NULL)
+        stop_rows(im, str_from(step->stop), ctx->arena);
     for (int32_t i = 0; i < step->count; i++) {
         int32_t before = im->rows[step->rows[i].at].state;
         settle_row(cmd, ctx, im, &step->rows[i], ret);
@@ -375,13 +411,7 @@ static void decide_cancel(const struct command *cmd, const struct decide_ctx *ct
         return;
     }
     struct import *im = import_edit(cmd, ctx, old, ret);
-    im->state = IMPORT_CANCELLING;
-    for (int32_t i = 0; i < im->row_count; i++) {
-        if (im->rows[i].state != ROW_WAITING)
-            continue;
-        im->rows[i].state = ROW_CANCELLED;
-        im->rows[i].order = NULL;
-    }
+    stop_rows(im, STR_NONE, ctx->arena);
     maybe_end(im, ctx);
     tell(cmd, ctx, im, ret);
     answer(cmd, ctx, im, 200, ret);

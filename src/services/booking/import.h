@@ -9,7 +9,8 @@
  * nothing.
  *
  *   running → done            all rows are booked, valid (dry run) or failed
- *   running → cancelling → cancelled   no further row is begun; those that are ordered are booked
+ *   running → cancelling → cancelled   no further row is begun; those that are ordered are booked;
+ *                                      so it goes, too, once its account is disabled
  *
  * What a row wanted is forgotten once it is settled: the booking has it. Bounded: IMPORT_ROWS_MAX
  * rows, IMPORT_BYTES_MAX bytes, IMPORTS_OPEN_MAX of one account under way, IMPORT_ERRORS_MAX

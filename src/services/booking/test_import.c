@@ -471,6 +471,47 @@ static void test_erased(void **unused) {
     town_free(t);
 }
 
+/* The rest of an import whose account is disabled meanwhile is not booked, and says why; news from
+ * before it was sent is no matter. */
+static void disable(struct town *t, bool disabled, int64_t at_us) {
+    struct ev_account said = {.user_id = t->customer.user_id,
+                              .name = STR("Asha"),
+                              .email = STR("asha@example.com"),
+                              .role = ROLE_CUSTOMER,
+                              .disabled = disabled};
+    struct event e = {.id = house_id(t->h, "evt"),
+                      .type = STR(EV_ACCOUNT_CHANGED),
+                      .key = said.user_id,
+                      .at_us = at_us,
+                      .data = schema_text(&ev_account_schema, &said, S_STORE, &t->h->arena)};
+    assert_int_equal(t->h->bus->ops->publish(t->h->bus, &e, confirmed, NULL), 0);
+    house_settle(t->h);
+}
+
+static void test_disabled(void **unused) {
+    (void)unused;
+    struct town *t = town_new(31);
+    struct house_answer a = send_as(t, t->customer, many(t, 90), "text/csv", "", NULL);
+    const char *id = member(t, a, "id");
+    house_advance(t->h, 100000);
+    disable(t, true, t->h->now_us);
+    a = ended(t, a);
+    assert_true(has(a, "\"state\":\"cancelled\"") && has(a, "\"ordered\":0") &&
+                has(a, "\"waiting\":0"));
+    int made = bookings(t, t->customer);
+    assert_true(made > 0 && made < 90);
+    assert_true(has(a, format(t, "\"booked\":%d,", made)));
+    assert_true(has(get(t, id, "/rows?state=cancelled"), "the account was disabled"));
+    disable(t, false, t->h->now_us);
+    house_advance(t->h, 60 * US_PER_S);
+    assert_int_equal(bookings(t, t->customer), made);
+    disable(t, true, t->h->now_us);
+    house_advance(t->h, US_PER_S);
+    a = ended(t, csv(t, HEAD "a," GOOD "\n")); /* he is enabled; that is on its way */
+    assert_true(has(a, "\"state\":\"done\"") && has(a, "\"booked\":1"));
+    town_free(t);
+}
+
 static void test_kept_a_month(void **unused) {
     (void)unused;
     struct town *t = town_new(25);
@@ -493,6 +534,6 @@ int main(void) {
         cmocka_unit_test(test_refused_files), cmocka_unit_test(test_bad_rows),
         cmocka_unit_test(test_hostile),       cmocka_unit_test(test_random),
         cmocka_unit_test(test_excel),         cmocka_unit_test(test_erased),
-        cmocka_unit_test(test_kept_a_month)};
+        cmocka_unit_test(test_disabled),      cmocka_unit_test(test_kept_a_month)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
