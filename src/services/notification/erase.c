@@ -21,17 +21,10 @@ static enum eraser_verdict judge_entry(void *state, struct str user_id, struct a
     return ERASE_WRITE;
 }
 
-/* What webhooks of others were told of his bookings; what is still to be told goes with its days.
- */
-static enum eraser_verdict judge_delivery(void *state, struct str user_id, struct arena *a) {
-    const struct delivery *d = state;
-    (void)user_id;
-    (void)a;
-    return d->state != DELIVERY_PENDING ? ERASE_REMOVE : ERASE_KEEP;
-}
-
+/* Of deliveries first those to him, then what webhooks of others were told of his bookings, or are
+ * still to be told: a message is a copy of the booking as it was. */
 static const struct eraser_target targets[] = {
-    {&delivery_aggregate, 1, NULL, NULL},   {&delivery_aggregate, -1, NULL, judge_delivery},
+    {&delivery_aggregate, 1, NULL, NULL},   {&delivery_aggregate, -1, NULL, NULL},
     {&webhook_aggregate, 0, NULL, NULL},    {&inbox_aggregate, -1, NULL, judge_entry},
     {&recipient_aggregate, -1, NULL, NULL}, /* what an event of before has made anew */
 };
@@ -44,5 +37,8 @@ const struct eraser notification_eraser = {&erasure_aggregate, &erasure_begin, t
                                            COUNT_OF(targets)};
 
 void notification_on_erased(struct event_turn *t, const void *data) {
-    eraser_take(t, data, &erasure_begin);
+    const struct ev_erased *said = data;
+    eraser_take(t, said, &erasure_begin);
+    if (said->user_id.p != NULL) /* else nobody's */
+        webhooks_on_erased(t, said);
 }

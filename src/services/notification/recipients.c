@@ -9,6 +9,7 @@
 #include "base/timestamp.h"
 #include "base/zone.h"
 #include "services/notification/internal.h"
+#include "services/notification/webhooks.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -161,6 +162,7 @@ void on_recipient_account(struct event_turn *t, const void *data) {
                             .account_us = t->event->at_us,
                             .chosen = said->role == ROLE_CUSTOMER};
     event_command(t, &recipient_account, said->user_id, r);
+    webhooks_on_account(t, said);
 }
 
 /* ---- what is to be told ---- */

@@ -481,6 +481,118 @@ static void test_events_of_nobody(void **state) {
     kit_free(k);
 }
 
+/* ---- a webhook and its owner ---- */
+
+static void account_becomes(struct kit *k, struct str user_id, int32_t role, bool disabled) {
+    const struct ev_account a = {.user_id = user_id, .role = role, .disabled = disabled};
+    house_advance(k->h, US_PER_S);
+    kit_publish(k, kit_event_of(k, EV_ACCOUNT_CHANGED, user_id, &ev_account_schema, &a));
+    house_settle(k->h);
+}
+
+static int32_t told_of_one(struct kit *k, struct pillar *b, struct str customer) {
+    int32_t before = b->count;
+    struct ev_booking booking = kit_booking(k, customer);
+    kit_tell(k, EV_BOOKING_REQUESTED, &booking);
+    house_advance(k->h, US_PER_S);
+    return b->count - before;
+}
+
+static void test_owner_not_what_he_was(void **state) {
+    (void)state;
+    struct pillar b;
+    struct kit *k = kit_with_box(&b, 200);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    struct identity boss = house_who(k->h, ROLE_ADMIN, NULL);
+    struct identity other = house_who(k->h, ROLE_ADMIN, NULL);
+    make_webhook(k, who, "{\"url\":\"https://a.example/1\"}");
+    struct str of_boss = make_webhook(k, boss, "{\"url\":\"https://a.example/2\"}");
+    make_webhook(k, other, "{\"url\":\"https://a.example/3\"}");
+    assert_int_equal(told_of_one(k, &b, who.user_id), 3);
+    account_becomes(k, boss.user_id, ROLE_ADMIN, false); /* his name, say */
+    assert_int_equal(told_of_one(k, &b, who.user_id), 3);
+    account_becomes(k, boss.user_id, ROLE_CUSTOMER, false);
+    assert_int_equal(told_of_one(k, &b, who.user_id), 2);
+    boss.role = ROLE_CUSTOMER;
+    assert_int_equal(webhook_of(k, boss, of_boss).status, 404);
+    assert_true(kit_has(webhook_of(k, other, of_boss).body, "no admin's any more"));
+    account_becomes(k, who.user_id, ROLE_CUSTOMER, true);
+    assert_int_equal(told_of_one(k, &b, who.user_id), 1);
+    kit_crash(k); /* it is not only memory that knows */
+    assert_int_equal(told_of_one(k, &b, who.user_id), 1);
+    account_becomes(k, other.user_id, ROLE_ADMIN, true);
+    assert_int_equal(told_of_one(k, &b, who.user_id), 0);
+    kit_free(k);
+}
+
+static void erase_account(struct kit *k, struct str user_id) {
+    const struct ev_erased gone = {.user_id = user_id, .role = ROLE_CUSTOMER};
+    kit_publish(k, kit_event_of(k, EV_ACCOUNT_ERASED, user_id, &ev_erased_schema, &gone));
+    house_settle(k->h);
+}
+
+static void test_owner_erased(void **state) {
+    (void)state;
+    struct pillar b;
+    struct kit *k = kit_with_box(&b, 200);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    for (int32_t i = 0; i < 3; i++)
+        make_webhook(k, who, "{\"url\":\"https://a.example/1\"}");
+    make_webhook(k, house_who(k->h, ROLE_CUSTOMER, NULL), "{\"url\":\"https://a.example/2\"}");
+    assert_int_equal(k->n->webhook_count, 4);
+    erase_account(k, who.user_id);
+    assert_int_equal(k->n->webhook_count, 1);
+    assert_int_equal(told_of_one(k, &b, who.user_id), 0);
+    kit_crash(k);
+    assert_int_equal(k->n->webhook_count, 1);
+    kit_free(k);
+}
+
+/* What another's webhook has not taken yet is not sent any more, if the erased one is named in it.
+ */
+static void test_erased_not_sent(void **state) {
+    (void)state;
+    struct pillar b;
+    struct kit *k = kit_with_box(&b, 500);
+    struct str who = house_id(k->h, "usr"), other = house_id(k->h, "usr");
+    make_webhook(k, house_who(k->h, ROLE_ADMIN, NULL), "{\"url\":\"https://a.example/1\"}");
+    for (int32_t i = 0; i < 2; i++) {
+        struct ev_booking booking = kit_booking(k, i == 0 ? who : other);
+        booking.view =
+            arena_printf(&k->h->arena, "{\"customer_id\":\"%.*s\"}", STR_ARG(booking.customer_id));
+        kit_tell(k, EV_BOOKING_REQUESTED, &booking);
+        house_advance(k->h, US_PER_S);
+    }
+    assert_int_equal(b.count, 2);
+    erase_account(k, who);
+    house_advance(k->h, 2 * US_PER_S);
+    b.status = 200;
+    house_advance(k->h, HOUR_S * US_PER_S);
+    assert_int_equal(b.count, 3);
+    assert_non_null(strstr(b.posts[2].body, other.p));
+    kit_free(k);
+}
+
+/* By hand is now: not when it would have been tried anyway. */
+static void test_again_at_once(void **state) {
+    (void)state;
+    struct pillar b;
+    struct kit *k = kit_with_box(&b, 500);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+    make_webhook(k, who, "{\"url\":\"https://a.example/1\"}");
+    assert_int_equal(told_of_one(k, &b, who.user_id), 1);
+    for (int32_t i = 0; i < 40; i++)
+        house_advance(k->h, 60 * US_PER_S);
+    int32_t before = b.count;
+    assert_int_equal(before, 5); /* the next one in two hours */
+    const char *path = arena_printf(&k->h->arena, "/v1/deliveries/%s/retry", b.posts[0].id).p;
+    struct house_request again = {.method = "POST", .path = path, .who = who};
+    assert_int_equal(house_call(k->h, &again).status, 202);
+    house_advance(k->h, US_PER_S);
+    assert_int_equal(b.count, before + 1);
+    kit_free(k);
+}
+
 /* ---- who wants what ---- */
 
 static void register_account(struct kit *k, struct str user_id, int32_t role) {
@@ -796,6 +908,10 @@ int main(void) {
         cmocka_unit_test(test_events_that_come_again),
         cmocka_unit_test(test_numbers_leave_masked),
         cmocka_unit_test(test_events_of_nobody),
+        cmocka_unit_test(test_owner_not_what_he_was),
+        cmocka_unit_test(test_owner_erased),
+        cmocka_unit_test(test_erased_not_sent),
+        cmocka_unit_test(test_again_at_once),
         cmocka_unit_test(test_preferences),
         cmocka_unit_test(test_chosen_early),
         cmocka_unit_test(test_bad_preferences),

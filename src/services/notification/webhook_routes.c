@@ -12,7 +12,7 @@ static const struct webhook *his_webhook(struct call *c) {
     const struct webhook *w = call_state(c, &webhook_aggregate, c->params[0]);
     if (w == NULL)
         return NULL;
-    if (str_eq(w->owner_id, c->who.user_id) || (w->all && c->who.role == ROLE_ADMIN))
+    if (webhook_is_of(w, &c->who))
         return w;
     call_problem(c, PROBLEM_NOT_FOUND, "there is no such webhook");
     return NULL;
@@ -188,6 +188,7 @@ static void again_decide(const struct command *cmd, const struct decide_ctx *ctx
                          empty ? "what it was made of is not kept any more" : "a try is under way");
         return;
     }
+    d->next_us = ctx->now_us; /* who asks for it waits for no backoff */
     delivery_begin_life(d, ctx->now_us);
     decision_state(ret, cmd, old, d);
     answer_delivery(ctx, d, ret);

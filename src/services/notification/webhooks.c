@@ -388,10 +388,13 @@ static void create_decide(const struct command *cmd, const struct decide_ctx *ct
     answer(cmd, ctx, w, 201, w->secret, ret);
 }
 
+bool webhook_is_of(const struct webhook *w, const struct identity *who) {
+    return w->all ? who->role == ROLE_ADMIN : str_eq(w->owner_id, who->user_id);
+}
+
 /* Somebody else's is not found. */
 static bool is_his(const struct command *cmd, const struct webhook *w, struct decision *ret) {
-    bool his = w != NULL &&
-               (str_eq(w->owner_id, cmd->who.user_id) || (w->all && cmd->who.role == ROLE_ADMIN));
+    bool his = w != NULL && webhook_is_of(w, &cmd->who);
     if (!his)
         decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such webhook");
     return his;
@@ -454,6 +457,58 @@ const struct command_type webhook_create = {.name = "webhook.create",
 const struct command_type webhook_change = WEBHOOK_COMMAND("webhook.change", change_decide);
 const struct command_type webhook_rotate = WEBHOOK_COMMAND("webhook.rotate", rotate_decide);
 const struct command_type webhook_remove = WEBHOOK_COMMAND("webhook.remove", remove_decide);
+
+/* ---- what becomes of its owner ---- */
+
+struct orphaned {
+    bool erased; /* its owner is; else: not what he was any more */
+};
+
+static void orphaned_decide(const struct command *cmd, const struct decide_ctx *ctx,
+                            const void *old, struct decision *ret) {
+    const struct orphaned *args = cmd->args;
+    const struct webhook *before = old;
+    if (before == NULL || (!args->erased && before->status != WEBHOOK_ENABLED))
+        return;
+    if (args->erased) {
+        ret->remove = true;
+        return;
+    }
+    struct webhook *w = edit(cmd, ctx, old, ret);
+    w->status = WEBHOOK_DISABLED;
+    w->status_reason = STR("its owner's account was disabled, or is no admin's any more");
+    if (w->all)
+        decision_audit(ret, cmd, ctx, "webhook.orphaned", old, w, NULL);
+}
+static const struct command_type webhook_orphaned =
+    WEBHOOK_COMMAND("webhook.orphaned", orphaned_decide);
+
+static void orphan(struct event_turn *t, const char *id, bool erased) {
+    struct orphaned *args = arena_new(t->arena, struct orphaned);
+    args->erased = erased;
+    event_command_once(t, &webhook_orphaned, arena_str(t->arena, str_from(id)), args);
+}
+
+void webhooks_on_account(struct event_turn *t, const struct ev_account *said) {
+    const struct notification_service *n = t->service;
+    for (int32_t i = 0; i < n->webhook_count; i++) {
+        const struct webhook_known *k = &n->webhooks[i];
+        bool too_much = k->all && said->role != ROLE_NONE && said->role != ROLE_ADMIN;
+        if (str_is(said->user_id, k->owner_id) && (said->disabled || too_much))
+            orphan(t, k->id, false);
+    }
+}
+
+/* Forgotten at once: the store's are the eraser's too, and it may be there first. */
+void webhooks_on_erased(struct event_turn *t, const struct ev_erased *said) {
+    struct notification_service *n = t->service;
+    for (int32_t i = n->webhook_count - 1; i >= 0; i--) {
+        if (!str_is(said->user_id, n->webhooks[i].owner_id))
+            continue;
+        orphan(t, n->webhooks[i].id, true);
+        n->webhooks[i] = n->webhooks[--n->webhook_count];
+    }
+}
 
 /* ---- one that takes nothing any more ---- */
 

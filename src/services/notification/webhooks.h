@@ -53,6 +53,12 @@ int webhooks_read(struct notification_service *n, struct store *store);
 void webhooks_follow(struct notification_service *n, struct store *store, int64_t now_us);
 /* A delivery for each that is to hear of the event. */
 void webhooks_add(struct event_turn *t, const struct ev_booking *b);
+/* Of one whose account is disabled, or no admin's any more: what he may not hear of, he does not.
+ */
+void webhooks_on_account(struct event_turn *t, const struct ev_account *said);
+void webhooks_on_erased(struct event_turn *t, const struct ev_erased *said);
+/* May WHO see and change it? What hears of everybody is the admins', whoever made it. */
+bool webhook_is_of(const struct webhook *w, const struct identity *who);
 void on_webhook_exhausted(struct event_turn *t, const void *data);
 
 extern const struct command_type webhook_create, webhook_change, webhook_remove, webhook_rotate;
