@@ -124,6 +124,7 @@ function writeList(shots: Shot[]): void {
 }
 
 test('every page, light and dark, on a phone and at a desk', async ({ browser, server }) => {
+  expect(server.hasStreets, 'the maps would be empty: make streets').toBe(true)
   const empty = new Server([], false)
   await empty.start()
   try {

@@ -188,18 +188,19 @@ const Row = memo(function Row({ booking, y, chosen, selected, now, acts, place, 
       </span>
       <span className="flex items-baseline gap-2 text-sm">
         <bdi className="figures font-medium">{booking.code}</bdi>
-        <StateWord state={booking.state} driver={booking.driver} className="min-w-0 grow truncate" />
-        {need === 'unassigned-late' && (
-          <span className="font-medium text-bad">
+        {need === 'unassigned-late' ? (
+          <span className="min-w-0 grow truncate font-medium text-bad">
             !{' '}
             {t('dispatch.waiting', { since: moment(booking.pickup_window?.from ?? booking.created_at, now) })}
           </span>
+        ) : (
+          <StateWord state={booking.state} driver={booking.driver} className="min-w-0 grow truncate" />
         )}
-        {need === 'late' && <span className="font-medium text-bad">! {t('dispatch.late')}</span>}
+        {need === 'late' && <span className="shrink-0 font-medium text-bad">! {t('dispatch.late')}</span>}
         {booking.state === 'scheduled' && booking.dispatch_at && (
-          <span className="figures text-quiet">{moment(booking.dispatch_at, now)}</span>
+          <span className="figures shrink-0 text-quiet">{moment(booking.dispatch_at, now)}</span>
         )}
-        {need === 'none' && eta && <span className="figures text-quiet">{moment(eta, now)}</span>}
+        {need === 'none' && eta && <span className="figures shrink-0 text-quiet">{moment(eta, now)}</span>}
       </span>
       <span className="truncate text-sm text-quiet">
         <Way
