@@ -8,8 +8,11 @@
  */
 #include "services/booking/early.h"
 
+#include "base/check.h"
 #include "base/err.h"
 #include "services/booking/schedule.h"
+
+#include <string.h>
 
 int64_t early_search_at(const struct booking_service *s, const struct booking *b, int64_t eta_s) {
     int64_t near_us = s->o.schedule_lead_us / 2, ahead_us = 0;
@@ -46,9 +49,10 @@ static const struct command_type booking_begin_early = {
 
 /* ---- looking around ---- */
 
-/* True: B was one that waits, and has been looked at. */
+/* True: B could begin now already if somebody had far to come, and has been looked at. */
 static bool look(struct booking_service *s, const struct booking *b, int64_t now_us) {
-    if (b->state != BOOKING_SCHEDULED)
+    int64_t ahead_max_us = s->o.schedule_lead_max_us - s->o.schedule_lead_us;
+    if (b->state != BOOKING_SCHEDULED || b->dispatch_at_us - ahead_max_us > now_us)
         return false;
     int64_t eta_s =
         booking_pickup_eta_s(s, place_point(&b->stops[0].place), (enum vehicle)b->vehicle);
@@ -58,19 +62,42 @@ static bool look(struct booking_service *s, const struct booking *b, int64_t now
     return true;
 }
 
-/* The latest first: what is nearer to its time than anybody's way is begins by itself. */
+/* The first of DOCS, which lie by wake-up and id, behind that which was read last. */
+static int32_t turn_of(const struct early_turn *t, const struct store_doc *docs, int32_t count) {
+    const struct str id = {t->id, t->id_len};
+    for (int32_t i = 0; i < count; i++) {
+        if (docs[i].wake_at_us > t->wake_at_us ||
+            (docs[i].wake_at_us == t->wake_at_us && str_cmp(docs[i].id, id) > 0))
+            return i;
+    }
+    return 0;
+}
+
+static void keep_turn(struct early_turn *t, const struct store_doc *doc) {
+    CHECK(doc->id.len <= sizeof t->id);
+    t->wake_at_us = doc->wake_at_us;
+    t->id_len = doc->id.len;
+    memcpy(t->id, doc->id.p, doc->id.len);
+}
+
+/* In turn, so that each is looked at in time however many there are. */
 static void look_around(struct booking_service *s, struct store *writer, struct json_parser *parser,
                         int64_t now_us, struct arena *a) {
     struct store_doc *docs;
-    int32_t count, looks = 0;
+    int32_t count, looks = 0, reads = 0;
     int64_t until_us = now_us + s->o.schedule_lead_max_us - s->o.schedule_lead_us;
     if (writer->ops->due(writer, &booking_collection, until_us, EARLY_PAGE_MAX, a, &docs, &count) <
         0)
         return;
-    for (int32_t i = count - 1; i >= 0 && looks < EARLY_LOOKS_MAX; i--) {
+    int32_t first = turn_of(&s->early_turn, docs, count);
+    for (int32_t n = 0; n < count && looks < EARLY_LOOKS_MAX && reads < EARLY_READS_MAX; n++) {
+        const struct store_doc *doc = &docs[(first + n) % count];
         void *state;
-        if (docs[i].wake_at_us > now_us &&
-            aggregate_get(&booking_aggregate, writer, parser, docs[i].id, a, &state) == 0)
+        if (doc->wake_at_us <= now_us)
+            continue;
+        reads++;
+        keep_turn(&s->early_turn, doc);
+        if (aggregate_get(&booking_aggregate, writer, parser, doc->id, a, &state) == 0)
             looks += look(s, state, now_us);
     }
 }

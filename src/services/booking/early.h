@@ -6,8 +6,9 @@
 #include "services/booking/internal.h"
 
 #define EARLY_LOOK_US (60 * US_PER_S) /* from one look around to the next */
-#define EARLY_LOOKS_MAX 32            /* bookings a look: what is beyond begins at its time */
-#define EARLY_PAGE_MAX 256            /* bookings whose wake-ups come first are looked through */
+#define EARLY_LOOKS_MAX 32  /* drivers' ways a look; the next bookings have the next turn */
+#define EARLY_READS_MAX 256 /* bookings read for that, some of which wait for longer */
+#define EARLY_PAGE_MAX 2048 /* of those whose wake-ups come first */
 
 /* When the search for B, which waits, begins if the nearest free driver takes ETA_S to its pickup
  * (I64_ABSENT: nobody knows). Pure. */

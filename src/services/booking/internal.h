@@ -30,6 +30,13 @@ struct open_keys {
 };
 void open_keys_tick(struct open_keys *k, struct store *store, int64_t now_us);
 
+/* Which booking was looked at last for whether its search must begin early. */
+struct early_turn {
+    int64_t wake_at_us;
+    size_t id_len;
+    char id[STORE_ID_MAX];
+};
+
 struct booking_service {
     struct booking_options o; /* defaults filled in */
     struct shelf tariffs;
@@ -42,6 +49,7 @@ struct booking_service {
     struct histogram assigned_after; /* from the request to its driver */
     int64_t next_prune_us;           /* executor thread */
     int64_t early_next_us;           /* executor thread: early_tick */
+    struct early_turn early_turn;    /* executor thread */
     struct executor *executor;       /* NULL: nothing begins early */
     int64_t erase_next_us;           /* executor thread: eraser_tick */
     struct retention standing_kept;  /* executor thread */

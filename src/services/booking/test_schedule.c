@@ -194,6 +194,48 @@ static void test_in_time_for_who_is_far(void **unused) {
     town_free(t);
 }
 
+/* By WHO, for IN_US from now on, to be fetched at LAT. */
+static const char *book_at(struct town *t, struct identity who, int64_t in_us, const char *lat) {
+    int64_t from_us = t->h->now_us + in_us;
+    struct house_answer q = ask(t, who, "POST", "/v1/quotes",
+                                format(t,
+                                       "{\"stops\":[{\"lat\":%s,\"lng\":11.9746},"
+                                       "{\"lat\":57.6969,\"lng\":11.9865}],\"vehicle\":\"van\",%s}",
+                                       lat, window(t, from_us, from_us + HOUR_US)));
+    assert_int_equal(q.status, 201);
+    struct house_answer b =
+        ask(t, who, "POST", "/v1/bookings", format(t, "{\"quote_id\":\"%s\"}", member(t, q, "id")));
+    assert_int_equal(b.status, 201);
+    return member(t, b, "id");
+}
+
+static bool requested(struct town *t, const char *id) {
+    return has(ask(t, t->staff, "GET", format(t, "/v1/bookings/%s", id), NULL),
+               "\"state\":\"requested\"");
+}
+
+/* However many are near their time, who has far to come is looked for in time: the first as well as
+ * the last; and what waits for its reminder takes nobody's turn. */
+static void test_each_has_its_turn(void **unused) {
+    (void)unused;
+    struct town *t = town_new(12);
+    const char *near[40], *first, *last;
+    t->fleet.free = true;
+    first = book_at(t, t->customer, 59 * MIN_US, "57.79");
+    for (size_t i = 0; i < COUNT_OF(near); i++) {
+        near[i] = book_at(t, t->customer, 60 * MIN_US, "57.7089");
+        book_at(t, t->other, 3 * HOUR_US, "57.7089"); /* reminded in an hour */
+    }
+    last = book_at(t, t->customer, 61 * MIN_US, "57.79");
+    for (int i = 0; i < 41; i++)
+        house_advance(t->h, MIN_US);
+    for (size_t i = 0; i < COUNT_OF(near); i++)
+        assert_false(requested(t, near[i]));
+    assert_true(requested(t, first));
+    assert_true(requested(t, last));
+    town_free(t);
+}
+
 static void test_nobody_comes(void **unused) {
     (void)unused;
     struct town *t = town_new(4);
@@ -401,6 +443,7 @@ int main(void) {
         cmocka_unit_test(test_price_of_its_time),
         cmocka_unit_test(test_its_time_comes),
         cmocka_unit_test(test_in_time_for_who_is_far),
+        cmocka_unit_test(test_each_has_its_turn),
         cmocka_unit_test(test_nobody_comes),
         cmocka_unit_test(test_crash_between),
         cmocka_unit_test(test_another_time),
