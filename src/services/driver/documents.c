@@ -316,6 +316,8 @@ static void decide_submit(const struct command *cmd, const struct decide_ctx *ct
                           const void *state, struct decision *ret) {
     const struct submit_args *args = cmd->args;
     const struct driver *old = state;
+    if (driver_gone(cmd, old, ret))
+        return;
     struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_make(cmd, ctx, ret);
     if (old == NULL)
         d->name = arena_str(ctx->arena, cmd->who.name);
@@ -430,6 +432,8 @@ static void decide_review(const struct command *cmd, const struct decide_ctx *ct
     static const char *const members[] = {"documents", "status", "status_reason", "duty", NULL};
     const struct review_args *args = cmd->args;
     const struct driver *old = state;
+    if (driver_gone(cmd, old, ret))
+        return;
     int32_t at = old != NULL ? find(old, args->document_id) : -1;
     if (at < 0) {
         decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such document");

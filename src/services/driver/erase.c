@@ -23,8 +23,11 @@ static void forget_decide(const struct command *cmd, const struct decide_ctx *ct
     struct driver *d = driver_edit(cmd, ctx, state, ret);
     d->name = d->phone = d->status_reason = STR_NONE;
     d->account_at_us = args->at_us;
-    d->disabled = true;
+    d->disabled = d->erased = true;
     d->status = STATUS_SUSPENDED;
+    if (d->vehicle != NULL)
+        d->vehicle->plate = STR_NONE;
+    driver_off_duty(d, "the account was erased", cmd, ctx, ret); /* an open offer is given back */
     if (d->duty != DUTY_OFF)
         driver_set_duty(d, DUTY_OFF, cmd, ctx, ret);
     d->vehicle = NULL;

@@ -150,6 +150,13 @@ void driver_off_duty(struct driver *d, const char *why, const struct command *cm
     driver_set_duty(d, DUTY_OFF, cmd, ctx, ret);
 }
 
+bool driver_gone(const struct command *cmd, const struct driver *d, struct decision *ret) {
+    if (d == NULL || !d->erased)
+        return false;
+    decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such driver: he was erased");
+    return true;
+}
+
 static void decide_account(const struct command *cmd, const struct decide_ctx *ctx,
                            const void *state, struct decision *ret) {
     const struct account_args *args = cmd->args;
@@ -157,7 +164,7 @@ static void decide_account(const struct command *cmd, const struct decide_ctx *c
     const struct driver *old = state;
     if (old == NULL && account->role != ROLE_DRIVER)
         return;
-    if (old != NULL && args->at_us < old->account_at_us)
+    if (old != NULL && (old->erased || args->at_us < old->account_at_us))
         return; /* older news than we have */
     struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_make(cmd, ctx, ret);
     d->account_at_us = args->at_us;
@@ -189,6 +196,8 @@ static void decide_status(const struct command *cmd, const struct decide_ctx *ct
         return;
     }
     const struct driver *old = state;
+    if (driver_gone(cmd, old, ret))
+        return;
     int32_t status = body->status == 1 ? STATUS_APPROVED : STATUS_SUSPENDED;
     if (old->status == status && str_eq(old->status_reason, body->reason)) {
         driver_answer(cmd, ctx, old, ret);

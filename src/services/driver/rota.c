@@ -189,6 +189,8 @@ static void decide_schedule(const struct command *cmd, const struct decide_ctx *
         decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such driver");
         return;
     }
+    if (driver_gone(cmd, old, ret))
+        return;
     bool his = args->by_staff || !s->o.shifts_required;
     if (!his && (old != NULL ? !same_shifts(old, args->body) : args->body->shift_count > 0)) {
         decision_problem(ret, cmd, PROBLEM_FORBIDDEN, "your shifts are set by the office");

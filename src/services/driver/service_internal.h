@@ -150,6 +150,8 @@ void driver_answer(const struct command *cmd, const struct decide_ctx *ctx, cons
                    struct decision *ret);
 /* Where drivers are approved by themselves: D is, if nothing more is asked of him. vehicles.c */
 void driver_approve(const struct command *cmd, const struct decide_ctx *ctx, struct driver *d);
+/* D (NULL: none) is erased, so nobody changes him any more: answered. profile.c */
+bool driver_gone(const struct command *cmd, const struct driver *d, struct decision *ret);
 /* Off duty at once, or after the booking under way. An open offer is given back; its claim stays
  * until the booking has said so. */
 void driver_off_duty(struct driver *d, const char *why, const struct command *cmd,

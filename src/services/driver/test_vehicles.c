@@ -316,6 +316,34 @@ static void test_what_the_office_may_not(void **state) {
     rig_free(r);
 }
 
+/* Who is erased while he is asked gives the offer back at once, and is nobody whom the office could
+ * bring back by what it adds to him. */
+static void test_erased(void **state) {
+    (void)state;
+    struct rig *r = rig_new(9);
+    const char *user = rig_driver(r, "van", 57.7, 11.97);
+    const char *his = arena_printf(&r->arena, "/v1/drivers/%s", rig_driver_id(r, user)).p;
+    const char *rota = arena_printf(&r->arena, "%s/schedule", his).p;
+    struct ev_booking b = rig_booking(r, VEHICLE_VAN, 57.7, 11.97);
+    claim(r, user, &b);
+    struct ev_erased gone = {.user_id = str_from(user)};
+    rig_say(r, EV_ACCOUNT_ERASED, gone.user_id, &ev_erased_schema, &gone);
+    assert_int_equal(rig_count(r, EV_DRIVER_DROPPED), 1);
+    const struct ev_claim *dropped = rig_last(r, EV_DRIVER_DROPPED);
+    assert_true(dropped->driver_name.p == NULL && dropped->plate.p == NULL);
+    const struct driver *d = rig_stored(r, user);
+    assert_true(d->duty == DUTY_OFF && d->status == STATUS_SUSPENDED && d->vehicle_count == 0);
+    int32_t noted = r->audit_count;
+    rig_expect(r, 404, ROLE_ADMIN, NULL, "POST", office_path(r, user, -1), BIKE);
+    rig_expect(r, 404, ROLE_ADMIN, NULL, "PATCH", his, "{\"status\":\"approved\"}");
+    rig_expect(r, 404, ROLE_ADMIN, NULL, "PUT", rota,
+               "{\"shifts\":[{\"day\":\"mon\",\"from\":\"08:00\",\"to\":\"17:00\"}]}");
+    rig_expect(r, 404, ROLE_DRIVER, user, "POST", VEHICLES, BIKE); /* a token that still holds */
+    assert_int_equal(rig_stored(r, user)->head.version, d->head.version);
+    assert_int_equal(r->audit_count, noted);
+    rig_free(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_use_change_remove),
@@ -326,6 +354,7 @@ int main(void) {
         cmocka_unit_test(test_roster_knows_the_capacity),
         cmocka_unit_test(test_the_office),
         cmocka_unit_test(test_what_the_office_may_not),
+        cmocka_unit_test(test_erased),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

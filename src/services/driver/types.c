@@ -136,6 +136,7 @@ static const struct schema_field driver_fields[] = {
     {"phone", S_STR, KEPT(driver, phone)},
     {"account_at", S_TIME, KEPT(driver, account_at_us)},
     {"disabled", S_BOOL, KEPT(driver, disabled)},
+    {"erased", S_BOOL, KEPT(driver, erased)},
     {"status", S_ENUM, KEPT(driver, status), .names = driver_status_names},
     {"status_reason", S_STR, KEPT(driver, status_reason)},
     {"duty", S_ENUM, KEPT(driver, duty), .names = duty_names},

@@ -94,6 +94,7 @@ struct driver {
     struct str user_id, name, phone; /* name and phone may be absent until auth has told */
     int64_t account_at_us;           /* of the newest account event taken in */
     bool disabled;                   /* the account is, or is no driver's any more */
+    bool erased;                     /* … for good: nobody changes him any more */
     int32_t status;                  /* enum driver_status */
     struct str status_reason;
     int32_t duty;                   /* enum duty; changed by driver_set_duty */

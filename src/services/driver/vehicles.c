@@ -117,6 +117,8 @@ static void decide_profile(const struct command *cmd, const struct decide_ctx *c
                            const void *state, struct decision *ret) {
     const struct driver_vehicle *body = &((const struct profile_body *)cmd->args)->vehicle;
     const struct driver *old = state;
+    if (driver_gone(cmd, old, ret))
+        return;
     if (old != NULL && as_said(old->vehicle, body)) {
         driver_answer(cmd, ctx, old, ret);
         return;
@@ -195,6 +197,8 @@ static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, 
         decision_problem(ret, cmd, PROBLEM_NOT_FOUND, "there is no such driver");
         return;
     }
+    if (driver_gone(cmd, old, ret))
+        return;
     if (old != NULL && old->vehicle_count == VEHICLES_MAX) {
         decision_problem(ret, cmd, PROBLEM_TOO_MANY_VEHICLES,
                          "there are %d vehicles already: remove one first", VEHICLES_MAX);
@@ -217,6 +221,8 @@ static struct driver *edit_one(const struct command *cmd, const struct decide_ct
                                const void *state, struct driver_vehicle **ret_vehicle,
                                struct decision *ret) {
     const struct vehicle_args *args = cmd->args;
+    if (driver_gone(cmd, state, ret))
+        return NULL;
     struct driver *d = state != NULL ? driver_edit(cmd, ctx, state, ret) : NULL;
     *ret_vehicle = d != NULL ? find(d, args->id) : NULL;
     if (*ret_vehicle != NULL)
