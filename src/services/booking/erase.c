@@ -79,9 +79,11 @@ static void erase_stops(struct booking *b) {
     }
 }
 
-/* What people have typed. */
+/* What people have typed. Of the goods remains what they weigh, and what they need. */
 static void erase_words(struct booking *b, struct arena *a) {
     b->notes = b->reason = STR_NONE;
+    for (int32_t i = 0; i < b->goods_count; i++)
+        b->goods[i].name = STR("-"); /* there is always one */
     if (b->rating != NULL)
         b->rating->comment = STR_NONE;
     for (int32_t i = 0; i < b->timeline_count; i++) {

@@ -202,11 +202,36 @@ static void test_tariff_capacity(void **unused) {
     town_free(t);
 }
 
+/* What he calls his things is his own word. */
+static void test_erased(void **unused) {
+    (void)unused;
+    struct town *t = town_new(26);
+    struct house_answer q = quote(t, GOODS(SOFA));
+    struct house_answer b = ask(t, t->customer, "POST", "/v1/bookings",
+                                format(t, "{\"quote_id\":\"%s\"}", id_of_class(t, q, "van")));
+    assert_int_equal(b.status, 201);
+    t->booking = member(t, b, "id");
+    assert_int_equal(act(t, t->customer, "cancel", "{}").status, 200);
+    struct ev_erased said = {.user_id = t->customer.user_id};
+    struct event e = {.id = house_id(t->h, "evt"),
+                      .type = STR(EV_ACCOUNT_ERASED),
+                      .key = said.user_id,
+                      .at_us = t->h->now_us,
+                      .data = schema_text(&ev_erased_schema, &said, S_STORE, &t->h->arena)};
+    assert_int_equal(t->h->bus->ops->publish(t->h->bus, &e, confirmed, NULL), 0);
+    house_settle(t->h);
+    house_advance(t->h, 10 * US_PER_S);
+    b = ask(t, t->staff, "GET", format(t, "/v1/bookings/%s", t->booking), NULL);
+    assert_true(b.status == 200 && has(b, "\"weight_g\":70000") && !has(b, "Sofa"));
+    town_free(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_load),       cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_quotes_fit), cmocka_unit_test(test_bad_goods),
         cmocka_unit_test(test_booked),     cmocka_unit_test(test_tariff_capacity),
+        cmocka_unit_test(test_erased),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
