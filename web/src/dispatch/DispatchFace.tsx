@@ -145,6 +145,8 @@ export function Component() {
     if (next) set({ job: next.id, vehicle: null })
   }
   const booking = chosen === null ? undefined : jobs.bookings.get(chosen)
+  const counted = (what: 'jobsCount' | 'vehiclesCount' | 'busyCount', count: number) =>
+    t(`dispatch.${what}`, { count, n: number(count) })
 
   const choose = {
     job: (id: string) => set({ job: id, vehicle: null, replay: null }),
@@ -215,9 +217,9 @@ export function Component() {
           </fieldset>
           <p className="figures text-sm text-quiet">
             {t('dispatch.counts', {
-              jobs: number([...jobs.bookings.values()].filter((b) => !isEnded(b)).length),
-              on: number((fleet?.counts.on ?? 0) + (fleet?.counts.busy ?? 0)),
-              busy: number(fleet?.counts.busy ?? 0),
+              jobs: counted('jobsCount', [...jobs.bookings.values()].filter((b) => !isEnded(b)).length),
+              vehicles: counted('vehiclesCount', (fleet?.counts.on ?? 0) + (fleet?.counts.busy ?? 0)),
+              busy: counted('busyCount', fleet?.counts.busy ?? 0),
             })}
           </p>
         </div>
