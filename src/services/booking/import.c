@@ -1,12 +1,11 @@
 /* The document of an import, and what is decided about it. import.h says how it goes. */
 #include "services/booking/import.h"
 
-#include "services/booking/standing.h"
-
 #include "base/check.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/timestamp.h"
+#include "services/booking/standing.h"
 
 #include <stddef.h>
 #include <string.h>
