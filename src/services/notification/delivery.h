@@ -93,6 +93,8 @@ void slots_free(struct slots *l);
  * again: each who comes too early is given a later time, so that a queue of thousands is not asked
  * for every second. Any thread. */
 int64_t slots_take(struct slots *l, struct str key, int32_t max, int64_t now_us);
+/* LATENCY_US: how long it took; SLOT_NOT_USED: nothing was begun, which says nothing of that. */
+#define SLOT_NOT_USED INT64_C(-1)
 void slots_give(struct slots *l, struct str key, int64_t latency_us, int64_t now_us);
 
 /* ---- outbound.c ---- */

@@ -24,55 +24,84 @@ void outbound_free(struct outbound *o) {
     slots_free(&o->slots);
 }
 
-/* Each webhook has a lane of its own, so that a slow one holds up nobody else. */
-static struct str slot_key(const struct delivery *d) {
-    return d->channel == CHANNEL_WEBHOOK ? d->endpoint_id
-                                         : str_from(delivery_channel_names[d->channel]);
-}
-#define POSTS STR("posts") /* the lane of all of them together */
+/* Whoever is slow holds up himself: each webhook has a lane of its own, which lies in one of its
+ * owner's, and that in the one of all webhooks together. Messages have another beside that, so that
+ * they wait behind no webhook; both together are no wider than the port. */
+#define LANES_MAX 3
+#define OWNERS_AT_LEAST 4 /* that have room at once */
 
 /* Webhooks and messages are posted, mail is not. */
 static bool is_post(const struct delivery *d) {
     return d->channel == CHANNEL_WEBHOOK || d->channel == CHANNEL_MESSAGE;
 }
 
-static void reserve_post(struct notification_service *n, const struct delivery *d, int64_t now_us,
-                         struct delivery_facts *ret) {
-    struct slots *slots = &n->outbound.slots;
-    ret->again_us = slots_take(slots, slot_key(d), n->o.poster->each_max, now_us);
-    if (ret->again_us != 0)
+/* The lanes that D needs a place in, the narrowest first. Returns how many. */
+static int32_t lanes_of(const struct delivery *d, struct str ret[LANES_MAX]) {
+    struct str channel = str_from(delivery_channel_names[d->channel]);
+    if (d->channel != CHANNEL_WEBHOOK) {
+        ret[0] = channel;
+        return 1;
+    }
+    ret[0] = d->endpoint_id;
+    ret[1] = d->user_id;
+    ret[2] = channel;
+    return LANES_MAX;
+}
+
+static void widths_of(const struct notification_service *n, const struct delivery *d,
+                      int32_t ret[LANES_MAX]) {
+    const struct poster *p = n->o.poster;
+    if (!is_post(d)) {
+        ret[0] = n->o.mailer->under_way_max;
         return;
-    ret->again_us = slots_take(slots, POSTS, n->o.poster->under_way_max, now_us);
-    if (ret->again_us != 0)
-        slots_give(slots, slot_key(d), 0, now_us);
+    }
+    CHECK(p->under_way_max > p->each_max);
+    ret[0] = p->each_max;
+    ret[1] = p->under_way_max < OWNERS_AT_LEAST ? 1 : p->under_way_max / OWNERS_AT_LEAST;
+    ret[2] = p->under_way_max - p->each_max; /* the others are for messages */
+}
+
+/* A place in each of D's lanes. 0, or when to come again: then it has none of them. */
+static int64_t take(struct notification_service *n, const struct delivery *d, int64_t now_us) {
+    struct slots *slots = &n->outbound.slots;
+    struct str lanes[LANES_MAX];
+    int32_t widths[LANES_MAX], count = lanes_of(d, lanes);
+    widths_of(n, d, widths);
+    for (int32_t i = 0; i < count; i++) {
+        int64_t again_us = slots_take(slots, lanes[i], widths[i], now_us);
+        if (again_us == 0)
+            continue;
+        while (--i >= 0)
+            slots_give(slots, lanes[i], SLOT_NOT_USED, now_us);
+        return again_us;
+    }
+    return 0;
 }
 
 void outbound_reserve(struct notification_service *n, const struct delivery *d, int64_t now_us,
                       struct delivery_facts *ret) {
-    bool post = is_post(d);
-    if (n->outbound.stopping || (post ? n->o.poster == NULL : n->o.mailer == NULL)) {
+    bool no_port = is_post(d) ? n->o.poster == NULL : n->o.mailer == NULL;
+    if (n->outbound.stopping || no_port) {
         ret->again_us = now_us + NO_PORT_WAIT_US;
         return;
     }
-    if (post)
-        reserve_post(n, d, now_us, ret);
-    else
-        ret->again_us =
-            slots_take(&n->outbound.slots, slot_key(d), n->o.mailer->under_way_max, now_us);
+    ret->again_us = take(n, d, now_us);
     ret->taken = ret->again_us == 0;
     n->outbound.under_way += ret->taken;
 }
 
+/* When a process ends its ports may be gone before its last commands are: they are not asked. */
 static void give(struct notification_service *n, const struct delivery *d, int64_t latency_us,
                  int64_t now_us) {
+    struct str lanes[LANES_MAX];
+    int32_t count = lanes_of(d, lanes);
     n->outbound.under_way--;
-    slots_give(&n->outbound.slots, slot_key(d), latency_us, now_us);
-    if (is_post(d))
-        slots_give(&n->outbound.slots, POSTS, latency_us, now_us);
+    for (int32_t i = 0; i < count; i++)
+        slots_give(&n->outbound.slots, lanes[i], latency_us, now_us);
 }
 
 void outbound_release(struct notification_service *n, const struct delivery *d, int64_t now_us) {
-    give(n, d, 0, now_us);
+    give(n, d, SLOT_NOT_USED, now_us);
 }
 
 void notification_service_stop(struct notification_service *n) {
@@ -89,7 +118,7 @@ struct sending {
     struct command cmd;
     struct arena arena;
     struct notification_service *service;
-    const struct delivery *delivery; /* channel, id and tries of it */
+    const struct delivery *delivery; /* channel, ids and tries of it */
     int64_t latency_us;
 };
 
@@ -155,6 +184,7 @@ static struct sending *sending_new(struct notification_service *n, const struct 
     struct delivery *kept = arena_new(&s->arena, struct delivery);
     kept->head.id = arena_str(&s->arena, d->head.id);
     kept->channel = d->channel;
+    kept->user_id = arena_str(&s->arena, d->user_id);
     kept->endpoint_id = arena_str(&s->arena, d->endpoint_id);
     kept->tries = d->tries;
     s->delivery = kept;

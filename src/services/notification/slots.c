@@ -69,7 +69,8 @@ void slots_give(struct slots *l, struct str key, int64_t latency_us, int64_t now
     struct slot *slot = map_get(&l->by_key, key);
     CHECK(slot != NULL && slot->under_way > 0);
     slot->under_way--;
-    slot->latency_us += (latency_us - slot->latency_us) / 4;
+    if (latency_us != SLOT_NOT_USED)
+        slot->latency_us += (latency_us - slot->latency_us) / 4;
     if (slot->under_way == 0 && slot->next_us < now_us) {
         map_remove(&l->by_key, key);
         free(slot);

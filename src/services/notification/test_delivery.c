@@ -309,7 +309,9 @@ struct pillar {
         void *arg;
     } posts[POST_MAX];
     int32_t count;
-    int32_t status; /* that it answers */
+    int32_t status;   /* that it answers */
+    bool slow;        /* it does so when box_answers is called … */
+    int32_t answered; /* … to those before this one */
 };
 
 static int box_send(struct poster *p, const struct post *post, post_done_fn done, void *arg) {
@@ -317,10 +319,23 @@ static int box_send(struct poster *p, const struct post *post, post_done_fn done
     CHECK(b->count < POST_MAX);
     copy_text(b->posts[b->count].id, ID_TEXT_MAX, post->headers[0].value);
     copy_text(b->posts[b->count].body, sizeof(b->posts[0].body), post->body);
-    copy_text(b->posts[b->count++].url, 64, post->url);
+    copy_text(b->posts[b->count].url, 64, post->url);
+    b->posts[b->count].done = done;
+    b->posts[b->count++].arg = arg;
+    assert_true(!b->slow || b->count - b->answered <= p->under_way_max);
+    if (b->slow)
+        return 0;
+    b->answered = b->count;
     const struct post_outcome out = {.status = b->status, .latency_ms = 5};
     done(arg, &out);
     return 0;
+}
+
+static void box_answers(struct pillar *b) {
+    const struct post_outcome out = {.status = b->status, .latency_ms = 15000};
+    b->slow = false;
+    for (int32_t end = b->count; b->answered < end; b->answered++)
+        b->posts[b->answered].done(b->posts[b->answered].arg, &out);
 }
 
 static void box_close(struct poster *p) {
@@ -591,6 +606,77 @@ static void test_again_at_once(void **state) {
     house_advance(k->h, US_PER_S);
     assert_int_equal(b.count, before + 1);
     kit_free(k);
+}
+
+/* ---- who waits for whom ---- */
+
+/* One with many slow webhooks has a quarter of the places. */
+static void test_slow_owner(void **state) {
+    (void)state;
+    struct pillar b;
+    struct kit *k = kit_with_box(&b, 200);
+    struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL),
+                    other = house_who(k->h, ROLE_CUSTOMER, NULL);
+    for (int32_t i = 0; i < 10; i++)
+        make_webhook(k, who, "{\"url\":\"https://slow.example/\"}");
+    make_webhook(k, other, "{\"url\":\"https://quick.example/\"}");
+    b.slow = true;
+    assert_int_equal(told_of_one(k, &b, who.user_id), 2);
+    assert_int_equal(told_of_one(k, &b, other.user_id), 1);
+    assert_string_equal(b.posts[2].url, "https://quick.example/");
+    box_answers(&b);
+    house_advance(k->h, 120 * US_PER_S);
+    assert_int_equal(b.count, 11);
+    kit_free(k);
+}
+
+static int put_preferences(struct kit *k, struct identity who, const char *body);
+static void register_account(struct kit *k, struct str user_id, int32_t role);
+
+/* However many webhooks are slow, a text message finds a place, and the port has one for it. */
+static void test_messages_pass_webhooks(void **state) {
+    (void)state;
+    struct pillar b;
+    struct kit *k = kit_with_box(&b, 200);
+    k->o.message_url = STR("http://messages.example/");
+    k->o.message_secret = STR("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazfgi4zFtNA=");
+    kit_crash(k);
+    struct identity reader = house_who(k->h, ROLE_CUSTOMER, NULL);
+    register_account(k, reader.user_id, ROLE_CUSTOMER);
+    assert_int_equal(put_preferences(k, reader, "{\"email\":[],\"message\":[\"requested\"]}"), 200);
+    b.slow = true;
+    for (int32_t i = 0; i < 5; i++) {
+        struct identity who = house_who(k->h, ROLE_CUSTOMER, NULL);
+        make_webhook(k, who, "{\"url\":\"https://slow.example/1\"}");
+        make_webhook(k, who, "{\"url\":\"https://slow.example/2\"}");
+        told_of_one(k, &b, who.user_id);
+    }
+    assert_int_equal(b.count, 6);
+    for (int32_t i = 0; i < 3; i++)
+        assert_int_equal(told_of_one(k, &b, reader.user_id), i < 2);
+    assert_string_equal(b.posts[6].url, "http://messages.example/");
+    box_answers(&b);
+    house_advance(k->h, 300 * US_PER_S);
+    assert_int_equal(b.count, 13);
+    kit_free(k);
+}
+
+/* A place that was given back unused does not make its receiver look quick. */
+static void test_unused_slot(void **state) {
+    (void)state;
+    struct slots s;
+    int64_t now_us = US_PER_DAY;
+    slots_init(&s);
+    assert_int_equal(slots_take(&s, STR("a"), 2, now_us), 0);
+    assert_int_equal(slots_take(&s, STR("a"), 2, now_us), 0);
+    slots_give(&s, STR("a"), 8 * US_PER_S, now_us);
+    for (int32_t i = 0; i < 20; i++) {
+        assert_int_equal(slots_take(&s, STR("a"), 2, now_us), 0);
+        slots_give(&s, STR("a"), SLOT_NOT_USED, now_us);
+    }
+    assert_int_equal(slots_take(&s, STR("a"), 2, now_us), 0);
+    assert_int_equal(slots_take(&s, STR("a"), 2, now_us), now_us + US_PER_S);
+    slots_free(&s);
 }
 
 /* ---- who wants what ---- */
@@ -912,6 +998,9 @@ int main(void) {
         cmocka_unit_test(test_owner_erased),
         cmocka_unit_test(test_erased_not_sent),
         cmocka_unit_test(test_again_at_once),
+        cmocka_unit_test(test_slow_owner),
+        cmocka_unit_test(test_messages_pass_webhooks),
+        cmocka_unit_test(test_unused_slot),
         cmocka_unit_test(test_preferences),
         cmocka_unit_test(test_chosen_early),
         cmocka_unit_test(test_bad_preferences),
