@@ -529,7 +529,9 @@ static bool mind_device(struct driver_person *d) {
 /* ---- what he drives ---- */
 
 static void on_changed(struct person *p, const struct sim_answer *a) {
-    SIM_EXPECT(p->sim, a->status == 200 || a->status == 201 || a->status == 409,
+    SIM_EXPECT(p->sim,
+               a->status == 200 || a->status == 201 || a->status == 409 ||
+                   a->status == 422, /* the plate of another of his */
                "a change of vehicle is answered", "%s got %d: %.*s", p->user_id, a->status,
                STR_ARG(a->body));
 }

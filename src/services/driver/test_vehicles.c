@@ -89,6 +89,41 @@ static void test_put_of_the_profile(void **state) {
     rig_free(r);
 }
 
+static const char *numbered(struct rig *r, int n) {
+    return arena_printf(&r->arena, "{\"class\":\"bike\",\"plate\":\"N%d\"}", n).p;
+}
+
+/* No two of his have one plate, however it is written; another's may. */
+static void test_plates(void **state) {
+    (void)state;
+    static const char *const again[] = {
+        "{\"class\":\"van\",\"plate\":\"VAN1\"}",
+        "{\"class\":\"car\",\"plate\":\"van1\"}",
+        "{\"class\":\"van\",\"plate\":\"Van 1\"}",
+        "{\"class\":\"van\",\"plate\":\"-V-AN 1 \"}",
+    };
+    struct rig *r = rig_new(10);
+    const char *user = house_id(r->house, "usr").p, *other = house_id(r->house, "usr").p;
+    rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, VAN);
+    rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, BIKE);
+    rig_expect(r, 201, ROLE_DRIVER, other, "POST", VEHICLES, VAN);
+    int64_t version = rig_stored(r, user)->head.version;
+    for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
+        assert_has(rig_expect(r, 422, ROLE_DRIVER, user, "POST", VEHICLES, again[i]),
+                   "\"pointer\":\"/plate\"");
+        assert_has(rig_expect(r, 422, ROLE_DRIVER, user, "PUT", path_of(r, user, 1, ""), again[i]),
+                   "\"pointer\":\"/plate\"");
+    }
+    assert_int_equal(rig_stored(r, user)->head.version, version);
+    rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES,
+               "{\"class\":\"van\",\"plate\":\"VAN\"}");
+    rig_expect(r, 200, ROLE_DRIVER, user, "PUT", path_of(r, user, 0, ""), again[2]); /* its own */
+    rig_expect(r, 200, ROLE_DRIVER, user, "PUT", "/v1/driver",
+               "{\"vehicle\":{\"class\":\"van\",\"plate\":\"van-1\"}}");
+    assert_int_equal(rig_stored(r, user)->vehicle_count, 3);
+    rig_free(r);
+}
+
 static void test_bad_input(void **state) {
     (void)state;
     static const struct {
@@ -101,6 +136,7 @@ static void test_bad_input(void **state) {
         {"{\"class\":\"van\",\"plate\":\"12345678901234567\"}", "/plate"},
         {"{\"class\":\"van\",\"plate\":\"A\\nB\"}", "/plate"},
         {"{\"class\":\"van\",\"plate\":7}", "/plate"},
+        {"{\"class\":\"van\",\"plate\":\"A\",\"capacity\":900}", "/capacity"},
         {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_kg\":0}", "/capacity_kg"},
         {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_kg\":40001}", "/capacity_kg"},
         {"{\"class\":\"van\",\"plate\":\"A\",\"capacity_kg\":1.5}", "/capacity_kg"},
@@ -121,7 +157,7 @@ static void test_bad_input(void **state) {
     rig_expect(r, 403, ROLE_CUSTOMER, NULL, "POST", VEHICLES, VAN);
     rig_expect(r, 403, ROLE_ADMIN, NULL, "GET", VEHICLES, NULL);
     for (int i = 0; i < VEHICLES_MAX; i++)
-        rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, VAN);
+        rig_expect(r, 201, ROLE_DRIVER, user, "POST", VEHICLES, numbered(r, i));
     assert_has(rig_expect(r, 409, ROLE_DRIVER, user, "POST", VEHICLES, VAN), "too-many-vehicles");
     /* another's is not his */
     const char *other = house_id(r->house, "usr").p;
@@ -311,7 +347,7 @@ static void test_what_the_office_may_not(void **state) {
     assert_int_equal(r->audit_count, noted);
     /* there are no more of them than he may have */
     for (int i = 1; i < VEHICLES_MAX; i++)
-        rig_expect(r, 201, ROLE_ADMIN, NULL, "POST", all, BIKE);
+        rig_expect(r, 201, ROLE_ADMIN, NULL, "POST", all, numbered(r, i));
     assert_has(rig_expect(r, 409, ROLE_ADMIN, NULL, "POST", all, BIKE), "too-many-vehicles");
     rig_free(r);
 }
@@ -348,6 +384,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_add_use_change_remove),
         cmocka_unit_test(test_put_of_the_profile),
+        cmocka_unit_test(test_plates),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_not_while_claimed),
         cmocka_unit_test(test_older_document),

@@ -31,6 +31,8 @@ static const struct schema_field vehicle_fields[] = {
     {"capacity_items", S_I64, S_ALL, VEHICLE(capacity_items), .min = 1, .max = CAPACITY_ITEMS_MAX},
 };
 const struct schema vehicle_schema = SCHEMA(struct driver_vehicle, "DriverVehicle", vehicle_fields);
+const struct schema new_vehicle_schema =
+    STRICT_SCHEMA(struct driver_vehicle, "NewDriverVehicle", vehicle_fields);
 
 /* What a vehicle of its class carries as a rule. */
 void vehicle_fill(struct driver_vehicle *v) {

@@ -164,6 +164,7 @@ struct profile_body {
     struct driver_vehicle vehicle;
 };
 extern const struct schema vehicle_schema; /* kept, shown, and said by clients (without its id) */
+extern const struct schema new_vehicle_schema; /* the same of one that is added, and nothing else */
 struct rota_body {
     struct shift *shifts;
     int32_t shift_count;

@@ -45,6 +45,37 @@ static struct driver_vehicle *find(const struct driver *d, struct str id) {
     return NULL;
 }
 
+/* The next letter or digit of P from *AT on, 0: none; spaces and dashes are how it is written. */
+static char plate_next(struct str p, size_t *at) {
+    while (*at < p.len && (p.p[*at] == ' ' || p.p[*at] == '-'))
+        ++*at;
+    char c = *at < p.len ? p.p[(*at)++] : '\0';
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+static bool same_plate(struct str a, struct str b) {
+    size_t i = 0, j = 0;
+    char c, d;
+    do {
+        c = plate_next(a, &i);
+        d = plate_next(b, &j);
+    } while (c == d && c != '\0');
+    return c == d;
+}
+
+/* True: another of D's than V (NULL: a new one) has PLATE, and the decision says so. */
+static bool refused_by_plate(const struct command *cmd, const struct driver *d,
+                             const struct driver_vehicle *v, struct str plate,
+                             struct decision *ret) {
+    for (int32_t i = 0; i < d->vehicle_count; i++) {
+        if (&d->vehicles[i] == v || !same_plate(d->vehicles[i].plate, plate))
+            continue;
+        decision_invalid(ret, cmd, "/plate", "is that of another vehicle already");
+        return true;
+    }
+    return false;
+}
+
 static bool in_use(const struct driver *d, const struct driver_vehicle *v) {
     return d->vehicle != NULL && str_eq(d->vehicle->id, v->id);
 }
@@ -93,7 +124,7 @@ static bool same(const struct driver_vehicle *a, const struct driver_vehicle *b)
 /* Which of D's it is about: that with this plate, or else the one in use becomes another. */
 static struct driver_vehicle *meant(const struct driver *d, struct str plate) {
     for (int32_t i = 0; i < d->vehicle_count; i++) {
-        if (str_eq(d->vehicles[i].plate, plate))
+        if (same_plate(d->vehicles[i].plate, plate))
             return &d->vehicles[i];
     }
     return d->vehicle != NULL ? find(d, d->vehicle->id) : NULL;
@@ -207,6 +238,10 @@ static void decide_add(const struct command *cmd, const struct decide_ctx *ctx, 
     struct driver *d = old != NULL ? driver_edit(cmd, ctx, old, ret) : driver_make(cmd, ctx, ret);
     if (old == NULL)
         d->name = arena_str(ctx->arena, cmd->who.name);
+    if (refused_by_plate(cmd, d, NULL, args->body->plate, ret)) {
+        ret->state = NULL;
+        return;
+    }
     struct driver_vehicle *v = &d->vehicles[d->vehicle_count++];
     *v = said(args->body, id_new(ctx->arena, "veh", ctx->now_us, ctx->rng));
     if (d->vehicle == NULL)
@@ -246,7 +281,10 @@ static void decide_change(const struct command *cmd, const struct decide_ctx *ct
         answer_one(cmd, ctx, 200, state, v, ret);
         return;
     }
-    if (in_use(d, v) && refused_by_claim(cmd, d, ret)) {
+    bool refused = (in_use(d, v) && refused_by_claim(cmd, d, ret)) ||
+                   (!same_plate(v->plate, next.plate) && /* two from before may be the same */
+                    refused_by_plate(cmd, d, v, next.plate, ret));
+    if (refused) {
         ret->state = NULL;
         return;
     }
